@@ -1,0 +1,188 @@
+//! What has happened, in the past tense: the facts that verbs record beside what they change.
+//!
+//! A fact carries ids, and the words that choose its consequences; everything else is looked up when the consequence runs. What follows
+//! from each fact is one match in `app/reactions.rs`. Stored as postcard: variants are only ever appended.
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{AttemptId, IssueId, RepoId, TokenId, UserId, WorkId};
+use super::name::{BranchName, CommitSha, RepoSlug};
+use super::time::Timestamp;
+use crate::words;
+
+/// A fact of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// A repository was added.
+    RepositoryAdded {
+        /// The repository.
+        repo: RepoId,
+    },
+    /// Somebody asked to fetch a repository now.
+    SyncRequested {
+        /// The repository.
+        repo: RepoId,
+    },
+    /// A repository was deleted: hidden at once, its rows and files go in the background.
+    RepositoryDeleted {
+        /// The repository.
+        repo: RepoId,
+        /// What it was called, since its row is gone when somebody reads this.
+        slug: RepoSlug,
+    },
+    /// A fetch found a branch at another commit than before.
+    BranchMoved {
+        /// The repository.
+        repo: RepoId,
+        /// The branch.
+        branch: BranchName,
+        /// Its new head, registered and present in the mirror.
+        head: CommitSha,
+    },
+    /// A fetch found a branch gone.
+    BranchDeleted {
+        /// The repository.
+        repo: RepoId,
+        /// The branch.
+        branch: BranchName,
+    },
+    /// The checks of a commit are to run: by a push, or because somebody asked.
+    CheckSetRequested {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+        /// The attempt that was opened.
+        attempt: AttemptId,
+    },
+    /// The checks of a commit began.
+    CheckSetStarted {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+    },
+    /// The checks of a commit ended and their results are in place.
+    CheckSetCompleted {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+        /// How the gate stands.
+        verdict: Verdict,
+    },
+    /// The checks of a commit were canceled.
+    CheckSetCanceled {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+    },
+    /// An issue was ignored, or is no longer.
+    IssueIgnoreChanged {
+        /// The issue.
+        issue: IssueId,
+        /// Where it stands.
+        repo: RepoId,
+    },
+    /// A person was given an account.
+    UserCreated {
+        /// The person.
+        user: UserId,
+    },
+    /// A person signed in.
+    SignedIn {
+        /// The person.
+        user: UserId,
+    },
+    /// A person signed out.
+    SignedOut {
+        /// The person.
+        user: UserId,
+    },
+    /// A token was made.
+    TokenCreated {
+        /// The token.
+        token: TokenId,
+    },
+    /// A token was revoked.
+    TokenRevoked {
+        /// The token.
+        token: TokenId,
+    },
+    /// Durable work was given up.
+    WorkDied {
+        /// The work.
+        work: WorkId,
+    },
+    /// A recurring piece of upkeep is due.
+    Due {
+        /// Which.
+        upkeep: Upkeep,
+    },
+}
+
+words! {
+    /// How the gate stands: GitHub's four words for a commit status.
+    pub enum Verdict: "verdict" {
+        /// Not known yet.
+        Pending = "pending",
+        /// It holds.
+        Success = "success",
+        /// It fails.
+        Failure = "failure",
+        /// We cannot tell.
+        Error = "error",
+    }
+}
+
+words! {
+    /// What recurs by the clock.
+    pub enum Upkeep: "upkeep" {
+        /// Look for new commits in the repositories.
+        Poll = "poll",
+        /// Forget what is past its time: sessions, links, old events.
+        Expire = "expire",
+        /// Remove blobs and result rows that nothing names.
+        Sweep = "sweep",
+    }
+}
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Actor {
+    /// The appliance itself.
+    System,
+    /// A person, in a browser or on the host.
+    User {
+        /// Who.
+        user: UserId,
+        /// From where, as the request's peer address; `None` on the host itself.
+        address: Option<String>,
+    },
+    /// A program with a token.
+    Token {
+        /// Which token.
+        token: TokenId,
+        /// From where.
+        address: Option<String>,
+    },
+    /// Nobody we know.
+    Anonymous {
+        /// From where.
+        address: Option<String>,
+    },
+}
+
+/// A fact with its number, its instant and who did it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Its place in the journal, without gaps among those that are kept.
+    pub number: u64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// Who did it.
+    pub actor: Actor,
+    /// The fact.
+    pub event: Event,
+}

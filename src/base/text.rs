@@ -1,0 +1,112 @@
+//! Small rules about text that every floor shares.
+
+use std::borrow::Cow;
+
+/// Cuts `text` to at most `max` bytes at a character boundary and marks the cut with an ellipsis.
+pub fn clip(text: &str, max: usize) -> Cow<'_, str> {
+    if text.len() <= max {
+        return Cow::Borrowed(text);
+    }
+    let mut end = max.saturating_sub('…'.len_utf8());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    Cow::Owned(format!("{}…", &text[..end]))
+}
+
+/// A count with its noun: `1 issue`, `1,204 issues`.
+pub fn count(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(n), if n == 1 { "" } else { "s" })
+}
+
+/// A number with a comma between each three digits.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A duration as people read it: `4.2 s`, `3 min 12 s`, `85 ms`.
+pub fn duration(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        60_000..3_600_000 => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
+        _ => format!("{} h {} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
+    }
+}
+
+/// A size as people read it: `512 B`, `3.4 KiB`, `1.0 GiB`.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if n < 1024 {
+        return format!("{n} B");
+    }
+    let mut value = n as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// How many single-character edits turn `a` into `b` (Levenshtein); for "did you mean".
+pub fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(ca != *cb);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// The candidate that `input` most likely meant, if any is near enough to be worth saying.
+pub fn nearest<'a>(input: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(input, candidate), candidate))
+        .min()
+        .filter(|(edits, candidate)| *edits <= candidate.len().max(3) / 3)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_falls_between_characters_and_is_marked() {
+        assert_eq!(clip("straße", 6), "str…");
+        assert_eq!(clip("short", 5), "short");
+    }
+
+    #[test]
+    fn counts_carry_their_noun() {
+        assert_eq!([count(0, "issue"), count(1, "issue"), count(1_204_000, "issue")], ["0 issues", "1 issue", "1,204,000 issues"]);
+    }
+
+    #[test]
+    fn durations_and_sizes_read_naturally() {
+        assert_eq!([duration(85), duration(4_249), duration(192_000), duration(7_260_000)], ["85 ms", "4.2 s", "3 min 12 s", "2 h 1 min"]);
+        assert_eq!([bytes(512), bytes(3_500), bytes(1 << 30)], ["512 B", "3.4 KiB", "1.0 GiB"]);
+    }
+
+    #[test]
+    fn a_slip_of_the_hand_finds_the_word_that_was_meant() {
+        assert_eq!(nearest("checkz", ["checks", "coverage"]), Some("checks"));
+        assert_eq!(nearest("zebra", ["checks", "coverage"]), None);
+    }
+}

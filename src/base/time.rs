@@ -1,0 +1,192 @@
+//! Instants and the one place that reads the wall clock.
+//!
+//! A [`Timestamp`] is UTC in milliseconds. In JSON it is RFC 3339 with `Z`; in postcard an integer. Verbs receive `now` as an argument;
+//! only [`Clock`] knows what time it is, and a test turns its hand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An instant: milliseconds since the Unix epoch, UTC.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Timestamp(i64);
+
+/// A text that is not an RFC 3339 instant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{input}` is not an instant such as 2026-01-31T12:00:00Z")]
+pub struct InvalidTimestamp {
+    /// What was given.
+    pub input: String,
+}
+
+impl Timestamp {
+    /// The Unix epoch.
+    pub const EPOCH: Timestamp = Timestamp(0);
+
+    /// The instant that many milliseconds after the Unix epoch, kept within the years that RFC 3339 can write.
+    pub fn from_millis(ms: i64) -> Timestamp {
+        // 0000-01-01T00:00:00Z and 9999-12-30T00:00:00Z
+        Timestamp(ms.clamp(-62_167_219_200_000, 253_402_128_000_000))
+    }
+
+    /// The instant that many seconds after the Unix epoch.
+    pub fn from_seconds(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds.saturating_mul(1_000))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// How long ago `earlier` was, zero if it is not earlier.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// Milliseconds from `earlier` to this instant, zero if it is not earlier.
+    pub fn millis_since(self, earlier: Timestamp) -> u64 {
+        u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0)
+    }
+}
+
+impl std::ops::Add<Duration> for Timestamp {
+    type Output = Timestamp;
+
+    fn add(self, span: Duration) -> Timestamp {
+        Timestamp::from_millis(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl std::ops::Sub<Duration> for Timestamp {
+    type Output = Timestamp;
+
+    fn sub(self, span: Duration) -> Timestamp {
+        Timestamp::from_millis(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl std::fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let instant = jiff::Timestamp::from_millisecond(self.0).expect("a Timestamp is kept within the years jiff knows");
+        // Whole seconds read better; a fraction stands only where there is one.
+        if self.0 % 1_000 == 0 { write!(f, "{instant:.0}") } else { write!(f, "{instant:.3}") }
+    }
+}
+
+impl std::fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl std::str::FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(input: &str) -> Result<Timestamp, InvalidTimestamp> {
+        let instant: jiff::Timestamp =
+            input.parse().map_err(|_| InvalidTimestamp { input: super::text::clip(input, 60).into_owned() })?;
+        Ok(Timestamp::from_millis(instant.as_millisecond()))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_i64(self.0) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+            text.parse().map_err(serde::de::Error::custom)
+        } else {
+            i64::deserialize(deserializer).map(Timestamp::from_millis)
+        }
+    }
+}
+
+impl utoipa::PartialSchema for Timestamp {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .format(Some(utoipa::openapi::SchemaFormat::KnownFormat(utoipa::openapi::KnownFormat::DateTime)))
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Timestamp {}
+
+/// The only source of the present.
+#[derive(Debug, Clone)]
+pub enum Clock {
+    /// The machine's clock.
+    System,
+    /// A hand that tests turn.
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that stands at `start` until it is advanced.
+    pub fn manual(start: Timestamp) -> Clock {
+        Clock::Manual(Arc::new(AtomicI64::new(start.as_millis())))
+    }
+
+    /// The present instant.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Clock::System => Timestamp::from_millis(jiff::Timestamp::now().as_millisecond()),
+            Clock::Manual(hand) => Timestamp::from_millis(hand.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Turns a manual clock's hand forward; the machine's clock cannot be turned.
+    pub fn advance(&self, span: Duration) {
+        match self {
+            Clock::System => {}
+            Clock::Manual(hand) => {
+                hand.fetch_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_reads_back_as_it_was_written() {
+        for text in ["2026-01-31T12:00:00Z", "1969-12-31T23:59:59.250Z", "0000-01-01T00:00:00Z"] {
+            assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), text);
+        }
+        assert_eq!("2026-01-31T13:00:00+01:00".parse::<Timestamp>().unwrap().to_string(), "2026-01-31T12:00:00Z");
+    }
+
+    #[test]
+    fn an_absurd_instant_is_kept_within_what_can_be_written() {
+        for ms in [i64::MIN, i64::MAX] {
+            let instant = Timestamp::from_millis(ms);
+            assert_eq!(instant.to_string().parse::<Timestamp>().unwrap(), instant);
+        }
+        assert_eq!(Timestamp::from_millis(i64::MAX) + Duration::MAX, Timestamp::from_millis(i64::MAX));
+    }
+
+    #[test]
+    fn json_has_rfc_3339_and_postcard_an_integer() {
+        let instant = Timestamp::from_millis(1_500);
+        assert_eq!(serde_json::to_string(&instant).unwrap(), "\"1970-01-01T00:00:01.500Z\"");
+        assert_eq!(postcard::to_stdvec(&instant).unwrap(), postcard::to_stdvec(&1_500_i64).unwrap());
+    }
+
+    #[test]
+    fn a_manual_clock_moves_only_when_it_is_turned() {
+        let clock = Clock::manual(Timestamp::EPOCH);
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(clock.now(), Timestamp::from_millis(2_000));
+    }
+}

@@ -1,0 +1,119 @@
+//! What is to be done: the durable intentions that the queue keeps until they are carried out.
+//!
+//! Imperative, and ids only: fresh state is read when the work runs, so an item that waited for a day does the right thing. A closed
+//! enum, since we own all kinds; carrying one out is one match in `app/runner.rs`. Stored as postcard: variants are only ever appended.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{AttemptId, RepoId};
+use super::name::CommitSha;
+use crate::words;
+
+/// A durable intention.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Work {
+    /// Fetch a repository and register what is new.
+    SyncRepository {
+        /// The repository.
+        repo: RepoId,
+    },
+    /// Run the checks of a commit.
+    RunCheckSet {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+        /// The attempt that was asked for; another one has replaced it if the set names another.
+        attempt: AttemptId,
+    },
+    /// Bring the search index up to the issues of a repository that have changed.
+    IndexRepository {
+        /// The repository.
+        repo: RepoId,
+    },
+    /// Remove a deleted repository's rows and files.
+    EraseRepository {
+        /// The repository.
+        repo: RepoId,
+    },
+    /// Ask for a sync of every repository that is polled.
+    PollRepositories,
+    /// Forget what is past its time.
+    Expire,
+    /// Remove blobs and result rows that nothing names.
+    Sweep,
+}
+
+words! {
+    /// Kinds of work that have threads of their own, so that a slow one cannot delay another.
+    pub enum Lane: "lane" {
+        /// Deliveries that came in.
+        Hooks = "hooks",
+        /// Fetching.
+        Git = "git",
+        /// Running checks.
+        Checks = "checks",
+        /// Telling others.
+        Outbound = "outbound",
+        /// Indexing, expiry, erasure.
+        Upkeep = "upkeep",
+    }
+}
+
+impl Work {
+    /// Its name in lists and logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Work::SyncRepository { .. } => "sync_repository",
+            Work::RunCheckSet { .. } => "run_check_set",
+            Work::IndexRepository { .. } => "index_repository",
+            Work::EraseRepository { .. } => "erase_repository",
+            Work::PollRepositories => "poll_repositories",
+            Work::Expire => "expire",
+            Work::Sweep => "sweep",
+        }
+    }
+
+    /// Whose threads carry it out.
+    pub fn lane(&self) -> Lane {
+        match self {
+            Work::SyncRepository { .. } => Lane::Git,
+            Work::RunCheckSet { .. } => Lane::Checks,
+            Work::IndexRepository { .. } | Work::EraseRepository { .. } | Work::PollRepositories | Work::Expire | Work::Sweep => {
+                Lane::Upkeep
+            }
+        }
+    }
+
+    /// How often it is tried before it is given up.
+    pub fn attempt_limit(&self) -> u32 {
+        match self {
+            // A check set that twice took the process with it will do so again.
+            Work::RunCheckSet { .. } => 3,
+            Work::PollRepositories | Work::Expire | Work::Sweep => 2,
+            Work::SyncRepository { .. } | Work::IndexRepository { .. } => 8,
+            // Deletion is a promise.
+            Work::EraseRepository { .. } => 1_000,
+        }
+    }
+
+    /// How long one attempt may go without a heartbeat before another thread takes over.
+    pub fn lease(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    /// What makes two items one: a push of work whose key waits already changes nothing, and one whose key is being carried out has it
+    /// carried out once more.
+    pub fn unique_key(&self) -> Option<String> {
+        match self {
+            Work::SyncRepository { repo } | Work::IndexRepository { repo } | Work::EraseRepository { repo } => {
+                Some(format!("{}:{repo}", self.name()))
+            }
+            // One per attempt: a later attempt must not be swallowed by an earlier one that is still ending.
+            Work::RunCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
+            Work::PollRepositories | Work::Expire | Work::Sweep => Some(self.name().to_owned()),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The engines: one mechanism each, and no word of the product.
+
+pub mod git;

@@ -1,0 +1,4 @@
+//! Plumbline.
+
+pub mod base;
+pub mod engine;
