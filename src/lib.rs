@@ -1,4 +1,6 @@
 //! Plumbline.
 
 pub mod base;
+pub mod domain;
 pub mod engine;
+pub mod http;

@@ -1,0 +1,9 @@
+//! The capabilities: the product, one noun each.
+//!
+//! They form one ordered list, and each may use those before it:
+//! `accounts repos issues checks statuses search admin`.
+//! What would run against the order goes through an [`Event`](crate::base::event::Event) and `app/reactions.rs`.
+
+pub mod checks;
+pub mod issues;
+pub mod repos;

@@ -1,0 +1,4 @@
+//! Issues.
+
+pub mod finding;
+pub mod issue;

@@ -1,0 +1,5 @@
+//! The REST API.
+
+pub mod checks;
+pub mod issues;
+pub mod repos;
