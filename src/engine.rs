@@ -1,3 +1,5 @@
 //! The engines: one mechanism each, and no word of the product.
 
 pub mod git;
+pub mod queue;
+pub mod store;

@@ -1,0 +1,175 @@
+//! The engine on disk: redb behind the same two transaction types. The only file that names redb's transactions.
+//!
+//! Every commit is two-phase, since what we store comes from strangers and the one-phase commit trusts a checksum that is not
+//! cryptographic; and it saves the allocator's state (quick-repair), so that opening after a crash takes no walk over the file.
+//!
+//! After an input or output error redb takes no further write until it is opened again. [`Disk`] does that by itself: it waits for the
+//! readers of the old handle, since pages they read could be used anew, and opens the file afresh at the next use if it cannot at once.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use redb::{Database, ReadableDatabase, TableDefinition, TableError};
+
+use super::record::Table;
+use super::tx::{Overlay, RawRows};
+use super::{Error, Result};
+
+/// How long a reopening waits for the readers of the old handle.
+const READERS_LEAVE_WITHIN: Duration = Duration::from_secs(10);
+
+pub(super) type Definition<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
+
+/// Opens the database afresh: the file, or what a test put in its place.
+pub(super) type Opener = Box<dyn Fn() -> Result<Database> + Send + Sync>;
+
+pub(super) struct Disk {
+    handle: Mutex<Option<Arc<Handle>>>,
+    gone: Arc<Departures>,
+    opener: Opener,
+}
+
+/// An open database; says so when its last user is gone.
+struct Handle {
+    db: Option<Database>,
+    gone: Arc<Departures>,
+}
+
+#[derive(Default)]
+struct Departures {
+    open: Mutex<usize>,
+    left: Condvar,
+}
+
+impl Handle {
+    fn db(&self) -> &Database {
+        self.db.as_ref().expect("the database is taken out only when the handle is dropped")
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        drop(self.db.take());
+        *self.gone.open.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.gone.left.notify_all();
+    }
+}
+
+impl Disk {
+    pub(super) fn open(opener: Opener) -> Result<Disk> {
+        let disk = Disk { handle: Mutex::new(None), gone: Arc::default(), opener };
+        disk.handle()?;
+        Ok(disk)
+    }
+
+    /// The open database, opened afresh if the last one was given up.
+    fn handle(&self) -> Result<Arc<Handle>> {
+        let mut held = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = &*held {
+            return Ok(Arc::clone(handle));
+        }
+        let open = self.gone.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let (open, waited) =
+            self.gone.left.wait_timeout_while(open, READERS_LEAVE_WITHIN, |open| *open > 0).unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            return Err(Error::StillRead { readers: *open });
+        }
+        drop(open);
+        let db = (self.opener)()?;
+        *self.gone.open.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        let handle = Arc::new(Handle { db: Some(db), gone: Arc::clone(&self.gone) });
+        *held = Some(Arc::clone(&handle));
+        Ok(handle)
+    }
+
+    /// Gives the open database up, so that the next use opens it afresh.
+    fn give_up(&self) {
+        *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(super) fn snapshot(&self) -> Result<Snapshot> {
+        let handle = self.handle()?;
+        match handle.db().begin_read().map_err(Error::engine) {
+            Ok(tx) => Ok(Snapshot { tx, _handle: handle }),
+            Err(error) => {
+                drop(handle);
+                self.give_up();
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the changes durable, all or none.
+    pub(super) fn apply(&self, overlay: &Overlay) -> Result<()> {
+        self.write(|tx| {
+            for (table, changes) in overlay.tables() {
+                let name = table.name();
+                let mut rows = tx.open_table(Definition::new(&name)).map_err(Error::engine)?;
+                for (key, value) in changes {
+                    match value {
+                        Some(value) => rows.insert(key.as_slice(), value.as_slice()).map(drop),
+                        None => rows.remove(key.as_slice()).map(drop),
+                    }
+                    .map_err(Error::engine)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs `change` in one durable redb transaction.
+    pub(super) fn write<R>(&self, change: impl FnOnce(&redb::WriteTransaction) -> Result<R>) -> Result<R> {
+        let outcome = self.handle().and_then(|handle| write(handle.db(), change));
+        if outcome.is_err() {
+            self.give_up();
+        }
+        outcome
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where a write transaction begins: the writer thread and migrations come here")]
+fn write<R>(db: &Database, change: impl FnOnce(&redb::WriteTransaction) -> Result<R>) -> Result<R> {
+    let mut tx = db.begin_write().map_err(Error::engine)?;
+    tx.set_two_phase_commit(true);
+    tx.set_quick_repair(true);
+    let out = change(&tx)?;
+    tx.commit().map_err(Error::engine)?;
+    Ok(out)
+}
+
+/// One moment of the database.
+pub(super) struct Snapshot {
+    // Dropped before the handle, which may close the database.
+    tx: redb::ReadTransaction,
+    _handle: Arc<Handle>,
+}
+
+impl Snapshot {
+    fn table(&self, table: Table) -> Result<Option<redb::ReadOnlyTable<&'static [u8], &'static [u8]>>> {
+        let name = table.name();
+        match self.tx.open_table(Definition::new(&name)) {
+            Ok(rows) => Ok(Some(rows)),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(Error::engine(error)),
+        }
+    }
+
+    pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        let Some(rows) = self.table(table)? else { return Ok(None) };
+        let value = rows.get(key).map_err(Error::engine)?;
+        Ok(value.map(|value| value.value().to_vec()))
+    }
+
+    pub(super) fn range<'a>(&'a self, table: Table, from: &[u8], to: Option<&[u8]>, reversed: bool) -> Result<RawRows<'a>> {
+        let Some(rows) = self.table(table)? else { return Ok(Box::new(std::iter::empty())) };
+        let range = match to {
+            Some(to) => rows.range(from..to),
+            None => rows.range(from..),
+        }
+        .map_err(Error::engine)?;
+        let own = |row: std::result::Result<(redb::AccessGuard<'_, &'static [u8]>, redb::AccessGuard<'_, &'static [u8]>), _>| {
+            row.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).map_err(Error::engine)
+        };
+        if reversed { Ok(Box::new(range.rev().map(own))) } else { Ok(Box::new(range.map(own))) }
+    }
+}

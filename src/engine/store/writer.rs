@@ -1,0 +1,179 @@
+//! The writer thread: many writers, one commit.
+//!
+//! Verbs queue up; the thread takes all that wait, runs each over the same moment in a layer of its own, commits once, and only then
+//! answers them. What is acknowledged is therefore durable, and the cost of a commit is shared by all who wait for it.
+//!
+//! A verb that fails or panics loses its own layer and nothing else. If the commit fails, every verb of the batch is told so.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::tx::{Overlay, Snapshot, WriteTx};
+use super::{Error, Result};
+use crate::base::event::Recorded;
+use crate::base::id::Ids;
+
+/// The most verbs that one commit carries.
+const BATCH_VERBS: usize = 512;
+/// The longest that verbs run before they are committed, so that those who came first do not wait for ever more.
+const BATCH_TIME: Duration = Duration::from_millis(20);
+/// A verb that takes longer than this is told of: it holds everyone up.
+const SLOW_VERB: Duration = Duration::from_millis(20);
+
+/// What the writer needs of an engine.
+pub(super) trait Engine: Send + Sync + 'static {
+    fn snapshot(&self) -> Result<Snapshot>;
+    fn apply(&self, changes: &Overlay) -> Result<()>;
+}
+
+/// Hears what was committed, in order, after each commit.
+pub(super) type Listener = Box<dyn Fn(&[Recorded]) + Send + Sync>;
+
+/// A verb that waits, and the way to answer whoever waits for it.
+trait Job: Send {
+    /// Runs the verb; says whether what it wrote is to be kept.
+    fn run(&mut self, tx: &mut WriteTx) -> bool;
+
+    /// Answers, with the verb's own result or with why the batch could not be committed.
+    fn answer(self: Box<Self>, committed: &Result<()>);
+}
+
+struct Verb<T, E, V, A> {
+    verb: V,
+    answer: A,
+    result: Option<std::result::Result<T, E>>,
+}
+
+impl<T, E, V, A> Job for Verb<T, E, V, A>
+where
+    V: Fn(&mut WriteTx) -> std::result::Result<T, E> + Send,
+    A: FnOnce(std::result::Result<T, E>) + Send,
+    T: Send,
+    E: From<Error> + Send,
+{
+    fn run(&mut self, tx: &mut WriteTx) -> bool {
+        let began = Instant::now();
+        let verb = &self.verb;
+        let result = std::panic::catch_unwind(AssertUnwindSafe(|| verb(tx))).unwrap_or_else(|panic| {
+            let message = panic_message(panic.as_ref());
+            tracing::error!(panic = %message, "a verb panicked; what it wrote was dropped");
+            Err(E::from(Error::Panicked { message }))
+        });
+        let took = began.elapsed();
+        if took > SLOW_VERB {
+            tracing::warn!(took_ms = took.as_millis(), verb = std::any::type_name::<V>(), "a verb held the writer for {took:?}");
+        }
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn answer(self: Box<Self>, committed: &Result<()>) {
+        let result = match committed {
+            Ok(()) => self.result.expect("a verb is answered after it ran"),
+            Err(error) => Err(E::from(error.clone())),
+        };
+        (self.answer)(result);
+    }
+}
+
+/// What a panic said.
+pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+/// The way to the writer thread; the thread ends when it is dropped.
+pub(super) struct Writer {
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(engine: Arc<dyn Engine>, ids: Arc<Ids>, listener: Listener) -> Result<Writer> {
+        let (jobs, waiting) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || serve(&*engine, &ids, &listener, &waiting))
+            .map_err(|source| Error::io("cannot start the writer thread", source))?;
+        Ok(Writer { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Queues a verb; `answer` is called on the writer thread, after the commit.
+    pub(super) fn submit<T, E, V, A>(&self, verb: V, answer: A)
+    where
+        V: Fn(&mut WriteTx) -> std::result::Result<T, E> + Send + 'static,
+        A: FnOnce(std::result::Result<T, E>) + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let job = Box::new(Verb { verb, answer, result: None });
+        let jobs = self.jobs.as_ref().expect("the sender is taken only when the writer is dropped");
+        if let Err(mpsc::SendError(job)) = jobs.send(job) {
+            job.answer(&Err(Error::Stopped));
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there was logged where it happened; the store is going away either way.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(engine: &dyn Engine, ids: &Arc<Ids>, listener: &Listener, waiting: &mpsc::Receiver<Box<dyn Job>>) {
+    while let Ok(first) = waiting.recv() {
+        let mut ran = Vec::new();
+        let (committed, recorded) = batch(engine, ids, first, waiting, &mut ran);
+        if let Err(error) = &committed {
+            tracing::error!(error = %error, verbs = ran.len(), "a commit failed; its verbs are told so");
+        } else if !recorded.is_empty() {
+            listener(&recorded);
+        }
+        for job in ran {
+            job.answer(&committed);
+        }
+    }
+}
+
+/// Runs the verbs that wait and commits them together.
+fn batch(
+    engine: &dyn Engine,
+    ids: &Arc<Ids>,
+    first: Box<dyn Job>,
+    waiting: &mpsc::Receiver<Box<dyn Job>>,
+    ran: &mut Vec<Box<dyn Job>>,
+) -> (Result<()>, Vec<Recorded>) {
+    let began = Instant::now();
+    let mut recorded = Vec::new();
+    let mut tx = match engine.snapshot() {
+        Ok(snapshot) => WriteTx::new(snapshot, Arc::clone(ids)),
+        Err(error) => {
+            ran.push(first);
+            return (Err(error), recorded);
+        }
+    };
+    let mut next = Some(first);
+    while let Some(mut job) = next {
+        if job.run(&mut tx) {
+            recorded.append(&mut tx.settle());
+        } else {
+            tx.discard();
+        }
+        ran.push(job);
+        next = if ran.len() < BATCH_VERBS && began.elapsed() < BATCH_TIME { waiting.try_recv().ok() } else { None };
+    }
+    let changes = tx.into_settled();
+    let committed = if changes.is_empty() { Ok(()) } else { engine.apply(&changes) };
+    (committed, recorded)
+}
