@@ -4,6 +4,7 @@
 //! `accounts repos issues checks statuses search admin`.
 //! What would run against the order goes through an [`Event`](crate::base::event::Event) and `app/reactions.rs`.
 
+pub mod accounts;
 pub mod checks;
 pub mod issues;
 pub mod repos;

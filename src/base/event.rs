@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{AttemptId, IssueId, RepoId, TokenId, UserId, WorkId};
+use super::id::{AttemptId, RepoId, TokenId, UserId, WorkId};
 use super::name::{BranchName, CommitSha, RepoSlug};
 use super::time::Timestamp;
 use crate::words;
@@ -77,13 +77,6 @@ pub enum Event {
         repo: RepoId,
         /// The commit.
         sha: CommitSha,
-    },
-    /// An issue was ignored, or is no longer.
-    IssueIgnoreChanged {
-        /// The issue.
-        issue: IssueId,
-        /// Where it stands.
-        repo: RepoId,
     },
     /// A person was given an account.
     UserCreated {
