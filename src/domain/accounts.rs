@@ -318,13 +318,13 @@ pub fn mark_seen(tx: &mut WriteTx, caller: &Caller, now: Timestamp) -> Result<()
 }
 
 /// Gives a user a role in a repository.
-pub fn grant(tx: &mut WriteTx, repo: RepoId, user: UserId, role: RepoRole) -> Result<()> {
-    Ok(tx.put(&Membership { repo, user, role })?)
+pub fn grant(tx: &mut WriteTx, repo: RepoId, user: UserId, role: RepoRole) -> store::Result<()> {
+    tx.put(&Membership { repo, user, role })
 }
 
 /// Takes every role in a repository away, at most `limit` at a time; answers how many.
-pub fn revoke_all(tx: &mut WriteTx, repo: RepoId, limit: usize) -> Result<usize> {
-    Ok(tx.remove_all(&Scan::<Membership>::prefix(repo), limit)?)
+pub fn revoke_all(tx: &mut WriteTx, repo: RepoId, limit: usize) -> store::Result<usize> {
+    tx.remove_all(&Scan::<Membership>::prefix(repo), limit)
 }
 
 /// Forgets links and sessions that have ended, at most `limit` of each; answers how many.
