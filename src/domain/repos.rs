@@ -1,5 +1,7 @@
 //! Repositories.
 
+pub mod manifest;
+
 use crate::words;
 
 words! {

@@ -1,4 +1,5 @@
 //! Git.
+pub mod memory;
 pub mod tree;
 
 /// What can fail when git is read or fetched.
