@@ -20,6 +20,7 @@ use crate::words;
 
 use super::accounts::{self, RepoRole};
 
+pub mod manifest;
 mod record;
 
 pub use record::{Author, Branch, Commit, Repository};

@@ -15,6 +15,7 @@ pub mod commit;
 pub mod diff;
 pub mod history;
 pub mod layout;
+pub mod memory;
 pub mod mirror;
 mod objects;
 mod refs;
