@@ -78,6 +78,8 @@ pub enum Event {
         /// The commit.
         sha: CommitSha,
     },
+    /// Issues have changed since the search index was told.
+    IssuesChanged,
     /// A person was given an account.
     UserCreated {
         /// The person.

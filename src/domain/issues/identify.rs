@@ -3,7 +3,7 @@
 //! What is given is the difference to the commit that identities are taken from: the files that changed, what is now found in them, and
 //! what stood in them. Files that did not change keep their chunks, unread. So the work is proportional to the change.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::Finding;
 use super::standing::{self, CHUNK_OCCURRENCES, Chunk, ChunkRef, Node, Occurrence};
@@ -66,8 +66,6 @@ pub struct Rows {
     pub nodes: BTreeMap<u16, Node>,
     /// How many buckets.
     pub bits: u8,
-    /// The fingerprint of each issue in a new chunk.
-    pub fingerprints: HashMap<IssueId, Fingerprint>,
 }
 
 /// Compares findings with what stood there.
@@ -95,15 +93,14 @@ impl Identified {
         mut mint: impl FnMut() -> IssueId,
     ) -> Rows {
         let mut taken: BTreeSet<IssueId> = self.issues.iter().flatten().copied().collect();
-        let mut fingerprints = HashMap::new();
         let mut groups: BTreeMap<(TreePath, String, bool), Vec<Occurrence>> = BTreeMap::new();
         for ((located, issue), fingerprint) in self.found.into_iter().zip(self.issues).zip(self.fingerprints) {
             let issue = issue.or_else(|| past(fingerprint).filter(|issue| !taken.contains(issue))).unwrap_or_else(&mut mint);
             taken.insert(issue);
-            fingerprints.insert(issue, fingerprint);
             let Located { source, of_tree, finding, place, excerpt } = located;
             groups.entry((finding.path, source, of_tree)).or_default().push(Occurrence {
                 issue,
+                fingerprint,
                 rule: finding.rule,
                 kind: finding.kind,
                 severity: finding.severity,
@@ -125,6 +122,6 @@ impl Identified {
             }
         }
         let (bits, nodes) = standing::nodes(repo, refs, self.bits);
-        Rows { chunks, nodes, bits, fingerprints }
+        Rows { chunks, nodes, bits }
     }
 }

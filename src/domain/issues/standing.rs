@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::finding::{Kind, Severity, Span};
-use super::track::{Block, Known, Mark, Place};
+use super::track::{Block, Fingerprint, Known, Mark, Place};
 use crate::base::id::{IssueId, RepoId};
 use crate::base::name::{CommitSha, TreePath};
 use crate::base::time::Timestamp;
@@ -35,6 +35,8 @@ const BITS_MAX: u8 = 12;
 pub struct Occurrence {
     /// Which issue it is.
     pub issue: IssueId,
+    /// By what it is recognised when it comes back.
+    pub fingerprint: Fingerprint,
     /// The rule that speaks.
     pub rule: String,
     /// What sort of shortcoming.
