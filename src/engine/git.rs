@@ -1,4 +1,5 @@
 //! Git.
+pub mod diff;
 pub mod tree;
 
 /// What can fail when git is read or fetched.

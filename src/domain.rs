@@ -1,0 +1,3 @@
+//! The capabilities: the product's nouns.
+
+pub mod issues;
