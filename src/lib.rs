@@ -1,4 +1,5 @@
 //! Plumbline.
 
 pub mod base;
+pub mod domain;
 pub mod engine;
