@@ -209,12 +209,7 @@ pub fn derived<I: Id>(at: Timestamp, seed: &[u8; 32]) -> I {
 /// 48 bits of milliseconds, version 7, 12 bits of counter, variant 2, 4 further bits of counter, 58 random bits.
 fn layout(ms: u64, counter: u16, random: u64) -> u128 {
     let counter = u128::from(counter);
-    u128::from(ms & 0xffff_ffff_ffff) << 80
-        | 7 << 76
-        | (counter >> 4) << 64
-        | 0b10 << 62
-        | (counter & 0xf) << 58
-        | u128::from(random >> 6)
+    u128::from(ms & 0xffff_ffff_ffff) << 80 | 7 << 76 | (counter >> 4) << 64 | 0b10 << 62 | (counter & 0xf) << 58 | u128::from(random >> 6)
 }
 
 #[cfg(test)]

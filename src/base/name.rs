@@ -56,11 +56,8 @@ impl RepoSlug {
 
     /// The slug of a local repository, made from any text by replacing what a slug cannot hold.
     pub fn local(text: &str) -> Result<RepoSlug, InvalidName> {
-        let mut name: String = text
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' })
-            .take(100)
-            .collect();
+        let mut name: String =
+            text.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' }).take(100).collect();
         name = name.trim_matches(|c| c == '-' || c == '.').to_owned();
         RepoSlug::new(RepoSlug::LOCAL_OWNER, &name)
     }
@@ -361,7 +358,8 @@ mod tests {
 
     #[test]
     fn a_slug_cannot_leave_its_place() {
-        for bad in ["", "acme", "acme/", "/app", "../app", "acme/..", "acme/a b", "acme/a/b", "acme/é", &format!("a/{}", "x".repeat(101))] {
+        for bad in ["", "acme", "acme/", "/app", "../app", "acme/..", "acme/a b", "acme/a/b", "acme/é", &format!("a/{}", "x".repeat(101))]
+        {
             assert!(bad.parse::<RepoSlug>().is_err(), "{bad}");
         }
         assert_eq!("acme/app.js".parse::<RepoSlug>().unwrap().to_string(), "acme/app.js");

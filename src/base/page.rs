@@ -58,7 +58,8 @@ impl std::str::FromStr for Cursor {
     type Err = InvalidCursor;
 
     fn from_str(input: &str) -> Result<Cursor, InvalidCursor> {
-        if input.is_empty() || input.len() > 2_048 || !input.len().is_multiple_of(2) || !input.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if input.is_empty() || input.len() > 2_048 || !input.len().is_multiple_of(2) || !input.bytes().all(|byte| byte.is_ascii_hexdigit())
+        {
             return Err(InvalidCursor);
         }
         let byte = |at: usize| u8::from_str_radix(&input[at..at + 2], 16).map_err(|_| InvalidCursor);

@@ -86,8 +86,7 @@ impl std::str::FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(input: &str) -> Result<Timestamp, InvalidTimestamp> {
-        let instant: jiff::Timestamp =
-            input.parse().map_err(|_| InvalidTimestamp { input: super::text::clip(input, 60).into_owned() })?;
+        let instant: jiff::Timestamp = input.parse().map_err(|_| InvalidTimestamp { input: super::text::clip(input, 60).into_owned() })?;
         Ok(Timestamp::from_millis(instant.as_millisecond()))
     }
 }

@@ -16,6 +16,7 @@ mod glob;
 mod layout;
 mod query;
 mod scan;
+mod steady;
 mod words;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -159,7 +160,7 @@ pub enum Direction {
 /// The order of hits. What is equal in it is ordered by key, in the direction of the last field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// The best match first.
+    /// The best match first. One page alone: scores move with every batch, so there is no place to go on from.
     Score,
     /// By at most two numbers.
     By(&'static [(&'static str, Direction)]),
@@ -220,6 +221,8 @@ struct State {
     index: Option<Index>,
     reader: Option<IndexReader>,
     damage: Option<String>,
+    /// Whether every checksum was compared since the process began.
+    is_verified: bool,
     last_used: Instant,
 }
 
@@ -235,7 +238,7 @@ impl FullText {
     }
 
     fn new(directory: Option<PathBuf>, fields: &[Field]) -> FullText {
-        let state = State { index: None, reader: None, damage: None, last_used: Instant::now() };
+        let state = State { index: None, reader: None, damage: None, is_verified: false, last_used: Instant::now() };
         FullText { directory, layout: Layout::new(fields), state: Mutex::new(state), writer: Mutex::new(None) }
     }
 
@@ -255,6 +258,7 @@ impl FullText {
             Err(Error::Damaged { reason }) => {
                 state.reader = None;
                 state.index = None;
+                state.damage = None;
                 *writer = None;
                 if let Some(directory) = &self.directory {
                     files::move_aside(directory)?;
@@ -358,7 +362,7 @@ impl FullText {
         };
         let executor = tantivy::Executor::single_thread();
         let found = searcher.search_with_executor(&query, &collect, &executor, scoring)?;
-        let has_more = found.places.len() > search.limit;
+        let has_more = found.places.len() > search.limit && search.order != Order::Score;
         let page = &found.places[..found.places.len().min(search.limit)];
         Ok(Hits {
             keys: page.iter().map(|place| place.key(search.order)).collect(),
@@ -412,10 +416,15 @@ impl FullText {
                 let index = files::load(directory, &self.layout)?;
                 // Opening its segments reads the head and foot of every file.
                 open_reader(&index)?;
+                // What lay on the disk since another run is read whole once: a turned bit could end the process further in.
+                if !state.is_verified {
+                    files::verify(&index)?;
+                }
                 Ok(index)
             }),
         };
         let index = noted(state, loaded)?;
+        state.is_verified = true;
         state.index = Some(index.clone());
         Ok(index)
     }
@@ -426,8 +435,7 @@ fn open_reader(index: &Index) -> tantivy::Result<IndexReader> {
 }
 
 fn create_writer(index: &Index) -> tantivy::Result<IndexWriter> {
-    let options =
-        IndexWriterOptions::builder().num_worker_threads(1).num_merge_threads(1).memory_budget_per_thread(WRITER_HEAP).build();
+    let options = IndexWriterOptions::builder().num_worker_threads(1).num_merge_threads(1).memory_budget_per_thread(WRITER_HEAP).build();
     let writer: IndexWriter = index.writer_with_options(options)?;
     let mut merging = LogMergePolicy::default();
     merging.set_del_docs_ratio_before_merge(REPLACED_SHARE_MAX);

@@ -58,7 +58,7 @@ words! {
         Oldest = "oldest",
         /// The most severe, and of these the newest.
         Severity = "severity",
-        /// The best match.
+        /// The best match. The first page alone: scores move with every change.
         Relevance = "relevance",
     }
 }

@@ -93,7 +93,12 @@ impl Collector for Collect {
         matches!(self.order, Order::Score)
     }
 
-    fn collect_segment(&self, weight: &dyn Weight, number: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<tantivy::Result<Collected>> {
+    fn collect_segment(
+        &self,
+        weight: &dyn Weight,
+        number: SegmentOrdinal,
+        reader: &SegmentReader,
+    ) -> tantivy::Result<tantivy::Result<Collected>> {
         let mut segment = self.for_segment(number, reader)?;
         let alive = reader.alive_bitset();
         if self.requires_scoring() {

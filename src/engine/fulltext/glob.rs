@@ -82,8 +82,7 @@ impl Glob {
 
     /// A pattern over keywords.
     pub fn keyword(pattern: &str) -> Result<Glob, TooLong> {
-        let mut states: Vec<State> =
-            pattern.bytes().map(|byte| if byte == b'*' { State::DoubleStar } else { State::Byte(byte) }).collect();
+        let mut states: Vec<State> = pattern.bytes().map(|byte| if byte == b'*' { State::DoubleStar } else { State::Byte(byte) }).collect();
         states.dedup_by(|a, b| *a == State::DoubleStar && *b == State::DoubleStar);
         Glob::of(states)
     }
@@ -95,7 +94,8 @@ impl Glob {
 
     fn of(mut states: Vec<State>) -> Result<Glob, TooLong> {
         let is_wild = |state: &State| !matches!(state, State::Byte(_));
-        let literal = |states: &[State]| states.iter().filter_map(|state| if let State::Byte(b) = state { Some(*b) } else { None }).collect();
+        let literal =
+            |states: &[State]| states.iter().filter_map(|state| if let State::Byte(b) = state { Some(*b) } else { None }).collect();
         let Some(first) = states.iter().position(is_wild) else {
             return Ok(Glob { prefix: literal(&states), middle: None, suffix: Vec::new() });
         };

@@ -56,9 +56,8 @@ pub(super) struct Layout {
 
 impl Layout {
     pub fn new(fields: &[Field]) -> Layout {
-        let indexed = |tokenizer: &str, option| {
-            TextFieldIndexing::default().set_tokenizer(tokenizer).set_fieldnorms(false).set_index_option(option)
-        };
+        let indexed =
+            |tokenizer: &str, option| TextFieldIndexing::default().set_tokenizer(tokenizer).set_fieldnorms(false).set_index_option(option);
         let text = |tokenizer: &str, option| TextOptions::default().set_indexing_options(indexed(tokenizer, option));
         let mut schema = Schema::builder();
         let key = schema.add_bytes_field(KEY, BytesOptions::default().set_indexed());

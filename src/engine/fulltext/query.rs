@@ -10,6 +10,7 @@ use tantivy::{Searcher, Term};
 use super::glob::Glob;
 use super::layout::{Kind, Layout};
 use super::scan::ScanQuery;
+use super::steady::Steady;
 use super::{Error, Result, words};
 
 /// The words that the last, unfinished word of a phrase may stand for. A phrase that needs more is refused, never answered by half.
@@ -128,7 +129,7 @@ impl Translator<'_> {
         let mut clauses = Vec::with_capacity(all.len() + 1);
         for query in all {
             clauses.push(match query {
-                Query::Not(excluded) => (Occur::MustNot, self.translate(excluded)?),
+                Query::Not(excluded) => (Occur::MustNot, Box::new(Steady(self.translate(excluded)?)) as Translated),
                 wanted => (Occur::Must, self.translate(wanted)?),
             });
         }

@@ -293,5 +293,7 @@ fn age(text: &str) -> Result<Vec<Age>, String> {
         let (count, unit) = rest.split_at(digits);
         Some(Age { comparison, count: count.parse().ok()?, unit: unit.parse().ok()? })
     };
-    read().map(|age| vec![age]).ok_or_else(|| "an age is written as <7d, >30d or <=12h: one of < <= > >=, a number, and m, h, d or w".to_owned())
+    read()
+        .map(|age| vec![age])
+        .ok_or_else(|| "an age is written as <7d, >30d or <=12h: one of < <= > >=, a number, and m, h, d or w".to_owned())
 }

@@ -74,7 +74,9 @@ impl Parser<'_> {
             Some(c) if c.is_whitespace() => return Err(self.wrong(start, "`-` needs something right after it that is not wanted")),
             Some('(') => self.group(depth)?,
             Some('"') => self.phrase()?,
-            Some(_) if self.at_or() => return Err(self.wrong(self.at, "`OR` cannot be negated; to look for the word itself, write it small")),
+            Some(_) if self.at_or() => {
+                return Err(self.wrong(self.at, "`OR` cannot be negated; to look for the word itself, write it small"));
+            }
             Some(_) => self.field_or_word()?,
         };
         Ok(if is_negated { Ast::not(item) } else { item })
@@ -134,7 +136,9 @@ impl Parser<'_> {
                 Some(meant) => format!("did you mean `{meant}:`?"),
                 None => format!("there are {}", known.collect::<Vec<_>>().join(", ")),
             };
-            return Err(self.wrong(start, format!("there is no field `{}`; {advice} Put text that holds a colon in quotes", clip(name, 40))));
+            return Err(
+                self.wrong(start, format!("there is no field `{}`; {advice} Put text that holds a colon in quotes", clip(name, 40)))
+            );
         };
         self.at += name.len() + 1;
         let mut values = Vec::new();
