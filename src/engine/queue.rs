@@ -177,36 +177,48 @@ pub fn check(tx: &ReadTx, claim: &Claim) -> Result<()> {
 /// the results are dropped with the transaction.
 pub fn finish(tx: &mut WriteTx, claim: &Claim, now: Timestamp) -> Result<()> {
     let item = held(tx, claim)?;
-    match item.again {
-        Some(due_at) => restart(tx, item, due_at, now),
-        None => Ok(tx.remove::<WorkItem>(&item.id).map(drop)?),
-    }
+    end(tx, item, now).map(drop)
 }
 
-/// Ends a claim whose work failed: it waits for its next attempt, or is given up if there is none.
-pub fn fail(tx: &mut WriteTx, claim: &Claim, verdict: Verdict, error: &str, now: Timestamp) -> Result<WorkState> {
+/// Ends a claim whose work failed: it waits for its next attempt, or is given up if there is none. Answers how the item stands then;
+/// `None` if it is gone, since somebody had asked the attempt to stop.
+pub fn fail(tx: &mut WriteTx, claim: &Claim, verdict: Verdict, error: &str, now: Timestamp) -> Result<Option<WorkState>> {
     let mut item = held(tx, claim)?;
+    if item.is_canceled {
+        return end(tx, item, now);
+    }
     let error = crate::base::text::clip(error, ERROR_BYTES).into_owned();
     let wait = match verdict {
         Verdict::GiveUp => None,
-        // A canceled attempt was asked to end; there is nothing to try again.
-        _ if item.is_canceled => None,
         _ if item.attempts >= item.work.attempt_limit() => None,
         Verdict::Retry => Some(backoff::after(item.attempts, spread(&item))),
         Verdict::RetryAfter(wait) => Some(wait.max(Duration::from_secs(1))),
     };
     let Some(wait) = wait else {
         give_up(tx, item, error, now)?;
-        return Ok(WorkState::Dead);
+        return Ok(Some(WorkState::Dead));
     };
-    let due_at = now + wait;
+    wait_until(&mut item, now + wait, error);
+    tx.put(&item)?;
+    Ok(Some(WorkState::Ready))
+}
+
+/// Returns an item to those that wait, with the attempts it has left.
+fn wait_until(item: &mut WorkItem, due_at: Timestamp, error: String) {
     item.state = WorkState::Ready;
     item.lease = None;
-    // Whoever asked for it once more while it ran is served by the next attempt.
-    item.due_at = item.again.take().map_or(due_at, |again| again.max(due_at));
+    item.due_at = due_at;
+    // Whoever asked for it once more while it ran is served by the next attempt, unless that comes too early for them.
+    item.again = item.again.filter(|again| *again > due_at);
     item.last_error = Some(error);
-    tx.put(&item)?;
-    Ok(WorkState::Ready)
+}
+
+/// Ends an item: it is gone, or begins anew if it was pushed while it was being carried out.
+fn end(tx: &mut WriteTx, item: WorkItem, now: Timestamp) -> Result<Option<WorkState>> {
+    match item.again {
+        Some(due_at) => restart(tx, item, due_at, now).map(|()| Some(WorkState::Ready)),
+        None => Ok(tx.remove::<WorkItem>(&item.id).map(|_| None)?),
+    }
 }
 
 /// How much of an error an item keeps.
@@ -286,14 +298,9 @@ pub fn recover(tx: &mut WriteTx, limit: usize, now: Timestamp) -> Result<usize> 
 
 fn release(tx: &mut WriteTx, mut item: WorkItem, why: &str, now: Timestamp) -> Result<()> {
     if item.is_canceled {
-        tx.remove::<WorkItem>(&item.id)?;
-        return Ok(());
+        return end(tx, item, now).map(drop);
     }
-    item.state = WorkState::Ready;
-    item.lease = None;
-    item.due_at = now;
-    item.again = None;
-    item.last_error = Some(why.to_owned());
+    wait_until(&mut item, now, why.to_owned());
     Ok(tx.put(&item)?)
 }
 

@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,9 @@ pub struct Blobs {
     dir: PathBuf,
     /// Tells temporary files of one process apart.
     written: AtomicU64,
+    /// Held while a file is renamed into place, and from a sweep's look at a file to its removal: else a sweep that has seen an old file
+    /// would remove the fresh one that replaced it.
+    placing: Mutex<()>,
 }
 
 /// What a sweep did.
@@ -80,8 +84,13 @@ pub struct Swept {
 impl Blobs {
     /// Opens the folder, creating it if it is not there; its owner alone may enter it.
     pub fn open(dir: &Path) -> Result<Blobs> {
-        make_dir(&dir.join("part"))?;
-        Ok(Blobs { dir: dir.to_owned(), written: AtomicU64::new(0) })
+        // All folders are made and synced now: a put then needs to sync but the one folder it renames into.
+        make_dir(dir)?;
+        let within = std::iter::once("part".to_owned()).chain((0..=u8::MAX).map(|digits| format!("{digits:02x}")));
+        within.map(|name| dir.join(name)).filter(|folder| !folder.is_dir()).try_for_each(|folder| make_one(&folder))?;
+        sync_dir(dir)?;
+        above(dir).map_or(Ok(()), sync_dir)?;
+        Ok(Blobs { dir: dir.to_owned(), written: AtomicU64::new(0), placing: Mutex::default() })
     }
 
     /// Stores `content`; once this returns it survives a power cut.
@@ -126,9 +135,11 @@ impl Blobs {
         // Always renamed into place, also over a blob that is there: its age is then that of the latest put, and a sweep whose grace
         // runs from that age cannot take it before the row that is about to name it commits.
         file.sync_all().map_err(failed)?;
-        let folder = path.parent().expect("a blob's path has the folder of its first two digits");
-        make_dir(folder)?;
-        fs::rename(part, &path).map_err(failed)?;
+        let folder = above(&path).expect("a blob's path has the folder of its first two digits");
+        {
+            let _placing = self.placing.lock().unwrap_or_else(PoisonError::into_inner);
+            fs::rename(part, &path).map_err(failed)?;
+        }
         sync_dir(folder)?;
         Ok(hash)
     }
@@ -161,8 +172,10 @@ impl Blobs {
                 continue;
             }
             for file in list(&folder)? {
-                let failed = |source| Error::io(format!("cannot look at `{}`", file.display()), source);
+                let failed = |source| Error::io(format!("cannot sweep `{}`", file.display()), source);
+                let _placing = self.placing.lock().unwrap_or_else(PoisonError::into_inner);
                 let meta = match fs::symlink_metadata(&file) {
+                    Ok(meta) if !meta.is_file() => continue,
                     Ok(meta) => meta,
                     // It was renamed into place meanwhile.
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
@@ -198,20 +211,30 @@ fn list(dir: &Path) -> Result<Vec<PathBuf>> {
     fs::read_dir(dir).map_err(failed)?.map(|entry| entry.map(|entry| entry.path()).map_err(failed)).collect()
 }
 
-/// Makes a folder and what leads to it, and syncs the folder above so that the name survives.
+/// The folder that a path names something in.
+pub(super) fn above(path: &Path) -> Option<&Path> {
+    path.parent().filter(|above| !above.as_os_str().is_empty())
+}
+
+/// Makes a folder and what leads to it, so that their names survive a power cut.
 fn make_dir(dir: &Path) -> Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|source| Error::io(format!("cannot make `{}`", dir.display()), source))?;
-    dir.parent().map_or(Ok(()), sync_dir)
+    let Some(above) = above(dir) else { return make_one(dir) };
+    make_dir(above)?;
+    make_one(dir)?;
+    sync_dir(above)
 }
 
-fn sync_dir(dir: &Path) -> Result<()> {
+fn make_one(dir: &Path) -> Result<()> {
+    // Recursive, which here means that one who makes it at the same time does no harm.
+    let failed = |source| Error::io(format!("cannot make `{}`", dir.display()), source);
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)
+}
+
+/// Has the names in a folder survive a power cut.
+pub(super) fn sync_dir(dir: &Path) -> Result<()> {
     fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(|source| Error::io(format!("cannot sync `{}`", dir.display()), source))
 }
 

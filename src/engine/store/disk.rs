@@ -3,9 +3,10 @@
 //! Every commit is two-phase, since what we store comes from strangers and the one-phase commit trusts a checksum that is not
 //! cryptographic; and it saves the allocator's state (quick-repair), so that opening after a crash takes no walk over the file.
 //!
-//! After an input or output error redb takes no further write until it is opened again. [`Disk`] does that by itself: it waits for the
-//! readers of the old handle, since pages they read could be used anew, and opens the file afresh at the next use if it cannot at once.
+//! After an input or output error redb takes no further write until it is opened again, and reads no page that it has not cached.
+//! [`Disk`] opens it afresh at the next use: it waits for the readers of the old handle, since pages they read could be used anew.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub(super) struct Disk {
 /// An open database; says so when its last user is gone.
 struct Handle {
     db: Option<Database>,
+    /// Whether an error has left it of no further use.
+    failed: AtomicBool,
     gone: Arc<Departures>,
 }
 
@@ -44,6 +47,20 @@ struct Departures {
 impl Handle {
     fn db(&self) -> &Database {
         self.db.as_ref().expect("the database is taken out only when the handle is dropped")
+    }
+
+    /// Has the next use open the database afresh.
+    fn give_up(&self) {
+        self.failed.store(true, Ordering::Release);
+    }
+
+    /// The error for the caller; gives the handle up if redb will answer nothing else from now on.
+    fn failed(&self, error: impl Into<redb::Error>) -> Error {
+        let error = error.into();
+        if matches!(error, redb::Error::Io(_) | redb::Error::PreviousIo | redb::Error::DatabaseClosed | redb::Error::LockPoisoned(_)) {
+            self.give_up();
+        }
+        Error::engine(error)
     }
 }
 
@@ -65,8 +82,9 @@ impl Disk {
     /// The open database, opened afresh if the last one was given up.
     fn handle(&self) -> Result<Arc<Handle>> {
         let mut held = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(handle) = &*held {
-            return Ok(Arc::clone(handle));
+        match &*held {
+            Some(handle) if !handle.failed.load(Ordering::Acquire) => return Ok(Arc::clone(handle)),
+            _ => *held = None,
         }
         let open = self.gone.open.lock().unwrap_or_else(PoisonError::into_inner);
         let (open, waited) =
@@ -77,25 +95,16 @@ impl Disk {
         drop(open);
         let db = (self.opener)()?;
         *self.gone.open.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        let handle = Arc::new(Handle { db: Some(db), gone: Arc::clone(&self.gone) });
+        let handle = Arc::new(Handle { db: Some(db), failed: AtomicBool::new(false), gone: Arc::clone(&self.gone) });
         *held = Some(Arc::clone(&handle));
         Ok(handle)
     }
 
-    /// Gives the open database up, so that the next use opens it afresh.
-    fn give_up(&self) {
-        *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
     pub(super) fn snapshot(&self) -> Result<Snapshot> {
         let handle = self.handle()?;
-        match handle.db().begin_read().map_err(Error::engine) {
-            Ok(tx) => Ok(Snapshot { tx, _handle: handle }),
-            Err(error) => {
-                drop(handle);
-                self.give_up();
-                Err(error)
-            }
+        match handle.db().begin_read() {
+            Ok(tx) => Ok(Snapshot { tx, handle }),
+            Err(error) => Err(handle.failed(error)),
         }
     }
 
@@ -119,11 +128,22 @@ impl Disk {
 
     /// Runs `change` in one durable redb transaction.
     pub(super) fn write<R>(&self, change: impl FnOnce(&redb::WriteTransaction) -> Result<R>) -> Result<R> {
-        let outcome = self.handle().and_then(|handle| write(handle.db(), change));
-        if outcome.is_err() {
-            self.give_up();
+        let handle = self.handle()?;
+        let guard = GiveUp(&handle);
+        let outcome = write(handle.db(), change);
+        if outcome.is_ok() {
+            std::mem::forget(guard);
         }
         outcome
+    }
+}
+
+/// Gives a handle up when it goes out of scope: after an error, and after a panic.
+struct GiveUp<'a>(&'a Handle);
+
+impl Drop for GiveUp<'_> {
+    fn drop(&mut self) {
+        self.0.give_up();
     }
 }
 
@@ -141,7 +161,7 @@ fn write<R>(db: &Database, change: impl FnOnce(&redb::WriteTransaction) -> Resul
 pub(super) struct Snapshot {
     // Dropped before the handle, which may close the database.
     tx: redb::ReadTransaction,
-    _handle: Arc<Handle>,
+    handle: Arc<Handle>,
 }
 
 impl Snapshot {
@@ -150,13 +170,13 @@ impl Snapshot {
         match self.tx.open_table(Definition::new(&name)) {
             Ok(rows) => Ok(Some(rows)),
             Err(TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(Error::engine(error)),
+            Err(error) => Err(self.handle.failed(error)),
         }
     }
 
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
         let Some(rows) = self.table(table)? else { return Ok(None) };
-        let value = rows.get(key).map_err(Error::engine)?;
+        let value = rows.get(key).map_err(|error| self.handle.failed(error))?;
         Ok(value.map(|value| value.value().to_vec()))
     }
 
@@ -166,9 +186,9 @@ impl Snapshot {
             Some(to) => rows.range(from..to),
             None => rows.range(from..),
         }
-        .map_err(Error::engine)?;
+        .map_err(|error| self.handle.failed(error))?;
         let own = |row: std::result::Result<(redb::AccessGuard<'_, &'static [u8]>, redb::AccessGuard<'_, &'static [u8]>), _>| {
-            row.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).map_err(Error::engine)
+            row.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).map_err(|error| self.handle.failed(error))
         };
         if reversed { Ok(Box::new(range.rev().map(own))) } else { Ok(Box::new(range.map(own))) }
     }

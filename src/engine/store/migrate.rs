@@ -148,10 +148,15 @@ pub(super) fn bring_up(disk: &Disk, path: Option<&Path>, schema: &Schema) -> Res
         let path = path.unwrap_or(Path::new("store.redb")).to_owned();
         return Err(Error::Newer { path, found, known: schema.number });
     }
-    if found < schema.number
-        && let Some(path) = path
-    {
-        keep_copy(path, found)?;
+    if found < schema.number {
+        let steps: Vec<u32> = schema.migrations.iter().map(|step| step.to).filter(|to| *to > found).collect();
+        if !steps.iter().copied().eq(found + 1..=schema.number) {
+            let why = format!("it is at schema {found}, and this binary has no step to each schema after that");
+            return Err(Error::Migration { to: schema.number, title: "finding the way", why });
+        }
+        if let Some(path) = path {
+            keep_copy(path, found)?;
+        }
     }
     for step in schema.migrations.iter().filter(|step| step.to > found && step.to <= schema.number) {
         tracing::info!(schema = step.to, "bringing the store to schema {}: {}", step.to, step.title);
@@ -181,7 +186,8 @@ fn keep_copy(path: &Path, found: u32) -> Result<()> {
     let failed = |source| Error::io(format!("cannot copy the store to `{}` before its schema changes", copy.display()), source);
     std::fs::copy(path, &part).map_err(failed)?;
     std::fs::File::open(&part).and_then(|file| file.sync_all()).map_err(failed)?;
-    std::fs::rename(&part, &copy).map_err(failed)
+    std::fs::rename(&part, &copy).map_err(failed)?;
+    super::blob::above(&copy).map_or(Ok(()), super::blob::sync_dir)
 }
 
 /// Drops indexes that this binary does not have, refuses tables it does not know, creates what is new; answers the indexes to build.

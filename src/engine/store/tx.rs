@@ -6,7 +6,7 @@
 //!
 //! Rows come back owned and in bounded numbers; there is no iterator to hold across a write.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::ops::{Bound, Deref};
 use std::sync::Arc;
@@ -51,10 +51,10 @@ impl Snapshot {
 /// What one table is to become: for each key its new value, or that it goes.
 pub(super) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
-/// Changes that are not in the engine yet.
+/// Changes that are not in the engine yet. Ordered, so that the same verbs write the same bytes in the same order.
 #[derive(Debug, Default)]
 pub(super) struct Overlay {
-    tables: HashMap<(&'static str, &'static str), (Table, Changes)>,
+    tables: BTreeMap<(&'static str, &'static str), (Table, Changes)>,
 }
 
 impl Overlay {
@@ -71,7 +71,7 @@ impl Overlay {
     }
 
     fn absorb(&mut self, other: &mut Overlay) {
-        for (place, (table, mut changes)) in other.tables.drain() {
+        for (place, (table, mut changes)) in std::mem::take(&mut other.tables) {
             self.tables.entry(place).or_insert_with(|| (table, Changes::new())).1.append(&mut changes);
         }
     }

@@ -3,7 +3,8 @@
 //! Verbs queue up; the thread takes all that wait, runs each over the same moment in a layer of its own, commits once, and only then
 //! answers them. What is acknowledged is therefore durable, and the cost of a commit is shared by all who wait for it.
 //!
-//! A verb that fails or panics loses its own layer and nothing else. If the commit fails, every verb of the batch is told so.
+//! A verb that fails or panics loses its own layer and nothing else. If the commit fails, every verb of the batch is told so; whether
+//! the disk kept the batch all the same is then open, as with any commit whose answer is lost, but it kept all of it or nothing.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -18,8 +19,9 @@ use crate::base::id::Ids;
 
 /// The most verbs that one commit carries.
 const BATCH_VERBS: usize = 512;
-/// The longest that verbs run before they are committed, so that those who came first do not wait for ever more.
-const BATCH_TIME: Duration = Duration::from_millis(20);
+/// The longest that verbs run before they are committed, so that those who came first do not wait for ever more. In the unit tests a
+/// batch ends by count alone, so that a test can say which verbs one holds.
+const BATCH_TIME: Duration = if cfg!(test) { Duration::MAX } else { Duration::from_millis(20) };
 /// A verb that takes longer than this is told of: it holds everyone up.
 const SLOW_VERB: Duration = Duration::from_millis(20);
 
@@ -124,7 +126,9 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.jobs.take());
-        if let Some(thread) = self.thread.take() {
+        // An answer that held the last handle drops it here, on the writer's own thread, which cannot wait for itself.
+        let own = |thread: &thread::JoinHandle<()>| thread.thread().id() == thread::current().id();
+        if let Some(thread) = self.thread.take().filter(|thread| !own(thread)) {
             // A panic there was logged where it happened; the store is going away either way.
             let _ = thread.join();
         }
@@ -138,12 +142,28 @@ fn serve(engine: &dyn Engine, ids: &Arc<Ids>, listener: &Listener, waiting: &mps
         if let Err(error) = &committed {
             tracing::error!(error = %error, verbs = ran.len(), "a commit failed; its verbs are told so");
         } else if !recorded.is_empty() {
-            listener(&recorded);
+            // What is committed is committed, whatever becomes of those who hear of it.
+            let _ = guarded("a listener", || {
+                listener(&recorded);
+                Ok(())
+            });
         }
         for job in ran {
-            job.answer(&committed);
+            let _ = guarded("an answer", || {
+                job.answer(&committed);
+                Ok(())
+            });
         }
     }
+}
+
+/// Keeps a panic from ending the writer thread: everyone who writes depends on it.
+fn guarded<T>(what: &str, act: impl FnOnce() -> Result<T>) -> Result<T> {
+    std::panic::catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|panic| {
+        let message = panic_message(panic.as_ref());
+        tracing::error!(panic = %message, "{what} panicked on the writer thread");
+        Err(Error::Panicked { message })
+    })
 }
 
 /// Runs the verbs that wait and commits them together.
@@ -156,7 +176,7 @@ fn batch(
 ) -> (Result<()>, Vec<Recorded>) {
     let began = Instant::now();
     let mut recorded = Vec::new();
-    let mut tx = match engine.snapshot() {
+    let mut tx = match guarded("the engine", || engine.snapshot()) {
         Ok(snapshot) => WriteTx::new(snapshot, Arc::clone(ids)),
         Err(error) => {
             ran.push(first);
@@ -174,6 +194,6 @@ fn batch(
         next = if ran.len() < BATCH_VERBS && began.elapsed() < BATCH_TIME { waiting.try_recv().ok() } else { None };
     }
     let changes = tx.into_settled();
-    let committed = if changes.is_empty() { Ok(()) } else { engine.apply(&changes) };
+    let committed = if changes.is_empty() { Ok(()) } else { guarded("the engine", || engine.apply(&changes)) };
     (committed, recorded)
 }
