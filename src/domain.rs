@@ -4,7 +4,9 @@
 //! against the order goes through an [`Event`](crate::base::event::Event) and [`reactions`](crate::app::reactions).
 
 pub mod accounts;
+pub mod admin;
 pub mod checks;
 pub mod issues;
 pub mod repos;
+pub mod search;
 pub mod statuses;

@@ -1,5 +1,6 @@
 //! Plumbline.
 
+pub mod app;
 pub mod base;
 pub mod domain;
 pub mod engine;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::id::{AttemptId, RepoId, TokenId, UserId, WorkId};
 use super::name::{BranchName, CommitSha, RepoSlug};
 use super::time::Timestamp;
+use super::work::Work;
 use crate::words;
 
 /// A fact of ours.
@@ -71,12 +72,21 @@ pub enum Event {
         /// How the gate stands.
         verdict: Verdict,
     },
+    /// A check of a commit began or ended.
+    CheckChanged {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+    },
     /// The checks of a commit were canceled.
     CheckSetCanceled {
         /// The repository.
         repo: RepoId,
         /// The commit.
         sha: CommitSha,
+        /// The attempt that is to stop.
+        attempt: AttemptId,
     },
     /// Issues have changed since the search index was told.
     IssuesChanged,
@@ -107,8 +117,10 @@ pub enum Event {
     },
     /// Durable work was given up.
     WorkDied {
-        /// The work.
+        /// The item.
         work: WorkId,
+        /// What was to be done.
+        was: Work,
     },
     /// A recurring piece of upkeep is due.
     Due {

@@ -28,6 +28,15 @@ pub enum Work {
         /// The attempt that was asked for; another one has replaced it if the set names another.
         attempt: AttemptId,
     },
+    /// End the checks of a commit whose work was given up.
+    AbandonCheckSet {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+        /// The attempt that was given up.
+        attempt: AttemptId,
+    },
     /// Bring the search index up to the issues that have changed.
     IndexIssues,
     /// Remove a deleted repository's rows and files.
@@ -65,6 +74,7 @@ impl Work {
         match self {
             Work::SyncRepository { .. } => "sync_repository",
             Work::RunCheckSet { .. } => "run_check_set",
+            Work::AbandonCheckSet { .. } => "abandon_check_set",
             Work::IndexIssues => "index_issues",
             Work::EraseRepository { .. } => "erase_repository",
             Work::PollRepositories => "poll_repositories",
@@ -77,7 +87,7 @@ impl Work {
     pub fn lane(&self) -> Lane {
         match self {
             Work::SyncRepository { .. } => Lane::Git,
-            Work::RunCheckSet { .. } => Lane::Checks,
+            Work::RunCheckSet { .. } | Work::AbandonCheckSet { .. } => Lane::Checks,
             Work::IndexIssues | Work::EraseRepository { .. } | Work::PollRepositories | Work::Expire | Work::Sweep => {
                 Lane::Upkeep
             }
@@ -90,7 +100,7 @@ impl Work {
             // A check set that twice took the process with it will do so again.
             Work::RunCheckSet { .. } => 3,
             Work::PollRepositories | Work::Expire | Work::Sweep => 2,
-            Work::SyncRepository { .. } | Work::IndexIssues => 8,
+            Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues => 8,
             // Deletion is a promise.
             Work::EraseRepository { .. } => 1_000,
         }
@@ -109,7 +119,7 @@ impl Work {
                 Some(format!("{}:{repo}", self.name()))
             }
             // One per attempt: a later attempt must not be swallowed by an earlier one that is still ending.
-            Work::RunCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
+            Work::RunCheckSet { attempt, .. } | Work::AbandonCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
             Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep => Some(self.name().to_owned()),
         }
     }

@@ -8,7 +8,7 @@ use crate::base::text::count;
 
 use super::issues::Counts;
 use super::issues::finding::Severity;
-use super::repos::manifest::{FailOn, IssuesGate};
+use super::repos::manifest::{FailOn, IssuesGate, Manifest};
 
 /// Where the gate gets its question from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,13 @@ pub enum Asked {
     Nothing,
     /// Of issues, this.
     Issues(IssuesGate),
+}
+
+impl Asked {
+    /// What a manifest asks; nothing where there is none.
+    pub fn by(manifest: Option<&Manifest>) -> Asked {
+        manifest.map_or(Asked::Nothing, |manifest| Asked::Issues(manifest.issues))
+    }
 }
 
 /// A verdict with its reason.
