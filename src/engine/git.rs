@@ -19,6 +19,7 @@ mod intake;
 pub mod layout;
 pub mod mirror;
 mod objects;
+mod packs;
 mod refs;
 pub mod source;
 mod transport;

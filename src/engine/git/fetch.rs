@@ -5,20 +5,21 @@
 //! branches that are gone there are gone here; objects stay, since something of ours may still name them.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::BufReader;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use gix::hash::{Kind as Hash, ObjectId};
+use gix::hash::ObjectId;
 use gix::progress::Discard;
 use gix::protocol::handshake::Ref;
 use gix::protocol::transport::{Protocol, Service, client::blocking_io::http::Transport};
 
 use super::commit;
-use super::intake::{Bounds, Incoming, Progress, missing, watched};
+use super::intake::{Bounds, Incoming, Progress, missing};
 use super::layout::Trust;
 use super::mirror::Mirror;
+use super::packs;
 use super::refs::{self, Head};
 use super::source::{Credentials, Source};
 use super::transport::{Carrier, LISTING, Place};
@@ -85,6 +86,10 @@ impl Mirror {
         incoming.keep()?;
         offer.branches.sort();
         refs::replace(&self.layout.common_dir, &offer.branches, offer.default.as_ref())?;
+        // What was fetched is there; that its packs are many is no reason to say otherwise.
+        if let Err(e) = packs::combine(&self.layout.common_dir, &self.objects, &bounds) {
+            tracing::warn!("cannot combine the packs of `{}`: {e}", self.layout.common_dir.display());
+        }
         Ok(Fetched {
             default_branch: offer.default,
             branches: offer.branches.into_iter().map(|(name, id)| (name, commit::sha(&id))).collect(),
@@ -120,7 +125,7 @@ impl Mirror {
         let new = missing(&from, &self.objects, &tips, &shallow, bounds)?;
         if !new.is_empty() {
             let scratch = incoming.scratch();
-            write_pack(from, new, &scratch, bounds)?;
+            packs::write(from, new, &scratch, bounds)?;
             let file = File::open(&scratch).map_err(Error::io("open", &scratch))?;
             incoming.pack(&mut BufReader::with_capacity(64 << 10, file), bounds, None)?;
         }
@@ -250,35 +255,4 @@ fn offered(listed: &[Ref]) -> Offer {
         }
     }
     offer
-}
-
-/// Writes these objects as a pack, in the form they are stored in where they are.
-fn write_pack(from: gix::odb::HandleArc, objects: Vec<ObjectId>, to: &Path, bounds: &Bounds<'_>) -> Result<()> {
-    use gix_pack::data::output;
-    let damaged = |e: gix::Error| Error::corrupt("the repository's object database", e);
-    let stop = AtomicBool::new(false);
-    let (counts, _) = watched(bounds, &stop, || {
-        let mut ids = objects.into_iter().map(Ok);
-        output::count::objects_unthreaded(&from, &mut ids, &Discard, &stop, output::count::objects::ObjectExpansion::AsIs)
-    })
-    .map_err(damaged)?;
-    bounds.check()?;
-    let count = u32::try_from(counts.len()).map_err(|_| Error::TooMany {
-        what: "the fetch".to_owned(),
-        of: "objects",
-        limit: u64::from(u32::MAX),
-    })?;
-    let options = output::entry::iter_from_counts::Options { thread_limit: Some(1), ..Default::default() };
-    let entries = output::entry::iter_from_counts(counts, from, Box::new(Discard), options).map_err(damaged)?;
-    let file = File::create(to).map_err(Error::io("write", to))?;
-    let ordered = gix::parallel::InOrderIter::from(entries);
-    let mut written = 0_u64;
-    for step in output::bytes::FromEntriesIter::new(ordered, BufWriter::new(file), count, gix_pack::data::Version::V2, Hash::Sha1) {
-        written += step.map_err(damaged)?;
-        if written > bounds.limits.pack_bytes {
-            return Err(Error::TooMany { what: "the repository".to_owned(), of: "bytes of objects", limit: bounds.limits.pack_bytes });
-        }
-        bounds.check()?;
-    }
-    Ok(())
 }

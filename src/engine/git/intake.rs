@@ -68,6 +68,14 @@ pub(super) struct Incoming {
     dir: PathBuf,
 }
 
+/// A pack that was taken in.
+pub(super) struct Taken {
+    /// How many objects it holds.
+    pub objects: usize,
+    /// Its index; none for a pack without objects.
+    pub index: Option<PathBuf>,
+}
+
 impl Incoming {
     /// An empty place. What an earlier fetch left in it is removed; the caller holds the mirror's lock.
     pub fn new(mirror: &Path) -> Result<Incoming> {
@@ -100,7 +108,7 @@ impl Incoming {
     }
 
     /// Takes a pack in, object by object, each named by its bytes.
-    pub fn pack(&self, pack: &mut dyn BufRead, bounds: &Bounds<'_>, thin: Option<HandleArc>) -> Result<()> {
+    pub fn pack(&self, pack: &mut dyn BufRead, bounds: &Bounds<'_>, thin: Option<HandleArc>) -> Result<Taken> {
         let options = gix_pack::bundle::write::Options {
             thread_limit: Some(1),
             iteration_mode: gix_pack::data::input::Mode::Verify,
@@ -118,10 +126,11 @@ impl Incoming {
         }
         bounds.check()?;
         let written = written.map_err(|e| Error::corrupt("the pack that came", e))?;
-        if written.index.num_objects as usize > bounds.limits.objects {
+        let objects = written.index.num_objects as usize;
+        if objects > bounds.limits.objects {
             return Err(Error::TooMany { what: "the pack that came".to_owned(), of: "objects", limit: bounds.limits.objects as u64 });
         }
-        Ok(())
+        Ok(Taken { objects, index: written.index_path })
     }
 
     /// Looks through everything that the tips name and that the mirror has not, and says which objects those are.
@@ -219,7 +228,7 @@ impl Missing<'_> {
         }
         self.out.push(id);
         todo.push((id, kind));
-        if self.out.len() % 1_024 == 0 {
+        if self.out.len().is_multiple_of(1_024) {
             self.bounds.check()?;
             (self.bounds.progress)(Progress::Checking { objects: self.out.len() as u64 });
         }

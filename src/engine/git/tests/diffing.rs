@@ -42,9 +42,9 @@ proptest! {
         let hunks = line_hunks(a.as_bytes(), b.as_bytes(), CAP);
         let (old, new): (Vec<_>, Vec<_>) = (a.split_inclusive('\n').collect(), b.split_inclusive('\n').collect());
         let mut mapped = Vec::new();
-        for line in 0..old.len() {
+        for (line, text) in old.iter().enumerate() {
             if let Some(after) = line_after(&hunks, line as u32) {
-                prop_assert_eq!(old[line], new[after as usize]);
+                prop_assert_eq!(*text, new[after as usize]);
                 prop_assert_eq!(line_before(&hunks, after), Some(line as u32));
                 mapped.push(after);
             }

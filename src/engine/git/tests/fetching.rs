@@ -289,7 +289,8 @@ fn a_redirect_to_another_host_or_in_a_circle_is_refused_and_credentials_stay() {
     fixture.push("main", &[("a", "1\n")]);
     let other = Server::git(&fixture.git);
     let (port, by_name) = (other.port, other.host());
-    let cases: [(&str, Box<dyn Fn(&str) -> String + Send>); 5] = [
+    type To = Box<dyn Fn(&str) -> String + Send>;
+    let cases: [(&str, To); 5] = [
         ("another port", Box::new(move |tail| format!("http://127.0.0.1:{port}/new/home.git{tail}"))),
         ("another name", Box::new(move |tail| format!("http://localhost:{port}/new/home.git{tail}"))),
         ("no scheme", Box::new(move |tail| format!("//{by_name}/new/home.git{tail}"))),
@@ -367,6 +368,29 @@ fn what_a_killed_fetch_left_behind_does_not_stand_in_the_way() {
     std::fs::write(mirror.join("objects/pack/pack-1.pack"), b"a pack whose index was not written").unwrap();
     fetch(&mirror, fixture.git.to_str().unwrap(), Limits::default()).unwrap();
     assert_eq!(Mirror::open(&mirror, Limits::default()).unwrap().resolve("HEAD").unwrap(), sha(commit));
+}
+
+#[test]
+fn many_fetches_leave_few_packs_and_everything_in_them_also_for_those_who_read_meanwhile() {
+    let fixture = Fixture::bare();
+    let (_dir, mirror) = place();
+    let reader = Mirror::open(&mirror, Limits::default()).unwrap();
+    let mut commits = Vec::new();
+    for n in 0..60 {
+        commits.push(fixture.push("main", &[("a", &format!("{n}\n"))]));
+        fetch(&mirror, fixture.git.to_str().unwrap(), Limits::default()).unwrap();
+        reader.tree(sha(commits[n / 2])).unwrap();
+    }
+    let files = || std::fs::read_dir(mirror.join("objects/pack")).unwrap().map(|entry| entry.unwrap().path());
+    assert!(files().filter(|path| path.extension().unwrap() == "idx").count() <= 40);
+    assert!(files().all(|path| path.with_extension("pack").exists() && path.with_extension("idx").exists()));
+    let fresh = Mirror::open(&mirror, Limits::default()).unwrap();
+    for (n, commit) in commits.iter().enumerate() {
+        for mirror in [&reader, &fresh] {
+            let tree = mirror.tree(sha(*commit)).unwrap();
+            assert_eq!(tree.read(&tree.files()[0], 9).unwrap(), format!("{n}\n").as_bytes());
+        }
+    }
 }
 
 #[test]

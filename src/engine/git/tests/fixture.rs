@@ -7,6 +7,9 @@ use gix::objs::{Kind, Write};
 use gix_pack::data::output;
 use tempfile::TempDir;
 
+/// Mode, name or path, and object of something in a tree.
+pub type Entry<'a> = (&'a str, &'a [u8], ObjectId);
+
 /// A bare repository, or one with a working directory around it, that a test fills.
 pub struct Fixture {
     pub dir: TempDir,
@@ -54,7 +57,7 @@ impl Fixture {
     }
 
     /// A tree of exactly these entries, in this order, whatever they are called.
-    pub fn raw_tree(&self, entries: &[(&str, &[u8], ObjectId)]) -> ObjectId {
+    pub fn raw_tree(&self, entries: &[Entry<'_>]) -> ObjectId {
         let mut bytes = Vec::new();
         for (mode, name, id) in entries {
             bytes.extend_from_slice(mode.as_bytes());
@@ -68,14 +71,14 @@ impl Fixture {
 
     /// A tree of these files by path, with the directories they need.
     pub fn tree(&self, files: &[(&str, &str)]) -> ObjectId {
-        let files: Vec<(&str, &[u8], ObjectId)> = files.iter().map(|(path, content)| (FILE, path.as_bytes(), self.blob(content))).collect();
+        let files: Vec<Entry<'_>> = files.iter().map(|(path, content)| (FILE, path.as_bytes(), self.blob(content))).collect();
         self.tree_of(&files)
     }
 
     /// A tree of these paths, with the directories they need.
-    pub fn tree_of(&self, files: &[(&str, &[u8], ObjectId)]) -> ObjectId {
+    pub fn tree_of(&self, files: &[Entry<'_>]) -> ObjectId {
         let mut here: Vec<(&str, Vec<u8>, ObjectId)> = Vec::new();
-        let mut below: std::collections::BTreeMap<Vec<u8>, Vec<(&str, &[u8], ObjectId)>> = Default::default();
+        let mut below: std::collections::BTreeMap<Vec<u8>, Vec<Entry<'_>>> = Default::default();
         for (mode, path, id) in files {
             match path.iter().position(|byte| *byte == b'/') {
                 None => here.push((mode, path.to_vec(), *id)),
@@ -87,7 +90,7 @@ impl Fixture {
         }
         // Git orders a directory as if its name ended with a slash.
         here.sort_by_key(|(mode, name, _)| if *mode == TREE { [name, &b"/"[..]].concat() } else { name.clone() });
-        let entries: Vec<(&str, &[u8], ObjectId)> = here.iter().map(|(mode, name, id)| (*mode, name.as_slice(), *id)).collect();
+        let entries: Vec<Entry<'_>> = here.iter().map(|(mode, name, id)| (*mode, name.as_slice(), *id)).collect();
         self.raw_tree(&entries)
     }
 

@@ -16,7 +16,6 @@ use super::fixture::pack_of;
 /// What a host was asked.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    pub method: String,
     pub path: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
@@ -109,7 +108,7 @@ fn read(stream: &mut TcpStream) -> Option<Asked> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let mut words = line.split_whitespace();
-    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let path = words.nth(1)?.to_owned();
     let mut headers = Vec::new();
     loop {
         let mut line = String::new();
@@ -122,7 +121,7 @@ fn read(stream: &mut TcpStream) -> Option<Asked> {
     let length = headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, value)| value.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Asked { method, path, headers, body })
+    Some(Asked { path, headers, body })
 }
 
 /// Answers as git's own host does.
@@ -211,7 +210,8 @@ fn reachable(objects: &Path, from: &[ObjectId]) -> HashSet<ObjectId> {
                 todo.extend(commit.parents());
             }
             Kind::Tree => {
-                todo.extend(gix::objs::TreeRefIter::from_bytes(object.data, Hash::Sha1).map(|entry| entry.unwrap().oid.to_owned()))
+                let entries = gix::objs::TreeRefIter::from_bytes(object.data, Hash::Sha1);
+                todo.extend(entries.map(|entry| entry.unwrap().oid.to_owned()));
             }
             Kind::Blob | Kind::Tag => {}
         }
