@@ -13,12 +13,17 @@
 pub mod blame;
 pub mod commit;
 pub mod diff;
+pub mod fetch;
 pub mod history;
+mod intake;
 pub mod layout;
 pub mod memory;
 pub mod mirror;
 mod objects;
+mod packs;
 mod refs;
+pub mod source;
+mod transport;
 pub mod tree;
 pub mod worktree;
 
@@ -26,10 +31,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use commit::{CommitInfo, CommitTree, Signature};
+pub use fetch::{Asked, Fetched};
+pub use intake::Progress;
 pub use layout::Trust;
 pub use mirror::Mirror;
+pub use source::{Credentials, InvalidSource, Source};
 
 use crate::base::name::{CommitSha, TreePath};
+use crate::engine::outbound;
 
 /// How much of a repository is taken, and for how long.
 #[derive(Debug, Clone)]
@@ -164,6 +173,70 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// Another fetch of the same mirror goes on.
+    #[error("the mirror `{}` is being fetched already", path.display())]
+    Busy {
+        /// The mirror.
+        path: PathBuf,
+    },
+    /// The fetch was called off.
+    #[error("the fetch was canceled")]
+    Canceled,
+    /// The fetch took too long.
+    #[error("the fetch did not end within {}", crate::base::text::duration(limit.as_millis().try_into().unwrap_or(u64::MAX)))]
+    TimedOut {
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// The host wants to know who asks.
+    #[error("`{host}` {}", if *refused { "does not take these credentials: give others" } else { "asks for credentials, and there are none for it" })]
+    AuthenticationRequired {
+        /// The host.
+        host: String,
+        /// Whether credentials were given.
+        refused: bool,
+    },
+    /// Credentials would be seen by everybody on the way.
+    #[error("credentials are not sent to `{host}` over http://: use https://, or allow the host in the configuration")]
+    PlainCredentials {
+        /// The host.
+        host: String,
+    },
+    /// The host has no such repository, or does not show it to us.
+    #[error("`{host}` answers {status}: there is no repository at this address, or it may not be seen with these credentials")]
+    NotThere {
+        /// The host.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The host says that the repository is elsewhere.
+    #[error("`{host}` points to {to}, and redirects to elsewhere are not followed: give the repository's own address")]
+    Redirected {
+        /// The host.
+        host: String,
+        /// Where it points to.
+        to: String,
+    },
+    /// The host answers with an error.
+    #[error("`{host}` answers with the HTTP status {status}")]
+    Status {
+        /// The host.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The host does not speak git as we do.
+    #[error("`{host}` does not answer as git does: {why}")]
+    Protocol {
+        /// The host.
+        host: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The request itself failed.
+    #[error(transparent)]
+    Outbound(#[from] outbound::Error),
     /// The file system failed.
     #[error("cannot {doing} `{}`", path.display())]
     Io {
@@ -187,7 +260,16 @@ impl Error {
                 use std::io::ErrorKind::{Interrupted, OutOfMemory, QuotaExceeded, ResourceBusy, StorageFull, TimedOut, WouldBlock};
                 matches!(source.kind(), Interrupted | OutOfMemory | QuotaExceeded | ResourceBusy | StorageFull | TimedOut | WouldBlock)
             }
-            Error::TooLarge { .. }
+            Error::Outbound(e) => e.is_transient(),
+            Error::Status { status, .. } => *status == 429 || *status >= 500,
+            Error::Busy { .. } | Error::TimedOut { .. } => true,
+            Error::Canceled
+            | Error::AuthenticationRequired { .. }
+            | Error::PlainCredentials { .. }
+            | Error::NotThere { .. }
+            | Error::Redirected { .. }
+            | Error::Protocol { .. }
+            | Error::TooLarge { .. }
             | Error::ObjectTooLarge { .. }
             | Error::NotARepository { .. }
             | Error::Unsupported { .. }

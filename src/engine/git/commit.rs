@@ -26,8 +26,6 @@ const DIRECTORY: u64 = 64 << 20;
 const PATH: usize = 4_096;
 /// The longest name or address of a person that is kept, in bytes.
 const PERSON: usize = 500;
-/// The most parents that are kept of a commit.
-const PARENTS: usize = 1_000;
 
 /// Who did something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,48 +81,74 @@ pub(super) fn blob_id(id: &gix::hash::oid) -> BlobId {
 /// Reads a commit.
 pub(super) fn info(objects: &Objects, commit: CommitSha) -> Result<CommitInfo> {
     let data = objects.read(&id(commit), Kind::Commit, COMMIT)?;
-    let parsed = gix::objs::CommitRef::from_bytes(&data, Hash::Sha1).map_err(|e| Error::corrupt(format!("the commit {commit}"), e))?;
-    let (author, authored_at) = person(parsed.author);
-    let (committer, committed_at) = person(parsed.committer);
-    let parents = if objects.shallow().contains(&id(commit)) {
-        Vec::new()
-    } else {
-        parsed.parents().take(PARENTS).map(|parent| sha(&parent)).collect()
-    };
+    let header = Header::parse(&data).map_err(|why| Error::corrupt(format!("the commit {commit}"), why))?;
+    let (author, authored_at) = person(header.author);
+    let (committer, committed_at) = person(header.committer);
     Ok(CommitInfo {
         sha: commit,
-        tree: *blob_id(&parsed.tree()).as_bytes(),
-        parents,
+        tree: *blob_id(&header.tree).as_bytes(),
+        parents: parents(objects, commit, &header),
         author,
         authored_at,
         committer,
         committed_at,
-        message: clip(&parsed.message.to_str_lossy(), objects.limits().message_bytes).into_owned(),
+        message: clip(&header.message.to_str_lossy(), objects.limits().message_bytes).into_owned(),
     })
 }
 
 /// What a walk needs of a commit: its parents, and when it was recorded.
 pub(super) fn links(objects: &Objects, commit: CommitSha) -> Result<(Vec<CommitSha>, Timestamp)> {
     let data = objects.read(&id(commit), Kind::Commit, COMMIT)?;
-    let parsed = gix::objs::CommitRef::from_bytes(&data, Hash::Sha1).map_err(|e| Error::corrupt(format!("the commit {commit}"), e))?;
-    let parents = if objects.shallow().contains(&id(commit)) {
-        Vec::new()
-    } else {
-        parsed.parents().take(PARENTS).map(|parent| sha(&parent)).collect()
-    };
-    Ok((parents, person(parsed.committer).1))
+    let header = Header::parse(&data).map_err(|why| Error::corrupt(format!("the commit {commit}"), why))?;
+    Ok((parents(objects, commit, &header), person(header.committer).1))
 }
 
-/// `Name <mail> seconds zone`; what cannot be read of it is empty, since such commits exist and are still commits.
-fn person(line: &gix::bstr::BStr) -> (Signature, Timestamp) {
-    let kept = |text: &gix::bstr::BStr| clip(text.to_str_lossy().trim(), PERSON).into_owned();
-    match gix::actor::SignatureRef::from_bytes(line) {
-        Ok(found) => {
-            let at = found.time().map_or(0, |time| time.seconds);
-            (Signature { name: kept(found.name), email: kept(found.email) }, Timestamp::from_seconds(at))
+fn parents(objects: &Objects, commit: CommitSha, header: &Header<'_>) -> Vec<CommitSha> {
+    if objects.shallow().contains(&id(commit)) { Vec::new() } else { header.parents.iter().map(sha).collect() }
+}
+
+/// A commit's parts as they lie in its bytes. Only what other objects are found by must be well formed: commits with rubbish for names
+/// or times exist, and a repository that holds one is to be read all the same.
+pub(super) struct Header<'a> {
+    pub tree: ObjectId,
+    pub parents: Vec<ObjectId>,
+    author: &'a [u8],
+    committer: &'a [u8],
+    message: &'a [u8],
+}
+
+impl<'a> Header<'a> {
+    pub fn parse(mut data: &'a [u8]) -> std::result::Result<Header<'a>, &'static str> {
+        let (mut tree, mut parents, mut author, mut committer) = (None, Vec::new(), &b""[..], &b""[..]);
+        while !data.is_empty() {
+            let (line, rest) = data.split_once_str("\n").unwrap_or((data, b""));
+            data = rest;
+            if line.is_empty() {
+                break;
+            }
+            // What begins with a space goes on with the line before, which is none of ours.
+            let Some((word, value)) = line.split_once_str(" ") else { continue };
+            let object = || ObjectId::from_hex(value).map_err(|_| "it names another object by something that is no name");
+            match word {
+                b"tree" if tree.is_none() => tree = Some(object()?),
+                b"parent" => parents.push(object()?),
+                b"author" if author.is_empty() => author = value,
+                b"committer" if committer.is_empty() => committer = value,
+                _ => {}
+            }
         }
-        Err(_) => (Signature { name: kept(line), email: String::new() }, Timestamp::EPOCH),
+        Ok(Header { tree: tree.ok_or("it names no tree")?, parents, author, committer, message: data })
     }
+}
+
+/// `Name <mail> seconds zone`; what cannot be read of it is empty.
+fn person(line: &[u8]) -> (Signature, Timestamp) {
+    let kept = |text: &[u8]| clip(text.to_str_lossy().trim(), PERSON).into_owned();
+    let (name, rest) = line.split_once_str("<").unwrap_or((line, b""));
+    // An address may hold `>` where somebody wrote it wrongly; a time does not.
+    let (email, time) = rest.rsplit_once_str(">").unwrap_or((rest, b""));
+    let seconds = time.to_str().ok().and_then(|time| time.split_whitespace().next()?.parse().ok()).unwrap_or(0);
+    (Signature { name: kept(name), email: kept(email) }, Timestamp::from_seconds(seconds))
 }
 
 /// The files of a commit.

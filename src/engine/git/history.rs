@@ -87,7 +87,11 @@ impl Mirror {
         let mut best: Vec<CommitSha> = Vec::new();
         let mut slop = SLOP;
         while let Some((sha, flags)) = walk.next()? {
+            let mut met = std::mem::take(&mut walk.met);
             if flags & BOTH == BOTH && flags & STALE == 0 {
+                met.push(sha);
+            }
+            for sha in met {
                 best.push(sha);
                 let parents = walk.seen[&sha].parents.clone();
                 walk.paint(&parents, BOTH | STALE)?;
@@ -157,6 +161,8 @@ struct Walk<'a> {
     start: Option<CommitSha>,
     /// How many waiting commits carry each combination of flags.
     waiting: [usize; 8],
+    /// The commits that turned out to be common after they were visited, which wrong clocks bring about.
+    met: Vec<CommitSha>,
 }
 
 struct Seen {
@@ -168,7 +174,7 @@ struct Seen {
 
 impl<'a> Walk<'a> {
     fn new(mirror: &'a Mirror) -> Walk<'a> {
-        Walk { mirror, queue: BinaryHeap::new(), seen: HashMap::new(), start: None, waiting: [0; 8] }
+        Walk { mirror, queue: BinaryHeap::new(), seen: HashMap::new(), start: None, waiting: [0; 8], met: Vec::new() }
     }
 
     fn push(&mut self, sha: CommitSha, flags: u8) -> Result<()> {
@@ -201,6 +207,9 @@ impl<'a> Walk<'a> {
                     self.waiting[usize::from(all)] += 1;
                 } else {
                     todo.extend_from_slice(&seen.parents);
+                    if all == BOTH {
+                        self.met.push(sha);
+                    }
                 }
                 seen.flags = all;
                 continue;
