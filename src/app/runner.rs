@@ -95,6 +95,12 @@ impl From<git::Error> for Failure {
     }
 }
 
+impl From<git::InvalidSource> for Failure {
+    fn from(error: git::InvalidSource) -> Failure {
+        Failure { message: error.to_string(), verdict: Verdict::GiveUp }
+    }
+}
+
 impl From<search::Error> for Failure {
     fn from(error: search::Error) -> Failure {
         Failure { verdict: Verdict::Retry, message: error.to_string() }
@@ -103,20 +109,19 @@ impl From<search::Error> for Failure {
 
 /// Failures that only the store can mend; everything else would fail again.
 macro_rules! store_or_give_up {
-    ($($error:ty),+) => {$(
-        impl From<$error> for Failure {
-            fn from(error: $error) -> Failure {
-                match error {
-                    <$error>::Store(error) => error.into(),
-                    #[expect(clippy::wildcard_enum_match_arm, reason = "all that is not the store's would fail again")]
-                    other => Failure { message: other.to_string(), verdict: Verdict::GiveUp },
+    ($($domain:ident),+) => {$(
+        impl From<$domain::Error> for Failure {
+            fn from(error: $domain::Error) -> Failure {
+                if let $domain::Error::Store(error) = error {
+                    return error.into();
                 }
+                Failure { message: error.to_string(), verdict: Verdict::GiveUp }
             }
         }
     )+};
 }
 
-store_or_give_up!(repos::Error, checks::Error, issues::Error, accounts::Error, queue::Error);
+store_or_give_up!(repos, checks, issues, accounts, queue);
 
 /// Claims the next item of a lane that is due and performs it; says whether there was one.
 pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> store::Result<bool> {
@@ -187,7 +192,7 @@ pub fn settle(app: &App) -> store::Result<usize> {
 pub struct Held(Arc<Mutex<HashMap<WorkId, Attempt>>>);
 
 impl Held {
-    fn hold(&self, attempt: &Attempt) -> impl Drop {
+    fn hold(&self, attempt: &Attempt) -> impl Drop + use<> {
         struct Letting(Held, WorkId);
         impl Drop for Letting {
             fn drop(&mut self) {

@@ -7,11 +7,9 @@ use super::runner::{Attempt, Failure};
 use crate::base::event::Actor;
 use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha};
-use crate::domain::repos::{self, COMMITS_PER_BRANCH, RepoSource, Repository};
+use crate::domain::repos::{self, COMMITS_PER_BRANCH, Repository};
 use crate::domain::{checks, issues};
-use crate::engine::git::fetch::{Asked, Fetched};
-use crate::engine::git::source::Source;
-use crate::engine::git::{self, CommitInfo, Mirror, Trust};
+use crate::engine::git::{Asked, CommitInfo, Fetched, Mirror, Source, Trust};
 use crate::engine::queue::{self, Verdict};
 
 /// Fetches a repository, registers its commits and asks for the checks of the heads that moved. May be repeated: objects are named by
@@ -25,39 +23,30 @@ pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> 
     };
     match fetch(app, &repo).and_then(|(mirror, fetched)| Ok((news(app, &repo, &mirror, &fetched)?, fetched))) {
         Ok((commits, fetched)) => record(app, attempt, id, &commits, fetched),
-        Err(error) => {
-            let (why, verdict) = (error.to_string(), if error.is_transient() { Verdict::Retry } else { Verdict::GiveUp });
-            let told = why.clone();
+        Err(failure) => {
+            let told = failure.message.clone();
             app.write_now(&Actor::System, move |tx, _| match repos::record_fetch_failure(tx, id, &told) {
                 Err(repos::Error::NotFound { .. }) => Ok(()),
                 other => other,
             })?;
             // What a person must mend is said on the repository's page; the next poll looks again.
-            match verdict {
-                Verdict::GiveUp => attempt.done(app),
-                verdict => Err(Failure { message: why, verdict }),
-            }
+            if failure.verdict == Verdict::GiveUp { attempt.done(app) } else { Err(failure) }
         }
     }
 }
 
-fn fetch(app: &App, repo: &Repository) -> git::Result<(Mirror, Fetched)> {
-    let source: Source = repo.remote.parse().map_err(git::Error::from)?;
+fn fetch(app: &App, repo: &Repository) -> Result<(Mirror, Fetched), Failure> {
+    let source: Source = repo.remote.parse()?;
     let mirror = app.mirror(repo.id)?;
-    // A path is added by an administrator alone, who may name what is not the appliance's own.
-    let trust = if repo.source == RepoSource::Local { Trust::Anyone } else { Trust::Owner };
     let cancel = AtomicBool::new(false);
-    let asked = Asked { credentials: None, outbound: &app.outbound, trust, cancel: &cancel, progress: &|_| {} };
+    let asked = Asked { credentials: None, outbound: &app.outbound, trust: Trust::Ours, cancel: &cancel, progress: &|_| {} };
     let fetched = mirror.fetch(&source, &asked)?;
     Ok((mirror, fetched))
 }
 
 /// The commits that are not registered yet: of each branch from where it pointed before, newest first, within bounds.
-fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: &Fetched) -> git::Result<Vec<CommitInfo>> {
-    let before = app.read_now(|tx, _| repos::all_branches(tx, repo.id)).map_err(|error| git::Error::Corrupt {
-        what: "the list of branches".to_owned(),
-        why: error.to_string(),
-    })?;
+fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: &Fetched) -> Result<Vec<CommitInfo>, Failure> {
+    let before = app.read_now(|tx, _| repos::all_branches(tx, repo.id))?;
     let mut news = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for (name, head) in &fetched.branches {

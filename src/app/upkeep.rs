@@ -76,7 +76,7 @@ pub fn sweep(app: &App, attempt: &Attempt) -> Result<(), Failure> {
 /// Feeds the index the issues that changed since it was last fed. An index that is lost, or ahead of a store that was restored, is fed
 /// everything. May be repeated: a document replaces the one of the same issue.
 pub fn index(app: &App, attempt: &Attempt) -> Result<(), Failure> {
-    if let Opened::Fresh(reason) = app.index.open()? {
+    if let Opened::Fresh { reason } = app.index.open()? {
         tracing::info!(reason = ?reason, "the search index is built anew");
     }
     let latest = app.read_now(|tx, _| issues::latest_revision(tx))?;

@@ -177,7 +177,8 @@ pub fn check(tx: &ReadTx, claim: &Claim) -> Result<()> {
 /// the results are dropped with the transaction.
 pub fn finish(tx: &mut WriteTx, claim: &Claim, now: Timestamp) -> Result<()> {
     let item = held(tx, claim)?;
-    end(tx, item, now).map(drop)
+    end(tx, item, now)?;
+    Ok(())
 }
 
 /// Ends a claim whose work failed: it waits for its next attempt, or is given up if there is none. Answers how the item stands then;
@@ -185,7 +186,7 @@ pub fn finish(tx: &mut WriteTx, claim: &Claim, now: Timestamp) -> Result<()> {
 pub fn fail(tx: &mut WriteTx, claim: &Claim, verdict: Verdict, error: &str, now: Timestamp) -> Result<Option<WorkState>> {
     let mut item = held(tx, claim)?;
     if item.is_canceled {
-        return end(tx, item, now);
+        return Ok(end(tx, item, now)?);
     }
     let error = crate::base::text::clip(error, ERROR_BYTES).into_owned();
     let wait = match verdict {
@@ -214,10 +215,10 @@ fn wait_until(item: &mut WorkItem, due_at: Timestamp, error: String) {
 }
 
 /// Ends an item: it is gone, or begins anew if it was pushed while it was being carried out.
-fn end(tx: &mut WriteTx, item: WorkItem, now: Timestamp) -> Result<Option<WorkState>> {
+fn end(tx: &mut WriteTx, item: WorkItem, now: Timestamp) -> store::Result<Option<WorkState>> {
     match item.again {
         Some(due_at) => restart(tx, item, due_at, now).map(|()| Some(WorkState::Ready)),
-        None => Ok(tx.remove::<WorkItem>(&item.id).map(|_| None)?),
+        None => tx.remove::<WorkItem>(&item.id).map(|_| None),
     }
 }
 
@@ -238,7 +239,7 @@ fn restart(tx: &mut WriteTx, mut item: WorkItem, due_at: Timestamp, now: Timesta
     item.is_canceled = false;
     item.last_error = None;
     item.enqueued_at = now;
-    Ok(tx.put(&item)?)
+    tx.put(&item)
 }
 
 fn give_up(tx: &mut WriteTx, mut item: WorkItem, error: String, now: Timestamp) -> store::Result<()> {
@@ -301,7 +302,7 @@ fn release(tx: &mut WriteTx, mut item: WorkItem, why: &str, now: Timestamp) -> s
         return end(tx, item, now).map(drop);
     }
     wait_until(&mut item, now, why.to_owned());
-    Ok(tx.put(&item)?)
+    tx.put(&item)
 }
 
 /// When the next item of a lane is due, if one waits.
@@ -316,7 +317,7 @@ pub fn find(tx: &ReadTx, id: WorkId) -> Result<WorkItem> {
 
 /// The items in a state, oldest first.
 pub fn list(tx: &ReadTx, state: WorkState, after: Option<&Cursor>, limit: Limit) -> store::Result<Page<WorkItem>> {
-    Ok(tx.page(&BY_STATE.prefix(state as u8).after(after), limit)?)
+    tx.page(&BY_STATE.prefix(state as u8).after(after), limit)
 }
 
 /// Gives dead work another set of attempts.
@@ -327,7 +328,8 @@ pub fn retry(tx: &mut WriteTx, id: WorkId, now: Timestamp) -> Result<()> {
     }
     // Through the front door, so that an item with the same key that came meanwhile is not doubled.
     tx.remove::<WorkItem>(&id)?;
-    push(tx, item.work, now, now).map(drop)
+    push(tx, item.work, now, now)?;
+    Ok(())
 }
 
 /// Removes work that is not being carried out.

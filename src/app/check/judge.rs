@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{Progress, Stop, succeeded, summary, version_of};
 use crate::app::{App, CancelToken};
 use crate::base::name::TreePath;
-use crate::domain::checks::builtin::{self, Builtin, Wants};
+use crate::domain::checks::builtin::{self, Builtin};
 use crate::domain::checks::plan::Planned;
 use crate::domain::checks::{CheckError, CheckSet, CheckState, Outcome};
 use crate::domain::issues::finding::Finding;
@@ -124,16 +124,12 @@ impl Judge<'_> {
     }
 
     fn file(&self, builtin: &dyn Builtin, source: &str, file: &TreeFile, found: &mut Vec<Located>) -> crate::engine::git::Result<()> {
-        let size = self.tree.size(file)?;
-        let content = match builtin.wants(file, size) {
-            Wants::Nothing => return Ok(()),
-            Wants::Size => Vec::new(),
-            Wants::Content { cap } => self.tree.read(file, cap)?,
-        };
-        let findings: Vec<Finding> = builtin::bounded(builtin.file(file, size, &content));
+        let findings: Vec<Finding> = builtin::bounded(builtin::judge(builtin, &**self.tree, file)?, builtin::MAX_PER_FILE);
         if findings.is_empty() {
             return Ok(());
         }
+        // Few files have findings: reading those a second time costs less than keeping every file's content for all.
+        let content = self.tree.read(file, LINES_BYTES).unwrap_or_default();
         let lines = LineIndex::of(&content);
         found.extend(findings.into_iter().map(|finding| Located::new(source, false, finding, Some(&lines))));
         Ok(())
