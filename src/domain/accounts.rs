@@ -68,6 +68,12 @@ pub enum Error {
         /// What was looked for.
         token: String,
     },
+    /// There is no such session, or it is another person's.
+    #[error("no session {session} is yours")]
+    SessionNotFound {
+        /// What was looked for.
+        session: SessionId,
+    },
     /// The link was used, has expired or never was.
     #[error("this sign-in link was used already or has expired; `plumbline user link LOGIN` on the server makes a new one")]
     LinkSpent,
@@ -181,6 +187,15 @@ pub fn sign_out(tx: &mut WriteTx, session: SessionId, now: Timestamp) -> Result<
     Ok(())
 }
 
+/// Ends a session of this user's own.
+pub fn sign_out_own(tx: &mut WriteTx, user: Option<UserId>, session: SessionId, now: Timestamp) -> Result<()> {
+    let own = tx.get::<Session>(&session)?.filter(|found| Some(found.user) == user);
+    if own.is_none() {
+        return Err(Error::SessionNotFound { session });
+    }
+    sign_out(tx, session, now)
+}
+
 /// The sessions of a user, oldest first; at most 200.
 pub fn list_sessions(tx: &ReadTx, user: UserId) -> Result<Vec<Session>> {
     Ok(tx.find(&record::SESSIONS_BY_USER.prefix(user), Limit::MAX.get())?)
@@ -235,6 +250,20 @@ pub fn create_token(tx: &mut WriteTx, new: NewToken, secret: Hashed, now: Timest
 /// All tokens, oldest first.
 pub fn list_tokens(tx: &ReadTx, after: Option<&Cursor>, limit: Limit) -> Result<Page<Token>> {
     Ok(tx.page(&Scan::<Token>::all().after(after), limit)?)
+}
+
+/// A user's own tokens, oldest first.
+pub fn list_tokens_of(tx: &ReadTx, user: UserId, after: Option<&Cursor>, limit: Limit) -> Result<Page<Token>> {
+    Ok(tx.page(&token::BY_USER.prefix(user).after(after), limit)?)
+}
+
+/// Ends a token of this user's own.
+pub fn revoke_own_token(tx: &mut WriteTx, user: Option<UserId>, id: TokenId, now: Timestamp) -> Result<Token> {
+    let own = tx.get::<Token>(&id)?.filter(|token| token.user.is_some() && token.user == user);
+    if own.is_none() {
+        return Err(Error::TokenNotFound { token: id.to_string() });
+    }
+    revoke_token(tx, id, now)
 }
 
 /// The token with this id, or the only one of this name that is not revoked.

@@ -199,12 +199,15 @@ impl Record for Token {
     }
 
     fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
-        &[&BY_SECRET]
+        &[&BY_SECRET, &BY_USER]
     }
 }
 
 /// Tokens by the hash of their text.
 pub(super) const BY_SECRET: Index<Token, Hashed> = Index::on("by_secret", |token| token.secret);
+
+/// Personal tokens by the person they act as.
+pub(super) const BY_USER: Index<Token, (UserId, Timestamp)> = Index::some("by_user", |token| token.user.map(|user| (user, token.created_at)));
 
 #[cfg(test)]
 mod tests {
