@@ -1,5 +1,7 @@
 //! Checks.
 
+pub mod builtin;
+
 use crate::words;
 
 words! {
