@@ -141,13 +141,12 @@ fn follow<'a>(tree: &'a dyn Tree, link: &'a TreePath, targets: &HashMap<&[u8], V
                     FileKind::Regular | FileKind::Executable if ahead.iter().all(|part| part.is_empty()) => return End::Somewhere,
                     FileKind::Regular | FileKind::Executable => return End::Nowhere,
                     FileKind::Symlink => {
-                        let has_been = met.contains(&&file.path);
                         met.push(&file.path);
                         let Some(target) = targets.get(file.path.as_bytes()) else { return End::Somewhere };
                         if target.starts_with(b"/") {
                             return End::Somewhere;
                         }
-                        if met.len() > MAX_HOPS || (has_been && ahead.is_empty()) {
+                        if met.len() > MAX_HOPS {
                             return End::Circle(met);
                         }
                         here.truncate(parent);

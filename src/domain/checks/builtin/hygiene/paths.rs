@@ -1,7 +1,7 @@
 //! `case-collision`: two paths that are one where case or the form of accents does not count.
 //!
 //! On Windows and macOS such a checkout is broken from the start: one file overwrites the other and git shows a change that nobody made.
-//! Two names are one if they agree composed (NFC) and in lower case. A file and a folder collide as well; two folders do not, since their
+//! Two names are one if they agree in lower case and composed (NFC). A file and a folder collide as well; two folders do not, since their
 //! files simply come to lie together.
 
 use std::borrow::Cow;
@@ -68,7 +68,7 @@ fn fold(path: &[u8]) -> Cow<'_, [u8]> {
         return if path.iter().any(u8::is_ascii_uppercase) { Cow::Owned(path.to_ascii_lowercase()) } else { Cow::Borrowed(path) };
     }
     match std::str::from_utf8(path) {
-        Ok(text) => Cow::Owned(text.nfc().flat_map(char::to_lowercase).nfc().collect::<String>().into_bytes()),
+        Ok(text) => Cow::Owned(text.chars().flat_map(char::to_lowercase).nfc().collect::<String>().into_bytes()),
         Err(_) => Cow::Owned(path.to_ascii_lowercase()),
     }
 }

@@ -262,31 +262,48 @@ fn a_link_into_a_submodule_is_left_alone() {
     assert_eq!(places(&tree), Vec::<String>::new());
 }
 
+/// What is said of one file that claims this size.
+fn said_of_size(path: &str, size: u64, content: &[u8]) -> Vec<Finding> {
+    let file = plain(path);
+    match Hygiene.wants(&file, size) {
+        Wants::Nothing => Vec::new(),
+        Wants::Size => Hygiene.file(&file, size, &[]),
+        Wants::Content { .. } => Hygiene.file(&file, size, content),
+    }
+}
+
+fn plain(path: &str) -> TreeFile {
+    TreeFile { path: TreePath::new(path), kind: FileKind::Regular, blob: crate::base::name::BlobId::from_bytes([0; 20]) }
+}
+
 #[test]
 fn large_binaries_are_found_and_large_text_is_not() {
-    let large = "x".repeat(5 << 20);
-    let binary = format!("\u{7f}ELF\0{large}");
-    assert_eq!(said(&[("tools/app.zip", &large)]), ["tools/app.zip large-binary"]);
-    assert_eq!(said(&[("server", &binary)]), ["server large-binary"], "a program somebody built");
-    assert!(
-        message("data/Model.ONNX", &large).contains("5.0 MiB") && message("data/Model.ONNX", &large).contains("`git lfs track \"*.ONNX\"`")
-    );
-    quiet(&[("data.csv", &binary), ("notes", &large), ("app.zip", &large[1..]), ("vendor/app.zip", &large)]);
-    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 99999999\n";
-    quiet(&[("app.zip", pointer)]);
+    let (large, binary) = (5 << 20, b"\x7fELF\0\0");
+    for (path, size, content) in [("tools/app.zip", large, &b""[..]), ("server", large, binary), ("dump", 1 << 40, b"")] {
+        let findings = said_of_size(path, size, content);
+        assert_eq!(findings.iter().map(|finding| finding.rule.as_str()).collect::<Vec<_>>(), ["large-binary"], "{path}");
+    }
+    let message = &said_of_size("data/Model.ONNX", large, b"")[0].message;
+    assert!(message.contains("5.0 MiB") && message.contains("`git lfs track \"*.ONNX\"`"), "{message}");
+    for (path, size, content) in
+        [("data.csv", 1 << 40, &binary[..]), ("notes", large, b"words"), ("app.zip", large - 1, b""), ("vendor/app.zip", large, b"")]
+    {
+        assert_eq!(said_of_size(path, size, content), Vec::new(), "{path}");
+    }
+    quiet(&[("app.zip", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 99999999\n")]);
 }
 
 #[test]
 fn content_is_not_asked_for_where_the_name_and_size_say_all() {
     let file =
         |path: &str| TreeFile { path: TreePath::new(path), kind: FileKind::Regular, blob: crate::base::name::BlobId::from_bytes([0; 20]) };
-    assert_eq!(Hygiene.wants(&file("a.zip"), 1 << 40), Wants::Size);
-    assert_eq!(Hygiene.wants(&file("a.zip"), 100), Wants::Nothing);
-    assert_eq!(Hygiene.wants(&file("a"), 1 << 40), Wants::Size);
-    assert_eq!(Hygiene.wants(&file("a.csv"), 1 << 40), Wants::Nothing);
-    assert_eq!(Hygiene.wants(&file("a.rs"), 100), Wants::Content { cap: 100 });
-    assert_eq!(Hygiene.wants(&file("fixtures/a.rs"), 100), Wants::Nothing);
-    assert_eq!(Hygiene.wants(&TreeFile { kind: FileKind::Symlink, ..file("a") }, 100), Wants::Nothing);
+    assert_eq!(Hygiene.wants(&plain("a.zip"), 1 << 40), Wants::Size);
+    assert_eq!(Hygiene.wants(&plain("a.zip"), 100), Wants::Nothing);
+    assert_eq!(Hygiene.wants(&plain("a"), 1 << 40), Wants::Size);
+    assert_eq!(Hygiene.wants(&plain("a.csv"), 1 << 40), Wants::Nothing);
+    assert_eq!(Hygiene.wants(&plain("a.rs"), 100), Wants::Content { cap: 100 });
+    assert_eq!(Hygiene.wants(&plain("fixtures/a.rs"), 100), Wants::Nothing);
+    assert_eq!(Hygiene.wants(&TreeFile { kind: FileKind::Symlink, ..plain("a") }, 100), Wants::Nothing);
 }
 
 #[test]
