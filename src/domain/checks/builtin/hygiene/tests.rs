@@ -295,8 +295,6 @@ fn large_binaries_are_found_and_large_text_is_not() {
 
 #[test]
 fn content_is_not_asked_for_where_the_name_and_size_say_all() {
-    let file =
-        |path: &str| TreeFile { path: TreePath::new(path), kind: FileKind::Regular, blob: crate::base::name::BlobId::from_bytes([0; 20]) };
     assert_eq!(Hygiene.wants(&plain("a.zip"), 1 << 40), Wants::Size);
     assert_eq!(Hygiene.wants(&plain("a.zip"), 100), Wants::Nothing);
     assert_eq!(Hygiene.wants(&plain("a"), 1 << 40), Wants::Size);
