@@ -70,7 +70,7 @@ impl Globs {
             }
             globs.patterns.push(pattern.to_owned());
         }
-        globs.set = set.build().map_err(|error| (0, syntax(&patterns.first().map_or("", |first| first.as_ref()).to_owned(), &error)))?;
+        globs.set = set.build().map_err(|error| (0, syntax(patterns.first().map_or("", |first| first.as_ref()), &error)))?;
         Ok(globs)
     }
 

@@ -1,0 +1,149 @@
+//! Checks that are part of the binary: pure functions of a tree, which need nothing on the host.
+//!
+//! A [`Builtin`] speaks in two voices. [`Builtin::file`] judges one file by its path, kind, size and bytes alone, so that what it says can
+//! be kept under (plugin, version, path, blob) and a commit that changes ten files asks for ten. [`Builtin::tree`] says what only the
+//! tree as a whole knows, and is asked for every commit.
+//!
+//! [`run`] is the plain driver: one file after the other, nothing kept. Whoever keeps results drives the same methods by himself and
+//! bounds what one file says with [`bounded`].
+
+pub mod hygiene;
+
+use crate::base::text;
+use crate::domain::issues::finding::{Finding, Kind, Severity};
+use crate::engine::git;
+use crate::engine::git::tree::{Tree, TreeFile};
+
+/// The most findings in one file; one more says that there were more.
+pub const MAX_PER_FILE: usize = 50;
+/// The most findings in one run; one more says that there were more.
+pub const MAX_PER_RUN: usize = 10_000;
+/// The rule of the finding that stands for those left out.
+pub const TOO_MANY: &str = "too-many-findings";
+
+/// What must be known of a file before it can be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    /// Nothing: there is nothing to say of such a file.
+    Nothing,
+    /// Its path, kind and size alone.
+    Size,
+    /// Its content as well, which has at most `cap` bytes.
+    Content {
+        /// The file's size when it was asked about.
+        cap: u64,
+    },
+}
+
+/// A check that is part of the binary: a pure function of a tree.
+pub trait Builtin: Sync {
+    /// How it is called in a manifest.
+    fn name(&self) -> &'static str;
+
+    /// Raised whenever the same file could be judged differently; part of the key under which results are reused.
+    fn version(&self) -> u32;
+
+    /// What it wants to know of such a file, decided from path, kind and size alone.
+    fn wants(&self, file: &TreeFile, size: u64) -> Wants;
+
+    /// What one file says by itself: the same for the same path, kind and bytes. `content` is empty unless it was wanted.
+    fn file(&self, file: &TreeFile, size: u64, content: &[u8]) -> Vec<Finding>;
+
+    /// What only the tree as a whole says: paths that collide, links that lead nowhere. Once `cancel` says so, the answer no longer
+    /// matters and comes soon.
+    fn tree(&self, tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<Vec<Finding>>;
+}
+
+/// The built-in check of this name.
+pub fn find(name: &str) -> Option<&'static dyn Builtin> {
+    all().iter().copied().find(|builtin| builtin.name() == name)
+}
+
+/// Every built-in check.
+pub fn all() -> &'static [&'static dyn Builtin] {
+    &[&hygiene::Hygiene]
+}
+
+/// Why a run has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It was told to stop.
+    #[error("the check `{plugin}` was canceled")]
+    Canceled {
+        /// The plugin.
+        plugin: &'static str,
+    },
+    /// The tree could not be read.
+    #[error("the check `{plugin}` cannot read the tree")]
+    Tree {
+        /// The plugin.
+        plugin: &'static str,
+        /// What failed.
+        source: git::Error,
+    },
+}
+
+/// Runs a built-in check over a tree. `progress` hears how many files of how many are done; findings come ascending by path and place.
+pub fn run(
+    plugin: &dyn Builtin,
+    tree: &dyn Tree,
+    cancel: &dyn Fn() -> bool,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Vec<Finding>, Error> {
+    let name = plugin.name();
+    let failed = |source| Error::Tree { plugin: name, source };
+    let files = tree.files();
+    let mut findings = Vec::new();
+    for (done, file) in files.iter().enumerate() {
+        if cancel() {
+            return Err(Error::Canceled { plugin: name });
+        }
+        progress(done, files.len());
+        findings.extend(bounded(judge(plugin, tree, file).map_err(failed)?, MAX_PER_FILE));
+        if findings.len() > MAX_PER_RUN {
+            break;
+        }
+    }
+    findings.extend(plugin.tree(tree, cancel).map_err(failed)?);
+    if cancel() {
+        return Err(Error::Canceled { plugin: name });
+    }
+    progress(files.len(), files.len());
+    Ok(bounded(findings, MAX_PER_RUN))
+}
+
+/// Judges one file of a tree. A file that grows while it is looked at, as files of a working directory may, is passed over.
+pub fn judge(plugin: &dyn Builtin, tree: &dyn Tree, file: &TreeFile) -> git::Result<Vec<Finding>> {
+    let size = tree.size(file)?;
+    let content = match plugin.wants(file, size) {
+        Wants::Nothing => return Ok(Vec::new()),
+        Wants::Size => Vec::new(),
+        Wants::Content { cap } => match tree.read(file, cap) {
+            Err(git::Error::TooLarge { .. }) => return Ok(Vec::new()),
+            read => read?,
+        },
+    };
+    Ok(plugin.file(file, size, &content))
+}
+
+/// The first `max` findings by path and place, and one more that counts the rest.
+pub fn bounded(mut findings: Vec<Finding>, max: usize) -> Vec<Finding> {
+    findings.sort_by(|a, b| (&a.path, a.span, &a.rule, &a.message).cmp(&(&b.path, b.span, &b.rule, &b.message)));
+    if findings.len() <= max {
+        return findings;
+    }
+    let rest = findings.split_off(max);
+    findings.extend(rest.first().map(|first| Finding {
+        rule: TOO_MANY.to_owned(),
+        message: format!("{} from here on are left out", text::count(rest.len() as u64, "further finding")),
+        path: first.path.clone(),
+        span: first.span,
+        kind: Kind::Quality,
+        severity: Severity::Info,
+        fingerprint: None,
+    }));
+    findings
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! `dangling-symlink`: links that lead nowhere, out of the repository, or in a circle.
+//!
+//! Targets are followed within the tree's own list of paths, link by link, and never on a disk. Spoken of is what is broken in every
+//! clone. Held back: links to absolute system paths such as `/dev/null` or `/usr/share/…`, which images and units hold on purpose, though
+//! a path below somebody's home breaks for all others; links into folders that a build fills; links into submodules; and links that lie
+//! among tests and fixtures, where a broken one is a test case. A circle is reported at one of its links.
+
+use std::collections::HashMap;
+
+use crate::base::name::TreePath;
+use crate::domain::issues::finding::{Finding, Kind, Severity};
+use crate::engine::git;
+use crate::engine::git::tree::{FileKind, Tree, TreeFile};
+
+use super::finding;
+use super::subject::Subject;
+
+/// The longest target that is read, as on Linux.
+const MAX_TARGET: u64 = 4_096;
+/// So many links are followed on the way to one target, as on Linux.
+const MAX_HOPS: usize = 40;
+/// So many steps are taken on the way to one target.
+const MAX_STEPS: usize = 4_096;
+/// So many links are looked at in one tree.
+const MAX_LINKS: usize = 20_000;
+
+/// Beginnings of absolute targets that exist for one person alone.
+const PERSONAL: [&[u8]; 8] = [b"/home/", b"/Users/", b"/root/", b"/mnt/", b"/media/", b"/Volumes/", b"/tmp/", b"/private/"];
+
+/// Folders that a build or an installation fills.
+const MADE: [&str; 13] =
+    ["node_modules", "build", "dist", "out", "output", "target", "vendor", ".venv", "venv", "bin", "obj", "_build", "generated"];
+
+/// Where following a link ends.
+enum End<'a> {
+    Somewhere,
+    Nowhere,
+    Outside,
+    /// The links that were met, from the first on.
+    Circle(Vec<&'a TreePath>),
+}
+
+/// The links of a tree that lead nowhere.
+pub fn judge(tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<Vec<Finding>> {
+    let mut targets: HashMap<&[u8], Vec<u8>> = HashMap::new();
+    let links = || tree.files().iter().filter(|file| file.kind == FileKind::Symlink).take(MAX_LINKS);
+    for link in links() {
+        if cancel() {
+            return Ok(Vec::new());
+        }
+        let target = match tree.read(link, MAX_TARGET) {
+            Err(git::Error::TooLarge { .. }) => continue,
+            read => read?,
+        };
+        targets.insert(link.path.as_bytes(), target);
+    }
+    let mut findings = Vec::new();
+    for link in links() {
+        if cancel() {
+            return Ok(findings);
+        }
+        let Some(target) = targets.get(link.path.as_bytes()) else { continue };
+        let subject = Subject::of(&link.path);
+        if !subject.is_foreign() && !subject.is_specimen() && !subject.is_in_tests() {
+            findings.extend(speak(tree, link, target, &targets));
+        }
+    }
+    Ok(findings)
+}
+
+fn speak(tree: &dyn Tree, link: &TreeFile, target: &[u8], targets: &HashMap<&[u8], Vec<u8>>) -> Option<Finding> {
+    let shown = crate::base::text::clip(&TreePath::new(target).to_string(), 120).into_owned();
+    let message = if target.starts_with(b"/") || is_windows_absolute(target) {
+        if target.starts_with(b"/") && !PERSONAL.iter().any(|beginning| target.starts_with(beginning)) {
+            return None;
+        }
+        format!("The link leads to `{shown}`, which exists on one machine alone; make the target relative")
+    } else {
+        match follow(tree, &link.path, targets) {
+            End::Somewhere => return None,
+            End::Nowhere if is_made(target) => return None,
+            End::Nowhere => format!("The link leads to `{shown}`, which is not in the repository; mend or delete it"),
+            End::Outside => {
+                format!("The link leads out of the repository, to `{shown}`, which another clone need not have; mend or delete it")
+            }
+            End::Circle(met) => {
+                // Only links that are on the circle themselves, and of those the first, so that it is said once.
+                let again = met.last()?;
+                let begin = met.iter().position(|path| path == again)?;
+                let circle = &met[begin..];
+                if circle.iter().min() != Some(&&link.path) {
+                    return None;
+                }
+                format!("The link leads to `{shown}` and so in a circle back to itself; mend or delete it")
+            }
+        }
+    };
+    Some(finding(&link.path, "dangling-symlink", Kind::Bug, Severity::Minor, None, message))
+}
+
+fn is_windows_absolute(target: &[u8]) -> bool {
+    matches!(target, [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic())
+}
+
+fn is_made(target: &[u8]) -> bool {
+    let target = String::from_utf8_lossy(target).to_lowercase();
+    target.split('/').any(|part| MADE.contains(&part) || part.starts_with("bazel-"))
+}
+
+/// Follows a link step by step, as the kernel would with the tree as its root.
+fn follow<'a>(tree: &'a dyn Tree, link: &'a TreePath, targets: &HashMap<&[u8], Vec<u8>>) -> End<'a> {
+    let split = |path: &[u8]| path.split(|byte| *byte == b'/').map(<[u8]>::to_vec).rev().collect::<Vec<_>>();
+    // What is left to walk, the next step last; and where we stand.
+    let mut ahead = split(link.as_bytes());
+    let mut here: Vec<u8> = Vec::new();
+    let mut met: Vec<&TreePath> = Vec::new();
+    let mut steps = 0;
+    while let Some(part) = ahead.pop() {
+        steps += 1;
+        if steps > MAX_STEPS {
+            return End::Nowhere;
+        }
+        match &part[..] {
+            b"" | b"." => continue,
+            b".." if here.is_empty() => return End::Outside,
+            b".." => here.truncate(memchr::memrchr(b'/', &here).unwrap_or(0)),
+            _ => {
+                let parent = here.len();
+                if parent > 0 {
+                    here.push(b'/');
+                }
+                here.extend_from_slice(&part);
+                let Some(file) = tree.find(&TreePath::new(here.clone())) else {
+                    if is_folder(tree, &here) {
+                        continue;
+                    }
+                    return End::Nowhere;
+                };
+                match file.kind {
+                    FileKind::Submodule => return End::Somewhere,
+                    FileKind::Regular | FileKind::Executable if ahead.iter().all(|part| part.is_empty()) => return End::Somewhere,
+                    FileKind::Regular | FileKind::Executable => return End::Nowhere,
+                    FileKind::Symlink => {
+                        met.push(&file.path);
+                        let Some(target) = targets.get(file.path.as_bytes()) else { return End::Somewhere };
+                        if target.starts_with(b"/") {
+                            return End::Somewhere;
+                        }
+                        if met.len() > MAX_HOPS {
+                            return End::Circle(met);
+                        }
+                        here.truncate(parent);
+                        ahead.extend(split(target));
+                    }
+                }
+            }
+        }
+    }
+    End::Somewhere
+}
+
+/// Whether any file lies below.
+fn is_folder(tree: &dyn Tree, path: &[u8]) -> bool {
+    let below = [path, b"/"].concat();
+    let files = tree.files();
+    let at = files.partition_point(|file| file.path.as_bytes() < &below[..]);
+    files.get(at).is_some_and(|file| file.path.as_bytes().starts_with(&below))
+}
