@@ -16,6 +16,7 @@ mod glob;
 mod layout;
 mod query;
 mod scan;
+mod seen;
 mod steady;
 mod words;
 
@@ -37,6 +38,7 @@ pub use words::{WORD_MAX_CHARS, Words, fold, wholes};
 use collect::Collect;
 use layout::Layout;
 use query::Translator;
+use seen::Seen;
 
 /// The writer's buffer: the least that tantivy takes for its one thread.
 const WRITER_HEAP: usize = 15_000_000;
@@ -214,7 +216,14 @@ pub struct FullText {
     layout: Layout,
     state: Mutex<State>,
     /// Locked throughout a batch, and before `state` where both are.
-    writer: Mutex<Option<IndexWriter>>,
+    writing: Mutex<Writing>,
+}
+
+#[derive(Default)]
+struct Writing {
+    writer: Option<IndexWriter>,
+    /// What an index that began empty here was fed; `None` where that is not known.
+    seen: Option<Seen>,
 }
 
 struct State {
@@ -239,12 +248,14 @@ impl FullText {
 
     fn new(directory: Option<PathBuf>, fields: &[Field]) -> FullText {
         let state = State { index: None, reader: None, damage: None, is_verified: false, last_used: Instant::now() };
-        FullText { directory, layout: Layout::new(fields), state: Mutex::new(state), writer: Mutex::new(None) }
+        let seen = directory.is_none().then(Seen::new);
+        let writing = Mutex::new(Writing { writer: None, seen });
+        FullText { directory, layout: Layout::new(fields), state: Mutex::new(state), writing }
     }
 
     /// Looks at what is there. What cannot be used, or showed damage since, is moved aside and an empty index put in its place.
     pub fn open(&self) -> Result<Opened> {
-        let mut writer = lock(&self.writer);
+        let mut writing = lock(&self.writing);
         let mut state = lock(&self.state);
         let found = match state.damage.take() {
             Some(reason) => Err(Error::Damaged { reason }),
@@ -259,11 +270,12 @@ impl FullText {
                 state.reader = None;
                 state.index = None;
                 state.damage = None;
-                *writer = None;
+                *writing = Writing::default();
                 if let Some(directory) = &self.directory {
                     files::move_aside(directory)?;
                 }
                 state.index = Some(files::create(self.directory.as_deref(), &self.layout)?);
+                writing.seen = Some(Seen::new());
                 Ok(Opened::Fresh { reason })
             }
             Err(other) => Err(other),
@@ -278,15 +290,16 @@ impl FullText {
 
     /// Commits a batch and its watermark together: after an error, or a crash, the index is as it was before.
     pub fn apply(&self, batch: impl IntoIterator<Item = Operation>, watermark: u64) -> Result<()> {
-        let mut slot = lock(&self.writer);
+        let mut writing = lock(&self.writing);
         let index = self.load(&mut lock(&self.state))?;
         let written = guarded(|| {
-            if slot.is_none() {
-                *slot = Some(create_writer(&index)?);
-            }
-            let Some(writer) = slot.as_mut() else { return Ok(()) };
+            let Writing { writer, seen } = &mut *writing;
+            let writer = match writer {
+                Some(writer) => writer,
+                None => writer.insert(create_writer(&index)?),
+            };
             for operation in batch {
-                self.perform(writer, operation)?;
+                self.perform(writer, seen.as_mut(), operation)?;
             }
             let mut commit = writer.prepare_commit()?;
             commit.set_payload(&watermark.to_string());
@@ -296,7 +309,7 @@ impl FullText {
         if let Err(error) = written {
             // What the writer holds of the batch goes with it.
             let _ = guarded(|| {
-                *slot = None;
+                *writing = Writing::default();
                 Ok(())
             });
             return Err(match error {
@@ -310,10 +323,12 @@ impl FullText {
         noted(&mut state, reloaded)
     }
 
-    fn perform(&self, writer: &IndexWriter, operation: Operation) -> Result<()> {
+    fn perform(&self, writer: &IndexWriter, seen: Option<&mut Seen>, operation: Operation) -> Result<()> {
         match operation {
             Operation::Put(entry) => {
-                writer.delete_term(self.layout.key_term(entry.key));
+                if seen.is_none_or(|seen| seen.insert(entry.key)) {
+                    writer.delete_term(self.layout.key_term(entry.key));
+                }
                 writer.add_document(self.layout.document(&entry))?;
             }
             Operation::Remove(key) => {
@@ -381,10 +396,10 @@ impl FullText {
 
     /// Lets go of the reader and the writer if nothing was asked or fed for so long. Answers whether it did.
     pub fn rest_if_idle(&self, idle: Duration) -> bool {
-        let Ok(mut writer) = self.writer.try_lock() else { return false };
+        let Ok(mut writing) = self.writing.try_lock() else { return false };
         {
             let mut state = lock(&self.state);
-            if state.last_used.elapsed() < idle || (state.reader.is_none() && writer.is_none()) {
+            if state.last_used.elapsed() < idle || (state.reader.is_none() && writing.writer.is_none()) {
                 return false;
             }
             state.reader = None;
@@ -392,7 +407,8 @@ impl FullText {
                 state.index = None;
             }
         }
-        if let Some(writer) = writer.take()
+        writing.seen = None;
+        if let Some(writer) = writing.writer.take()
             && let Err(error) = guarded(|| Ok(writer.wait_merging_threads()?))
         {
             // What was committed is safe; segments that were being merged stay apart.

@@ -2,7 +2,7 @@
 //!
 //! `search [COUNT] [DIRECTORY]`: the index is made in the directory, unless it holds one already; so a second run measures a process that
 //! has only opened it.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark ends where something fails, and prints")]
+#![expect(clippy::unwrap_used, reason = "a benchmark ends where something fails")]
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ const QUERIES: &[&str] = &[
     "",
 ];
 
-/// SplitMix64.
+/// `SplitMix64`.
 struct Dice(u64);
 
 impl Dice {

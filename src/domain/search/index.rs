@@ -209,20 +209,20 @@ fn translate(query: &Ast, now: Timestamp) -> Query {
 fn translate_filter(filter: &Filter, now: Timestamp) -> Query {
     let term = |field, word: &str| Query::Term { field, value: word.to_owned() };
     match filter {
-        Filter::Repo(patterns) => any(patterns, |pattern| keyword(REPO, pattern)),
-        Filter::Path(patterns) => any(patterns, |pattern| Query::Glob { field: PATH, glob: pattern.glob().clone() }),
-        Filter::Kind(kinds) => any(kinds, |kind| term(KIND, kind.as_str())),
-        Filter::Severity(severities) => any(severities, |severity| term(SEVERITY, severity.as_str())),
-        Filter::Rule(patterns) => any(patterns, |pattern| keyword(RULE, pattern)),
-        Filter::Source(patterns) => any(patterns, |pattern| keyword(SOURCE, pattern)),
-        Filter::State(states) => any(states, |state| term(STATE, state_word(*state))),
-        Filter::Author(patterns) => any(patterns, |pattern| keyword(AUTHOR, pattern)),
-        Filter::Branch(patterns) => any(patterns, |pattern| keyword(BRANCH, pattern)),
-        Filter::Age(ages) => any(ages, |age| first_seen(*age, now)),
+        Filter::Repo(patterns) => any_of(patterns, |pattern| keyword(REPO, pattern)),
+        Filter::Path(patterns) => any_of(patterns, |pattern| Query::Glob { field: PATH, glob: pattern.glob().clone() }),
+        Filter::Kind(kinds) => any_of(kinds, |kind| term(KIND, kind.as_str())),
+        Filter::Severity(severities) => any_of(severities, |severity| term(SEVERITY, severity.as_str())),
+        Filter::Rule(patterns) => any_of(patterns, |pattern| keyword(RULE, pattern)),
+        Filter::Source(patterns) => any_of(patterns, |pattern| keyword(SOURCE, pattern)),
+        Filter::State(states) => any_of(states, |state| term(STATE, state_word(*state))),
+        Filter::Author(patterns) => any_of(patterns, |pattern| keyword(AUTHOR, pattern)),
+        Filter::Branch(patterns) => any_of(patterns, |pattern| keyword(BRANCH, pattern)),
+        Filter::Age(ages) => any_of(ages, |age| first_seen(*age, now)),
     }
 }
 
-fn any<T>(values: &[T], translate: impl FnMut(&T) -> Query) -> Query {
+fn any_of<T>(values: &[T], translate: impl FnMut(&T) -> Query) -> Query {
     Query::Or(values.iter().map(translate).collect())
 }
 

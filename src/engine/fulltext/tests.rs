@@ -269,6 +269,19 @@ fn turned_bits_never_end_the_process() {
 }
 
 #[test]
+fn an_entry_is_replaced_whether_or_not_the_index_began_here() {
+    let (_root, directory) = kept();
+    for _ in 0..2 {
+        let index = FullText::in_directory(&directory, FIELDS);
+        for text in ["once", "twice"] {
+            index.apply([entry(1, text, "red", 1)], 8).unwrap();
+            assert_eq!(keys(&index, Query::All).len(), 3);
+        }
+        index.rest_if_idle(Duration::ZERO);
+    }
+}
+
+#[test]
 fn a_second_writer_is_told_and_a_dead_one_is_not_waited_for() {
     let (_root, directory) = kept();
     // The lock file that a killed process leaves behind holds no lock.
