@@ -64,6 +64,15 @@ pub struct Inner {
     pub wake: runner::Wake,
     events: broadcast::Sender<Recorded>,
     cancels: Arc<Cancels>,
+    stop: tokio::sync::watch::Sender<bool>,
+    /// What is only known once the appliance listens: where people reach it, and the folders that flags named.
+    found: Mutex<Found>,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    public_url: Option<String>,
+    roots: Vec<PathBuf>,
 }
 
 impl std::ops::Deref for App {
@@ -141,7 +150,9 @@ impl App {
         let live = LiveLogs::in_directory(config.data_dir.join("live"));
         let mirrors = config.data_dir.join("repos");
         let wake = runner::Wake::default();
-        Ok(App(Arc::new(Inner { config, clock, store, blobs, index, outbound, live, mirrors, wake, events, cancels })))
+        let (stop, _) = tokio::sync::watch::channel(false);
+        let found = Mutex::default();
+        Ok(App(Arc::new(Inner { config, clock, store, blobs, index, outbound, live, mirrors, wake, events, cancels, stop, found })))
     }
 
     /// Takes back the work of an earlier process, and clears away what it left half-written.
@@ -209,6 +220,48 @@ impl App {
         Mirror::open(&self.mirrors.join(format!("{repo}.git")), git::Limits::default())
     }
 
+    /// Where people reach the appliance, without a slash at the end.
+    pub fn public_url(&self) -> String {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).public_url.clone();
+        self.config.public_url.clone().or(found).unwrap_or_else(|| format!("http://{}", self.config.listen))
+    }
+
+    /// Says at which address it listens, which is where people reach it unless the configuration says otherwise.
+    pub fn listens_at(&self, address: std::net::SocketAddr) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).public_url = Some(format!("http://{address}"));
+    }
+
+    /// The folders beneath which repositories may be added by path.
+    pub fn local_roots(&self) -> Vec<PathBuf> {
+        let mut roots = self.config.local_roots.clone();
+        roots.extend(self.found.lock().unwrap_or_else(PoisonError::into_inner).roots.iter().cloned());
+        roots
+    }
+
+    /// Adds a folder beneath which repositories may be added by path, for as long as the process runs.
+    pub fn allow_root(&self, root: PathBuf) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).roots.push(root);
+    }
+
+    /// Asks for the search index to be fed.
+    pub fn request_indexing(&self) -> store::Result<()> {
+        self.write_now(&Actor::System, |tx, now| tx.record(Event::IssuesChanged, now))
+    }
+
+    /// Tells whatever waits on the appliance that it stops.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits until the appliance stops.
+    pub fn stopping(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut stop = self.stop.subscribe();
+        async move {
+            // The sender lives as long as the appliance; that it is gone means the same.
+            let _ = stop.wait_for(|stopped| *stopped).await;
+        }
+    }
+
     /// A token that is tripped when the attempt is canceled.
     pub fn cancel_token(&self, attempt: AttemptId) -> CancelToken {
         self.cancels.token(attempt)
@@ -240,11 +293,7 @@ fn followed<T, E: From<store::Error>>(
 fn make_private(dir: &std::path::Path) -> Result<(), StartError> {
     use std::os::unix::fs::DirBuilderExt;
 
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|source| StartError::Folder { path: dir.to_owned(), source })
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| StartError::Folder { path: dir.to_owned(), source })
 }
 
 /// Says whether an attempt is to stop.

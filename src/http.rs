@@ -1,5 +1,73 @@
-//! The REST API.
+//! The REST API: routes, errors, identity, and the views that go over the wire.
+//!
+//! Every handler has the same four moves: take what is asked, let the [`Permit`](extract::Permit) decide, call one verb, answer a view.
+//! The views stand beside the handlers, apart from what is stored; pages render the same ones.
+//!
+//! Assembly is here: [`router`] mounts the table, and with it the layers that every request passes. [`serve`] runs it on a listener
+//! that is already bound.
 
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware;
+use tokio::net::TcpListener;
+
+use crate::app::App;
+
+pub mod accounts;
+pub mod auth;
+pub mod badges;
 pub mod checks;
+pub mod code;
+pub mod error;
+pub mod extract;
+pub mod health;
 pub mod issues;
+pub mod layers;
+pub mod live;
+pub mod openapi;
+pub mod page;
 pub mod repos;
+pub mod routes;
+pub mod sarif;
+pub mod search;
+
+use code::Code;
+use error::ApiError;
+
+/// The API, with `pages` beside it; unknown paths are errors like all others.
+pub fn router(app: &App, pages: Router<App>) -> Router {
+    let api = mount(routes::table().into_iter());
+    finish(app, api.merge(pages))
+}
+
+/// What the public address serves: the few routes that strangers may ask.
+pub fn public_router(app: &App) -> Router {
+    finish(app, mount(routes::table().into_iter().filter(|route| route.is_public)))
+}
+
+fn mount(routes: impl Iterator<Item = routes::Route>) -> Router<App> {
+    routes.fold(Router::new(), |router, route| {
+        let path = route.path;
+        router.route(path, route.into_handler())
+    })
+}
+
+fn finish(app: &App, router: Router<App>) -> Router {
+    router
+        .fallback(
+            |request: Request| async move { ApiError::new(Code::NotFound, format!("there is nothing at `{}`", request.uri().path())) },
+        )
+        .method_not_allowed_fallback(|| async { ApiError::of(Code::MethodNotAllowed) })
+        .layer(middleware::from_fn(layers::etag))
+        .layer(middleware::from_fn_with_state(app.clone(), auth::identify))
+        .layer(middleware::from_fn_with_state(app.clone(), layers::outermost))
+        .with_state(app.clone())
+}
+
+/// Serves a router until the appliance stops; what is under way is finished first.
+pub async fn serve(app: App, router: Router, listener: TcpListener) -> std::io::Result<()> {
+    let stopping = app.stopping();
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stopping).await
+}

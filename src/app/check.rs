@@ -31,7 +31,7 @@ use crate::engine::queue;
 
 mod judge;
 
-use judge::{Judged, Judge};
+use judge::{Judge, Judged};
 
 /// How far back an analysed ancestor is looked for.
 const ANCESTORS: usize = 2_000;
@@ -108,7 +108,8 @@ pub fn abandon(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, given
         if let Ok(set) = checks::attempt(tx, repo, sha, given_up)
             && !set.state.is_finished()
         {
-            let message = "The attempt ended several times without a word; see the work queue for the last error, then run it again.".to_owned();
+            let message =
+                "The attempt ended several times without a word; see the work queue for the last error, then run it again.".to_owned();
             let error = CheckError { code: ErrorCode::Lost, message };
             checks::complete(tx, &set, could_not_tell(error), now)?;
         }
@@ -225,7 +226,10 @@ fn ended_otherwise(app: &App, attempt: &Attempt, set: &CheckSet) -> Result<(), F
         Err(error) => Err(error),
     })?;
     if is_going {
-        return Err(Failure { message: "the process stopped while the checks ran".to_owned(), verdict: queue::Verdict::RetryAfter(std::time::Duration::from_secs(1)) });
+        return Err(Failure {
+            message: "the process stopped while the checks ran".to_owned(),
+            verdict: queue::Verdict::RetryAfter(std::time::Duration::from_secs(1)),
+        });
     }
     attempt.done(app)
 }
@@ -331,7 +335,8 @@ fn judge_all(
         _ => Vec::new(),
     };
     let exclude = manifest.map(|manifest| &manifest.exclude);
-    let judge = Judge { app, set, tree, before: before.as_ref(), changes: &changes, known: &known, identity, exclude, cancel: &attempt.cancel };
+    let judge =
+        Judge { app, set, tree, before: before.as_ref(), changes: &changes, known: &known, identity, exclude, cancel: &attempt.cancel };
     let (mut judged, mut states, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     for planned in planned {
         let (of, name) = (set.clone(), planned.name.clone());
@@ -356,7 +361,8 @@ fn superseded(error: checks::Error) -> Stop {
 
 /// What tells whether an earlier result of a check still holds for a file that did not change.
 fn version_of(planned: &Planned, exclude: Option<&Globs>) -> String {
-    let runner = planned.runner.as_ref().map_or_else(|error| error.code.to_string(), |builtin| format!("{}@{}", builtin.name(), builtin.version()));
+    let runner =
+        planned.runner.as_ref().map_or_else(|error| error.code.to_string(), |builtin| format!("{}@{}", builtin.name(), builtin.version()));
     let settings = format!("{:?} {:?}", planned.paths, exclude);
     format!("{runner} {}", crate::engine::store::blob::BlobHash::of(settings.as_bytes()))
 }
@@ -392,11 +398,7 @@ fn stage(
     let repo = set.repo;
     let past = app.read_now(|tx, _| issues::recall(tx, repo, unknown.into_iter()))?;
     let now = app.clock.now();
-    let rows = identified.settle(
-        repo,
-        |fingerprint| past.get(fingerprint.as_bytes()).copied(),
-        || app.store.ids().next::<IssueId>(now),
-    );
+    let rows = identified.settle(repo, |fingerprint| past.get(fingerprint.as_bytes()).copied(), || app.store.ids().next::<IssueId>(now));
 
     let shared: HashSet<_> = identity.map(|identity| identity.nodes.iter().map(|(_, node)| *node).collect()).unwrap_or_default();
     let nodes: Vec<(u16, [u8; 16])> = rows.nodes.iter().map(|(bucket, node)| (*bucket, node.id)).collect();
@@ -511,7 +513,13 @@ fn tell(app: &App, attempt: &Attempt, set: &CheckSet, repository: &Repository, t
 
 /// A sentence for the log of a check that ran.
 fn summary(judged: usize, reused: usize, found: u64, took_ms: u64) -> String {
-    format!("{} judged, {} unchanged, {} in {}", count(judged as u64, "file"), count(reused as u64, "file"), count(found, "finding"), duration(took_ms))
+    format!(
+        "{} judged, {} unchanged, {} in {}",
+        count(judged as u64, "file"),
+        count(reused as u64, "file"),
+        count(found, "finding"),
+        duration(took_ms)
+    )
 }
 
 /// How a check that was carried out ended.

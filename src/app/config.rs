@@ -57,29 +57,54 @@ pub const KEYS: &[Key] = &[
         default: "`$XDG_DATA_HOME/plumbline`, else `~/.local/share/plumbline`",
         about: "Where everything is kept",
     },
-    Key { name: "listen", env: "PLUMBLINE_LISTEN", default: "`127.0.0.1:7867`", about: "Where pages and API are served; port 0 takes a free one" },
+    Key {
+        name: "listen",
+        env: "PLUMBLINE_LISTEN",
+        default: "`127.0.0.1:7867`",
+        about: "Where pages and API are served; port 0 takes a free one",
+    },
     Key {
         name: "public_listen",
         env: "PLUMBLINE_PUBLIC_LISTEN",
         default: "none",
         about: "A second address that serves badges and health alone, to be exposed to others",
     },
-    Key { name: "public_url", env: "PLUMBLINE_PUBLIC_URL", default: "`http://` and the address listened on", about: "How people reach it: what links begin with" },
-    Key { name: "insecure_http", env: "PLUMBLINE_INSECURE_HTTP", default: "`false`", about: "Lets people sign in over plain http from other machines" },
+    Key {
+        name: "public_url",
+        env: "PLUMBLINE_PUBLIC_URL",
+        default: "`http://` and the address listened on",
+        about: "How people reach it: what links begin with",
+    },
+    Key {
+        name: "insecure_http",
+        env: "PLUMBLINE_INSECURE_HTTP",
+        default: "`false`",
+        about: "Lets people sign in over plain http from other machines",
+    },
     Key {
         name: "repos.local_roots",
         env: "PLUMBLINE_REPOS_LOCAL_ROOTS",
         default: "what `--repo` names",
         about: "Folders beneath which an administrator may add repositories by path (a comma between two in the environment)",
     },
-    Key { name: "repos.poll_interval", env: "PLUMBLINE_REPOS_POLL_INTERVAL", default: "`60s`", about: "How often repositories are asked for new commits" },
+    Key {
+        name: "repos.poll_interval",
+        env: "PLUMBLINE_REPOS_POLL_INTERVAL",
+        default: "`60s`",
+        about: "How often repositories are asked for new commits",
+    },
     Key {
         name: "outbound.allow_hosts",
         env: "PLUMBLINE_OUTBOUND_ALLOW_HOSTS",
         default: "none",
         about: "Hosts (`host` or `host:port`) that are spoken to although their address is private",
     },
-    Key { name: "outbound.ca_file", env: "PLUMBLINE_OUTBOUND_CA_FILE", default: "the built-in authorities", about: "Certificates (PEM) of the authorities to trust instead" },
+    Key {
+        name: "outbound.ca_file",
+        env: "PLUMBLINE_OUTBOUND_CA_FILE",
+        default: "the built-in authorities",
+        about: "Certificates (PEM) of the authorities to trust instead",
+    },
     Key { name: "log", env: "PLUMBLINE_LOG", default: "`info`", about: "How much is logged: `error`, `warn`, `info`, `debug`" },
     Key { name: "log_format", env: "PLUMBLINE_LOG_FORMAT", default: "`text`", about: "How: `text` or `json`" },
 ];
@@ -202,15 +227,18 @@ impl Config {
             listen: parse(&values, "listen", listen_address)?.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7867))),
             public_listen: parse(&values, "public_listen", listen_address)?,
             public_url: parse(&values, "public_url", url)?,
-            insecure_http: parse(&values, "insecure_http", |text| text.parse().map_err(|_| "not `true` or `false`".to_owned()))?.unwrap_or(false),
+            insecure_http: parse(&values, "insecure_http", |text| text.parse().map_err(|_| "not `true` or `false`".to_owned()))?
+                .unwrap_or(false),
             local_roots: list(&values, "repos.local_roots").into_iter().map(PathBuf::from).collect(),
             poll_interval: parse(&values, "repos.poll_interval", span)?.unwrap_or(Duration::from_secs(60)),
             allow_hosts: list(&values, "outbound.allow_hosts"),
             ca_file: parse(&values, "outbound.ca_file", |text| Ok(PathBuf::from(text)))?,
             log: parse(&values, "log", |text| text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string()))?
                 .unwrap_or(LogLevel::Info),
-            log_format: parse(&values, "log_format", |text| text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string()))?
-                .unwrap_or(LogFormat::Text),
+            log_format: parse(&values, "log_format", |text| {
+                text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string())
+            })?
+            .unwrap_or(LogFormat::Text),
         })
     }
 
@@ -323,12 +351,18 @@ fn environment(env: &BTreeMap<String, String>) -> Result<Values, Error> {
             // Variables that tests and tools of ours read are not configuration.
             let meant = nearest(name, KEYS.iter().map(|key| key.env));
             match meant {
-                Some(meant) => return Err(Error::UnknownKey { place: "the environment".to_owned(), key: name.clone(), meant: Some(meant) }),
+                Some(meant) => {
+                    return Err(Error::UnknownKey { place: "the environment".to_owned(), key: name.clone(), meant: Some(meant) });
+                }
                 None => continue,
             }
         };
         let list = LISTS.contains(&key.name);
-        let value = if list { value.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect() } else { vec![value.clone()] };
+        let value = if list {
+            value.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+        } else {
+            vec![value.clone()]
+        };
         values.insert(key.name, (format!("${name}"), value));
     }
     Ok(values)
@@ -359,7 +393,9 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
 fn url(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     match rest.map(|rest| rest.trim_end_matches('/')) {
-        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', '"', '<', '\\']) => Ok(text.trim_end_matches('/').to_owned()),
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', '"', '<', '\\']) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
         _ => Err("not an address such as https://plumbline.example.com, without a path".to_owned()),
     }
 }

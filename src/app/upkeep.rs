@@ -40,7 +40,8 @@ pub fn expire(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     loop {
         let forgotten = app.write_now(&Actor::System, |tx, now| {
             let old = tx.find(&Scan::<Journaled>::all(), FORGOTTEN_PER_WRITE)?;
-            let old: Vec<u64> = old.into_iter().map(|row| row.0).filter(|row| now.since(row.at) >= EVENTS_KEPT).map(|row| row.number).collect();
+            let old: Vec<u64> =
+                old.into_iter().map(|row| row.0).filter(|row| now.since(row.at) >= EVENTS_KEPT).map(|row| row.number).collect();
             for number in &old {
                 tx.remove::<Journaled>(number)?;
             }

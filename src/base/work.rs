@@ -88,9 +88,7 @@ impl Work {
         match self {
             Work::SyncRepository { .. } => Lane::Git,
             Work::RunCheckSet { .. } | Work::AbandonCheckSet { .. } => Lane::Checks,
-            Work::IndexIssues | Work::EraseRepository { .. } | Work::PollRepositories | Work::Expire | Work::Sweep => {
-                Lane::Upkeep
-            }
+            Work::IndexIssues | Work::EraseRepository { .. } | Work::PollRepositories | Work::Expire | Work::Sweep => Lane::Upkeep,
         }
     }
 
@@ -115,9 +113,7 @@ impl Work {
     /// carried out once more.
     pub fn unique_key(&self) -> Option<String> {
         match self {
-            Work::SyncRepository { repo } | Work::EraseRepository { repo } => {
-                Some(format!("{}:{repo}", self.name()))
-            }
+            Work::SyncRepository { repo } | Work::EraseRepository { repo } => Some(format!("{}:{repo}", self.name())),
             // One per attempt: a later attempt must not be swallowed by an earlier one that is still ending.
             Work::RunCheckSet { attempt, .. } | Work::AbandonCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
             Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep => Some(self.name().to_owned()),

@@ -370,6 +370,5 @@ pub fn expire(tx: &mut WriteTx, limit: usize, now: Timestamp) -> Result<usize> {
     Ok(gone)
 }
 
-
 #[cfg(test)]
 mod tests;

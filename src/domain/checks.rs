@@ -304,10 +304,7 @@ pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> Result<usize> {
 }
 
 /// The blobs that sets name: their logs. A page of sets at a time; answers where the next begins.
-pub fn logs(
-    tx: &ReadTx,
-    after: Option<&crate::base::page::Cursor>,
-) -> Result<(Vec<BlobHash>, Option<crate::base::page::Cursor>)> {
+pub fn logs(tx: &ReadTx, after: Option<&crate::base::page::Cursor>) -> Result<(Vec<BlobHash>, Option<crate::base::page::Cursor>)> {
     let page = tx.page(&Scan::<CheckSet>::all().after(after), crate::base::page::Limit::MAX)?;
     let logs = page.items.iter().flat_map(|set| set.checks.iter().filter_map(|check| check.log)).collect();
     Ok((logs, page.next))

@@ -15,6 +15,7 @@ use crate::base::name::{BranchName, CommitSha, InvalidName, RepoSlug};
 use crate::base::page::{Cursor, Limit, Page};
 use crate::base::time::Timestamp;
 use crate::engine::git::CommitInfo;
+use crate::engine::store::key::RowKey;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::words;
 
@@ -147,6 +148,11 @@ pub fn list(tx: &ReadTx, after: Option<&Cursor>, limit: Limit) -> Result<Page<Re
     Ok(tx.page(&record::BY_SLUG.all().after(after), limit)?)
 }
 
+/// Where a repository stands in [`list`], for a page that ends with it.
+pub fn place(repo: &Repository) -> Cursor {
+    Cursor::new((repo.slug.clone(), repo.id).to_key())
+}
+
 /// Asks for a fetch now.
 pub fn request_sync(tx: &mut WriteTx, repo: RepoId, now: Timestamp) -> Result<()> {
     get(tx, repo)?;
@@ -169,6 +175,14 @@ pub fn register_commits(tx: &mut WriteTx, repo: RepoId, commits: &[CommitInfo], 
         if !tx.has::<Commit>(&(repo, info.sha))? {
             tx.put(&Commit::new(repo, info, now))?;
         }
+    }
+    Ok(())
+}
+
+/// Registers one commit, unless it is known already.
+pub fn register(tx: &mut WriteTx, commit: &Commit) -> Result<()> {
+    if !tx.has::<Commit>(&(commit.repo, commit.sha))? {
+        tx.put(commit)?;
     }
     Ok(())
 }
@@ -249,8 +263,7 @@ pub fn branches(tx: &ReadTx, repo: RepoId, after: Option<&Cursor>, limit: Limit)
 
 /// The branch of this name.
 pub fn branch(tx: &ReadTx, repo: &Repository, name: &BranchName) -> Result<Branch> {
-    tx.get::<Branch>(&(repo.id, name.clone()))?
-        .ok_or_else(|| Error::BranchNotFound { repo: repo.slug.clone(), branch: name.to_string() })
+    tx.get::<Branch>(&(repo.id, name.clone()))?.ok_or_else(|| Error::BranchNotFound { repo: repo.slug.clone(), branch: name.to_string() })
 }
 
 /// The default branch, once there is one.

@@ -266,7 +266,12 @@ pub async fn list_tokens(State(app): State<App>, permit: Permit, Query(paging): 
     List::of(page, &paging)
 }
 
-async fn make_token(app: App, permit: Permit, body: NewTokenBody, kind: TokenKind) -> Result<(StatusCode, Json<CreatedTokenView>), ApiError> {
+async fn make_token(
+    app: App,
+    permit: Permit,
+    body: NewTokenBody,
+    kind: TokenKind,
+) -> Result<(StatusCode, Json<CreatedTokenView>), ApiError> {
     if body.name.trim().is_empty() || body.name.len() > 100 {
         return Err(ApiError::field(Code::InvalidBody, "name", "a token's name has 1 to 100 characters"));
     }
@@ -371,4 +376,3 @@ pub async fn create_user(
         .await?;
     Ok((StatusCode::CREATED, Json(user.into())))
 }
-

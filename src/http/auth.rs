@@ -77,7 +77,10 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
     let headers = request.headers();
     let bearer = bearer(headers);
     if bearer.is_none() && is_unsafe(request.method()) && !is_same_origin(&app.config, headers) {
-        return Err(ApiError::new(Code::CrossSite, "this request came from another site; send it from our own pages, or with a bearer token"));
+        return Err(ApiError::new(
+            Code::CrossSite,
+            "this request came from another site; send it from our own pages, or with a bearer token",
+        ));
     }
     let caller = match (bearer, cookie(headers, Transport::of(&app.config, headers).cookie())) {
         (Some(text), _) => match accounts::recognise(&text) {
@@ -95,9 +98,11 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
 
 async fn look_up(app: &App, secret: Hashed, is_token: bool, address: Option<String>) -> Result<Option<Caller>, ApiError> {
     let found = app
-        .read(move |tx, now| {
-            if is_token { accounts::caller_of_token(tx, secret, now) } else { accounts::caller_of_session(tx, secret, now) }
-        })
+        .read(
+            move |tx, now| {
+                if is_token { accounts::caller_of_token(tx, secret, now) } else { accounts::caller_of_session(tx, secret, now) }
+            },
+        )
         .await?;
     let Some((caller, is_stale)) = found else { return Ok(None) };
     if is_stale {

@@ -1,12 +1,23 @@
 //! Checks over REST. The example for every other handler: take, permit, one verb, view.
 
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::error::ApiError;
+use super::extract::{Params, Permit};
+use super::repos::repo_and_commit;
+use crate::app::App;
 use crate::base::event::Verdict;
 use crate::base::id::CheckId;
 use crate::base::time::Timestamp;
-use crate::domain::checks::CheckState;
+use crate::domain::checks::{self, Check, CheckError, CheckSet, CheckState};
+use crate::domain::repos::{self, Repository};
+
+/// The context that issues are reported under.
+const CONTEXT: &str = "plumbline";
 
 /// All checks at a commit.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -80,4 +91,107 @@ pub struct ContextView {
     pub description: String,
     /// The page that explains it.
     pub target_url: String,
+}
+
+impl From<CheckError> for CheckErrorView {
+    fn from(error: CheckError) -> CheckErrorView {
+        CheckErrorView { code: error.code.to_string(), message: error.message }
+    }
+}
+
+impl CheckView {
+    /// The check as it stands at `now`.
+    pub fn of(check: Check, now: Timestamp) -> CheckView {
+        CheckView {
+            id: check.id,
+            name: check.name,
+            plugin: check.plugin,
+            state: check.state,
+            issues: check.issues,
+            duration_ms: check.started_at.map(|began| check.finished_at.unwrap_or(now).millis_since(began)),
+            exit_code: check.exit_code,
+            waits_for: None,
+            error: check.error.map(CheckErrorView::from),
+        }
+    }
+}
+
+impl CheckSetView {
+    /// The set as it stands at `now`.
+    pub fn of(set: CheckSet, now: Timestamp) -> CheckSetView {
+        CheckSetView {
+            state: set.state,
+            started_at: set.started_at,
+            finished_at: set.finished_at,
+            duration_ms: set.started_at.map(|began| set.finished_at.unwrap_or(now).millis_since(began)),
+            error: set.error.map(CheckErrorView::from),
+            checks: set.checks.into_iter().map(|check| CheckView::of(check, now)).collect(),
+        }
+    }
+}
+
+/// `GET …/checks`.
+pub async fn find(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<CheckSetView>, ApiError> {
+    let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
+    let view = app.read(move |tx, now| checks::find(tx, repo.id, commit.sha).map(|set| CheckSetView::of(set, now))).await?;
+    Ok(Json(view))
+}
+
+/// `POST …/checks`.
+pub async fn run(State(app): State<App>, permit: Permit, params: Params) -> Result<(StatusCode, Json<CheckSetView>), ApiError> {
+    let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
+    let actor = permit.actor();
+    let view = app
+        .write(&actor, move |tx, now| -> Result<_, ApiError> {
+            permit.repo(tx, &repo.slug)?;
+            repos::register(tx, &commit)?;
+            Ok(CheckSetView::of(checks::request(tx, repo.id, commit.sha, now)?, now))
+        })
+        .await?;
+    Ok((StatusCode::ACCEPTED, Json(view)))
+}
+
+/// `DELETE …/checks`.
+pub async fn cancel(State(app): State<App>, permit: Permit, params: Params) -> Result<(StatusCode, Json<CheckSetView>), ApiError> {
+    let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
+    let actor = permit.actor();
+    let view = app
+        .write(&actor, move |tx, now| -> Result<_, ApiError> {
+            permit.repo(tx, &repo.slug)?;
+            Ok(CheckSetView::of(checks::cancel(tx, repo.id, commit.sha, now)?, now))
+        })
+        .await?;
+    Ok((StatusCode::ACCEPTED, Json(view)))
+}
+
+/// `GET …/checks/{check}`.
+pub async fn find_one(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<CheckView>, ApiError> {
+    let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
+    let named = params.text("check").to_owned();
+    let view = app
+        .read(move |tx, now| {
+            let set = checks::find(tx, repo.id, commit.sha)?;
+            checks::find_check(&set, &named).map(|check| CheckView::of(check.clone(), now))
+        })
+        .await?;
+    Ok(Json(view))
+}
+
+/// What is said of a commit whose checks stand like this.
+pub fn status_view(app: &App, repo: &Repository, set: &CheckSet) -> StatusView {
+    let context = ContextView {
+        context: CONTEXT.to_owned(),
+        state: set.verdict,
+        description: set.sentence.clone(),
+        target_url: format!("{}/r/{}/commits/{}", app.public_url(), repo.slug, set.sha),
+    };
+    StatusView { verdict: set.verdict, contexts: vec![context] }
+}
+
+/// `GET …/status`.
+pub async fn status(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<StatusView>, ApiError> {
+    let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
+    let id = repo.id;
+    let set = app.read(move |tx, _| checks::find(tx, id, commit.sha)).await?;
+    Ok(Json(status_view(&app, &repo, &set)))
 }

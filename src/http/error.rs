@@ -106,7 +106,9 @@ pub fn render(error: &ApiError, request_id: &str) -> Response {
 impl From<store::Error> for ApiError {
     fn from(error: store::Error) -> ApiError {
         match &error {
-            store::Error::Full => ApiError::new(Code::Unavailable, "the disk is full: nothing can be written until there is room").because(error),
+            store::Error::Full => {
+                ApiError::new(Code::Unavailable, "the disk is full: nothing can be written until there is room").because(error)
+            }
             store::Error::Io { .. } | store::Error::Engine { .. } | store::Error::StillRead { .. } | store::Error::Stopped => {
                 ApiError::of(Code::Unavailable).because(error)
             }
@@ -209,7 +211,10 @@ impl From<git::Error> for ApiError {
             git::Error::UnknownRevision { .. } | git::Error::NoCommits { .. } => ApiError::new(Code::CommitNotFound, message),
             git::Error::AmbiguousRevision { .. } => ApiError::new(Code::AmbiguousCommit, message),
             git::Error::Io { .. } => ApiError::internal(message),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "all else is about what the repository holds, and says so in words for people")]
+            #[expect(
+                clippy::wildcard_enum_match_arm,
+                reason = "all else is about what the repository holds, and says so in words for people"
+            )]
             _ => ApiError::new(Code::RepositoryUnreadable, message),
         }
     }

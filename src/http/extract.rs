@@ -120,7 +120,8 @@ pub async fn commit(app: &App, repo: &Repository, named: &str) -> Result<CommitS
     if let Ok(sha) = named.parse::<CommitSha>() {
         return Ok(sha);
     }
-    let missing = || ApiError::from(repos::Error::CommitNotFound { repo: repo.slug.clone(), rev: crate::base::text::clip(named, 80).into_owned() });
+    let missing =
+        || ApiError::from(repos::Error::CommitNotFound { repo: repo.slug.clone(), rev: crate::base::text::clip(named, 80).into_owned() });
     if !(7..40).contains(&named.len()) || !named.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(missing());
     }
@@ -164,15 +165,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         if !is_json {
             return Err(ApiError::of(Code::UnsupportedMedia));
         }
-        let bytes = axum::body::to_bytes(request.into_body(), BODY_BYTES)
-            .await
-            .map_err(|_| ApiError::new(Code::BodyTooLarge, format!("the body is larger than {}", crate::base::text::bytes(BODY_BYTES as u64))))?;
+        let bytes = axum::body::to_bytes(request.into_body(), BODY_BYTES).await.map_err(|_| {
+            ApiError::new(Code::BodyTooLarge, format!("the body is larger than {}", crate::base::text::bytes(BODY_BYTES as u64)))
+        })?;
         let _ = state;
         serde_json::from_slice(&bytes).map(JsonBody).map_err(|error| {
             let message = format!("the body is not what this endpoint takes: {error}");
             // serde names the field in backticks; programs get it by itself.
             let field = error.to_string().split('`').nth(1).unwrap_or("").to_owned();
-            let fields = if field.is_empty() { Vec::new() } else { vec![serde_json::json!({"field": field, "message": error.to_string()})] };
+            let fields =
+                if field.is_empty() { Vec::new() } else { vec![serde_json::json!({"field": field, "message": error.to_string()})] };
             ApiError::new(Code::InvalidBody, message).with(serde_json::json!({"fields": fields}))
         })
     }

@@ -2,14 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-use utoipa::ToSchema;
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
+use super::code::Code;
+use super::error::ApiError;
+use super::extract::{Paging, Params, Permit, Query};
+use super::page::List;
+use super::repos::repo_and_commit;
+use crate::app::App;
 use crate::base::id::IssueId;
 use crate::base::name::{CommitSha, TreePath};
+use crate::base::page::{Cursor, Page};
 use crate::base::time::Timestamp;
+use crate::domain::accounts::{Error as AccountsError, Refusal, Resource};
 use crate::domain::issues::finding::{Kind, Severity};
 use crate::domain::issues::issue::IssueState;
+use crate::domain::issues::list::{Filter, Listed, Listing, Sort};
+use crate::domain::issues::{self, Issue};
+use crate::domain::repos::{self, Repository};
 
 /// An issue, as it stands at a commit or, asked for by its id, where it was last seen.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -93,3 +108,208 @@ pub struct TurnView {
 
 /// How many of the found issues have each word: facet → word → count.
 pub type FacetsView = BTreeMap<String, BTreeMap<String, u64>>;
+
+/// An issue and its life.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct IssueLifeView {
+    /// The issue.
+    #[serde(flatten)]
+    pub issue: IssueView,
+    /// Its life, oldest first.
+    pub history: Vec<TurnView>,
+}
+
+/// A page of a commit's issues.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct IssuesView {
+    /// The issues.
+    pub items: Vec<IssueView>,
+    /// Where the next page begins; null at the end.
+    #[schema(value_type = Option<String>)]
+    pub next: Option<Cursor>,
+    /// How many there are in all pages.
+    pub total: u64,
+    /// For each facet, how many issues have each of its words.
+    pub facets: FacetsView,
+}
+
+/// Which issues of a commit are wanted.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+pub struct ListQuery {
+    /// How they stand: new, open, fixed, ignored; several with commas. Those that are there unless said.
+    pub state: Option<String>,
+    /// Their kind; several with commas.
+    pub kind: Option<String>,
+    /// Their severity; several with commas.
+    pub severity: Option<String>,
+    /// What found them; several with commas.
+    pub source: Option<String>,
+    /// Their file, as a glob.
+    pub path: Option<String>,
+    /// Words in message, rule or path.
+    pub q: Option<String>,
+    /// `default` (new ones first), `severity`, `path` or `rule`.
+    pub sort: Option<String>,
+    /// How many at a time.
+    pub limit: Option<String>,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// `json` or `csv`.
+    pub format: Option<String>,
+}
+
+impl ListQuery {
+    /// `?limit=`, `?cursor=` and `?format=` of it.
+    pub fn paging(&self) -> Paging {
+        Paging { limit: self.limit.clone(), cursor: self.cursor.clone(), format: self.format.clone() }
+    }
+
+    /// The filter it asks for.
+    pub fn filter(&self) -> Result<Filter, ApiError> {
+        let path = match self.path.as_deref().filter(|path| !path.is_empty()) {
+            Some(path) if path.len() > 500 => return Err(ApiError::field(Code::InvalidParameter, "path", "longer than 500 bytes")),
+            Some(path) => {
+                let glob = globset::GlobBuilder::new(path).literal_separator(true).build();
+                Some(glob.map_err(|error| ApiError::field(Code::InvalidParameter, "path", error))?.compile_matcher())
+            }
+            None => None,
+        };
+        Ok(Filter {
+            states: words("state", self.state.as_deref())?,
+            kinds: words("kind", self.kind.as_deref())?,
+            severities: words("severity", self.severity.as_deref())?,
+            sources: words::<String>("source", self.source.as_deref())?,
+            path,
+            words: self.q.as_deref().unwrap_or("").split_whitespace().take(20).map(str::to_owned).collect(),
+        })
+    }
+
+    /// The order it asks for.
+    pub fn sort(&self) -> Result<Sort, ApiError> {
+        match self.sort.as_deref().filter(|sort| !sort.is_empty()) {
+            Some(sort) => sort.parse().map_err(|error| ApiError::field(Code::InvalidParameter, "sort", error)),
+            None => Ok(Sort::Default),
+        }
+    }
+}
+
+fn words<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, text: Option<&str>) -> Result<Vec<T>, ApiError> {
+    let parts = text.unwrap_or("").split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|part| part.parse().map_err(|error| ApiError::field(Code::InvalidParameter, name, error))).collect()
+}
+
+/// An issue as a commit has it.
+pub fn listed_view(repo: &Repository, sha: CommitSha, listed: Listed) -> Result<IssueView, ApiError> {
+    let Listed { standee, state, is_new, issue } = listed;
+    let occurrence = standee.occurrence;
+    let first_seen = issue
+        .as_ref()
+        .map_or(SightingView { sha, at: Timestamp::EPOCH }, |issue| SightingView { sha: issue.first_seen.sha, at: issue.first_seen.at });
+    Ok(IssueView {
+        id: occurrence.issue,
+        repo: repo.slug.to_string(),
+        source: standee.source,
+        rule: occurrence.rule,
+        kind: occurrence.kind,
+        severity: occurrence.severity,
+        message: occurrence.message,
+        path: standee.path,
+        line_start: occurrence.span.map(|span| span.line_start),
+        line_end: occurrence.span.map(|span| span.line_end),
+        column_start: occurrence.span.and_then(|span| span.column_start),
+        state,
+        is_new,
+        first_seen,
+        author: issue.and_then(|issue| issue.author),
+        ignored: None,
+        snippet: occurrence.excerpt,
+    })
+}
+
+/// An issue where it was last seen.
+pub fn issue_view(slug: &str, issue: &Issue) -> IssueView {
+    IssueView {
+        id: issue.id,
+        repo: slug.to_owned(),
+        source: issue.source.clone(),
+        rule: issue.rule.clone(),
+        kind: issue.kind,
+        severity: issue.severity,
+        message: issue.message.clone(),
+        path: issue.path.clone(),
+        line_start: issue.span.map(|span| span.line_start),
+        line_end: issue.span.map(|span| span.line_end),
+        column_start: issue.span.and_then(|span| span.column_start),
+        state: issue.state,
+        is_new: issue.is_new,
+        first_seen: SightingView { sha: issue.first_seen.sha, at: issue.first_seen.at },
+        author: issue.author.clone(),
+        ignored: None,
+        snippet: issue.excerpt.clone(),
+    }
+}
+
+/// The issues of a commit as they are asked for.
+pub async fn listing(app: &App, repo: &Repository, sha: CommitSha, query: &ListQuery) -> Result<IssuesView, ApiError> {
+    let (filter, sort, limit, cursor) = (query.filter()?, query.sort()?, query.paging().limit()?, query.paging().cursor()?);
+    let repo = repo.clone();
+    app.read(move |tx, _| -> Result<IssuesView, ApiError> {
+        let Listing { items, next, total, facets } = issues::list::list(tx, repo.id, sha, &filter, sort, cursor.as_ref(), limit)?;
+        let items = items.into_iter().map(|listed| listed_view(&repo, sha, listed)).collect::<Result<_, _>>()?;
+        Ok(IssuesView { items, next, total, facets: facets.into_iter().map(|(facet, counts)| (facet.to_owned(), counts)).collect() })
+    })
+    .await
+}
+
+/// `GET …/commits/{sha}/issues`.
+pub async fn list(State(app): State<App>, permit: Permit, params: Params, Query(query): Query<ListQuery>) -> Result<Response, ApiError> {
+    let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
+    let view = listing(&app, &repo, commit.sha, &query).await?;
+    if query.format.as_deref().is_none_or(|format| matches!(format, "" | "json")) {
+        return Ok(Json(view).into_response());
+    }
+    Ok(List::of(Page { items: view.items, next: view.next }, &query.paging())?.into_response())
+}
+
+/// `GET …/commits/{sha}/issues.sarif`.
+pub async fn sarif(State(app): State<App>, permit: Permit, params: Params) -> Result<Response, ApiError> {
+    let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
+    let standees = app.read(move |tx, _| issues::list::all(tx, repo.id, commit.sha)).await?;
+    let body = super::sarif::document(&standees);
+    Ok(([(header::CONTENT_TYPE, "application/sarif+json")], body.to_string()).into_response())
+}
+
+/// `GET /api/v1/issues/{id}`.
+pub async fn find(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<IssueLifeView>, ApiError> {
+    let id: IssueId = params.get("id")?;
+    let (_, view) = life(&app, &permit, id).await?;
+    Ok(Json(view))
+}
+
+/// An issue with its life and its repository, if the caller may see that.
+pub async fn life(app: &App, permit: &Permit, id: IssueId) -> Result<(Repository, IssueLifeView), ApiError> {
+    let asks = permit.clone();
+    app.read(move |tx, _| -> Result<_, ApiError> {
+        let issue = issues::get(tx, id)?;
+        match asks.caller.may(tx, asks.permission, Resource::Repository(issue.repo)) {
+            Ok(()) => {}
+            // What one may not see looks like what is not there.
+            Err(AccountsError::Refused(Refusal::Hidden)) => return Err(issues::Error::NotFound { id }.into()),
+            Err(error) => return Err(error.into()),
+        }
+        let repo = match repos::get(tx, issue.repo) {
+            Ok(repo) => repo,
+            Err(repos::Error::NotFound { .. }) => return Err(issues::Error::NotFound { id }.into()),
+            Err(error) => return Err(error.into()),
+        };
+        let history = issue.turns.iter().map(|turn| TurnView {
+            what: turn.kind.to_string(),
+            sha: Some(turn.seen.sha),
+            at: turn.seen.at,
+            note: turn.from.as_ref().map(|from| format!("from {from}")),
+        });
+        let view = IssueLifeView { history: history.collect(), issue: issue_view(&repo.slug.to_string(), &issue) };
+        Ok((repo, view))
+    })
+    .await
+}

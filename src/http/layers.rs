@@ -106,7 +106,8 @@ pub async fn etag(request: Request, next: Next) -> Response {
     let digest = Sha256::digest(&bytes);
     let tag = digest[..12].iter().fold(String::from("\""), |tag, byte| format!("{tag}{byte:02x}")) + "\"";
     let Ok(value) = HeaderValue::from_str(&tag) else { return Response::from_parts(parts, Body::from(bytes)) };
-    let is_known = known.and_then(|known| known.to_str().ok().map(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)));
+    let is_known =
+        known.and_then(|known| known.to_str().ok().map(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)));
     parts.headers.insert(header::ETAG, value);
     if is_known == Some(true) {
         parts.status = StatusCode::NOT_MODIFIED;

@@ -135,8 +135,10 @@ pub fn build(url: Option<&str>) -> Value {
             }
             responses.insert(status.to_string(), response);
         }
-        responses.insert("default".to_owned(), json!({"description": "An error", "content": {"application/json": {"schema": error.clone()}}}));
-        let tag = route.path.trim_start_matches("/api/v1/").trim_start_matches('/').split('/').next().unwrap_or("").trim_end_matches(".json");
+        responses
+            .insert("default".to_owned(), json!({"description": "An error", "content": {"application/json": {"schema": error.clone()}}}));
+        let tag =
+            route.path.trim_start_matches("/api/v1/").trim_start_matches('/').split('/').next().unwrap_or("").trim_end_matches(".json");
         let mut operation = json!({
             "summary": doc.summary,
             "operationId": format!("{} {}", route.method, route.path),

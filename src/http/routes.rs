@@ -29,7 +29,14 @@ pub struct Route {
 }
 
 impl Route {
-    fn new<H, T>(method: Method, filter: MethodFilter, path: &'static str, permission: Permission, handler: H, summary: &'static str) -> Route
+    fn new<H, T>(
+        method: Method,
+        filter: MethodFilter,
+        path: &'static str,
+        permission: Permission,
+        handler: H,
+        summary: &'static str,
+    ) -> Route
     where
         H: Handler<T, App>,
         T: 'static,

@@ -63,7 +63,13 @@ impl Judge<'_> {
         };
         log.line(&format!("{} version {} at {}", builtin.name(), builtin.version(), self.set.sha.short()));
         let reuse = self.is_reusable(planned);
-        let changed: HashSet<&TreePath> = self.changes.iter().flat_map(|change| [change.before.as_ref(), change.after.as_ref()]).flatten().map(|file| &file.path).collect();
+        let changed: HashSet<&TreePath> = self
+            .changes
+            .iter()
+            .flat_map(|change| [change.before.as_ref(), change.after.as_ref()])
+            .flatten()
+            .map(|file| &file.path)
+            .collect();
         let files: Vec<&TreeFile> =
             self.tree.files().iter().filter(|file| self.looks_at(planned, file) && (!reuse || changed.contains(&file.path))).collect();
 
@@ -110,9 +116,9 @@ impl Judge<'_> {
     fn is_reusable(&self, planned: &Planned) -> bool {
         let version = version_of(planned, self.exclude);
         self.before.is_some()
-            && self.identity.is_some_and(|identity| {
-                identity.sources.iter().any(|source| source.source == planned.name && source.version == version)
-            })
+            && self
+                .identity
+                .is_some_and(|identity| identity.sources.iter().any(|source| source.source == planned.name && source.version == version))
     }
 
     fn speaks_of(&self, planned: &Planned, path: &TreePath) -> bool {
@@ -147,7 +153,8 @@ impl Judge<'_> {
 
     /// What the base says, for a check that could not be carried out: nothing is called fixed by a check that did not look.
     fn as_before(&self, planned: &Planned) -> Result<Judged, Stop> {
-        let kept = self.known.iter().filter(|chunk| chunk.source == planned.name && self.tree.find(&chunk.path).is_some()).cloned().collect();
+        let kept =
+            self.known.iter().filter(|chunk| chunk.source == planned.name && self.tree.find(&chunk.path).is_some()).cloned().collect();
         Ok(Judged { found: Vec::new(), known: Vec::new(), kept })
     }
 

@@ -47,7 +47,8 @@ fn a_port_alone_means_loopback() {
 
 #[test]
 fn what_is_printed_reads_back_as_the_same_configuration() {
-    let config = build("", &[("PLUMBLINE_REPOS_LOCAL_ROOTS", "/srv/git, /home"), ("PLUMBLINE_PUBLIC_URL", "https://p.example/")], &[]).unwrap();
+    let config =
+        build("", &[("PLUMBLINE_REPOS_LOCAL_ROOTS", "/srv/git, /home"), ("PLUMBLINE_PUBLIC_URL", "https://p.example/")], &[]).unwrap();
     assert_eq!(build(&config.print(), &[], &[]).unwrap(), config);
     assert!(KEYS.iter().all(|key| config.print().contains(key.name.rsplit('.').next().unwrap())));
 }

@@ -178,6 +178,17 @@ impl Caller {
         }
     }
 
+    /// Whether there is no repository that is hidden from the caller.
+    pub fn sees_everything(&self) -> bool {
+        match self {
+            Caller::Host => true,
+            Caller::User { user, .. } => user.role == InstanceRole::Admin,
+            Caller::Token { token, user: Some(user) } => token.repos.is_empty() && user.role == InstanceRole::Admin,
+            Caller::Token { token, user: None } => token.repos.is_empty() && token.kind == TokenKind::Service,
+            Caller::Anonymous => false,
+        }
+    }
+
     /// The caller's role in a repository; `None` if they may not even know of it.
     pub fn role_in(&self, tx: &ReadTx, repo: RepoId) -> store::Result<Option<RepoRole>> {
         let user = match self {

@@ -152,7 +152,8 @@ fn base62(bytes: &[u8], digits: usize) -> String {
 pub(super) fn is_well_formed(text: &str) -> bool {
     let Some(kind) = TokenKind::ALL.iter().find(|kind| text.starts_with(kind.prefix())) else { return false };
     let Some((body, checksum)) = text.split_at_checked(text.len().saturating_sub(CHECKSUM_DIGITS)) else { return false };
-    body.len() == kind.prefix().len() + RANDOM_DIGITS && checksum == base62(&crc32fast::hash(body.as_bytes()).to_be_bytes(), CHECKSUM_DIGITS)
+    body.len() == kind.prefix().len() + RANDOM_DIGITS
+        && checksum == base62(&crc32fast::hash(body.as_bytes()).to_be_bytes(), CHECKSUM_DIGITS)
 }
 
 /// A token as it is kept.
@@ -207,7 +208,8 @@ impl Record for Token {
 pub(super) const BY_SECRET: Index<Token, Hashed> = Index::on("by_secret", |token| token.secret);
 
 /// Personal tokens by the person they act as.
-pub(super) const BY_USER: Index<Token, (UserId, Timestamp)> = Index::some("by_user", |token| token.user.map(|user| (user, token.created_at)));
+pub(super) const BY_USER: Index<Token, (UserId, Timestamp)> =
+    Index::some("by_user", |token| token.user.map(|user| (user, token.created_at)));
 
 #[cfg(test)]
 mod tests {

@@ -24,7 +24,12 @@ pub fn plan(manifest: Option<&Manifest>) -> Vec<Planned> {
         Some(specs) => specs.iter().map(planned).collect(),
         None => builtin::all()
             .iter()
-            .map(|builtin| Planned { name: builtin.name().to_owned(), plugin: builtin.name().to_owned(), runner: Ok(*builtin), paths: None })
+            .map(|builtin| Planned {
+                name: builtin.name().to_owned(),
+                plugin: builtin.name().to_owned(),
+                runner: Ok(*builtin),
+                paths: None,
+            })
             .collect(),
     }
 }
@@ -40,7 +45,8 @@ fn planned(spec: &CheckSpec) -> Planned {
 
 fn unknown(plugin: &str) -> CheckError {
     let names = builtin::all().iter().map(|builtin| builtin.name()).collect::<Vec<_>>();
-    let meant = crate::base::text::nearest(plugin, names.iter().copied()).map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default();
+    let meant =
+        crate::base::text::nearest(plugin, names.iter().copied()).map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default();
     CheckError {
         code: ErrorCode::PluginUnknown,
         message: format!("No plugin is named `{plugin}`; there are: {}.{meant}", names.join(", ")),
@@ -50,7 +56,9 @@ fn unknown(plugin: &str) -> CheckError {
 fn unavailable(name: &str) -> CheckError {
     CheckError {
         code: ErrorCode::SandboxUnavailable,
-        message: format!("`{name}` starts a process, and this appliance runs built-in checks alone; take it out of the manifest, or run it elsewhere."),
+        message: format!(
+            "`{name}` starts a process, and this appliance runs built-in checks alone; take it out of the manifest, or run it elsewhere."
+        ),
     }
 }
 

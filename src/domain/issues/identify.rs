@@ -86,12 +86,7 @@ impl Identified {
     }
 
     /// Settles the identities: what `past` knows by fingerprint comes back, what it does not is given an id by `mint`.
-    pub fn settle(
-        self,
-        repo: RepoId,
-        mut past: impl FnMut(Fingerprint) -> Option<IssueId>,
-        mut mint: impl FnMut() -> IssueId,
-    ) -> Rows {
+    pub fn settle(self, repo: RepoId, mut past: impl FnMut(Fingerprint) -> Option<IssueId>, mut mint: impl FnMut() -> IssueId) -> Rows {
         let mut taken: BTreeSet<IssueId> = self.issues.iter().flatten().copied().collect();
         let mut groups: BTreeMap<(TreePath, String, bool), Vec<Occurrence>> = BTreeMap::new();
         for ((located, issue), fingerprint) in self.found.into_iter().zip(self.issues).zip(self.fingerprints) {

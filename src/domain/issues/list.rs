@@ -9,7 +9,7 @@ use super::issue::{Issue, IssueState};
 use super::standing::{Standee, Standing, chunk_refs, load, turnover};
 use super::{Error, Result};
 use crate::base::id::{IssueId, RepoId};
-use crate::base::name::CommitSha;
+use crate::base::name::{CommitSha, TreePath};
 use crate::base::page::{Cursor, Limit};
 use crate::engine::store::ReadTx;
 use crate::words;
@@ -92,7 +92,15 @@ struct Entry {
 }
 
 /// The issues of a commit that a filter lets through.
-pub fn list(tx: &ReadTx, repo: RepoId, sha: CommitSha, filter: &Filter, sort: Sort, after: Option<&Cursor>, limit: Limit) -> Result<Listing> {
+pub fn list(
+    tx: &ReadTx,
+    repo: RepoId,
+    sha: CommitSha,
+    filter: &Filter,
+    sort: Sort,
+    after: Option<&Cursor>,
+    limit: Limit,
+) -> Result<Listing> {
     let standing = super::standing(tx, repo, sha)?.ok_or(Error::NotAnalysed { sha })?;
     let mut entries = entries(tx, &standing)?;
     let facets = facets(&entries, filter);
@@ -101,7 +109,9 @@ pub fn list(tx: &ReadTx, repo: RepoId, sha: CommitSha, filter: &Filter, sort: So
 
     let total = entries.len() as u64;
     // A standing is what it is: a place in its list is stable.
-    let from = after.and_then(|cursor| <[u8; 8]>::try_from(cursor.as_bytes()).ok()).map_or(0, |bytes| usize::try_from(u64::from_be_bytes(bytes)).unwrap_or(usize::MAX));
+    let from = after
+        .and_then(|cursor| <[u8; 8]>::try_from(cursor.as_bytes()).ok())
+        .map_or(0, |bytes| usize::try_from(u64::from_be_bytes(bytes)).unwrap_or(usize::MAX));
     let to = from.saturating_add(limit.get());
     let next = (to < entries.len()).then(|| Cursor::new((to as u64).to_be_bytes()));
     let mut items = Vec::with_capacity(limit.get());
@@ -110,6 +120,39 @@ pub fn list(tx: &ReadTx, repo: RepoId, sha: CommitSha, filter: &Filter, sort: So
         items.push(Listed { standee, state, is_new, issue });
     }
     Ok(Listing { items, next, total, facets })
+}
+
+/// Everything that stands at a commit, by file and line.
+pub fn all(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<Vec<Standee>> {
+    let standing = super::standing(tx, repo, sha)?.ok_or(Error::NotAnalysed { sha })?;
+    let mut entries = entries(tx, &standing)?;
+    entries.retain(|entry| entry.state == IssueState::Open);
+    entries.sort_by(|a, b| Sort::Path.key(a).cmp(&Sort::Path.key(b)));
+    Ok(entries.into_iter().map(|entry| entry.standee).collect())
+}
+
+/// The issues in one file of a commit, by line; none where the commit was not analysed.
+pub fn of_path(tx: &ReadTx, repo: RepoId, sha: CommitSha, path: &TreePath) -> Result<Vec<Listed>> {
+    let Some(standing) = super::standing(tx, repo, sha)? else { return Ok(Vec::new()) };
+    let mut entries = entries(tx, &standing)?;
+    entries.retain(|entry| entry.state == IssueState::Open && entry.standee.path == *path);
+    entries.sort_by(|a, b| Sort::Path.key(a).cmp(&Sort::Path.key(b)));
+    let mut listed = Vec::with_capacity(entries.len());
+    for Entry { standee, state, is_new } in entries {
+        let issue = tx.get::<Issue>(&standee.occurrence.issue)?;
+        listed.push(Listed { standee, state, is_new, issue });
+    }
+    Ok(listed)
+}
+
+/// How many issues each file of a commit has; empty where it was not analysed.
+pub fn counts_by_path(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<BTreeMap<TreePath, u64>> {
+    let mut counts = BTreeMap::new();
+    let Some(standing) = super::standing(tx, repo, sha)? else { return Ok(counts) };
+    for chunk in load(tx, repo, &chunk_refs(tx, &standing)?)? {
+        *counts.entry(chunk.path).or_default() += chunk.occurrences.len() as u64;
+    }
+    Ok(counts)
 }
 
 /// All that stands at a commit, and what its base had besides.
@@ -201,7 +244,9 @@ impl Filter {
             && self.path.as_ref().is_none_or(|glob| glob.is_match(&path))
             && self.words.iter().all(|word| {
                 let word = word.to_lowercase();
-                [occurrence.message.as_str(), occurrence.rule.as_str(), path.as_str()].iter().any(|text| text.to_lowercase().contains(&word))
+                [occurrence.message.as_str(), occurrence.rule.as_str(), path.as_str()]
+                    .iter()
+                    .any(|text| text.to_lowercase().contains(&word))
             })
     }
 }

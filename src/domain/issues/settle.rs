@@ -74,7 +74,10 @@ pub fn plan(tx: &ReadTx, commits: &Circumstances<'_>) -> Result<Vec<Step>> {
             None => gone.iter().map(|standee| standee.occurrence.issue).collect(),
         };
         steps.extend(
-            gone.into_iter().map(|standee| standee.occurrence.issue).filter(|issue| elsewhere.contains(issue)).map(|issue| Step::Gone { issue }),
+            gone.into_iter()
+                .map(|standee| standee.occurrence.issue)
+                .filter(|issue| elsewhere.contains(issue))
+                .map(|issue| Step::Gone { issue }),
         );
     }
     Ok(steps)
@@ -86,7 +89,9 @@ pub fn apply(tx: &mut WriteTx, repo: RepoId, seen: Sighting, author: Option<&str
     for step in steps {
         let issue = match step {
             Step::Added { standee, is_new } => added(tx, repo, seen, author, standee, *is_new)?,
-            Step::Changed { standee, from } => tx.get::<Issue>(&standee.occurrence.issue)?.and_then(|issue| moved(issue, seen, standee, from)),
+            Step::Changed { standee, from } => {
+                tx.get::<Issue>(&standee.occurrence.issue)?.and_then(|issue| moved(issue, seen, standee, from))
+            }
             Step::Gone { issue } => tx.get::<Issue>(issue)?.filter(|issue| issue.state != IssueState::Fixed).map(|mut issue| {
                 issue.state = IssueState::Fixed;
                 issue.is_new = false;

@@ -1,0 +1,119 @@
+//! Searching issues over REST.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::code::Code;
+use super::error::ApiError;
+use super::extract::{Paging, Permit, Query};
+use super::issues::{FacetsView, IssueView, issue_view};
+use super::page::List;
+use crate::app::App;
+use crate::base::id::RepoId;
+use crate::base::page::{Cursor, Limit, Page};
+use crate::domain::issues;
+use crate::domain::repos;
+use crate::domain::search::{Question, Scope, Sort, parse};
+use crate::engine::fulltext::Opened;
+use crate::engine::store::ReadTx;
+
+/// What is looked for.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+pub struct SearchQuery {
+    /// The query: words, `"phrase"`, `pre*`, `repo: path: kind: severity: rule: source: state: author: branch: age:`, `-`, `OR`, parentheses.
+    pub q: Option<String>,
+    /// `newest`, `oldest`, `severity` or `relevance`.
+    pub sort: Option<String>,
+    /// How many at a time.
+    pub limit: Option<String>,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// `json` or `csv`.
+    pub format: Option<String>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FoundView {
+    /// The issues.
+    pub items: Vec<IssueView>,
+    /// Where the next page begins; null at the end.
+    #[schema(value_type = Option<String>)]
+    pub next: Option<Cursor>,
+    /// How many there are in all pages.
+    pub total: u64,
+    /// For each facet, how many of the found have each of its words.
+    pub facets: FacetsView,
+}
+
+/// `GET /api/v1/search/issues`.
+pub async fn issues(State(app): State<App>, permit: Permit, Query(query): Query<SearchQuery>) -> Result<Response, ApiError> {
+    let view = find(&app, &permit, &query).await?;
+    let paging = Paging { limit: None, cursor: None, format: query.format };
+    if paging.format.as_deref().is_none_or(|format| matches!(format, "" | "json")) {
+        return Ok(Json(view).into_response());
+    }
+    Ok(List::of(Page { items: view.items, next: view.next }, &paging)?.into_response())
+}
+
+/// Searches what the caller may see.
+pub async fn find(app: &App, permit: &Permit, query: &SearchQuery) -> Result<FoundView, ApiError> {
+    let ast = parse(query.q.as_deref().unwrap_or(""))?;
+    let paging = Paging { limit: query.limit.clone(), cursor: query.cursor.clone(), format: None };
+    let (limit, cursor) = (paging.limit()?, paging.cursor()?);
+    let sort = match query.sort.as_deref().filter(|sort| !sort.is_empty()) {
+        Some(sort) => sort.parse().map_err(|error| ApiError::field(Code::InvalidParameter, "sort", error))?,
+        None => Sort::Newest,
+    };
+    let (handle, permit) = (app.clone(), permit.clone());
+    app.blocking(move || -> Result<FoundView, ApiError> {
+        let scope = handle.read_now(|tx, _| -> Result<Scope, ApiError> {
+            permit.instance(tx)?;
+            scope(tx, &permit)
+        })?;
+        if let Opened::Fresh { .. } = handle.index.open()? {
+            // Nothing was fed to it yet: whoever asks has it built.
+            handle.request_indexing()?;
+        }
+        let question = Question { query: &ast, scope: &scope, sort, limit, after: cursor.as_ref(), now: handle.clock.now() };
+        let found = handle.index.search(&question)?;
+        handle.read_now(|tx, _| {
+            let mut slugs: BTreeMap<RepoId, Option<String>> = BTreeMap::new();
+            let mut items = Vec::with_capacity(found.ids.len());
+            for id in &found.ids {
+                // The store is the truth: what it no longer has was not found.
+                let Ok(issue) = issues::get(tx, *id) else { continue };
+                let slug = slugs.entry(issue.repo).or_insert_with(|| repos::get(tx, issue.repo).ok().map(|repo| repo.slug.to_string()));
+                items.extend(slug.as_deref().map(|slug| issue_view(slug, &issue)));
+            }
+            let facets = found.facets.iter().map(|(facet, counts)| ((*facet).to_owned(), counts.iter().cloned().collect())).collect();
+            Ok(FoundView { items, next: found.next, total: found.total, facets })
+        })
+    })
+    .await?
+}
+
+/// Where a caller may search: everywhere, or in the repositories that they may see.
+fn scope(tx: &ReadTx, permit: &Permit) -> Result<Scope, ApiError> {
+    if permit.caller.sees_everything() {
+        return Ok(Scope::All);
+    }
+    let (mut allowed, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = repos::list(tx, cursor.as_ref(), Limit::MAX)?;
+        for repo in &page.items {
+            if permit.caller.role_in(tx, repo.id)?.is_some() {
+                allowed.push(repo.id);
+            }
+        }
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(Scope::Repos(allowed)),
+        }
+    }
+}
