@@ -2,7 +2,7 @@
 //!
 //! The one idea: a repository is data. Objects are read by name from an object database, never through a working directory of ours, and
 //! neither a process, a hook, a filter, a submodule nor the repository's own configuration has a say. A [`mirror::Mirror`] is filled by
-//! a fetch (from a path, or over HTTP by way of [`outbound`](crate::engine::outbound)) and then read: revisions, commits, trees, blobs,
+//! a fetch (from a path, or over HTTP by way of [`outbound`]) and then read: revisions, commits, trees, blobs,
 //! history, differences, blame. A working directory stands behind the same [`tree::Tree`] trait as a commit.
 //!
 //! Whatever comes from a repository is hostile: sizes, depths, counts and times have names in [`Limits`], names of objects are computed

@@ -1,7 +1,7 @@
 //! Fetching: a mirror takes over the branches of a repository and all they name.
 //!
 //! A repository on this machine is opened without its configuration and its objects are copied; one behind HTTP is asked by protocol
-//! version 2. Either way a pack comes, and [`intake`](super::intake) decides whether it is taken. Only branches are mirrored, and
+//! version 2. Either way a pack comes, and `intake` decides whether it is taken. Only branches are mirrored, and
 //! branches that are gone there are gone here; objects stay, since something of ours may still name them.
 
 use std::fs::File;
