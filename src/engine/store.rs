@@ -220,6 +220,9 @@ impl Store {
     /// older schema fails; an older store is first copied to `<path>.schema-<n>`.
     pub fn open(path: &Path, schema: Schema, ids: Ids, listener: Listener) -> Result<Store> {
         let lock = lock(path)?;
+        if !path.exists() {
+            create(path)?;
+        }
         let file = path.to_owned();
         let opener = move || {
             let file = open_private(&file)?;
@@ -309,6 +312,22 @@ fn builder() -> redb::Builder {
     let mut builder = redb::Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
+}
+
+/// Creates an empty database under another name and gives it its own once it is whole: redb does not open a file that a power cut left
+/// half created.
+fn create(path: &Path) -> Result<()> {
+    let part = path.with_extension("redb.new");
+    let failed = |source| Error::io(format!("cannot create `{}`", part.display()), source);
+    match std::fs::remove_file(&part) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(failed(source)),
+        _ => {}
+    }
+    let backend = redb::backends::FileBackend::new(open_private(&part)?).map_err(Error::engine)?;
+    drop(builder().create_with_backend(backend).map_err(Error::engine)?);
+    std::fs::File::open(&part).and_then(|file| file.sync_all()).map_err(failed)?;
+    std::fs::rename(&part, path).map_err(failed)?;
+    blob::above(path).map_or(Ok(()), blob::sync_dir)
 }
 
 /// Takes the lock that keeps a second process out; it is held as long as the file is open.
