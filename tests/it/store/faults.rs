@@ -78,7 +78,7 @@ fn every_call_that_fails_is_a_clean_error_and_the_store_works_on() {
             }
         };
         let mut acknowledged = Vec::new();
-        for id in 0..12 {
+        for id in 0..5 {
             match put(&store, id) {
                 Ok(()) => acknowledged.push(id),
                 Err(error) => {
@@ -90,7 +90,7 @@ fn every_call_that_fails_is_a_clean_error_and_the_store_works_on() {
             let found = pages(&store).unwrap_or_else(|error| panic!("call {n}: {error}"));
             assert!(acknowledged.iter().all(|id| found.contains(id)), "call {n}: {acknowledged:?} {found:?}");
         }
-        assert!(acknowledged.len() >= 11, "call {n}: the store takes writes again: {acknowledged:?}");
+        assert!(acknowledged.len() >= 4, "call {n}: the store takes writes again: {acknowledged:?}");
         assert_whole(&store);
         drop(store);
         // The call may be one of closing or of this very opening; then it is the next one that must do.
@@ -99,7 +99,7 @@ fn every_call_that_fails_is_a_clean_error_and_the_store_works_on() {
         assert!(acknowledged.iter().all(|id| found.contains(id)), "call {n}: {acknowledged:?} {found:?}");
         assert_whole(&store);
         if disk.is_to_fail() {
-            assert!(n > 40, "the flow makes more calls than {n}");
+            assert!(n > 60, "the flow makes more calls than {n}");
             return;
         }
     }
