@@ -1,7 +1,7 @@
 //! The store: typed records in one embedded database, many writers, one commit.
 //!
 //! The idea is in three parts. [`record`]: a thing we keep is a struct with a key, a version and indexes, and nothing writes an index by
-//! hand. [`tx`]: a verb reads one moment and writes into a layer over it, so that whatever it does is atomic. [`writer`]: one thread
+//! hand. [`tx`]: a verb reads one moment and writes into a layer over it, so that whatever it does is atomic. `writer`: one thread
 //! carries out the verbs that wait, commits them together and answers them afterwards; an answer means durable.
 //!
 //! Two engines stand behind it, redb on disk and ordered maps in memory, and no type of theirs leaves this module. Large things are not
@@ -266,7 +266,10 @@ impl Store {
         writer::Engine::snapshot(&*self.engine).map(ReadTx::new)
     }
 
-    /// Carries out a verb and returns once what it wrote is durable; if it fails, nothing was written.
+    /// Carries out a verb and returns once what it wrote is durable; if the verb fails, nothing was written.
+    ///
+    /// If it is the commit that fails, the disk may have kept what the verb wrote, all of it, or nothing: the next read or write opens
+    /// the database afresh and shows which.
     pub fn write<T, E>(&self, verb: impl Fn(&mut WriteTx) -> std::result::Result<T, E> + Send + 'static) -> std::result::Result<T, E>
     where
         T: Send + 'static,
