@@ -77,7 +77,8 @@ fn put_issue(tx: &mut WriteTx, n: u64) -> queue::Result<()> {
     let (path, message) = (format!("src/engine/part{}/file{}.rs", n % 31, n % 997), "an unused variable that nobody reads".to_owned());
     tx.put(&Finding { id: tx.new_id(now), repo, fingerprint, path, message, first_seen_at: now })?;
     tx.record(Event::Due { upkeep: Upkeep::Poll }, now)?;
-    queue::push(tx, Work::EraseRepository { repo: RepoId::from_u128(u128::from(n)) }, now, now).map(drop)
+    queue::push(tx, Work::EraseRepository { repo: RepoId::from_u128(u128::from(n)) }, now, now)?;
+    Ok(())
 }
 
 /// The same numbers in an order without order.

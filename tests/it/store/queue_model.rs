@@ -149,7 +149,11 @@ impl World {
         }
     }
 
-    fn write<T: Send + 'static>(&self, verb: impl Fn(&mut WriteTx) -> queue::Result<T> + Send + 'static) -> queue::Result<T> {
+    fn write<T, E>(&self, verb: impl Fn(&mut WriteTx) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<store::Error> + Send + 'static,
+    {
         self.store.write(verb)
     }
 
@@ -380,7 +384,7 @@ impl World {
         assert_eq!(outcomes, self.outcomes);
         let facts = tx.find(&Scan::<Journaled>::all(), 10_000).unwrap();
         let died: Vec<WorkId> =
-            facts.iter().filter_map(|fact| if let Event::WorkDied { work } = fact.0.event { Some(work) } else { None }).collect();
+            facts.iter().filter_map(|fact| if let Event::WorkDied { work, .. } = fact.0.event { Some(work) } else { None }).collect();
         assert_eq!(died, self.died);
         for lane in [Lane::Git, Lane::Checks, Lane::Upkeep] {
             let ready = self.items.values().filter(|item| item.state == WorkState::Ready && item.work.lane() == lane);
