@@ -1,5 +1,9 @@
 //! The engines: one mechanism each, and no word of the product.
+//!
+//! Among themselves they use little: `queue` the store, `git` the HTTP client.
 
+pub mod fulltext;
 pub mod git;
+pub mod outbound;
 pub mod queue;
 pub mod store;

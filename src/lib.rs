@@ -1,6 +1,15 @@
 //! Plumbline.
 
+// The words! and id! macros are declared there.
 pub mod base;
-pub mod domain;
+
 pub mod engine;
+
+pub mod domain;
+
+pub mod app;
+
+pub mod cli;
 pub mod http;
+
+pub use cli::run;

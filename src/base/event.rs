@@ -5,9 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{AttemptId, IssueId, RepoId, TokenId, UserId, WorkId};
+use super::id::{AttemptId, RepoId, TokenId, UserId, WorkId};
 use super::name::{BranchName, CommitSha, RepoSlug};
 use super::time::Timestamp;
+use super::work::Work;
 use crate::words;
 
 /// A fact of ours.
@@ -71,20 +72,24 @@ pub enum Event {
         /// How the gate stands.
         verdict: Verdict,
     },
+    /// A check of a commit began or ended.
+    CheckChanged {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+    },
     /// The checks of a commit were canceled.
     CheckSetCanceled {
         /// The repository.
         repo: RepoId,
         /// The commit.
         sha: CommitSha,
+        /// The attempt that is to stop.
+        attempt: AttemptId,
     },
-    /// An issue was ignored, or is no longer.
-    IssueIgnoreChanged {
-        /// The issue.
-        issue: IssueId,
-        /// Where it stands.
-        repo: RepoId,
-    },
+    /// Issues have changed since the search index was told.
+    IssuesChanged,
     /// A person was given an account.
     UserCreated {
         /// The person.
@@ -112,8 +117,10 @@ pub enum Event {
     },
     /// Durable work was given up.
     WorkDied {
-        /// The work.
+        /// The item.
         work: WorkId,
+        /// What was to be done.
+        was: Work,
     },
     /// A recurring piece of upkeep is due.
     Due {

@@ -199,13 +199,6 @@ impl Ids {
     }
 }
 
-/// An id for `seed`, within the millisecond `at`: the same for the same arguments, for rows that a repeated attempt must write again
-/// under the same id.
-pub fn derived<I: Id>(at: Timestamp, seed: &[u8; 32]) -> I {
-    let word = |from: usize| u64::from_be_bytes(seed[from..from + 8].try_into().expect("eight bytes of 32"));
-    I::from_u128(layout(u64::try_from(at.as_millis()).unwrap_or(0), (word(8) & 0xffff) as u16, word(0)))
-}
-
 /// 48 bits of milliseconds, version 7, 12 bits of counter, variant 2, 4 further bits of counter, 58 random bits.
 fn layout(ms: u64, counter: u16, random: u64) -> u128 {
     let counter = u128::from(counter);

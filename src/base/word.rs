@@ -62,7 +62,7 @@ macro_rules! words {
         impl std::str::FromStr for $name {
             type Err = $crate::base::word::UnknownWord;
 
-            fn from_str(input: &str) -> Result<Self, Self::Err> {
+            fn from_str(input: &str) -> std::result::Result<Self, Self::Err> {
                 Self::ALL.iter().copied().find(|word| word.as_str() == input).ok_or_else(|| $crate::base::word::UnknownWord {
                     input: $crate::base::text::clip(input, 80).into_owned(),
                     what: $what,

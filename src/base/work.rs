@@ -28,11 +28,17 @@ pub enum Work {
         /// The attempt that was asked for; another one has replaced it if the set names another.
         attempt: AttemptId,
     },
-    /// Bring the search index up to the issues of a repository that have changed.
-    IndexRepository {
+    /// End the checks of a commit whose work was given up.
+    AbandonCheckSet {
         /// The repository.
         repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+        /// The attempt that was given up.
+        attempt: AttemptId,
     },
+    /// Bring the search index up to the issues that have changed.
+    IndexIssues,
     /// Remove a deleted repository's rows and files.
     EraseRepository {
         /// The repository.
@@ -68,7 +74,8 @@ impl Work {
         match self {
             Work::SyncRepository { .. } => "sync_repository",
             Work::RunCheckSet { .. } => "run_check_set",
-            Work::IndexRepository { .. } => "index_repository",
+            Work::AbandonCheckSet { .. } => "abandon_check_set",
+            Work::IndexIssues => "index_issues",
             Work::EraseRepository { .. } => "erase_repository",
             Work::PollRepositories => "poll_repositories",
             Work::Expire => "expire",
@@ -80,8 +87,8 @@ impl Work {
     pub fn lane(&self) -> Lane {
         match self {
             Work::SyncRepository { .. } => Lane::Git,
-            Work::RunCheckSet { .. } => Lane::Checks,
-            Work::IndexRepository { .. } | Work::EraseRepository { .. } | Work::PollRepositories | Work::Expire | Work::Sweep => {
+            Work::RunCheckSet { .. } | Work::AbandonCheckSet { .. } => Lane::Checks,
+            Work::IndexIssues | Work::EraseRepository { .. } | Work::PollRepositories | Work::Expire | Work::Sweep => {
                 Lane::Upkeep
             }
         }
@@ -93,7 +100,7 @@ impl Work {
             // A check set that twice took the process with it will do so again.
             Work::RunCheckSet { .. } => 3,
             Work::PollRepositories | Work::Expire | Work::Sweep => 2,
-            Work::SyncRepository { .. } | Work::IndexRepository { .. } => 8,
+            Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues => 8,
             // Deletion is a promise.
             Work::EraseRepository { .. } => 1_000,
         }
@@ -108,12 +115,12 @@ impl Work {
     /// carried out once more.
     pub fn unique_key(&self) -> Option<String> {
         match self {
-            Work::SyncRepository { repo } | Work::IndexRepository { repo } | Work::EraseRepository { repo } => {
+            Work::SyncRepository { repo } | Work::EraseRepository { repo } => {
                 Some(format!("{}:{repo}", self.name()))
             }
             // One per attempt: a later attempt must not be swallowed by an earlier one that is still ending.
-            Work::RunCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
-            Work::PollRepositories | Work::Expire | Work::Sweep => Some(self.name().to_owned()),
+            Work::RunCheckSet { attempt, .. } | Work::AbandonCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
+            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep => Some(self.name().to_owned()),
         }
     }
 }

@@ -1,6 +1,27 @@
-//! Checks.
+//! Checks: what is run at a commit, and how far it is.
+//!
+//! A [`CheckSet`] is all checks at one commit; it is asked for, begins, and ends in one of a few states. Asking again opens another
+//! attempt under the same key: the results of the last one stay until the new ones are switched to, and whatever an older attempt still
+//! tries to write is refused, since the set names another.
+//!
+//! What a manifest asks for becomes a [`plan`]; what carries it out is above, since it takes several transactions and work between them.
+//! The checks that are part of the binary are in [`builtin`].
 
+use crate::base::event::{Event, Verdict};
+use crate::base::id::{AttemptId, RepoId};
+use crate::base::name::CommitSha;
+use crate::base::time::Timestamp;
+use crate::engine::store::blob::BlobHash;
+use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::words;
+
+use super::issues;
+
+pub mod builtin;
+pub mod plan;
+mod record;
+
+pub use record::{Check, CheckError, CheckSet};
 
 words! {
     /// How far a check, or a commit's set of checks, has come.
@@ -30,3 +51,267 @@ impl CheckState {
         !matches!(self, CheckState::Waiting | CheckState::Running)
     }
 }
+
+words! {
+    /// Why we could not tell.
+    pub enum ErrorCode: "check error" {
+        /// The manifest cannot be read.
+        ManifestInvalid = "manifest_invalid",
+        /// Nothing here can run a process in isolation.
+        SandboxUnavailable = "sandbox_unavailable",
+        /// No plugin has that name.
+        PluginUnknown = "plugin_unknown",
+        /// The commit could not be read.
+        FetchFailed = "fetch_failed",
+        /// The attempt ended without a word.
+        Lost = "lost",
+        /// The plugin failed in itself.
+        PluginCrashed = "plugin_crashed",
+        /// The plugin said more than is taken.
+        LimitOutput = "limit_output",
+    }
+}
+
+/// What can fail with checks.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Nothing was asked of the commit.
+    #[error("no checks were run at `{sha}` yet; ask for them with POST")]
+    NotFound {
+        /// The commit.
+        sha: CommitSha,
+    },
+    /// The set has no such check.
+    #[error("the checks of `{sha}` have none named `{check}`")]
+    CheckNotFound {
+        /// The commit.
+        sha: CommitSha,
+        /// What was looked for.
+        check: String,
+    },
+    /// The checks are at work.
+    #[error("the checks of `{sha}` are {state} already; cancel them first, or wait")]
+    AlreadyRunning {
+        /// The commit.
+        sha: CommitSha,
+        /// How far they are.
+        state: CheckState,
+    },
+    /// There is nothing to cancel.
+    #[error("the checks of `{sha}` have ended: they are {state}")]
+    NotRunning {
+        /// The commit.
+        sha: CommitSha,
+        /// How they ended.
+        state: CheckState,
+    },
+    /// Another attempt has taken this one's place.
+    #[error("another attempt has taken the place of this one; its results are dropped")]
+    Superseded,
+}
+
+/// A result of this capability.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Asks for the checks of a commit: the first time, or once more.
+pub fn request(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) -> Result<CheckSet> {
+    let before = tx.get::<CheckSet>(&(repo, sha))?;
+    if let Some(set) = before.as_ref().filter(|set| !set.state.is_finished()) {
+        return Err(Error::AlreadyRunning { sha, state: set.state });
+    }
+    let attempt = tx.new_id(now);
+    let set = CheckSet::requested(repo, sha, attempt, now);
+    tx.put(&set)?;
+    tx.record(Event::CheckSetRequested { repo, sha, attempt }, now)?;
+    Ok(set)
+}
+
+/// Asks for the checks of a commit that a branch has come to, unless they were asked for before.
+pub fn request_once(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) -> Result<()> {
+    if tx.has::<CheckSet>(&(repo, sha))? {
+        return Ok(());
+    }
+    request(tx, repo, sha, now).map(drop)
+}
+
+/// The checks of a commit.
+pub fn find(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<CheckSet> {
+    tx.get::<CheckSet>(&(repo, sha))?.ok_or(Error::NotFound { sha })
+}
+
+/// The checks of a commit, if they were asked for.
+pub fn look(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<Option<CheckSet>> {
+    Ok(tx.get::<CheckSet>(&(repo, sha))?)
+}
+
+/// One check of a set, by name or id.
+pub fn find_check<'a>(set: &'a CheckSet, named: &str) -> Result<&'a Check> {
+    set.checks
+        .iter()
+        .find(|check| check.name == named || check.id.to_string() == named)
+        .ok_or_else(|| Error::CheckNotFound { sha: set.sha, check: crate::base::text::clip(named, 80).into_owned() })
+}
+
+/// Sets that have not ended, oldest first; at most `limit`.
+pub fn unfinished(tx: &ReadTx, limit: usize) -> Result<Vec<CheckSet>> {
+    Ok(tx.find(&record::UNFINISHED.all(), limit)?)
+}
+
+/// The set of an attempt, refused if another has taken its place or it was canceled.
+pub fn attempt(tx: &ReadTx, repo: RepoId, sha: CommitSha, attempt: AttemptId) -> Result<CheckSet> {
+    tx.get::<CheckSet>(&(repo, sha))?.filter(|set| set.attempt == attempt).ok_or(Error::Superseded)
+}
+
+fn going(tx: &ReadTx, set: &CheckSet) -> Result<CheckSet> {
+    let set = attempt(tx, set.repo, set.sha, set.attempt)?;
+    if set.state.is_finished() { Err(Error::Superseded) } else { Ok(set) }
+}
+
+/// Begins a set with the checks that were planned.
+pub fn start(tx: &mut WriteTx, of: &CheckSet, planned: &[plan::Planned], now: Timestamp) -> Result<CheckSet> {
+    let mut set = going(tx, of)?;
+    set.state = CheckState::Running;
+    set.started_at = Some(now);
+    set.checks = planned.iter().map(|planned| Check::waiting(tx.new_id(now), &planned.name, &planned.plugin)).collect();
+    tx.put(&set)?;
+    tx.record(Event::CheckSetStarted { repo: set.repo, sha: set.sha }, now)?;
+    Ok(set)
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// In which state.
+    pub state: CheckState,
+    /// How many issues it found, if its output was read.
+    pub issues: Option<u64>,
+    /// Why we could not tell.
+    pub error: Option<CheckError>,
+    /// What it said while it ran.
+    pub log: Option<BlobHash>,
+}
+
+/// Begins a check of a set.
+pub fn start_check(tx: &mut WriteTx, of: &CheckSet, name: &str, now: Timestamp) -> Result<()> {
+    let mut set = going(tx, of)?;
+    if let Some(check) = set.checks.iter_mut().find(|check| check.name == name) {
+        check.state = CheckState::Running;
+        check.started_at = Some(now);
+    }
+    tx.put(&set)?;
+    Ok(tx.record(Event::CheckChanged { repo: set.repo, sha: set.sha }, now)?)
+}
+
+/// Ends a check of a set.
+pub fn finish_check(tx: &mut WriteTx, of: &CheckSet, name: &str, outcome: Outcome, now: Timestamp) -> Result<()> {
+    let mut set = going(tx, of)?;
+    if let Some(check) = set.checks.iter_mut().find(|check| check.name == name) {
+        check.state = outcome.state;
+        check.issues = outcome.issues;
+        check.error = outcome.error;
+        check.log = outcome.log;
+        check.finished_at = Some(now);
+    }
+    tx.put(&set)?;
+    Ok(tx.record(Event::CheckChanged { repo: set.repo, sha: set.sha }, now)?)
+}
+
+/// What is known when a set ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conclusion {
+    /// In which state, before the gate is asked: what the checks themselves say.
+    pub state: CheckState,
+    /// Why we could not tell.
+    pub error: Option<CheckError>,
+    /// How the gate stands.
+    pub verdict: Verdict,
+    /// Why, in a sentence.
+    pub sentence: String,
+    /// Whether there were results whose issues are still to be told.
+    pub is_settled: bool,
+}
+
+/// Ends a set. Call it in the transaction that switches to its results.
+pub fn complete(tx: &mut WriteTx, of: &CheckSet, conclusion: Conclusion, now: Timestamp) -> Result<CheckSet> {
+    let mut set = going(tx, of)?;
+    set.state = conclusion.state;
+    set.error = conclusion.error;
+    set.verdict = conclusion.verdict;
+    set.sentence = conclusion.sentence;
+    set.is_settled = conclusion.is_settled;
+    set.started_at = set.started_at.or(Some(now));
+    set.finished_at = Some(now);
+    tx.put(&set)?;
+    tx.record(Event::CheckSetCompleted { repo: set.repo, sha: set.sha, verdict: set.verdict }, now)?;
+    Ok(set)
+}
+
+/// Writes down that the issues of a set's results have been told.
+pub fn mark_settled(tx: &mut WriteTx, of: &CheckSet) -> Result<()> {
+    let mut set = attempt(tx, of.repo, of.sha, of.attempt)?;
+    set.is_settled = true;
+    Ok(tx.put(&set)?)
+}
+
+/// Cancels a set: it has ended at once, and whatever still runs for it is told to stop and can write nothing.
+pub fn cancel(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) -> Result<CheckSet> {
+    let mut set = find(tx, repo, sha)?;
+    if set.state.is_finished() {
+        return Err(Error::NotRunning { sha, state: set.state });
+    }
+    set.state = CheckState::Canceled;
+    set.verdict = Verdict::Error;
+    "the checks were canceled".clone_into(&mut set.sentence);
+    set.finished_at = Some(now);
+    for check in set.checks.iter_mut().filter(|check| !check.state.is_finished()) {
+        check.state = CheckState::Canceled;
+        check.finished_at = check.started_at.map(|_| now);
+    }
+    tx.put(&set)?;
+    tx.record(Event::CheckSetCanceled { repo, sha, attempt: set.attempt }, now)?;
+    Ok(set)
+}
+
+/// The state of a set whose checks ended in these states and whose gate stands like this.
+pub fn state_of(checks: impl Iterator<Item = CheckState> + Clone, verdict: Verdict) -> CheckState {
+    let any = |states: &[CheckState]| checks.clone().any(|state| states.contains(&state));
+    if any(&[CheckState::Canceled]) {
+        CheckState::Canceled
+    } else if any(&[CheckState::Errored, CheckState::TimedOut]) {
+        CheckState::Errored
+    } else if any(&[CheckState::Failed]) || verdict == Verdict::Failure {
+        CheckState::Failed
+    } else {
+        CheckState::Succeeded
+    }
+}
+
+/// The commit that results are held against, and the one that identities are taken from.
+#[derive(Debug, Clone, Default)]
+pub struct Bases {
+    /// What is not there is new; `None` makes it the baseline.
+    pub compared: Option<issues::Standing>,
+    /// Which issue is which.
+    pub identity: Option<issues::Standing>,
+}
+
+/// Erases rows of a deleted repository, at most `limit`; answers how many, 0 once none are left.
+pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> Result<usize> {
+    Ok(tx.remove_all(&Scan::<CheckSet>::prefix(repo), limit)?)
+}
+
+/// The blobs that sets name: their logs. A page of sets at a time; answers where the next begins.
+pub fn logs(
+    tx: &ReadTx,
+    after: Option<&crate::base::page::Cursor>,
+) -> Result<(Vec<BlobHash>, Option<crate::base::page::Cursor>)> {
+    let page = tx.page(&Scan::<CheckSet>::all().after(after), crate::base::page::Limit::MAX)?;
+    let logs = page.items.iter().flat_map(|set| set.checks.iter().filter_map(|check| check.log)).collect();
+    Ok((logs, page.next))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,29 @@
-//! Repositories.
+//! Repositories, their branches and commits.
+//!
+//! A [`Repository`] is a name and where to fetch it from; what git knows of it lives in a bare mirror. Rows are kept for what the mirror
+//! cannot say: when a commit was first seen here, which branch pointed where at the last fetch, and what went wrong since.
+//!
+//! A fetch is carried out outside of any transaction and recorded in steps: the commits it brought, some at a time, then the branches in
+//! one transaction. So a branch never names a commit that is not registered.
+//!
+//! Deleting hides a repository at once, since its row and name go in the same transaction; what hangs on it is erased in the background,
+//! some rows at a time, and its mirror with it.
 
+use crate::base::event::Event;
+use crate::base::id::{RepoId, UserId};
+use crate::base::name::{BranchName, CommitSha, InvalidName, RepoSlug};
+use crate::base::page::{Cursor, Limit, Page};
+use crate::base::time::Timestamp;
+use crate::engine::git::CommitInfo;
+use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::words;
+
+use super::accounts::{self, RepoRole};
+
+pub mod manifest;
+mod record;
+
+pub use record::{Author, Branch, Commit, Repository};
 
 words! {
     /// Where a repository comes from.
@@ -13,3 +36,258 @@ words! {
         Local = "local",
     }
 }
+
+/// What can fail with repositories.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A name does not have the form of one.
+    #[error(transparent)]
+    InvalidName(#[from] InvalidName),
+    /// There is no such repository.
+    #[error("no repository `{repo}` is known here, or you may not see it")]
+    NotFound {
+        /// What was looked for.
+        repo: String,
+    },
+    /// The name is taken.
+    #[error("there is a repository `{slug}` already; give another name")]
+    SlugTaken {
+        /// The name.
+        slug: RepoSlug,
+    },
+    /// There is no such branch.
+    #[error("`{repo}` has no branch `{branch}`")]
+    BranchNotFound {
+        /// The repository.
+        repo: RepoSlug,
+        /// What was looked for.
+        branch: String,
+    },
+    /// There is no such commit.
+    #[error("`{repo}` has no commit `{rev}`; give a branch, or at least seven digits of a commit's name")]
+    CommitNotFound {
+        /// The repository.
+        repo: RepoSlug,
+        /// What was looked for.
+        rev: String,
+    },
+    /// The confirmation does not name the repository.
+    #[error("to delete `{slug}`, confirm with its full name")]
+    NotConfirmed {
+        /// The repository.
+        slug: RepoSlug,
+    },
+}
+
+/// A result of this capability.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The most commits of one branch that a fetch registers: what is older can be read from the mirror.
+pub const COMMITS_PER_BRANCH: usize = 250;
+
+/// A repository that is to be added.
+#[derive(Debug, Clone)]
+pub struct NewRepository {
+    /// Its name here.
+    pub slug: RepoSlug,
+    /// Where it comes from.
+    pub source: RepoSource,
+    /// The path or URL to fetch.
+    pub remote: String,
+    /// Whose it is, if a person adds it: they get the role admin.
+    pub owner: Option<UserId>,
+}
+
+/// Adds a repository; its first fetch follows.
+pub fn add(tx: &mut WriteTx, new: NewRepository, now: Timestamp) -> Result<Repository> {
+    if tx.first(&record::BY_SLUG.exactly(&new.slug))?.is_some() {
+        return Err(Error::SlugTaken { slug: new.slug });
+    }
+    let repo = Repository {
+        id: tx.new_id(now),
+        slug: new.slug,
+        source: new.source,
+        remote: new.remote,
+        description: None,
+        default_branch: None,
+        is_private: true,
+        is_archived: false,
+        created_at: now,
+        synced_at: None,
+        sync_error: None,
+    };
+    tx.put(&repo)?;
+    if let Some(owner) = new.owner {
+        accounts::grant(tx, repo.id, owner, RepoRole::Admin)?;
+    }
+    tx.record(Event::RepositoryAdded { repo: repo.id }, now)?;
+    Ok(repo)
+}
+
+/// The repository of this name.
+pub fn find(tx: &ReadTx, slug: &RepoSlug) -> Result<Repository> {
+    tx.first(&record::BY_SLUG.exactly(slug))?.ok_or_else(|| Error::NotFound { repo: slug.to_string() })
+}
+
+/// The repository with this id.
+pub fn get(tx: &ReadTx, id: RepoId) -> Result<Repository> {
+    tx.get::<Repository>(&id)?.ok_or_else(|| Error::NotFound { repo: id.to_string() })
+}
+
+/// The repository that is fetched from `remote`, if one is.
+pub fn find_by_remote(tx: &ReadTx, remote: &str) -> Result<Option<Repository>> {
+    Ok(tx.first(&record::BY_REMOTE.exactly(&remote.to_owned()))?)
+}
+
+/// All repositories, by name.
+pub fn list(tx: &ReadTx, after: Option<&Cursor>, limit: Limit) -> Result<Page<Repository>> {
+    Ok(tx.page(&record::BY_SLUG.all().after(after), limit)?)
+}
+
+/// Asks for a fetch now.
+pub fn request_sync(tx: &mut WriteTx, repo: RepoId, now: Timestamp) -> Result<()> {
+    get(tx, repo)?;
+    Ok(tx.record(Event::SyncRequested { repo }, now)?)
+}
+
+/// Asks for a fetch of every repository that does not tell us of its pushes: one page of them. Answers where the next page begins.
+pub fn poll(tx: &mut WriteTx, after: Option<&Cursor>, now: Timestamp) -> Result<Option<Cursor>> {
+    let page = list(tx, after, Limit::MAX)?;
+    for repo in page.items.iter().filter(|repo| !repo.is_archived && repo.source != RepoSource::Github) {
+        tx.record(Event::SyncRequested { repo: repo.id }, now)?;
+    }
+    Ok(page.next)
+}
+
+/// Registers commits that a fetch brought, those that are known already excepted; at most a few hundred at a time.
+pub fn register_commits(tx: &mut WriteTx, repo: RepoId, commits: &[CommitInfo], now: Timestamp) -> Result<()> {
+    get(tx, repo)?;
+    for info in commits {
+        if !tx.has::<Commit>(&(repo, info.sha))? {
+            tx.put(&Commit::new(repo, info, now))?;
+        }
+    }
+    Ok(())
+}
+
+/// A branch that points elsewhere than at the last fetch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// The branch.
+    pub branch: BranchName,
+    /// Its new head.
+    pub head: CommitSha,
+    /// Whether the head is to be checked: always but for the branches beside the default one at the first fetch.
+    pub is_checked: bool,
+}
+
+/// Records what a fetch found: the branches, which one is the default, and that it went well. Their heads must be registered.
+pub fn record_fetch(
+    tx: &mut WriteTx,
+    repo: RepoId,
+    default_branch: Option<&BranchName>,
+    branches: &[(BranchName, CommitSha)],
+    now: Timestamp,
+) -> Result<Vec<Moved>> {
+    let mut repository = get(tx, repo)?;
+    let is_first = repository.synced_at.is_none();
+    let default_moved = repository.default_branch.as_ref() != default_branch;
+    repository.default_branch = default_branch.cloned();
+    repository.synced_at = Some(now);
+    repository.sync_error = None;
+    tx.put(&repository)?;
+
+    let mut known = all_branches(tx, repo)?;
+    let mut moved = Vec::new();
+    for (name, head) in branches {
+        let before = known.iter().position(|branch| branch.name == *name).map(|at| known.swap_remove(at));
+        let is_default = Some(name) == default_branch;
+        if before.as_ref().is_some_and(|before| before.head == *head) {
+            // A branch that becomes the default one is looked at even though it did not move.
+            if is_default && default_moved {
+                moved.push(Moved { branch: name.clone(), head: *head, is_checked: true });
+            }
+            continue;
+        }
+        tx.put(&Branch { repo, name: name.clone(), head: *head, previous: before.map(|before| before.head), moved_at: now })?;
+        tx.record(Event::BranchMoved { repo, branch: name.clone(), head: *head }, now)?;
+        moved.push(Moved { branch: name.clone(), head: *head, is_checked: !is_first || is_default });
+    }
+    for gone in known {
+        tx.remove::<Branch>(&(repo, gone.name.clone()))?;
+        tx.record(Event::BranchDeleted { repo, branch: gone.name }, now)?;
+    }
+    Ok(moved)
+}
+
+/// Records that a fetch failed, in words for people.
+pub fn record_fetch_failure(tx: &mut WriteTx, repo: RepoId, why: &str) -> Result<()> {
+    let mut repository = get(tx, repo)?;
+    let why = crate::base::text::clip(why, 1_000);
+    if repository.sync_error.as_deref() != Some(&why) {
+        repository.sync_error = Some(why.into_owned());
+        tx.put(&repository)?;
+    }
+    Ok(())
+}
+
+/// The most branches a repository is taken with.
+pub const BRANCHES: usize = 10_000;
+
+/// All branches of a repository, by name.
+pub fn all_branches(tx: &ReadTx, repo: RepoId) -> Result<Vec<Branch>> {
+    Ok(tx.find(&Scan::<Branch>::prefix(repo), BRANCHES)?)
+}
+
+/// A page of a repository's branches, by name.
+pub fn branches(tx: &ReadTx, repo: RepoId, after: Option<&Cursor>, limit: Limit) -> Result<Page<Branch>> {
+    Ok(tx.page(&Scan::<Branch>::prefix(repo).after(after), limit)?)
+}
+
+/// The branch of this name.
+pub fn branch(tx: &ReadTx, repo: &Repository, name: &BranchName) -> Result<Branch> {
+    tx.get::<Branch>(&(repo.id, name.clone()))?
+        .ok_or_else(|| Error::BranchNotFound { repo: repo.slug.clone(), branch: name.to_string() })
+}
+
+/// The default branch, once there is one.
+pub fn default_branch(tx: &ReadTx, repo: &Repository) -> Result<Option<Branch>> {
+    match &repo.default_branch {
+        Some(name) => Ok(tx.get::<Branch>(&(repo.id, name.clone()))?),
+        None => Ok(None),
+    }
+}
+
+/// The branches whose head is this commit; at most twenty.
+pub fn branches_at(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<Vec<BranchName>> {
+    Ok(tx.find(&record::BY_HEAD.prefix((repo, sha)), 20)?.into_iter().map(|branch| branch.name).collect())
+}
+
+/// A registered commit.
+pub fn commit(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<Option<Commit>> {
+    Ok(tx.get::<Commit>(&(repo, sha))?)
+}
+
+/// Deletes a repository: gone from every list and name at once; what hangs on it follows.
+pub fn delete(tx: &mut WriteTx, slug: &RepoSlug, confirm: &str, now: Timestamp) -> Result<()> {
+    let repo = find(tx, slug)?;
+    if confirm != slug.to_string() {
+        return Err(Error::NotConfirmed { slug: slug.clone() });
+    }
+    tx.remove::<Repository>(&repo.id)?;
+    Ok(tx.record(Event::RepositoryDeleted { repo: repo.id, slug: repo.slug }, now)?)
+}
+
+/// Erases rows of a deleted repository, at most `limit`; answers how many, 0 once none are left.
+pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> Result<usize> {
+    let mut erased = accounts::revoke_all(tx, repo, limit)?;
+    erased += tx.remove_all(&Scan::<Branch>::prefix(repo), limit.saturating_sub(erased))?;
+    erased += tx.remove_all(&Scan::<Commit>::prefix(repo), limit.saturating_sub(erased))?;
+    Ok(erased)
+}
+
+#[cfg(test)]
+mod tests;

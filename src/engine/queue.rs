@@ -92,7 +92,7 @@ pub enum Pulse {
 ///
 /// Work with a unique key is one item however often it is pushed: while it waits, a push can only bring it forward; while it is being
 /// carried out, a push has it carried out once more afterwards. What was given up does not stand in the way.
-pub fn push(tx: &mut WriteTx, work: Work, due_at: Timestamp, now: Timestamp) -> Result<WorkId> {
+pub fn push(tx: &mut WriteTx, work: Work, due_at: Timestamp, now: Timestamp) -> store::Result<WorkId> {
     let unique = work.unique_key();
     if let Some(key) = &unique
         && let Some(mut present) = tx.first(&BY_UNIQUE.exactly(key))?
@@ -126,7 +126,7 @@ pub fn push(tx: &mut WriteTx, work: Work, due_at: Timestamp, now: Timestamp) -> 
 
 /// Takes the first item of a lane that is due, if there is one. The attempt is counted now, so that work which takes the process with
 /// it is given up in the end.
-pub fn claim(tx: &mut WriteTx, lane: Lane, holder: &str, now: Timestamp) -> Result<Option<Claim>> {
+pub fn claim(tx: &mut WriteTx, lane: Lane, holder: &str, now: Timestamp) -> store::Result<Option<Claim>> {
     loop {
         let Some(mut item) = tx.first(&BY_DUE.prefix(lane as u8))?.filter(|item| item.due_at <= now) else { return Ok(None) };
         if item.attempts >= item.work.attempt_limit() {
@@ -177,7 +177,8 @@ pub fn check(tx: &ReadTx, claim: &Claim) -> Result<()> {
 /// the results are dropped with the transaction.
 pub fn finish(tx: &mut WriteTx, claim: &Claim, now: Timestamp) -> Result<()> {
     let item = held(tx, claim)?;
-    end(tx, item, now).map(drop)
+    end(tx, item, now)?;
+    Ok(())
 }
 
 /// Ends a claim whose work failed: it waits for its next attempt, or is given up if there is none. Answers how the item stands then;
@@ -185,7 +186,7 @@ pub fn finish(tx: &mut WriteTx, claim: &Claim, now: Timestamp) -> Result<()> {
 pub fn fail(tx: &mut WriteTx, claim: &Claim, verdict: Verdict, error: &str, now: Timestamp) -> Result<Option<WorkState>> {
     let mut item = held(tx, claim)?;
     if item.is_canceled {
-        return end(tx, item, now);
+        return Ok(end(tx, item, now)?);
     }
     let error = crate::base::text::clip(error, ERROR_BYTES).into_owned();
     let wait = match verdict {
@@ -214,10 +215,10 @@ fn wait_until(item: &mut WorkItem, due_at: Timestamp, error: String) {
 }
 
 /// Ends an item: it is gone, or begins anew if it was pushed while it was being carried out.
-fn end(tx: &mut WriteTx, item: WorkItem, now: Timestamp) -> Result<Option<WorkState>> {
+fn end(tx: &mut WriteTx, item: WorkItem, now: Timestamp) -> store::Result<Option<WorkState>> {
     match item.again {
         Some(due_at) => restart(tx, item, due_at, now).map(|()| Some(WorkState::Ready)),
-        None => Ok(tx.remove::<WorkItem>(&item.id).map(|_| None)?),
+        None => tx.remove::<WorkItem>(&item.id).map(|_| None),
     }
 }
 
@@ -229,7 +230,7 @@ fn spread(item: &WorkItem) -> u64 {
     u64::try_from(item.id.as_u128() & u128::from(u64::MAX)).unwrap_or(0).wrapping_add(u64::from(item.attempts))
 }
 
-fn restart(tx: &mut WriteTx, mut item: WorkItem, due_at: Timestamp, now: Timestamp) -> Result<()> {
+fn restart(tx: &mut WriteTx, mut item: WorkItem, due_at: Timestamp, now: Timestamp) -> store::Result<()> {
     item.state = WorkState::Ready;
     item.attempts = 0;
     item.due_at = due_at;
@@ -238,17 +239,17 @@ fn restart(tx: &mut WriteTx, mut item: WorkItem, due_at: Timestamp, now: Timesta
     item.is_canceled = false;
     item.last_error = None;
     item.enqueued_at = now;
-    Ok(tx.put(&item)?)
+    tx.put(&item)
 }
 
-fn give_up(tx: &mut WriteTx, mut item: WorkItem, error: String, now: Timestamp) -> Result<()> {
+fn give_up(tx: &mut WriteTx, mut item: WorkItem, error: String, now: Timestamp) -> store::Result<()> {
     let again = item.again.take();
     let (id, work) = (item.id, item.work.clone());
     item.state = WorkState::Dead;
     item.lease = None;
     item.last_error = Some(error);
     tx.put(&item)?;
-    tx.record(Event::WorkDied { work: id }, now)?;
+    tx.record(Event::WorkDied { work: id, was: work.clone() }, now)?;
     // A push that came while it ran has a cause of its own.
     if let Some(due_at) = again {
         push(tx, work, due_at, now)?;
@@ -258,7 +259,7 @@ fn give_up(tx: &mut WriteTx, mut item: WorkItem, error: String, now: Timestamp) 
 
 /// Asks that work be stopped: what waits is removed, what is being carried out hears of it at its next heartbeat. Says whether there
 /// was any.
-pub fn cancel(tx: &mut WriteTx, unique_key: &str) -> Result<bool> {
+pub fn cancel(tx: &mut WriteTx, unique_key: &str) -> store::Result<bool> {
     let Some(mut item) = tx.first(&BY_UNIQUE.exactly(&unique_key.to_owned()))? else { return Ok(false) };
     match item.state {
         WorkState::Ready => {
@@ -274,7 +275,7 @@ pub fn cancel(tx: &mut WriteTx, unique_key: &str) -> Result<bool> {
 }
 
 /// Returns items whose lease has expired, at most `limit`, so that another attempt takes them.
-pub fn reap(tx: &mut WriteTx, limit: usize, now: Timestamp) -> Result<usize> {
+pub fn reap(tx: &mut WriteTx, limit: usize, now: Timestamp) -> store::Result<usize> {
     let mut returned = 0;
     for item in tx.find(&BY_LEASE.all(), limit)? {
         if item.lease.as_ref().is_some_and(|lease| lease.expires_at > now) {
@@ -287,7 +288,7 @@ pub fn reap(tx: &mut WriteTx, limit: usize, now: Timestamp) -> Result<usize> {
 }
 
 /// Returns every item that an earlier process held, at start, without waiting for leases to expire; at most `limit` at a time.
-pub fn recover(tx: &mut WriteTx, limit: usize, now: Timestamp) -> Result<usize> {
+pub fn recover(tx: &mut WriteTx, limit: usize, now: Timestamp) -> store::Result<usize> {
     let held = tx.find(&BY_LEASE.all(), limit)?;
     let returned = held.len();
     for item in held {
@@ -296,16 +297,16 @@ pub fn recover(tx: &mut WriteTx, limit: usize, now: Timestamp) -> Result<usize> 
     Ok(returned)
 }
 
-fn release(tx: &mut WriteTx, mut item: WorkItem, why: &str, now: Timestamp) -> Result<()> {
+fn release(tx: &mut WriteTx, mut item: WorkItem, why: &str, now: Timestamp) -> store::Result<()> {
     if item.is_canceled {
         return end(tx, item, now).map(drop);
     }
     wait_until(&mut item, now, why.to_owned());
-    Ok(tx.put(&item)?)
+    tx.put(&item)
 }
 
 /// When the next item of a lane is due, if one waits.
-pub fn next_due(tx: &ReadTx, lane: Lane) -> Result<Option<Timestamp>> {
+pub fn next_due(tx: &ReadTx, lane: Lane) -> store::Result<Option<Timestamp>> {
     Ok(tx.first(&BY_DUE.prefix(lane as u8))?.map(|item| item.due_at))
 }
 
@@ -315,8 +316,8 @@ pub fn find(tx: &ReadTx, id: WorkId) -> Result<WorkItem> {
 }
 
 /// The items in a state, oldest first.
-pub fn list(tx: &ReadTx, state: WorkState, after: Option<&Cursor>, limit: Limit) -> Result<Page<WorkItem>> {
-    Ok(tx.page(&BY_STATE.prefix(state as u8).after(after), limit)?)
+pub fn list(tx: &ReadTx, state: WorkState, after: Option<&Cursor>, limit: Limit) -> store::Result<Page<WorkItem>> {
+    tx.page(&BY_STATE.prefix(state as u8).after(after), limit)
 }
 
 /// Gives dead work another set of attempts.
@@ -327,7 +328,8 @@ pub fn retry(tx: &mut WriteTx, id: WorkId, now: Timestamp) -> Result<()> {
     }
     // Through the front door, so that an item with the same key that came meanwhile is not doubled.
     tx.remove::<WorkItem>(&id)?;
-    push(tx, item.work, now, now).map(drop)
+    push(tx, item.work, now, now)?;
+    Ok(())
 }
 
 /// Removes work that is not being carried out.

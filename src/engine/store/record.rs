@@ -104,6 +104,11 @@ impl<T: Record, K: RowKey> Index<T, K> {
         Scan::beginning_with(self.table(), &prefix.to_key())
     }
 
+    /// The rows whose key is `key` or above, in the index's order.
+    pub fn from(&self, key: &K) -> Scan<T> {
+        Scan::new(self.table(), key.to_key(), None)
+    }
+
     /// The rows whose key is `key`.
     pub fn exactly(&self, key: &K) -> Scan<T> {
         Scan::beginning_with(self.table(), &key.to_key())

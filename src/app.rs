@@ -1,0 +1,287 @@
+//! The handle and the wheels: one value through which everything is reached, and what drives the work.
+//!
+//! [`App`] is a cheaply cloned handle over a struct of documented fields; nothing is global. It is the one bridge between the async rim
+//! and the plain inside: [`App::write`] hands a verb to the store's writer thread and awaits its answer, [`App::read`] runs on a thread
+//! that may block. What a verb recorded is followed here, in the same transaction, by what [`reactions`] says.
+//!
+//! Committed events are broadcast: pages that are open hear of them, workers wake, attempts that were canceled are told.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::broadcast;
+
+use crate::base::event::{Actor, Event, Recorded};
+use crate::base::id::{AttemptId, Ids, RepoId};
+use crate::base::time::{Clock, Timestamp};
+use crate::domain::search::SearchIndex;
+use crate::engine::git::{self, Mirror};
+use crate::engine::outbound;
+use crate::engine::queue;
+use crate::engine::store::{self, Blobs, ReadTx, Store, WriteTx};
+
+pub mod check;
+pub mod config;
+pub mod live;
+pub mod reactions;
+pub mod runner;
+pub mod schema;
+pub mod sync;
+pub mod ticker;
+pub mod upkeep;
+
+use config::Config;
+use live::LiveLogs;
+
+/// How many events a slow listener may fall behind before it is told to read everything anew.
+const EVENTS_KEPT: usize = 1_024;
+
+/// The handle: clone it freely.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// What the handle holds.
+pub struct Inner {
+    /// The configuration, built once.
+    pub config: Config,
+    /// The only source of now.
+    pub clock: Clock,
+    /// Everything that is a row.
+    pub store: Store,
+    /// Everything that is too large for one.
+    pub blobs: Blobs,
+    /// What is searched; derived from the store.
+    pub index: SearchIndex,
+    /// Requests to other machines.
+    pub outbound: outbound::Client,
+    /// The logs of what is running.
+    pub live: LiveLogs,
+    /// Where the mirrors are.
+    pub mirrors: PathBuf,
+    /// Rouses workers.
+    pub wake: runner::Wake,
+    events: broadcast::Sender<Recorded>,
+    cancels: Arc<Cancels>,
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+/// Why the appliance cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The HTTP client cannot be built.
+    #[error(transparent)]
+    Outbound(#[from] outbound::Error),
+    /// A folder cannot be made.
+    #[error("cannot make `{}`", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl App {
+    /// Opens the appliance over its data directory: creates what is missing, brings the store to this binary's schema, and takes back
+    /// the work that an earlier process was at.
+    pub fn open(config: Config, clock: Clock, ids: Ids) -> Result<App, StartError> {
+        let data = config.data_dir.clone();
+        make_private(&data)?;
+        make_private(&data.join("live"))?;
+        make_private(&data.join("repos"))?;
+        let path = data.join("store.redb");
+        let blobs = Blobs::open(&data.join("blobs"))?;
+        let index = SearchIndex::in_directory(data.join("index"));
+        let app = App::build(config, clock, blobs, index, |listener| Store::open(&path, schema::schema(), ids, listener))?;
+        app.recover()?;
+        Ok(app)
+    }
+
+    /// An appliance whose rows live in memory, over a directory for the rest that the caller removes: for one run of checks in a terminal.
+    pub fn in_memory(config: Config, clock: Clock, ids: Ids) -> Result<App, StartError> {
+        let data = config.data_dir.clone();
+        make_private(&data.join("live"))?;
+        let blobs = Blobs::open(&data.join("blobs"))?;
+        App::build(config, clock, blobs, SearchIndex::in_memory(), |listener| Store::in_memory(schema::schema(), ids, listener))
+    }
+
+    /// An appliance over any store, such as one on a disk that fails.
+    pub fn build(
+        config: Config,
+        clock: Clock,
+        blobs: Blobs,
+        index: SearchIndex,
+        open: impl FnOnce(store::Listener) -> store::Result<Store>,
+    ) -> Result<App, StartError> {
+        let (events, _) = broadcast::channel(EVENTS_KEPT);
+        let cancels = Arc::new(Cancels::default());
+        let (told, canceled) = (events.clone(), Arc::clone(&cancels));
+        let store = open(Box::new(move |recorded| {
+            for event in recorded {
+                if let Event::CheckSetCanceled { attempt, .. } = &event.event {
+                    canceled.trip(*attempt);
+                }
+                // Nobody may be listening.
+                let _ = told.send(event.clone());
+            }
+        }))?;
+        let outbound = outbound::Client::new(&config.outbound())?;
+        let live = LiveLogs::in_directory(config.data_dir.join("live"));
+        let mirrors = config.data_dir.join("repos");
+        let wake = runner::Wake::default();
+        Ok(App(Arc::new(Inner { config, clock, store, blobs, index, outbound, live, mirrors, wake, events, cancels })))
+    }
+
+    /// Takes back the work of an earlier process, and clears away what it left half-written.
+    fn recover(&self) -> Result<(), StartError> {
+        const AT_A_TIME: usize = 200;
+        while self.write_now(&Actor::System, |tx, now| queue::recover(tx, AT_A_TIME, now))? == AT_A_TIME {}
+        self.live.clear();
+        Ok(())
+    }
+
+    /// Carries out a verb and returns once what it wrote, what it recorded and what follows from that are durable.
+    pub fn write_now<T, E>(&self, actor: &Actor, verb: impl Fn(&mut WriteTx, Timestamp) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<store::Error> + Send + 'static,
+    {
+        let out = self.store.write(followed(self.clock.clone(), actor.clone(), verb));
+        self.wake.rouse();
+        out
+    }
+
+    /// [`App::write_now`] for async callers.
+    pub async fn write<T, E>(&self, actor: &Actor, verb: impl Fn(&mut WriteTx, Timestamp) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<store::Error> + Send + 'static,
+    {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let app = self.clone();
+        self.store.submit(followed(self.clock.clone(), actor.clone(), verb), move |result| {
+            app.wake.rouse();
+            // A caller that went away does not undo what was written.
+            let _ = answer.send(result);
+        });
+        answered.await.unwrap_or_else(|_| Err(E::from(store::Error::Stopped)))
+    }
+
+    /// Reads one moment of the store.
+    pub fn read_now<T, E: From<store::Error>>(&self, read: impl FnOnce(&ReadTx, Timestamp) -> Result<T, E>) -> Result<T, E> {
+        read(&self.store.read()?, self.clock.now())
+    }
+
+    /// [`App::read_now`] for async callers, on a thread that may block.
+    pub async fn read<T, E>(&self, read: impl FnOnce(&ReadTx, Timestamp) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<store::Error> + Send + 'static,
+    {
+        let app = self.clone();
+        self.blocking(move || app.read_now(read)).await?
+    }
+
+    /// Runs what blocks (git, files, search) on a thread that may; a panic there is an error here.
+    pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, store::Error> {
+        tokio::task::spawn_blocking(work).await.map_err(|error| store::Error::Panicked { message: error.to_string() })
+    }
+
+    /// What is committed from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Recorded> {
+        self.events.subscribe()
+    }
+
+    /// The mirror of a repository, created if it is not there.
+    pub fn mirror(&self, repo: RepoId) -> git::Result<Mirror> {
+        Mirror::open(&self.mirrors.join(format!("{repo}.git")), git::Limits::default())
+    }
+
+    /// A token that is tripped when the attempt is canceled.
+    pub fn cancel_token(&self, attempt: AttemptId) -> CancelToken {
+        self.cancels.token(attempt)
+    }
+}
+
+/// A verb, and after it what follows from the events it recorded.
+fn followed<T, E: From<store::Error>>(
+    clock: Clock,
+    actor: Actor,
+    verb: impl Fn(&mut WriteTx, Timestamp) -> Result<T, E> + Send + 'static,
+) -> impl Fn(&mut WriteTx) -> Result<T, E> + Send + 'static {
+    move |tx| {
+        let now = clock.now();
+        tx.act_for(actor.clone());
+        let out = verb(tx, now)?;
+        let mut followed = 0;
+        // What is pushed may itself record: the queue tells of work that was given up.
+        while let Some(recorded) = tx.recorded_events().get(followed).cloned() {
+            followed += 1;
+            for next in reactions::follow(&recorded.event) {
+                queue::push(tx, next.work, now + next.after, now)?;
+            }
+        }
+        Ok(out)
+    }
+}
+
+fn make_private(dir: &std::path::Path) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt;
+
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|source| StartError::Folder { path: dir.to_owned(), source })
+}
+
+/// Says whether an attempt is to stop.
+#[derive(Debug, Clone, Default)]
+pub struct CancelToken(Arc<AtomicBool>);
+
+impl CancelToken {
+    /// Whether it is to stop.
+    pub fn is_tripped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Tells it to stop.
+    pub fn trip(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The tokens of attempts that are at work.
+#[derive(Debug, Default)]
+struct Cancels {
+    tokens: Mutex<HashMap<AttemptId, std::sync::Weak<AtomicBool>>>,
+}
+
+impl Cancels {
+    fn token(&self, attempt: AttemptId) -> CancelToken {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.retain(|_, token| token.strong_count() > 0);
+        let token = CancelToken::default();
+        tokens.insert(attempt, Arc::downgrade(&token.0));
+        token
+    }
+
+    fn trip(&self, attempt: AttemptId) {
+        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(token) = tokens.get(&attempt).and_then(std::sync::Weak::upgrade) {
+            token.store(true, Ordering::Relaxed);
+        }
+    }
+}

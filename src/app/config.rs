@@ -1,0 +1,382 @@
+//! The configuration: typed, built once, every key documented here.
+//!
+//! Defaults, then a file, then the environment, then flags; the later wins. A key that is not known is an error that names the nearest
+//! one that is. [`KEYS`] is the list: the README's table is held against it by a test, and `serve --print-config` prints by it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::base::text::nearest;
+use crate::domain::admin::Intervals;
+use crate::engine::outbound;
+use crate::words;
+
+words! {
+    /// How the log is written.
+    pub enum LogFormat: "log format" {
+        /// For people.
+        Text = "text",
+        /// For programs: one JSON object a line.
+        Json = "json",
+    }
+}
+
+words! {
+    /// How much is logged.
+    pub enum LogLevel: "log level" {
+        /// What failed.
+        Error = "error",
+        /// What may need somebody.
+        Warn = "warn",
+        /// What happened.
+        Info = "info",
+        /// How it happened.
+        Debug = "debug",
+    }
+}
+
+/// A key of the configuration.
+pub struct Key {
+    /// Its name in the file, dots for tables.
+    pub name: &'static str,
+    /// Its environment variable.
+    pub env: &'static str,
+    /// Its default, in words.
+    pub default: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+}
+
+/// Every key there is.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "data_dir",
+        env: "PLUMBLINE_DATA_DIR",
+        default: "`$XDG_DATA_HOME/plumbline`, else `~/.local/share/plumbline`",
+        about: "Where everything is kept",
+    },
+    Key { name: "listen", env: "PLUMBLINE_LISTEN", default: "`127.0.0.1:7867`", about: "Where pages and API are served; port 0 takes a free one" },
+    Key {
+        name: "public_listen",
+        env: "PLUMBLINE_PUBLIC_LISTEN",
+        default: "none",
+        about: "A second address that serves badges and health alone, to be exposed to others",
+    },
+    Key { name: "public_url", env: "PLUMBLINE_PUBLIC_URL", default: "`http://` and the address listened on", about: "How people reach it: what links begin with" },
+    Key { name: "insecure_http", env: "PLUMBLINE_INSECURE_HTTP", default: "`false`", about: "Lets people sign in over plain http from other machines" },
+    Key {
+        name: "repos.local_roots",
+        env: "PLUMBLINE_REPOS_LOCAL_ROOTS",
+        default: "what `--repo` names",
+        about: "Folders beneath which an administrator may add repositories by path (a comma between two in the environment)",
+    },
+    Key { name: "repos.poll_interval", env: "PLUMBLINE_REPOS_POLL_INTERVAL", default: "`60s`", about: "How often repositories are asked for new commits" },
+    Key {
+        name: "outbound.allow_hosts",
+        env: "PLUMBLINE_OUTBOUND_ALLOW_HOSTS",
+        default: "none",
+        about: "Hosts (`host` or `host:port`) that are spoken to although their address is private",
+    },
+    Key { name: "outbound.ca_file", env: "PLUMBLINE_OUTBOUND_CA_FILE", default: "the built-in authorities", about: "Certificates (PEM) of the authorities to trust instead" },
+    Key { name: "log", env: "PLUMBLINE_LOG", default: "`info`", about: "How much is logged: `error`, `warn`, `info`, `debug`" },
+    Key { name: "log_format", env: "PLUMBLINE_LOG_FORMAT", default: "`text`", about: "How: `text` or `json`" },
+];
+
+/// The configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Where pages and API are served.
+    pub listen: SocketAddr,
+    /// A second address, for what strangers may ask alone.
+    pub public_listen: Option<SocketAddr>,
+    /// How people reach it, without a slash at the end; `None` is the address listened on.
+    pub public_url: Option<String>,
+    /// Whether people on other machines may sign in over plain http.
+    pub insecure_http: bool,
+    /// Folders beneath which repositories may be added by path.
+    pub local_roots: Vec<PathBuf>,
+    /// How often repositories are asked for new commits.
+    pub poll_interval: Duration,
+    /// Hosts that are spoken to although their address is private.
+    pub allow_hosts: Vec<String>,
+    /// Certificates of the authorities to trust.
+    pub ca_file: Option<PathBuf>,
+    /// How much is logged.
+    pub log: LogLevel,
+    /// How it is written.
+    pub log_format: LogFormat,
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("cannot read the configuration `{}`", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("the configuration `{}` is not TOML: {message}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        message: String,
+    },
+    /// There is no such key.
+    #[error("{place} has a key `{key}` that is not known{}", .meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default())]
+    UnknownKey {
+        /// The file or environment.
+        place: String,
+        /// The key.
+        key: String,
+        /// The nearest one there is.
+        meant: Option<&'static str>,
+    },
+    /// A value is not what its key takes.
+    #[error("{place}: `{key}` is {why}")]
+    Value {
+        /// The file or environment.
+        place: String,
+        /// The key.
+        key: &'static str,
+        /// What was expected.
+        why: String,
+    },
+    /// There is no place for the data.
+    #[error("there is no home directory to keep data in; name a place with --data")]
+    NoHome,
+}
+
+/// Where values come from, read before anything is decided.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// `--config`.
+    pub file: Option<PathBuf>,
+    /// `--data`, which also says where a configuration may lie.
+    pub data: Option<PathBuf>,
+    /// The environment.
+    pub env: BTreeMap<String, String>,
+    /// Flags, by key.
+    pub flags: BTreeMap<&'static str, String>,
+}
+
+/// Values by key, each with the place it came from.
+type Values = BTreeMap<&'static str, (String, Vec<String>)>;
+
+impl Config {
+    /// Builds the configuration from all its sources.
+    pub fn build(sources: &Sources) -> Result<Config, Error> {
+        let mut values = Values::new();
+        let from_env = environment(&sources.env)?;
+        let data_dir = match (&sources.data, from_env.get("data_dir")) {
+            (Some(dir), _) => Some(dir.clone()),
+            (None, Some((_, dir))) => dir.first().map(PathBuf::from),
+            (None, None) => None,
+        };
+        let default_dir = data_home(&sources.env);
+        if let Some(path) = find_file(sources, data_dir.as_deref().or(default_dir.as_deref())) {
+            values.extend(file(&path)?);
+        }
+        values.extend(from_env);
+        for (key, value) in &sources.flags {
+            values.insert(key, (format!("--{}", key.replace(['_', '.'], "-")), vec![value.clone()]));
+        }
+        let data_dir = match data_dir {
+            Some(dir) => dir,
+            None => match values.get("data_dir").and_then(|(_, dir)| dir.first()) {
+                Some(dir) => PathBuf::from(dir),
+                None => default_dir.ok_or(Error::NoHome)?,
+            },
+        };
+        let data_dir = std::path::absolute(&data_dir).map_err(|source| Error::Unreadable { path: data_dir, source })?;
+        Ok(Config {
+            data_dir,
+            listen: parse(&values, "listen", listen_address)?.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7867))),
+            public_listen: parse(&values, "public_listen", listen_address)?,
+            public_url: parse(&values, "public_url", url)?,
+            insecure_http: parse(&values, "insecure_http", |text| text.parse().map_err(|_| "not `true` or `false`".to_owned()))?.unwrap_or(false),
+            local_roots: list(&values, "repos.local_roots").into_iter().map(PathBuf::from).collect(),
+            poll_interval: parse(&values, "repos.poll_interval", span)?.unwrap_or(Duration::from_secs(60)),
+            allow_hosts: list(&values, "outbound.allow_hosts"),
+            ca_file: parse(&values, "outbound.ca_file", |text| Ok(PathBuf::from(text)))?,
+            log: parse(&values, "log", |text| text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string()))?
+                .unwrap_or(LogLevel::Info),
+            log_format: parse(&values, "log_format", |text| text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string()))?
+                .unwrap_or(LogFormat::Text),
+        })
+    }
+
+    /// The configuration of an appliance in `data_dir`, all else by default.
+    pub fn in_directory(data_dir: &Path) -> Config {
+        let sources = Sources { data: Some(data_dir.to_owned()), ..Sources::default() };
+        let values = Config::build(&sources);
+        values.unwrap_or_else(|error| unreachable!("defaults are values their keys take: {error}"))
+    }
+
+    /// How requests to other machines are made.
+    pub fn outbound(&self) -> outbound::Config {
+        outbound::Config { allow_hosts: self.allow_hosts.clone(), ca_file: self.ca_file.clone(), ..outbound::Config::default() }
+    }
+
+    /// How often upkeep is done.
+    pub fn intervals(&self) -> Intervals {
+        Intervals { poll: self.poll_interval, expire: Duration::from_secs(3_600), sweep: Duration::from_secs(24 * 3_600) }
+    }
+
+    /// The result, as it would stand in a file.
+    pub fn print(&self) -> String {
+        let quoted = |values: &mut dyn Iterator<Item = String>| values.map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ");
+        let optional = |key: &str, value: Option<String>| match value {
+            Some(value) => format!("{key} = {value:?}\n"),
+            None => format!("# {key} is not set\n"),
+        };
+        let mut out = String::new();
+        out += &format!("data_dir = {:?}\n", self.data_dir.display().to_string());
+        out += &format!("listen = \"{}\"\n", self.listen);
+        out += &optional("public_listen", self.public_listen.map(|address| address.to_string()));
+        out += &optional("public_url", self.public_url.clone());
+        out += &format!("insecure_http = {}\n", self.insecure_http);
+        out += &format!("log = \"{}\"\nlog_format = \"{}\"\n", self.log, self.log_format);
+        out += &format!("\n[repos]\nlocal_roots = [{}]\n", quoted(&mut self.local_roots.iter().map(|root| root.display().to_string())));
+        out += &format!("poll_interval = \"{}s\"\n", self.poll_interval.as_secs());
+        out += &format!("\n[outbound]\nallow_hosts = [{}]\n", quoted(&mut self.allow_hosts.iter().cloned()));
+        out += &optional("ca_file", self.ca_file.as_ref().map(|path| path.display().to_string()));
+        out
+    }
+}
+
+fn data_home(env: &BTreeMap<String, String>) -> Option<PathBuf> {
+    let dir = |name: &str| env.get(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    dir("XDG_DATA_HOME").or_else(|| dir("HOME").map(|home| home.join(".local/share"))).map(|base| base.join("plumbline"))
+}
+
+fn find_file(sources: &Sources, data_dir: Option<&Path>) -> Option<PathBuf> {
+    if sources.file.is_some() {
+        return sources.file.clone();
+    }
+    let in_data = data_dir.map(|dir| dir.join("plumbline.toml"));
+    in_data.into_iter().chain([PathBuf::from("/etc/plumbline/plumbline.toml")]).find(|path| path.is_file())
+}
+
+fn known(name: &str) -> Option<&'static str> {
+    KEYS.iter().map(|key| key.name).find(|key| *key == name)
+}
+
+fn file(path: &Path) -> Result<Values, Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+    let table: toml::Table = toml::from_str(&text).map_err(|error| {
+        let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(""));
+        let (line, column) = (before.matches('\n').count() + 1, before.chars().rev().take_while(|c| *c != '\n').count() + 1);
+        Error::Syntax { path: path.to_owned(), message: format!("line {line}, column {column}: {}", error.message()) }
+    })?;
+    let place = format!("`{}`", path.display());
+    let mut values = Values::new();
+    flatten(&place, "", &table, &mut values)?;
+    Ok(values)
+}
+
+fn flatten(place: &str, prefix: &str, table: &toml::Table, values: &mut Values) -> Result<(), Error> {
+    for (key, value) in table {
+        let name = format!("{prefix}{key}");
+        if let toml::Value::Table(inner) = value
+            && KEYS.iter().any(|key| key.name.starts_with(&format!("{name}.")))
+        {
+            flatten(place, &format!("{name}."), inner, values)?;
+            continue;
+        }
+        let Some(key) = known(&name) else {
+            let meant = nearest(&name, KEYS.iter().map(|key| key.name));
+            return Err(Error::UnknownKey { place: place.to_owned(), key: name, meant });
+        };
+        let wrong = |why: &str| Error::Value { place: place.to_owned(), key, why: why.to_owned() };
+        let text = |value: &toml::Value| match value {
+            toml::Value::String(text) => Ok(text.clone()),
+            toml::Value::Integer(number) => Ok(number.to_string()),
+            toml::Value::Boolean(flag) => Ok(flag.to_string()),
+            _ => Err(wrong("not a text, a number, or true or false")),
+        };
+        let value = match value {
+            toml::Value::Array(items) if LISTS.contains(&key) => items.iter().map(text).collect::<Result<_, _>>()?,
+            _ if LISTS.contains(&key) => return Err(wrong("not a list: write [\"…\"]")),
+            other => vec![text(other)?],
+        };
+        values.insert(key, (place.to_owned(), value));
+    }
+    Ok(())
+}
+
+/// The keys that hold several values.
+const LISTS: [&str; 2] = ["repos.local_roots", "outbound.allow_hosts"];
+
+fn environment(env: &BTreeMap<String, String>) -> Result<Values, Error> {
+    let mut values = Values::new();
+    for (name, value) in env.iter().filter(|(name, _)| name.starts_with("PLUMBLINE_")) {
+        let Some(key) = KEYS.iter().find(|key| key.env == name) else {
+            // Variables that tests and tools of ours read are not configuration.
+            let meant = nearest(name, KEYS.iter().map(|key| key.env));
+            match meant {
+                Some(meant) => return Err(Error::UnknownKey { place: "the environment".to_owned(), key: name.clone(), meant: Some(meant) }),
+                None => continue,
+            }
+        };
+        let list = LISTS.contains(&key.name);
+        let value = if list { value.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect() } else { vec![value.clone()] };
+        values.insert(key.name, (format!("${name}"), value));
+    }
+    Ok(values)
+}
+
+fn parse<T>(values: &Values, key: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, Error> {
+    let Some((place, value)) = values.get(key) else { return Ok(None) };
+    let text = value.first().map_or("", String::as_str).trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    parse(text).map(Some).map_err(|why| Error::Value { place: place.clone(), key, why })
+}
+
+fn list(values: &Values, key: &'static str) -> Vec<String> {
+    values.get(key).map(|(_, values)| values.clone()).unwrap_or_default()
+}
+
+/// An address to listen on; a port alone means loopback.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
+        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    let text = text.replace("localhost:", "127.0.0.1:");
+    text.parse().map_err(|_| "not an address such as 127.0.0.1:7867 or [::1]:7867".to_owned())
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match rest.map(|rest| rest.trim_end_matches('/')) {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', '"', '<', '\\']) => Ok(text.trim_end_matches('/').to_owned()),
+        _ => Err("not an address such as https://plumbline.example.com, without a path".to_owned()),
+    }
+}
+
+/// A span of time such as `30s`, `5m`, `1h`; between a second and a day.
+fn span(text: &str) -> Result<Duration, String> {
+    let wrong = || "not a span of time such as 30s, 5m or 1h, from one second to a day".to_owned();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    let seconds = match &text[digits.len()..] {
+        "s" | "" => Some(number),
+        "m" => number.checked_mul(60),
+        "h" => number.checked_mul(3_600),
+        _ => None,
+    };
+    seconds.filter(|seconds| (1..=86_400).contains(seconds)).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests;

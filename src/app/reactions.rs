@@ -1,0 +1,66 @@
+//! What follows from what: the one exhaustive match from event to work.
+//!
+//! A pure function. Whether there is still something to do is decided by the work when it runs. A test prints the whole table as one
+//! snapshot: the product's behaviour on a page.
+
+#![warn(clippy::wildcard_enum_match_arm)]
+
+use std::time::Duration;
+
+use crate::base::event::{Event, Upkeep};
+use crate::base::work::Work;
+
+/// Work that follows, and how long it waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Followup {
+    /// What is to be done.
+    pub work: Work,
+    /// How long after the event.
+    pub after: Duration,
+}
+
+fn now(work: Work) -> Vec<Followup> {
+    vec![Followup { work, after: Duration::ZERO }]
+}
+
+/// What follows from an event.
+pub fn follow(event: &Event) -> Vec<Followup> {
+    match event {
+        Event::RepositoryAdded { repo } | Event::SyncRequested { repo } => now(Work::SyncRepository { repo: *repo }),
+        Event::RepositoryDeleted { repo, .. } => now(Work::EraseRepository { repo: *repo }),
+        Event::CheckSetRequested { repo, sha, attempt } => now(Work::RunCheckSet { repo: *repo, sha: *sha, attempt: *attempt }),
+        Event::IssuesChanged => now(Work::IndexIssues),
+        Event::WorkDied { was, .. } => given_up(was),
+        Event::Due { upkeep } => now(match upkeep {
+            Upkeep::Poll => Work::PollRepositories,
+            Upkeep::Expire => Work::Expire,
+            Upkeep::Sweep => Work::Sweep,
+        }),
+        // Facts that pages and the feed tell of, and that nothing follows from.
+        Event::BranchMoved { .. }
+        | Event::BranchDeleted { .. }
+        | Event::CheckSetStarted { .. }
+        | Event::CheckChanged { .. }
+        | Event::CheckSetCompleted { .. }
+        | Event::CheckSetCanceled { .. }
+        | Event::UserCreated { .. }
+        | Event::SignedIn { .. }
+        | Event::SignedOut { .. }
+        | Event::TokenCreated { .. }
+        | Event::TokenRevoked { .. } => Vec::new(),
+    }
+}
+
+/// What follows when work was given up: whatever waits for it must hear of it.
+fn given_up(was: &Work) -> Vec<Followup> {
+    match was {
+        Work::RunCheckSet { repo, sha, attempt } => now(Work::AbandonCheckSet { repo: *repo, sha: *sha, attempt: *attempt }),
+        Work::SyncRepository { .. }
+        | Work::AbandonCheckSet { .. }
+        | Work::IndexIssues
+        | Work::EraseRepository { .. }
+        | Work::PollRepositories
+        | Work::Expire
+        | Work::Sweep => Vec::new(),
+    }
+}

@@ -1,0 +1,305 @@
+//! Carrying out work: claim, perform, finish.
+//!
+//! Each lane has threads of its own, so that a slow check cannot delay a fetch. A worker registers for wake-up before it looks, then
+//! waits until it is roused, the next item is due, or the process stops. What an attempt writes at its end and the end of its claim are
+//! one transaction; what it fails with is classified where it failed, and obeyed here.
+//!
+//! Tests do without threads: [`settle`] performs what is due in the caller's own turn until nothing is.
+
+#![warn(clippy::wildcard_enum_match_arm)]
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::{App, CancelToken, check, sync, upkeep};
+use crate::base::event::Actor;
+use crate::base::id::WorkId;
+use crate::base::work::{Lane, Work};
+use crate::domain::{accounts, checks, issues, repos, search};
+use crate::engine::queue::{self, Claim, Pulse, Verdict};
+use crate::engine::{git, store};
+
+/// How often leases are lengthened: a third of the shortest.
+const HEARTBEAT: Duration = Duration::from_secs(20);
+/// How long a worker sleeps at most, whatever it waits for.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How many expired leases are returned at a time.
+const REAPED_AT_A_TIME: usize = 100;
+
+/// Rouses workers: register first, then look, then wait.
+#[derive(Debug, Default)]
+pub struct Wake {
+    generation: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl Wake {
+    /// Says that something may have changed.
+    pub fn rouse(&self) {
+        *self.generation.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.changed.notify_all();
+    }
+
+    /// What to hand to [`Wake::wait`] after having looked.
+    pub fn register(&self) -> u64 {
+        *self.generation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until roused since `registered`, or for `at_most`.
+    pub fn wait(&self, registered: u64, at_most: Duration) {
+        let generation = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = self.changed.wait_timeout_while(generation, at_most, |now| *now == registered);
+    }
+}
+
+/// An attempt that is being made.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// The right to it.
+    pub claim: Claim,
+    /// Tells it to stop.
+    pub cancel: CancelToken,
+}
+
+impl Attempt {
+    /// Ends an attempt that has nothing more to write.
+    pub fn done(&self, app: &App) -> Result<(), Failure> {
+        let claim = self.claim.clone();
+        Ok(app.write_now(&Actor::System, move |tx, now| queue::finish(tx, &claim, now))?)
+    }
+}
+
+/// Why an attempt failed, and what is to become of it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What happened, to what.
+    pub message: String,
+    /// Whether it is tried again.
+    pub verdict: Verdict,
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Failure {
+        Failure { verdict: if error.is_transient() { Verdict::Retry } else { Verdict::GiveUp }, message: error.to_string() }
+    }
+}
+
+impl From<git::Error> for Failure {
+    fn from(error: git::Error) -> Failure {
+        Failure { verdict: if error.is_transient() { Verdict::Retry } else { Verdict::GiveUp }, message: error.to_string() }
+    }
+}
+
+impl From<git::InvalidSource> for Failure {
+    fn from(error: git::InvalidSource) -> Failure {
+        Failure { message: error.to_string(), verdict: Verdict::GiveUp }
+    }
+}
+
+impl From<search::Error> for Failure {
+    fn from(error: search::Error) -> Failure {
+        Failure { verdict: Verdict::Retry, message: error.to_string() }
+    }
+}
+
+/// Failures that only the store can mend; everything else would fail again.
+macro_rules! store_or_give_up {
+    ($($domain:ident),+) => {$(
+        impl From<$domain::Error> for Failure {
+            fn from(error: $domain::Error) -> Failure {
+                if let $domain::Error::Store(error) = error {
+                    return error.into();
+                }
+                Failure { message: error.to_string(), verdict: Verdict::GiveUp }
+            }
+        }
+    )+};
+}
+
+store_or_give_up!(repos, checks, issues, accounts, queue);
+
+/// Claims the next item of a lane that is due and performs it; says whether there was one.
+pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> store::Result<bool> {
+    let name = holder.to_owned();
+    let Some(claim) = app.write_now(&Actor::System, move |tx, now| queue::claim(tx, lane, &name, now))? else { return Ok(false) };
+    let cancel = match &claim.work {
+        Work::RunCheckSet { attempt, .. } => app.cancel_token(*attempt),
+        Work::SyncRepository { .. }
+        | Work::AbandonCheckSet { .. }
+        | Work::IndexIssues
+        | Work::EraseRepository { .. }
+        | Work::PollRepositories
+        | Work::Expire
+        | Work::Sweep => CancelToken::default(),
+    };
+    let attempt = Attempt { claim, cancel };
+    let _held = held.map(|held| held.hold(&attempt));
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| perform(app, &attempt))).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(Failure { message: format!("it panicked: {}", said.unwrap_or_default()), verdict: Verdict::Retry })
+    });
+    if let Err(failure) = outcome {
+        let claim = attempt.claim;
+        tracing::warn!(work = claim.work.name(), id = %claim.id, attempt = claim.attempt, "{} failed: {failure}", claim.work.name());
+        match app.write_now(&Actor::System, move |tx, now| queue::fail(tx, &claim, failure.verdict, &failure.message, now)) {
+            Ok(_) | Err(queue::Error::Fenced { .. }) => {}
+            Err(queue::Error::Store(error)) => return Err(error),
+            Err(error @ (queue::Error::NotFound { .. } | queue::Error::WrongState { .. })) => {
+                tracing::error!("an attempt cannot be ended: {error}");
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Carries out one attempt.
+fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
+    match &attempt.claim.work {
+        Work::SyncRepository { repo } => sync::perform(app, attempt, *repo),
+        Work::RunCheckSet { repo, sha, attempt: wanted } => check::perform(app, attempt, *repo, *sha, *wanted),
+        Work::AbandonCheckSet { repo, sha, attempt: given_up } => check::abandon(app, attempt, *repo, *sha, *given_up),
+        Work::IndexIssues => upkeep::index(app, attempt),
+        Work::EraseRepository { repo } => sync::erase(app, attempt, *repo),
+        Work::PollRepositories => upkeep::poll(app, attempt),
+        Work::Expire => upkeep::expire(app, attempt),
+        Work::Sweep => upkeep::sweep(app, attempt),
+    }
+}
+
+/// Performs what is due in the caller's own turn until nothing is; answers how many items there were.
+pub fn settle(app: &App) -> store::Result<usize> {
+    let mut performed = 0;
+    loop {
+        let before = performed;
+        for lane in Lane::ALL {
+            while run_next(app, *lane, "settle", None)? {
+                performed += 1;
+            }
+        }
+        if performed == before {
+            return Ok(performed);
+        }
+    }
+}
+
+/// The attempts that this process is making: their leases are lengthened, and they are told when they lost them.
+#[derive(Debug, Clone, Default)]
+pub struct Held(Arc<Mutex<HashMap<WorkId, Attempt>>>);
+
+impl Held {
+    fn hold(&self, attempt: &Attempt) -> impl Drop + use<> {
+        struct Letting(Held, WorkId);
+        impl Drop for Letting {
+            fn drop(&mut self) {
+                self.0.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+            }
+        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt.claim.id, attempt.clone());
+        Letting(self.clone(), attempt.claim.id)
+    }
+
+    fn beat(&self, app: &App) {
+        let held: Vec<Attempt> = self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for attempt in held {
+            let claim = attempt.claim.clone();
+            match app.write_now(&Actor::System, move |tx, now| queue::heartbeat(tx, &claim, now)) {
+                Ok(Pulse::Held) => {}
+                Ok(Pulse::Canceled | Pulse::Lost) => attempt.cancel.trip(),
+                Err(error) => tracing::warn!("a lease could not be lengthened: {error}"),
+            }
+        }
+    }
+}
+
+/// The workers. They stop when told to, and are waited for.
+pub struct Runner {
+    app: App,
+    stop: Arc<AtomicBool>,
+    held: Held,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Runner {
+    /// Starts the workers of every lane, and the one that keeps leases alive.
+    pub fn start(app: &App) -> std::io::Result<Runner> {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let mut runner = Runner { app: app.clone(), stop: Arc::default(), held: Held::default(), threads: Vec::new() };
+        for lane in Lane::ALL {
+            let workers = match lane {
+                Lane::Checks => cores.div_ceil(2),
+                Lane::Git | Lane::Outbound => 2,
+                // One after the other: what erases and what indexes must not cross.
+                Lane::Hooks | Lane::Upkeep => 1,
+            };
+            for n in 0..workers {
+                let name = format!("{lane}-{n}");
+                let (app, stop, held, holder) = (app.clone(), Arc::clone(&runner.stop), runner.held.clone(), name.clone());
+                runner.threads.push(std::thread::Builder::new().name(name).spawn(move || work(&app, *lane, &holder, &stop, &held))?);
+            }
+        }
+        let (app, stop, held) = (app.clone(), Arc::clone(&runner.stop), runner.held.clone());
+        runner.threads.push(std::thread::Builder::new().name("leases".to_owned()).spawn(move || keep_leases(&app, &stop, &held))?);
+        Ok(runner)
+    }
+
+    /// Tells the workers to stop and waits for what they are at; running checks are told to stop, and begin anew at the next start.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::SeqCst);
+        for attempt in self.held.0.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            attempt.cancel.trip();
+        }
+        self.app.wake.rouse();
+        for thread in self.threads {
+            // A worker's panic was caught and told where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(app: &App, lane: Lane, holder: &str, stop: &AtomicBool, held: &Held) {
+    while !stop.load(Ordering::SeqCst) {
+        let registered = app.wake.register();
+        // Looking costs a read; a claim, which is a write, is made only for what is due.
+        let wait = match app.read_now(|tx, now| Ok::<_, store::Error>(queue::next_due(tx, lane)?.map(|due_at| due_at.since(now)))) {
+            Ok(Some(Duration::ZERO)) => match run_next(app, lane, holder, Some(held)) {
+                Ok(_) => continue,
+                Err(error) => {
+                    tracing::error!(lane = %lane, "cannot take work: {error}");
+                    LOOK_AGAIN / 6
+                }
+            },
+            Ok(Some(due_in)) => due_in.min(LOOK_AGAIN),
+            Ok(None) => LOOK_AGAIN,
+            Err(error) => {
+                tracing::error!(lane = %lane, "cannot look for work: {error}");
+                LOOK_AGAIN / 6
+            }
+        };
+        if !stop.load(Ordering::SeqCst) {
+            app.wake.wait(registered, wait);
+        }
+    }
+}
+
+fn keep_leases(app: &App, stop: &AtomicBool, held: &Held) {
+    let mut next = std::time::Instant::now() + HEARTBEAT;
+    while !stop.load(Ordering::SeqCst) {
+        let registered = app.wake.register();
+        let now = std::time::Instant::now();
+        if now >= next {
+            held.beat(app);
+            let reaped = app.write_now(&Actor::System, |tx, now| queue::reap(tx, REAPED_AT_A_TIME, now));
+            if let Err(error) = reaped {
+                tracing::warn!("expired leases could not be returned: {error}");
+            }
+            next = now + HEARTBEAT;
+            continue;
+        }
+        app.wake.wait(registered, next - now);
+    }
+}

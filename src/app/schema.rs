@@ -1,0 +1,37 @@
+//! The contents page of the database: every record, the schema's number, the steps from older ones.
+//!
+//! A record whose shape changes brings its version, a step here and a fixture in the same commit. Before the first release there are no
+//! steps: shapes are free.
+
+use crate::domain::accounts::{Link, Membership, Session, Token, User};
+use crate::domain::admin::Recurrence;
+use crate::domain::checks::CheckSet;
+use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
+use crate::domain::repos::{Branch, Commit, Repository};
+use crate::engine::queue::WorkItem;
+use crate::engine::store::journal::Journaled;
+use crate::engine::store::{Migration, Schema, TableSpec};
+
+/// Raised with every change of a record's shape.
+pub const SCHEMA: u32 = 1;
+
+/// One step for each number above the first.
+const MIGRATIONS: &[Migration] = &[];
+
+macro_rules! records {
+    ($($record:ident),+ $(,)?) => {
+        vec![$(TableSpec::of::<$record>()),+]
+    };
+}
+
+/// The schema of this binary.
+pub fn schema() -> Schema {
+    Schema {
+        number: SCHEMA,
+        tables: records![
+            Journaled, WorkItem, Recurrence, User, Session, Link, Token, Membership, Repository, Branch, Commit, CheckSet, Issue, Revision,
+            Standing, Node, Chunk,
+        ],
+        migrations: MIGRATIONS,
+    }
+}

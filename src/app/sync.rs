@@ -1,0 +1,115 @@
+//! Fetching a repository and registering what is new: read, then do, then write.
+
+use std::sync::atomic::AtomicBool;
+
+use super::App;
+use super::runner::{Attempt, Failure};
+use crate::base::event::Actor;
+use crate::base::id::RepoId;
+use crate::base::name::{BranchName, CommitSha};
+use crate::domain::repos::{self, COMMITS_PER_BRANCH, Repository};
+use crate::domain::{checks, issues};
+use crate::engine::git::{Asked, CommitInfo, Fetched, Mirror, Source, Trust};
+use crate::engine::queue::{self, Verdict};
+
+/// Fetches a repository, registers its commits and asks for the checks of the heads that moved. May be repeated: objects are named by
+/// their content, rows by their commit, and a head that was asked for is not asked for again.
+pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
+    let repo = match app.read_now(|tx, _| repos::get(tx, id)) {
+        Ok(repo) => repo,
+        // It was deleted meanwhile.
+        Err(repos::Error::NotFound { .. }) => return attempt.done(app),
+        Err(error) => return Err(error.into()),
+    };
+    match fetch(app, &repo).and_then(|(mirror, fetched)| Ok((news(app, &repo, &mirror, &fetched)?, fetched))) {
+        Ok((commits, fetched)) => record(app, attempt, id, &commits, fetched),
+        Err(failure) => {
+            let told = failure.message.clone();
+            app.write_now(&Actor::System, move |tx, _| match repos::record_fetch_failure(tx, id, &told) {
+                Err(repos::Error::NotFound { .. }) => Ok(()),
+                other => other,
+            })?;
+            // What a person must mend is said on the repository's page; the next poll looks again.
+            if failure.verdict == Verdict::GiveUp { attempt.done(app) } else { Err(failure) }
+        }
+    }
+}
+
+fn fetch(app: &App, repo: &Repository) -> Result<(Mirror, Fetched), Failure> {
+    let source: Source = repo.remote.parse()?;
+    let mirror = app.mirror(repo.id)?;
+    let cancel = AtomicBool::new(false);
+    let asked = Asked { credentials: None, outbound: &app.outbound, trust: Trust::Ours, cancel: &cancel, progress: &|_| {} };
+    let fetched = mirror.fetch(&source, &asked)?;
+    Ok((mirror, fetched))
+}
+
+/// The commits that are not registered yet: of each branch from where it pointed before, newest first, within bounds.
+fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: &Fetched) -> Result<Vec<CommitInfo>, Failure> {
+    let before = app.read_now(|tx, _| repos::all_branches(tx, repo.id))?;
+    let mut news = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for (name, head) in &fetched.branches {
+        let old = before.iter().find(|branch| branch.name == *name).map(|branch| branch.head);
+        if old == Some(*head) {
+            continue;
+        }
+        // A new branch's history is mostly the default branch's: its head is enough where another branch has brought the rest.
+        let limit = if old.is_none() && fetched.default_branch.as_ref() != Some(name) { HEADS_OF_NEW_BRANCH } else { COMMITS_PER_BRANCH };
+        let old = old.filter(|old| mirror.has(*old).unwrap_or(false));
+        news.extend(mirror.commits_between(old, *head, limit)?.into_iter().filter(|commit| seen.insert(commit.sha)));
+    }
+    Ok(news)
+}
+
+/// How many commits of a branch that is seen for the first time are registered.
+const HEADS_OF_NEW_BRANCH: usize = 20;
+
+/// How many commits one closure registers.
+const COMMITS_PER_WRITE: usize = 200;
+
+fn record(app: &App, attempt: &Attempt, id: RepoId, commits: &[CommitInfo], fetched: Fetched) -> Result<(), Failure> {
+    for (name, why) in &fetched.skipped {
+        tracing::warn!(repo = %id, branch = %name, "a branch was not taken: {why}");
+    }
+    for some in commits.chunks(COMMITS_PER_WRITE) {
+        let some = some.to_vec();
+        app.write_now(&Actor::System, move |tx, now| repos::register_commits(tx, id, &some, now))?;
+    }
+    // A HEAD that names a branch without a commit is no default branch yet.
+    let default: Option<BranchName> = fetched.default_branch.filter(|name| fetched.branches.iter().any(|(branch, _)| branch == name));
+    let branches: Vec<(BranchName, CommitSha)> = fetched.branches;
+    let claim = attempt.claim.clone();
+    app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
+        for moved in repos::record_fetch(tx, id, default.as_ref(), &branches, now)? {
+            if moved.is_checked {
+                checks::request_once(tx, id, moved.head, now)?;
+            }
+        }
+        Ok(queue::finish(tx, &claim, now)?)
+    })
+}
+
+/// Erases what hangs on a deleted repository: rows some at a time, then what is found, then the mirror. May be repeated from the start.
+pub fn erase(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
+    loop {
+        let erased = app.write_now(&Actor::System, move |tx, _| -> Result<usize, Failure> {
+            let mut erased = checks::erase(tx, id, issues::ROWS_PER_WRITE)?;
+            erased += issues::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
+            erased += repos::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
+            Ok(erased)
+        })?;
+        if erased == 0 {
+            break;
+        }
+    }
+    super::upkeep::forget_repository(app, id)?;
+    let dir = app.mirrors.join(format!("{id}.git"));
+    match std::fs::remove_dir_all(&dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Failure { message: format!("cannot remove `{}`: {error}", dir.display()), verdict: Verdict::Retry });
+        }
+        _ => {}
+    }
+    attempt.done(app)
+}

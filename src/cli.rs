@@ -1,0 +1,90 @@
+//! The command line: one verb a file.
+//!
+//! Every command answers `--help`, ends with 0 on success, 1 on failure and 2 on wrong usage, shows progress on a terminal and is quiet in
+//! a pipe. What fails is said in one line that names what happened, to what, and what to do.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::config::{self, Config, Sources};
+
+pub mod check;
+
+/// Code health, jobs and delivery measures for a team, in one self-hosted binary.
+#[derive(Debug, Parser)]
+#[command(name = "plumbline", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// Where everything is kept
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the checks of a working tree or commit, in the terminal, without a server
+    Check(check::Args),
+}
+
+/// Why a command failed: a sentence for people, and what is beneath it.
+#[derive(Debug)]
+pub struct Error {
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// A failure that has no cause beneath it.
+    pub fn new(message: impl Into<String>) -> Error {
+        Error { message: message.into(), source: None }
+    }
+
+    /// A failure of something beneath.
+    pub fn because(message: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+        Error { message: message.into(), source: Some(Box::new(source)) }
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// A result of a command.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Carries out the command that these arguments name.
+pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<ExitCode> {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are asked for and go to stdout with 0; wrong usage goes to stderr with 2.
+            let _ = error.print();
+            return Ok(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)));
+        }
+    };
+    match cli.command {
+        Command::Check(args) => check::run(args),
+    }
+}
+
+/// Reads the configuration from all its sources.
+#[expect(dead_code, reason = "the commands that need it follow")]
+fn configuration(data: Option<PathBuf>, file: Option<PathBuf>, flags: Sources) -> Result<Config> {
+    let env = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let sources = Sources { file, data, env, ..flags };
+    Config::build(&sources).map_err(|error: config::Error| Error::because("the configuration cannot be used", error))
+}

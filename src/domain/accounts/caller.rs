@@ -1,0 +1,228 @@
+//! Whoever makes a request, and the one function that decides what they may.
+
+use super::record::{Membership, Session, User};
+use super::role::{InstanceRole, RepoRole, Scope};
+use super::token::{self, Hashed, Token, TokenKind};
+use crate::base::event::Actor;
+use crate::base::id::RepoId;
+use crate::engine::store::{self, ReadTx};
+use crate::words;
+
+/// Whoever makes a request.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// Somebody at the host who could open the store as well.
+    Host,
+    /// A person in a browser.
+    User {
+        /// The person.
+        user: User,
+        /// The browser's session.
+        session: Session,
+    },
+    /// A program.
+    Token {
+        /// Its token.
+        token: Token,
+        /// The person it acts as, if it is personal.
+        user: Option<User>,
+    },
+    /// Nobody we know.
+    Anonymous,
+}
+
+words! {
+    /// What a route asks for. Each is decided on a [`Resource`].
+    pub enum Permission: "permission" {
+        /// Open to everybody.
+        Public = "public",
+        /// Open to whoever is somebody, about themselves.
+        Identified = "identified",
+        /// See a repository and all that hangs on it; on the instance: list those one may see.
+        RepoRead = "repo_read",
+        /// Fetch a repository now; run and cancel its checks.
+        RepoWrite = "repo_write",
+        /// Change a repository's settings.
+        RepoSettings = "repo_settings",
+        /// Delete a repository.
+        RepoDelete = "repo_delete",
+        /// Add a repository by a URL that anybody could fetch.
+        RepoCreate = "repo_create",
+        /// Add a repository by a path on the host, or by an address that the guard would refuse.
+        RepoCreateLocal = "repo_create_local",
+        /// Administer the instance.
+        Admin = "admin",
+    }
+}
+
+/// What a permission is asked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// The instance as a whole.
+    Instance,
+    /// A repository.
+    Repository(RepoId),
+}
+
+/// Why a caller may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nobody knows who it is.
+    #[error("sign in, or send a token as `Authorization: Bearer …`")]
+    Unauthenticated,
+    /// It must look as if the thing were not there.
+    #[error("nothing by that name is known here, or you may not see it")]
+    Hidden,
+    /// The thing may be seen, but not this done to it.
+    #[error("you may see this, but not do that: it takes {needs}")]
+    Forbidden {
+        /// What it takes.
+        needs: &'static str,
+    },
+}
+
+/// What a permission takes: of a token, of a person in the repository, of a person on the instance.
+struct Terms {
+    scope: Option<Scope>,
+    repo: Option<RepoRole>,
+    instance: InstanceRole,
+    needs: &'static str,
+}
+
+impl Permission {
+    fn terms(self) -> Terms {
+        use InstanceRole::{Admin, Member};
+        let (scope, repo, instance, needs) = match self {
+            Permission::Public => (None, None, Member, "nothing"),
+            Permission::Identified => (None, None, Member, "an account"),
+            Permission::RepoRead => (Some(Scope::RepoRead), Some(RepoRole::Read), Member, "the scope repo:read and the role read"),
+            Permission::RepoWrite => (Some(Scope::RepoWrite), Some(RepoRole::Write), Member, "the scope repo:write and the role write"),
+            Permission::RepoSettings => {
+                (Some(Scope::RepoWrite), Some(RepoRole::Maintain), Admin, "the scope repo:write and the role maintain")
+            }
+            Permission::RepoDelete => (Some(Scope::RepoWrite), Some(RepoRole::Admin), Admin, "the scope repo:write and the role admin"),
+            Permission::RepoCreate => (Some(Scope::RepoWrite), None, Member, "the scope repo:write"),
+            Permission::RepoCreateLocal => (Some(Scope::Admin), None, Admin, "an administrator of the instance"),
+            Permission::Admin => (Some(Scope::Admin), None, Admin, "an administrator of the instance"),
+        };
+        Terms { scope, repo, instance, needs }
+    }
+}
+
+impl Caller {
+    /// Who acts, for the journal.
+    pub fn actor(&self, address: Option<String>) -> Actor {
+        match self {
+            Caller::Host => Actor::System,
+            Caller::User { user, .. } => Actor::User { user: user.id, address },
+            Caller::Token { token, .. } => Actor::Token { token: token.id, address },
+            Caller::Anonymous => Actor::Anonymous { address },
+        }
+    }
+
+    /// The person, if it is one or acts as one.
+    pub fn user(&self) -> Option<&User> {
+        match self {
+            Caller::User { user, .. } => Some(user),
+            Caller::Token { user, .. } => user.as_ref(),
+            Caller::Host | Caller::Anonymous => None,
+        }
+    }
+
+    /// Whether it runs the instance.
+    pub fn is_admin(&self) -> bool {
+        match self {
+            Caller::Host => true,
+            Caller::User { user, .. } => user.role == InstanceRole::Admin,
+            Caller::Token { token, user } => {
+                token.scopes.contains(&Scope::Admin) && user.as_ref().is_none_or(|user| user.role == InstanceRole::Admin)
+            }
+            Caller::Anonymous => false,
+        }
+    }
+
+    /// Decides whether the caller may do something with a resource. Everything that is not allowed here is refused.
+    pub fn may(&self, tx: &ReadTx, permission: Permission, resource: Resource) -> super::Result<()> {
+        if permission == Permission::Public || matches!(self, Caller::Host) {
+            return Ok(());
+        }
+        if matches!(self, Caller::Anonymous) {
+            return Err(Refusal::Unauthenticated.into());
+        }
+        let terms = permission.terms();
+        let forbidden = Err(Refusal::Forbidden { needs: terms.needs }.into());
+        match resource {
+            Resource::Repository(repo) => {
+                let Some(role) = self.role_in(tx, repo)? else { return Err(Refusal::Hidden.into()) };
+                let is_enough = terms.repo.is_some_and(|least| role >= least);
+                if is_enough && self.has_scope(terms.scope) { Ok(()) } else { forbidden }
+            }
+            Resource::Instance => {
+                let is_enough = match self {
+                    Caller::User { user, .. } | Caller::Token { user: Some(user), .. } => user.role >= terms.instance,
+                    // A service token has no person behind it: its scopes alone say what it may.
+                    Caller::Token { token, user: None } => token.kind == TokenKind::Service,
+                    Caller::Host | Caller::Anonymous => false,
+                };
+                let is_enough = is_enough || permission == Permission::Identified;
+                if is_enough && self.has_scope(terms.scope) { Ok(()) } else { forbidden }
+            }
+        }
+    }
+
+    fn has_scope(&self, scope: Option<Scope>) -> bool {
+        match self {
+            Caller::Token { token, .. } => scope.is_none_or(|scope| token.scopes.contains(&scope)),
+            Caller::Host | Caller::User { .. } => true,
+            Caller::Anonymous => false,
+        }
+    }
+
+    /// The caller's role in a repository; `None` if they may not even know of it.
+    pub fn role_in(&self, tx: &ReadTx, repo: RepoId) -> store::Result<Option<RepoRole>> {
+        let user = match self {
+            Caller::Host => return Ok(Some(RepoRole::Admin)),
+            Caller::Anonymous => return Ok(None),
+            Caller::User { user, .. } => user,
+            Caller::Token { token, user } => {
+                if !token.repos.is_empty() && !token.repos.contains(&repo) {
+                    return Ok(None);
+                }
+                match (user, token.kind) {
+                    (Some(user), _) => user,
+                    (None, TokenKind::Service) => return Ok(Some(RepoRole::Admin)),
+                    // Upload tokens see nothing; what they may hand in is decided where it is handed in.
+                    (None, _) => return Ok(None),
+                }
+            }
+        };
+        if user.role == InstanceRole::Admin {
+            return Ok(Some(RepoRole::Admin));
+        }
+        Ok(tx.get::<Membership>(&(repo, user.id))?.map(|membership| membership.role))
+    }
+
+    /// What the caller may do with a repository, in the words of the contract.
+    pub fn can(&self, tx: &ReadTx, repo: RepoId) -> super::Result<Vec<&'static str>> {
+        let words: [(&[&'static str], Permission); 4] = [
+            (&["read"], Permission::RepoRead),
+            (&["rerun", "sync"], Permission::RepoWrite),
+            (&["settings"], Permission::RepoSettings),
+            (&["delete"], Permission::RepoDelete),
+        ];
+        let mut can = Vec::new();
+        for (words, permission) in words {
+            match self.may(tx, permission, Resource::Repository(repo)) {
+                Ok(()) => can.extend_from_slice(words),
+                Err(super::Error::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(can)
+    }
+}
+
+/// The hash of a bearer text if it has the form of a token of ours.
+pub fn recognise(text: &str) -> Option<Hashed> {
+    token::is_well_formed(text).then(|| Hashed::of(text))
+}

@@ -1,0 +1,128 @@
+//! A commit's set of checks as it is stored.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CheckState, ErrorCode};
+use crate::base::event::Verdict;
+use crate::base::id::{AttemptId, CheckId, RepoId};
+use crate::base::name::CommitSha;
+use crate::base::time::Timestamp;
+use crate::engine::store::blob::BlobHash;
+use crate::engine::store::{AnyIndex, Index, Record};
+
+/// Why we could not tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckError {
+    /// The code of the contract.
+    pub code: ErrorCode,
+    /// What happened, to what, and what to do.
+    pub message: String,
+}
+
+/// One check at a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Its id.
+    pub id: CheckId,
+    /// Its name, unique within the set.
+    pub name: String,
+    /// What runs it.
+    pub plugin: String,
+    /// How far it is.
+    pub state: CheckState,
+    /// How many issues it found, once its output was read.
+    pub issues: Option<u64>,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// What its command ended with.
+    pub exit_code: Option<i32>,
+    /// Why we could not tell.
+    pub error: Option<CheckError>,
+    /// What it said, once it has ended.
+    pub log: Option<BlobHash>,
+}
+
+impl Check {
+    pub(super) fn waiting(id: CheckId, name: &str, plugin: &str) -> Check {
+        Check {
+            id,
+            name: name.to_owned(),
+            plugin: plugin.to_owned(),
+            state: CheckState::Waiting,
+            issues: None,
+            started_at: None,
+            finished_at: None,
+            exit_code: None,
+            error: None,
+            log: None,
+        }
+    }
+}
+
+/// All checks at a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckSet {
+    /// The repository.
+    pub repo: RepoId,
+    /// The commit.
+    pub sha: CommitSha,
+    /// The attempt that may write to it.
+    pub attempt: AttemptId,
+    /// How far it is.
+    pub state: CheckState,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// When the first check began.
+    pub started_at: Option<Timestamp>,
+    /// When the last ended.
+    pub finished_at: Option<Timestamp>,
+    /// Why we could not tell.
+    pub error: Option<CheckError>,
+    /// One by one.
+    pub checks: Vec<Check>,
+    /// How the gate stands.
+    pub verdict: Verdict,
+    /// Why, in a sentence.
+    pub sentence: String,
+    /// Whether the issues that its results changed have been told.
+    pub is_settled: bool,
+}
+
+impl CheckSet {
+    pub(super) fn requested(repo: RepoId, sha: CommitSha, attempt: AttemptId, now: Timestamp) -> CheckSet {
+        CheckSet {
+            repo,
+            sha,
+            attempt,
+            state: CheckState::Waiting,
+            requested_at: now,
+            started_at: None,
+            finished_at: None,
+            error: None,
+            checks: Vec::new(),
+            verdict: Verdict::Pending,
+            sentence: "the checks wait for their turn".to_owned(),
+            is_settled: true,
+        }
+    }
+}
+
+impl Record for CheckSet {
+    const TABLE: &'static str = "check_sets";
+    const VERSION: u16 = 1;
+    type Key = (RepoId, CommitSha);
+
+    fn key(&self) -> (RepoId, CommitSha) {
+        (self.repo, self.sha)
+    }
+
+    fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
+        &[&UNFINISHED]
+    }
+}
+
+/// Sets that have not ended, by the instant they were asked for.
+pub(super) const UNFINISHED: Index<CheckSet, Timestamp> =
+    Index::some("unfinished", |set| (!set.state.is_finished()).then_some(set.requested_at));

@@ -1,0 +1,156 @@
+//! Repositories, branches and commits as they are stored.
+
+use serde::{Deserialize, Serialize};
+
+use super::RepoSource;
+use crate::base::id::RepoId;
+use crate::base::name::{BranchName, CommitSha, RepoSlug};
+use crate::base::text::clip;
+use crate::base::time::Timestamp;
+use crate::engine::git::CommitInfo;
+use crate::engine::store::{AnyIndex, Index, Record};
+
+/// A repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repository {
+    /// Its id, the same through renames.
+    pub id: RepoId,
+    /// What it is called.
+    pub slug: RepoSlug,
+    /// Where it comes from.
+    pub source: RepoSource,
+    /// The path or URL that is fetched; it carries no credentials.
+    pub remote: String,
+    /// What it is for, in its owner's words.
+    pub description: Option<String>,
+    /// The branch its HEAD names, once there is one.
+    pub default_branch: Option<BranchName>,
+    /// Whether only its members may see it.
+    pub is_private: bool,
+    /// Whether it is closed to changes.
+    pub is_archived: bool,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// When it was last fetched without failure.
+    pub synced_at: Option<Timestamp>,
+    /// Why the last fetch failed; none if it went well.
+    pub sync_error: Option<String>,
+}
+
+impl Record for Repository {
+    const TABLE: &'static str = "repositories";
+    const VERSION: u16 = 1;
+    type Key = RepoId;
+
+    fn key(&self) -> RepoId {
+        self.id
+    }
+
+    fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
+        &[&BY_SLUG, &BY_REMOTE]
+    }
+}
+
+/// Repositories by name.
+pub(super) const BY_SLUG: Index<Repository, RepoSlug> = Index::on("by_slug", |repo| repo.slug.clone());
+/// Repositories by what is fetched.
+pub(super) const BY_REMOTE: Index<Repository, String> = Index::on("by_remote", |repo| repo.remote.clone());
+
+/// A branch, as the last fetch found it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Branch {
+    /// Its repository.
+    pub repo: RepoId,
+    /// Its name.
+    pub name: BranchName,
+    /// The commit it points at.
+    pub head: CommitSha,
+    /// The commit it pointed at before it last moved.
+    pub previous: Option<CommitSha>,
+    /// When that was seen.
+    pub moved_at: Timestamp,
+}
+
+impl Record for Branch {
+    const TABLE: &'static str = "branches";
+    const VERSION: u16 = 1;
+    type Key = (RepoId, BranchName);
+
+    fn key(&self) -> (RepoId, BranchName) {
+        (self.repo, self.name.clone())
+    }
+
+    fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
+        &[&BY_HEAD]
+    }
+}
+
+/// Branches by the commit they point at.
+pub(super) const BY_HEAD: Index<Branch, (RepoId, CommitSha, BranchName)> =
+    Index::on("by_head", |branch| (branch.repo, branch.head, branch.name.clone()));
+
+/// Who wrote a commit, in the commit's own words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// The name.
+    pub name: String,
+    /// The mail address.
+    pub email: String,
+}
+
+/// A commit, as it was when it was first seen here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Its repository.
+    pub repo: RepoId,
+    /// Its name.
+    pub sha: CommitSha,
+    /// Who wrote it.
+    pub author: Author,
+    /// When it was written.
+    pub authored_at: Timestamp,
+    /// When it was recorded in git.
+    pub committed_at: Timestamp,
+    /// Its message.
+    pub message: String,
+    /// The commits it follows.
+    pub parents: Vec<CommitSha>,
+    /// When it came here.
+    pub registered_at: Timestamp,
+}
+
+/// How much of a commit's message is kept in its row.
+const MESSAGE_BYTES: usize = 8 << 10;
+/// How much of a name or address is kept.
+const NAME_BYTES: usize = 200;
+/// How many parents are kept; git itself seldom makes more than two.
+const PARENTS: usize = 64;
+
+impl Commit {
+    /// The row of a commit that git described.
+    pub fn new(repo: RepoId, info: &CommitInfo, now: Timestamp) -> Commit {
+        Commit {
+            repo,
+            sha: info.sha,
+            author: Author {
+                name: clip(&info.author.name, NAME_BYTES).into_owned(),
+                email: clip(&info.author.email, NAME_BYTES).into_owned(),
+            },
+            authored_at: info.authored_at,
+            committed_at: info.committed_at,
+            message: clip(&info.message, MESSAGE_BYTES).into_owned(),
+            parents: info.parents.iter().take(PARENTS).copied().collect(),
+            registered_at: now,
+        }
+    }
+}
+
+impl Record for Commit {
+    const TABLE: &'static str = "commits";
+    const VERSION: u16 = 1;
+    type Key = (RepoId, CommitSha);
+
+    fn key(&self) -> (RepoId, CommitSha) {
+        (self.repo, self.sha)
+    }
+}

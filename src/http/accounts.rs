@@ -1,0 +1,374 @@
+//! People, sessions and tokens over REST.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::auth::Transport;
+use super::code::Code;
+use super::error::ApiError;
+use super::extract::{JsonBody, Paging, Params, Permit, Query};
+use super::page::List;
+use crate::app::App;
+use crate::base::id::{SessionId, TokenId, UserId};
+use crate::base::name::RepoSlug;
+use crate::base::page::Page;
+use crate::base::time::Timestamp;
+use crate::domain::accounts::{self, Caller, InstanceRole, NewToken, Plain, Scope, Session, Token, TokenKind, User};
+use crate::domain::repos;
+use crate::engine::store::ReadTx;
+
+/// A person.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct UserView {
+    /// Their id.
+    pub id: UserId,
+    /// What they sign in as.
+    pub login: String,
+    /// What they are called.
+    pub name: String,
+    /// Their picture.
+    pub avatar_url: Option<String>,
+    /// What they are on the instance.
+    pub role: InstanceRole,
+    /// Where their account comes from.
+    pub sources: Vec<&'static str>,
+    /// Whether their access was taken away.
+    pub disabled: bool,
+    /// When they were last seen.
+    pub last_seen_at: Option<Timestamp>,
+}
+
+impl From<User> for UserView {
+    fn from(user: User) -> UserView {
+        UserView {
+            id: user.id,
+            login: user.login,
+            name: user.name,
+            avatar_url: None,
+            role: user.role,
+            sources: vec!["local"],
+            disabled: user.disabled_at.is_some(),
+            last_seen_at: user.last_seen_at,
+        }
+    }
+}
+
+/// Who you are.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct MeView {
+    /// The person; null for a token that acts for itself.
+    pub user: Option<UserView>,
+    /// The token that was sent, if one was.
+    pub token: Option<TokenView>,
+    /// Whether you may administer the instance.
+    pub admin: bool,
+}
+
+/// A browser that is signed in.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SessionView {
+    /// Its id.
+    pub id: SessionId,
+    /// What it calls itself.
+    pub device: String,
+    /// Where it was when it signed in.
+    pub address: Option<String>,
+    /// When it signed in.
+    pub created_at: Timestamp,
+    /// When it was last seen, to the minute.
+    pub last_seen_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Whether it is the one that asks.
+    pub is_current: bool,
+}
+
+/// A token, without its text.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TokenView {
+    /// Its id.
+    pub id: TokenId,
+    /// Its kind.
+    pub kind: TokenKind,
+    /// What people call it.
+    pub name: String,
+    /// What it may be used for.
+    pub scopes: Vec<Scope>,
+    /// The repositories it is for; left out for all that its owner may see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repos: Option<Vec<String>>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
+    /// When it was ended by hand.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A token that was just made, with its text.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CreatedTokenView {
+    /// The text: shown this once.
+    pub token: String,
+    /// The token.
+    #[serde(flatten)]
+    pub view: TokenView,
+}
+
+/// What a new token is to be.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTokenBody {
+    /// Its kind; `personal` unless said.
+    pub kind: Option<TokenKind>,
+    /// What people call it.
+    pub name: String,
+    /// What it may be used for.
+    pub scopes: Vec<Scope>,
+    /// The repositories it is for, as `owner/name`; all unless said.
+    pub repos: Option<Vec<RepoSlug>>,
+    /// When it ends; never unless said.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a new user is to be.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUserBody {
+    /// What they sign in as.
+    pub login: String,
+    /// What they are on the instance; `member` unless said.
+    pub role: Option<InstanceRole>,
+}
+
+/// `GET /api/v1/me`.
+pub async fn me(State(app): State<App>, permit: Permit) -> Result<Json<MeView>, ApiError> {
+    let view = app
+        .read(move |tx, _| -> Result<MeView, ApiError> {
+            permit.instance(tx)?;
+            let token = match &permit.caller {
+                Caller::Token { token, .. } => Some(token_view(tx, token.clone())?),
+                Caller::Host | Caller::User { .. } | Caller::Anonymous => None,
+            };
+            Ok(MeView { user: permit.caller.user().cloned().map(UserView::from), token, admin: permit.caller.is_admin() })
+        })
+        .await?;
+    Ok(Json(view))
+}
+
+/// `POST /api/v1/logout`.
+pub async fn logout(State(app): State<App>, permit: Permit, headers: HeaderMap) -> Result<(StatusCode, HeaderMap), ApiError> {
+    let transport = Transport::of(&app.config, &headers);
+    if let Caller::User { session, .. } = &permit.caller {
+        let id = session.id;
+        app.write(&permit.actor(), move |tx, now| accounts::sign_out(tx, id, now)).await?;
+    }
+    let mut out = HeaderMap::new();
+    let cookie = HeaderValue::from_str(&transport.set_cookie(None)).map_err(ApiError::internal)?;
+    out.insert(header::SET_COOKIE, cookie);
+    Ok((StatusCode::NO_CONTENT, out))
+}
+
+fn session_view(session: Session, current: Option<SessionId>) -> SessionView {
+    SessionView {
+        is_current: current == Some(session.id),
+        id: session.id,
+        device: session.device,
+        address: session.address,
+        created_at: session.created_at,
+        last_seen_at: session.last_seen_at,
+        expires_at: session.expires_at,
+    }
+}
+
+/// The sessions of whoever asks.
+pub async fn own_sessions(app: &App, permit: &Permit) -> Result<Vec<SessionView>, ApiError> {
+    let Some(user) = permit.caller.user().map(|user| user.id) else { return Ok(Vec::new()) };
+    let current = match &permit.caller {
+        Caller::User { session, .. } => Some(session.id),
+        Caller::Host | Caller::Token { .. } | Caller::Anonymous => None,
+    };
+    let sessions = app.read(move |tx, _| accounts::list_sessions(tx, user)).await?;
+    Ok(sessions.into_iter().map(|session| session_view(session, current)).collect())
+}
+
+/// `GET /api/v1/me/sessions`.
+pub async fn list_sessions(State(app): State<App>, permit: Permit, Query(paging): Query<Paging>) -> Result<List<SessionView>, ApiError> {
+    let items = own_sessions(&app, &permit).await?;
+    List::of(Page { items, next: None }, &paging)
+}
+
+/// `DELETE /api/v1/me/sessions/{id}`.
+pub async fn delete_session(State(app): State<App>, permit: Permit, params: Params) -> Result<StatusCode, ApiError> {
+    let id: SessionId = params.get("id")?;
+    let user = permit.caller.user().map(|user| user.id);
+    app.write(&permit.actor(), move |tx, now| accounts::sign_out_own(tx, user, id, now)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn token_view(tx: &ReadTx, token: Token) -> Result<TokenView, ApiError> {
+    let mut names = Vec::new();
+    for repo in &token.repos {
+        match repos::get(tx, *repo) {
+            Ok(repo) => names.push(repo.slug.to_string()),
+            Err(repos::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(TokenView {
+        id: token.id,
+        kind: token.kind,
+        name: token.name,
+        scopes: token.scopes,
+        repos: (!token.repos.is_empty()).then_some(names),
+        created_at: token.created_at,
+        expires_at: token.expires_at,
+        last_used_at: token.last_used_at,
+        revoked_at: token.revoked_at,
+    })
+}
+
+fn token_views(tx: &ReadTx, page: Page<Token>) -> Result<Page<TokenView>, ApiError> {
+    let items = page.items.into_iter().map(|token| token_view(tx, token)).collect::<Result<_, _>>()?;
+    Ok(Page { items, next: page.next })
+}
+
+/// `GET /api/v1/me/tokens`.
+pub async fn list_own_tokens(State(app): State<App>, permit: Permit, Query(paging): Query<Paging>) -> Result<List<TokenView>, ApiError> {
+    let (limit, cursor) = (paging.limit()?, paging.cursor()?);
+    let user = permit.caller.user().map(|user| user.id);
+    let page = app
+        .read(move |tx, _| -> Result<_, ApiError> {
+            permit.instance(tx)?;
+            match user {
+                Some(user) => token_views(tx, accounts::list_tokens_of(tx, user, cursor.as_ref(), limit)?),
+                None => Ok(Page { items: Vec::new(), next: None }),
+            }
+        })
+        .await?;
+    List::of(page, &paging)
+}
+
+/// `GET /api/v1/admin/tokens`.
+pub async fn list_tokens(State(app): State<App>, permit: Permit, Query(paging): Query<Paging>) -> Result<List<TokenView>, ApiError> {
+    let (limit, cursor) = (paging.limit()?, paging.cursor()?);
+    let page = app
+        .read(move |tx, _| -> Result<_, ApiError> {
+            permit.instance(tx)?;
+            token_views(tx, accounts::list_tokens(tx, cursor.as_ref(), limit)?)
+        })
+        .await?;
+    List::of(page, &paging)
+}
+
+async fn make_token(app: App, permit: Permit, body: NewTokenBody, kind: TokenKind) -> Result<(StatusCode, Json<CreatedTokenView>), ApiError> {
+    if body.name.trim().is_empty() || body.name.len() > 100 {
+        return Err(ApiError::field(Code::InvalidBody, "name", "a token's name has 1 to 100 characters"));
+    }
+    let plain = Plain::token(kind);
+    let secret = plain.hashed();
+    let actor = permit.actor();
+    let view = app
+        .write(&actor, move |tx, now| -> Result<TokenView, ApiError> {
+            permit.instance(tx)?;
+            // A token cannot be used to make one that may do more than it.
+            if let Caller::Token { token, .. } = &permit.caller
+                && let Some(scope) = body.scopes.iter().find(|scope| !token.scopes.contains(scope))
+            {
+                return Err(ApiError::field(Code::Forbidden, "scopes", format!("the token that asks does not have `{scope}` itself")));
+            }
+            let mut ids = Vec::new();
+            for slug in body.repos.iter().flatten() {
+                ids.push(permit.repo_of_own(tx, slug)?.id);
+            }
+            let new = NewToken {
+                kind,
+                name: body.name.trim().to_owned(),
+                scopes: body.scopes.clone(),
+                user: permit.caller.user().map(|user| user.id),
+                repos: ids,
+                expires_at: body.expires_at,
+            };
+            let token = accounts::create_token(tx, new, secret, now)?;
+            token_view(tx, token)
+        })
+        .await?;
+    Ok((StatusCode::CREATED, Json(CreatedTokenView { token: plain.expose().to_owned(), view })))
+}
+
+/// `POST /api/v1/me/tokens`.
+pub async fn create_own_token(
+    State(app): State<App>,
+    permit: Permit,
+    JsonBody(body): JsonBody<NewTokenBody>,
+) -> Result<(StatusCode, Json<CreatedTokenView>), ApiError> {
+    if body.kind.is_some_and(|kind| kind != TokenKind::Personal) {
+        return Err(ApiError::field(Code::InvalidBody, "kind", "your own tokens are personal ones; an administrator makes the others"));
+    }
+    make_token(app, permit, body, TokenKind::Personal).await
+}
+
+/// `POST /api/v1/admin/tokens`.
+pub async fn create_token(
+    State(app): State<App>,
+    permit: Permit,
+    JsonBody(body): JsonBody<NewTokenBody>,
+) -> Result<(StatusCode, Json<CreatedTokenView>), ApiError> {
+    let kind = body.kind.unwrap_or(TokenKind::Service);
+    make_token(app, permit, body, kind).await
+}
+
+/// `DELETE /api/v1/me/tokens/{id}`.
+pub async fn delete_own_token(State(app): State<App>, permit: Permit, params: Params) -> Result<StatusCode, ApiError> {
+    let id: TokenId = params.get("id")?;
+    let user = permit.caller.user().map(|user| user.id);
+    app.write(&permit.actor(), move |tx, now| accounts::revoke_own_token(tx, user, id, now)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE /api/v1/admin/tokens/{id}`.
+pub async fn delete_token(State(app): State<App>, permit: Permit, params: Params) -> Result<StatusCode, ApiError> {
+    let id: TokenId = params.get("id")?;
+    let actor = permit.actor();
+    app.write(&actor, move |tx, now| -> Result<(), ApiError> {
+        permit.instance(tx)?;
+        accounts::revoke_token(tx, id, now)?;
+        Ok(())
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /api/v1/admin/users`.
+pub async fn list_users(State(app): State<App>, permit: Permit, Query(paging): Query<Paging>) -> Result<List<UserView>, ApiError> {
+    let (limit, cursor) = (paging.limit()?, paging.cursor()?);
+    let page = app
+        .read(move |tx, _| -> Result<_, ApiError> {
+            permit.instance(tx)?;
+            Ok(accounts::list_users(tx, cursor.as_ref(), limit)?)
+        })
+        .await?;
+    List::of(page.map(UserView::from), &paging)
+}
+
+/// `POST /api/v1/admin/users`.
+pub async fn create_user(
+    State(app): State<App>,
+    permit: Permit,
+    JsonBody(body): JsonBody<NewUserBody>,
+) -> Result<(StatusCode, Json<UserView>), ApiError> {
+    let actor = permit.actor();
+    let user = app
+        .write(&actor, move |tx, now| -> Result<User, ApiError> {
+            permit.instance(tx)?;
+            Ok(accounts::create_user(tx, &body.login, body.role.unwrap_or(InstanceRole::Member), now)?)
+        })
+        .await?;
+    Ok((StatusCode::CREATED, Json(user.into())))
+}
+

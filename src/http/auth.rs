@@ -1,0 +1,152 @@
+//! Who asks: from a cookie or a bearer token to a [`Caller`], and the same-origin rule for browsers.
+//!
+//! A bearer token wins over a cookie and needs no origin, since no browser sends one by itself. A request that changes something and
+//! carries no token must come from our own pages.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::code::Code;
+use super::error::ApiError;
+use crate::app::App;
+use crate::app::config::Config;
+use crate::base::event::Actor;
+use crate::domain::accounts::{self, Caller, Hashed};
+
+/// The session's cookie where the connection is encrypted: bound to the host, to its root, and to https.
+pub const SECURE_COOKIE: &str = "__Host-plumbline";
+/// The session's cookie over plain http.
+pub const PLAIN_COOKIE: &str = "plumbline_session";
+
+/// How a browser reached us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Encrypted, by the proxy in front.
+    Secure,
+    /// Plain, within this machine, or where the administrator allows it.
+    Trusted,
+    /// Plain, over a network: nobody should sign in here.
+    Plain,
+}
+
+impl Transport {
+    /// How the request with these headers came.
+    pub fn of(config: &Config, headers: &HeaderMap) -> Transport {
+        let host = host(headers);
+        if config.public_url.as_deref().and_then(|url| url.strip_prefix("https://")).is_some_and(|public| public == host) {
+            return Transport::Secure;
+        }
+        let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).map_or(host, |(name, _)| name);
+        if config.insecure_http || matches!(name, "localhost" | "127.0.0.1" | "[::1]") { Transport::Trusted } else { Transport::Plain }
+    }
+
+    /// The cookie of a session over this transport.
+    pub fn cookie(self) -> &'static str {
+        match self {
+            Transport::Secure => SECURE_COOKIE,
+            Transport::Trusted | Transport::Plain => PLAIN_COOKIE,
+        }
+    }
+
+    /// The header that sets a session's cookie; with no value, the one that removes it.
+    pub fn set_cookie(self, value: Option<&str>) -> String {
+        let secure = if self == Transport::Secure { "; Secure" } else { "" };
+        let (value, age) = match value {
+            Some(value) => (value, accounts::SESSION_LIFETIME.as_secs()),
+            None => ("", 0),
+        };
+        format!("{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}", self.cookie())
+    }
+}
+
+fn host(headers: &HeaderMap) -> &str {
+    headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("")
+}
+
+/// Where the request came from.
+#[derive(Debug, Clone)]
+pub struct Address(pub Option<String>);
+
+/// Finds out who asks, and puts the [`Caller`] on the request.
+pub async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Result<Response, ApiError> {
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_string());
+    let headers = request.headers();
+    let bearer = bearer(headers);
+    if bearer.is_none() && is_unsafe(request.method()) && !is_same_origin(&app.config, headers) {
+        return Err(ApiError::new(Code::CrossSite, "this request came from another site; send it from our own pages, or with a bearer token"));
+    }
+    let caller = match (bearer, cookie(headers, Transport::of(&app.config, headers).cookie())) {
+        (Some(text), _) => match accounts::recognise(&text) {
+            Some(secret) => look_up(&app, secret, true, address.clone()).await?,
+            None => None,
+        }
+        .ok_or_else(|| ApiError::new(Code::Unauthenticated, "the token is not one of ours, has expired or was revoked"))?,
+        (None, Some(text)) => look_up(&app, Hashed::of(&text), false, address.clone()).await?.unwrap_or(Caller::Anonymous),
+        (None, None) => Caller::Anonymous,
+    };
+    request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(Address(address));
+    Ok(next.run(request).await)
+}
+
+async fn look_up(app: &App, secret: Hashed, is_token: bool, address: Option<String>) -> Result<Option<Caller>, ApiError> {
+    let found = app
+        .read(move |tx, now| {
+            if is_token { accounts::caller_of_token(tx, secret, now) } else { accounts::caller_of_session(tx, secret, now) }
+        })
+        .await?;
+    let Some((caller, is_stale)) = found else { return Ok(None) };
+    if is_stale {
+        let seen = caller.clone();
+        let actor: Actor = caller.actor(address);
+        // At most once a minute; that it cannot be written down is no reason to turn somebody away.
+        if let Err(error) = app.write(&actor, move |tx, now| accounts::mark_seen(tx, &seen, now)).await {
+            tracing::warn!("a caller's last use could not be written down: {error}");
+        }
+    }
+    Ok(Some(caller))
+}
+
+/// `Authorization: Bearer …`, `Authorization: token …` or `X-Api-Key: …`.
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        // A header that is there and cannot be read is a bad token, not a missing one.
+        let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).unwrap_or_default();
+        let is_ours = scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token");
+        return Some(if is_ours { token.trim().to_owned() } else { String::new() });
+    }
+    headers.get("x-api-key").map(|value| value.to_str().unwrap_or_default().to_owned())
+}
+
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value.to_owned())
+}
+
+fn is_unsafe(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+fn is_same_origin(config: &Config, headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    if let Some(origin) = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()) {
+        let host = host(headers);
+        let is_public = config.public_url.as_deref() == Some(origin);
+        let is_host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) == Some(host) && !host.is_empty();
+        return is_public || is_host;
+    }
+    // Neither header: no browser of today. What carries no cookie either has nothing that could be abused.
+    headers.get(header::COOKIE).is_none()
+}

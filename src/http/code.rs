@@ -1,0 +1,72 @@
+//! The table of error codes: the contract with programs. A code never changes its meaning; its sentence may.
+//!
+//! Its rendering is a snapshot in the tests, and the API's page is made from it.
+
+use axum::http::StatusCode;
+
+/// Declares the codes: variant, name, status, meaning.
+macro_rules! codes {
+    ($($variant:ident $name:literal $status:literal $meaning:literal;)+) => {
+        /// What went wrong, in a word that programs may rely on.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {
+            $(#[doc = $meaning] $variant),+
+        }
+
+        impl Code {
+            /// Every code, in order.
+            pub const ALL: &'static [Code] = &[$(Code::$variant),+];
+
+            /// The word.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => $name),+ }
+            }
+
+            /// The HTTP status it comes with.
+            pub fn status(self) -> StatusCode {
+                let status = match self { $(Code::$variant => $status),+ };
+                StatusCode::from_u16(status).expect("the table holds statuses that HTTP has")
+            }
+
+            /// What it means, for people.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Code::$variant => $meaning),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidBody        "invalid_body"         400  "The body is not what this endpoint takes; `details.fields` names every bad field.";
+    InvalidParameter   "invalid_parameter"    400  "A part of the path or query is not what this endpoint takes; `details.fields` names it.";
+    Unauthenticated    "unauthenticated"      401  "Nobody is signed in, or the token is not good (any more).";
+    Forbidden          "forbidden"            403  "The caller may see this, but not do that to it.";
+    CrossSite          "cross_site"           403  "A browser's request that changes something must come from our own pages.";
+    NotFound           "not_found"            404  "There is nothing at this path.";
+    RepoNotFound       "repo_not_found"       404  "No repository by that name is known here, or you may not see it.";
+    BranchNotFound     "branch_not_found"     404  "The repository has no branch by that name.";
+    CommitNotFound     "commit_not_found"     404  "The repository has no commit by that name.";
+    FileNotFound       "file_not_found"       404  "The commit has no file or folder at that path.";
+    ChecksNotFound     "checks_not_found"     404  "Nothing was asked of this commit yet.";
+    CheckNotFound      "check_not_found"      404  "The commit's checks have none by that name.";
+    NotAnalysed        "not_analysed"         404  "The commit's checks have not ended yet, so nothing is known of its issues.";
+    IssueNotFound      "issue_not_found"      404  "No issue by that id is known here, or you may not see it.";
+    TokenNotFound      "token_not_found"      404  "No token by that id is known here.";
+    SessionNotFound    "session_not_found"    404  "No session by that id is yours.";
+    UserNotFound       "user_not_found"       404  "No user by that name is known here.";
+    MethodNotAllowed   "method_not_allowed"   405  "This path does not take that method.";
+    AlreadyExists      "already_exists"       409  "There is one by that name already.";
+    AlreadyRunning     "already_running"      409  "The checks of this commit are at work already.";
+    NotRunning         "not_running"          409  "There is nothing at work that could be canceled.";
+    AmbiguousCommit    "ambiguous_commit"     409  "Several commits begin with these digits; give more.";
+    LinkSpent          "link_spent"           410  "The one-time link was used already or has expired.";
+    BodyTooLarge       "body_too_large"       413  "The body is larger than this endpoint takes.";
+    UnsupportedMedia   "unsupported_media"    415  "The body must be JSON, sent as `application/json`.";
+    NotConfirmed       "not_confirmed"        422  "A deletion needs the full name as its confirmation.";
+    SourceRefused      "source_refused"       422  "The repository cannot be fetched from there; the message says why.";
+    QueryInvalid       "query_invalid"        422  "The search query does not parse; `details.position` says where.";
+    RepositoryUnreadable "repository_unreadable" 422 "The repository holds something that cannot be read; the message says what.";
+    Internal           "internal"             500  "Something failed on our side; quote the request id.";
+    IndexRebuilding    "index_rebuilding"     503  "The search index is being built; ask again in a moment.";
+    Unavailable        "unavailable"          503  "The store cannot be used right now, for example because the disk is full; try again later.";
+}

@@ -1,0 +1,241 @@
+//! What an endpoint answers when it fails: a code for programs, a sentence for people, the request's id; never what is beneath.
+//!
+//! Every error of the product becomes an [`ApiError`] here, by exhaustive matches: a new variant asks its question at compile time. What
+//! is ours to mend is logged once, here, with the request's id, and not sent.
+
+#![warn(clippy::wildcard_enum_match_arm)]
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::code::Code;
+use crate::domain::{accounts, checks, issues, repos, search};
+use crate::engine::{fulltext, git, store};
+
+/// A failure on its way out.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    /// The word of the contract.
+    pub code: Code,
+    /// What was wrong and what to do.
+    pub message: Cow<'static, str>,
+    /// What programs may want to know besides.
+    pub details: Option<Value>,
+    /// What is beneath: logged, never sent.
+    pub cause: Option<String>,
+}
+
+/// The body of an error.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ErrorView {
+    /// A word that programs may rely on.
+    pub code: &'static str,
+    /// What was wrong and what to do, for people; it may change.
+    pub message: String,
+    /// What to quote when asking for help.
+    pub request_id: String,
+    /// What programs may want to know besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Value>,
+}
+
+impl ApiError {
+    /// An error with a sentence.
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> ApiError {
+        ApiError { code, message: message.into(), details: None, cause: None }
+    }
+
+    /// An error whose sentence is the code's own.
+    pub fn of(code: Code) -> ApiError {
+        ApiError::new(code, code.meaning())
+    }
+
+    /// The error with details.
+    pub fn with(mut self, details: Value) -> ApiError {
+        self.details = Some(details);
+        self
+    }
+
+    /// An error about one field of the path, query or body.
+    pub fn field(code: Code, field: &str, why: impl std::fmt::Display) -> ApiError {
+        let why = why.to_string();
+        ApiError::new(code, format!("`{field}`: {why}")).with(json!({"fields": [{"field": field, "message": why}]}))
+    }
+
+    /// A failure on our side.
+    pub fn internal(cause: impl std::fmt::Display) -> ApiError {
+        ApiError { cause: Some(cause.to_string()), ..ApiError::new(Code::Internal, "something failed on our side; quote the request id") }
+    }
+}
+
+/// Put on a response so that the outermost layer can add the request's id to the body, and pages can show the error their own way.
+#[derive(Debug, Clone)]
+pub struct Failed(pub ApiError);
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.code.status(), ()).into_response();
+        response.extensions_mut().insert(Failed(self));
+        response
+    }
+}
+
+/// The error as JSON, under the request's id.
+pub fn render(error: &ApiError, request_id: &str) -> Response {
+    let body = ErrorView {
+        code: error.code.as_str(),
+        message: error.message.to_string(),
+        request_id: request_id.to_owned(),
+        details: error.details.clone(),
+    };
+    let mut response = (error.code.status(), Json(body)).into_response();
+    if error.code.status() == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, axum::http::HeaderValue::from_static("Bearer"));
+    }
+    if error.code.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(axum::http::header::RETRY_AFTER, axum::http::HeaderValue::from_static("5"));
+    }
+    response
+}
+
+impl From<store::Error> for ApiError {
+    fn from(error: store::Error) -> ApiError {
+        match &error {
+            store::Error::Full => ApiError::new(Code::Unavailable, "the disk is full: nothing can be written until there is room").because(error),
+            store::Error::Io { .. } | store::Error::Engine { .. } | store::Error::StillRead { .. } | store::Error::Stopped => {
+                ApiError::of(Code::Unavailable).because(error)
+            }
+            store::Error::BlobMissing { .. } => ApiError::new(Code::NotFound, "what was stored there is gone").because(error),
+            store::Error::Locked { .. }
+            | store::Error::Newer { .. }
+            | store::Error::UnknownTable { .. }
+            | store::Error::Migration { .. }
+            | store::Error::Encode { .. }
+            | store::Error::Decode { .. }
+            | store::Error::DanglingIndex { .. }
+            | store::Error::Panicked { .. }
+            | store::Error::BlobDamaged { .. }
+            | store::Error::BlobTooLarge { .. } => ApiError::internal(error),
+        }
+    }
+}
+
+impl ApiError {
+    fn because(mut self, cause: impl std::fmt::Display) -> ApiError {
+        self.cause = Some(cause.to_string());
+        self
+    }
+}
+
+impl From<accounts::Refusal> for ApiError {
+    fn from(refusal: accounts::Refusal) -> ApiError {
+        let code = match refusal {
+            accounts::Refusal::Unauthenticated => Code::Unauthenticated,
+            accounts::Refusal::Hidden => Code::NotFound,
+            accounts::Refusal::Forbidden { .. } => Code::Forbidden,
+        };
+        ApiError::new(code, refusal.to_string())
+    }
+}
+
+impl From<accounts::Error> for ApiError {
+    fn from(error: accounts::Error) -> ApiError {
+        let message = error.to_string();
+        match error {
+            accounts::Error::Store(error) => error.into(),
+            accounts::Error::Refused(refusal) => refusal.into(),
+            accounts::Error::InvalidLogin(_) => ApiError::field(Code::InvalidBody, "login", message),
+            accounts::Error::LoginTaken { .. } => ApiError::new(Code::AlreadyExists, message),
+            accounts::Error::UserNotFound { .. } => ApiError::new(Code::UserNotFound, message),
+            accounts::Error::TokenNotFound { .. } => ApiError::new(Code::TokenNotFound, message),
+            accounts::Error::SessionNotFound { .. } => ApiError::new(Code::SessionNotFound, message),
+            accounts::Error::LinkSpent => ApiError::new(Code::LinkSpent, message),
+            accounts::Error::ScopeNotAllowed { .. } => ApiError::field(Code::InvalidBody, "scopes", message),
+            accounts::Error::RepositoryMissing => ApiError::field(Code::InvalidBody, "repos", message),
+            accounts::Error::UserMissing => ApiError::field(Code::InvalidBody, "user", message),
+        }
+    }
+}
+
+impl From<repos::Error> for ApiError {
+    fn from(error: repos::Error) -> ApiError {
+        let message = error.to_string();
+        match error {
+            repos::Error::Store(error) => error.into(),
+            repos::Error::InvalidName(_) => ApiError::field(Code::InvalidParameter, "name", message),
+            repos::Error::NotFound { .. } => ApiError::new(Code::RepoNotFound, message),
+            repos::Error::SlugTaken { .. } => ApiError::new(Code::AlreadyExists, message),
+            repos::Error::BranchNotFound { .. } => ApiError::new(Code::BranchNotFound, message),
+            repos::Error::CommitNotFound { .. } => ApiError::new(Code::CommitNotFound, message),
+            repos::Error::NotConfirmed { .. } => ApiError::field(Code::NotConfirmed, "confirm", message),
+        }
+    }
+}
+
+impl From<checks::Error> for ApiError {
+    fn from(error: checks::Error) -> ApiError {
+        let message = error.to_string();
+        match error {
+            checks::Error::Store(error) => error.into(),
+            checks::Error::NotFound { .. } => ApiError::new(Code::ChecksNotFound, message),
+            checks::Error::CheckNotFound { .. } => ApiError::new(Code::CheckNotFound, message),
+            checks::Error::AlreadyRunning { .. } => ApiError::new(Code::AlreadyRunning, message),
+            checks::Error::NotRunning { .. } => ApiError::new(Code::NotRunning, message),
+            checks::Error::Superseded => ApiError::internal(message),
+        }
+    }
+}
+
+impl From<issues::Error> for ApiError {
+    fn from(error: issues::Error) -> ApiError {
+        let message = error.to_string();
+        match error {
+            issues::Error::Store(error) => error.into(),
+            issues::Error::NotFound { .. } => ApiError::new(Code::IssueNotFound, message),
+            issues::Error::NotAnalysed { .. } => ApiError::new(Code::NotAnalysed, message),
+        }
+    }
+}
+
+impl From<git::Error> for ApiError {
+    fn from(error: git::Error) -> ApiError {
+        let message = error.to_string();
+        match error {
+            git::Error::UnknownRevision { .. } | git::Error::NoCommits { .. } => ApiError::new(Code::CommitNotFound, message),
+            git::Error::AmbiguousRevision { .. } => ApiError::new(Code::AmbiguousCommit, message),
+            git::Error::Io { .. } => ApiError::internal(message),
+            #[expect(clippy::wildcard_enum_match_arm, reason = "all else is about what the repository holds, and says so in words for people")]
+            _ => ApiError::new(Code::RepositoryUnreadable, message),
+        }
+    }
+}
+
+impl From<search::Error> for ApiError {
+    fn from(error: search::Error) -> ApiError {
+        match error {
+            search::Error::Cursor(error) => ApiError::field(Code::InvalidParameter, "cursor", error),
+            search::Error::Index(error) => index_failed(&error),
+        }
+    }
+}
+
+fn index_failed(error: &fulltext::Error) -> ApiError {
+    ApiError::of(Code::IndexRebuilding).because(error)
+}
+
+impl From<search::QueryInvalid> for ApiError {
+    fn from(error: search::QueryInvalid) -> ApiError {
+        ApiError::new(Code::QueryInvalid, error.to_string()).with(json!({"position": error.position, "message": error.message}))
+    }
+}
+
+impl From<crate::base::page::InvalidCursor> for ApiError {
+    fn from(error: crate::base::page::InvalidCursor) -> ApiError {
+        ApiError::field(Code::InvalidParameter, "cursor", error)
+    }
+}

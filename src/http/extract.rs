@@ -1,0 +1,212 @@
+//! What handlers are handed: the permit, and the parts of a request, parsed at the door.
+//!
+//! A [`Permit`] joins who asks with what the route asks for. It is decided on a resource, inside the transaction that reads or changes
+//! it; a handler cannot ask for another permission than its line in the table names.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use super::auth::Address;
+use super::code::Code;
+use super::error::ApiError;
+use crate::app::App;
+use crate::base::event::Actor;
+use crate::base::name::{CommitSha, RepoSlug};
+use crate::base::page::{Cursor, Limit};
+use crate::domain::accounts::{Caller, Permission, Refusal, Resource};
+use crate::domain::repos::{self, Repository};
+use crate::engine::store::ReadTx;
+
+/// The largest JSON body that is read.
+const BODY_BYTES: usize = 1 << 20;
+
+/// Who asks, and what the route asks for.
+#[derive(Debug, Clone)]
+pub struct Permit {
+    /// Who asks.
+    pub caller: Caller,
+    /// What the route's line in the table names.
+    pub permission: Permission,
+    address: Option<String>,
+}
+
+impl Permit {
+    /// Who acts, for the journal.
+    pub fn actor(&self) -> Actor {
+        self.caller.actor(self.address.clone())
+    }
+
+    /// From where.
+    pub fn address(&self) -> Option<String> {
+        self.address.clone()
+    }
+
+    /// The repository of this name, if the caller may do with it what the route is for. One that the caller may not see is not found.
+    pub fn repo(&self, tx: &ReadTx, slug: &RepoSlug) -> Result<Repository, ApiError> {
+        let not_found = || ApiError::from(repos::Error::NotFound { repo: slug.to_string() });
+        if matches!(self.caller, Caller::Anonymous) && self.permission != Permission::Public {
+            return Err(Refusal::Unauthenticated.into());
+        }
+        let repo = repos::find(tx, slug)?;
+        match self.caller.may(tx, self.permission, Resource::Repository(repo.id)) {
+            Ok(()) => Ok(repo),
+            Err(crate::domain::accounts::Error::Refused(Refusal::Hidden)) => Err(not_found()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A repository that is named within a request about something else: one that the caller may see.
+    pub fn repo_of_own(&self, tx: &ReadTx, slug: &RepoSlug) -> Result<Repository, ApiError> {
+        Permit { permission: Permission::RepoRead, ..self.clone() }.repo(tx, slug)
+    }
+
+    /// Decides on the instance as a whole.
+    pub fn instance(&self, tx: &ReadTx) -> Result<(), ApiError> {
+        Ok(self.caller.may(tx, self.permission, Resource::Instance)?)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Permit {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Permit, ApiError> {
+        let missing = || ApiError::internal("a route was reached around the table or the layers");
+        let permission = *parts.extensions.get::<Permission>().ok_or_else(missing)?;
+        let caller = parts.extensions.get::<Caller>().ok_or_else(missing)?.clone();
+        if permission != Permission::Public && matches!(caller, Caller::Anonymous) {
+            return Err(Refusal::Unauthenticated.into());
+        }
+        let address = parts.extensions.get::<Address>().and_then(|address| address.0.clone());
+        Ok(Permit { caller, permission, address })
+    }
+}
+
+/// The parts of a path, decoded.
+#[derive(Debug, Clone)]
+pub struct Params(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Params, ApiError> {
+        let raw = axum::extract::RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(|_| ApiError::new(Code::InvalidParameter, "the path is not UTF-8 once its %XX are decoded"))?;
+        Ok(Params(raw.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
+    }
+}
+
+impl Params {
+    /// A part as it stands.
+    pub fn text(&self, name: &str) -> &str {
+        self.0.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// A part of some form.
+    pub fn get<T: std::str::FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<T, ApiError> {
+        self.text(name).parse().map_err(|error| ApiError::field(Code::InvalidParameter, name, error))
+    }
+
+    /// The repository of `{owner}/{name}`; a text that is no name is the name of nothing.
+    pub fn slug(&self) -> Result<RepoSlug, ApiError> {
+        RepoSlug::new(self.text("owner"), self.text("name"))
+            .map_err(|_| repos::Error::NotFound { repo: format!("{}/{}", self.text("owner"), self.text("name")) }.into())
+    }
+}
+
+/// A commit as it is named in a path: by its full name, or by its first seven digits or more.
+pub async fn commit(app: &App, repo: &Repository, named: &str) -> Result<CommitSha, ApiError> {
+    if let Ok(sha) = named.parse::<CommitSha>() {
+        return Ok(sha);
+    }
+    let missing = || ApiError::from(repos::Error::CommitNotFound { repo: repo.slug.clone(), rev: crate::base::text::clip(named, 80).into_owned() });
+    if !(7..40).contains(&named.len()) || !named.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(missing());
+    }
+    let (app, id, named) = (app.clone(), repo.id, named.to_ascii_lowercase());
+    let handle = app.clone();
+    match handle.blocking(move || app.mirror(id)?.resolve(&named)).await? {
+        Ok(sha) => Ok(sha),
+        Err(crate::engine::git::Error::UnknownRevision { .. } | crate::engine::git::Error::NoCommits { .. }) => Err(missing()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The query of a URL: parsed strictly, a key that is not known is an error.
+#[derive(Debug, Clone)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Query<T>, ApiError> {
+        axum::extract::Query::<T>::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Query(query)| Query(query))
+            .map_err(|error| ApiError::new(Code::InvalidParameter, error.body_text()))
+    }
+}
+
+/// A body of JSON.
+#[derive(Debug, Clone)]
+pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<JsonBody<T>, ApiError> {
+        let is_json = request
+            .headers()
+            .get(axum::http::header::CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok())
+            .is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")));
+        if !is_json {
+            return Err(ApiError::of(Code::UnsupportedMedia));
+        }
+        let bytes = axum::body::to_bytes(request.into_body(), BODY_BYTES)
+            .await
+            .map_err(|_| ApiError::new(Code::BodyTooLarge, format!("the body is larger than {}", crate::base::text::bytes(BODY_BYTES as u64))))?;
+        let _ = state;
+        serde_json::from_slice(&bytes).map(JsonBody).map_err(|error| {
+            let message = format!("the body is not what this endpoint takes: {error}");
+            // serde names the field in backticks; programs get it by itself.
+            let field = error.to_string().split('`').nth(1).unwrap_or("").to_owned();
+            let fields = if field.is_empty() { Vec::new() } else { vec![serde_json::json!({"field": field, "message": error.to_string()})] };
+            ApiError::new(Code::InvalidBody, message).with(serde_json::json!({"fields": fields}))
+        })
+    }
+}
+
+/// `?limit=` and `?cursor=`, as every list takes them.
+#[derive(Debug, Clone, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(default)]
+pub struct Paging {
+    /// How many at a time: 25; more than 200 is taken as 200.
+    pub limit: Option<String>,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// `json`, or `csv` for the same rows as a table.
+    pub format: Option<String>,
+}
+
+impl Paging {
+    /// How many at a time.
+    pub fn limit(&self) -> Result<Limit, ApiError> {
+        match self.limit.as_deref() {
+            None | Some("") => Ok(Limit::default()),
+            Some(text) => {
+                let n: u64 = text.parse().map_err(|_| ApiError::field(Code::InvalidParameter, "limit", "not a number from 1 to 200"))?;
+                Ok(Limit::new(usize::try_from(n).unwrap_or(usize::MAX)))
+            }
+        }
+    }
+
+    /// Where to begin.
+    pub fn cursor(&self) -> Result<Option<Cursor>, ApiError> {
+        match self.cursor.as_deref() {
+            None | Some("") => Ok(None),
+            Some(text) => Ok(Some(text.parse()?)),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What every request passes: an id, a log line, limits, headers, and the shape of errors.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
+use sha2::{Digest, Sha256};
+
+use super::error::{self, ApiError, Failed};
+use crate::app::App;
+use crate::base::id::RequestId;
+
+/// The largest answer that is held in memory to be given an `ETag`.
+const ETAG_BYTES: usize = 8 << 20;
+
+/// The id of a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Id(pub RequestId);
+
+/// Says how a page shows an error; without it, errors are JSON.
+#[derive(Clone)]
+pub struct ErrorPage(pub fn(&App, &Request<()>, &ApiError, &str) -> Response);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Everything but scripts and styles of our own is refused; nothing may frame us.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+     font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The outermost layer: id, panics, errors, headers, the access log.
+pub async fn outermost(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let id: RequestId = app.store.ids().next(app.clock.now());
+    request.extensions_mut().insert(Id(id));
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut asked = Request::new(());
+    asked.headers_mut().clone_from(request.headers());
+    *asked.uri_mut() = request.uri().clone();
+    *asked.extensions_mut() = request.extensions().clone();
+
+    let answered = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(next.run(request))).await;
+    let mut response = answered.unwrap_or_else(|_| ApiError::internal("a handler panicked").into_response());
+    let page = response.extensions_mut().remove::<ErrorPage>();
+    if let Some(Failed(failed)) = response.extensions_mut().remove::<Failed>() {
+        if let Some(cause) = &failed.cause {
+            tracing::error!(request.id = %id, code = failed.code.as_str(), "{method} {path} failed: {cause}");
+        }
+        let kept: Vec<(HeaderName, HeaderValue)> = response.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        response = match page {
+            Some(ErrorPage(render)) => render(&app, &asked, &failed, &id.to_string()),
+            None => error::render(&failed, &id.to_string()),
+        };
+        // A refusal may have had something to say besides, such as what the method may be.
+        for (name, value) in kept.into_iter().filter(|(name, _)| *name == header::ALLOW || *name == header::SET_COOKIE) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    headers(&app, &mut response, id);
+    let status = response.status();
+    let took_ms = began.elapsed().as_millis();
+    tracing::debug!(request.id = %id, status = status.as_u16(), took_ms, "{method} {path} {}", status.as_u16());
+    response
+}
+
+fn headers(app: &App, response: &mut Response, id: RequestId) {
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        headers.insert(REQUEST_ID, value);
+    }
+    let fixed = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+    ];
+    for (name, value) in fixed {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
+    if app.config.public_url.as_deref().is_some_and(|url| url.starts_with("https://")) {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+}
+
+/// Gives answers that can be polled an `ETag`, and says "as before" to whoever has it.
+pub async fn etag(request: Request, next: Next) -> Response {
+    let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
+    let known = request.headers().get(header::IF_NONE_MATCH).cloned();
+    let response = next.run(request).await;
+    let is_stream = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    if !is_get || is_stream || response.status() != StatusCode::OK || response.headers().contains_key(header::ETAG) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(collected) = http_body_util::Limited::new(body, ETAG_BYTES).collect().await else {
+        return ApiError::internal("an answer is larger than it may be").into_response();
+    };
+    let bytes = collected.to_bytes();
+    let digest = Sha256::digest(&bytes);
+    let tag = digest[..12].iter().fold(String::from("\""), |tag, byte| format!("{tag}{byte:02x}")) + "\"";
+    let Ok(value) = HeaderValue::from_str(&tag) else { return Response::from_parts(parts, Body::from(bytes)) };
+    let is_known = known.and_then(|known| known.to_str().ok().map(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)));
+    parts.headers.insert(header::ETAG, value);
+    if is_known == Some(true) {
+        parts.status = StatusCode::NOT_MODIFIED;
+        parts.headers.remove(header::CONTENT_LENGTH);
+        return Response::from_parts(parts, Body::empty());
+    }
+    Response::from_parts(parts, Body::from(bytes))
+}

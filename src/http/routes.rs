@@ -1,0 +1,124 @@
+//! THE TABLE of the API: method, path, permission, handler, and what the OpenAPI document says of each.
+//!
+//! A route cannot be written without a permission: the constructors ask for one. The OpenAPI document is made from this table, so the
+//! two cannot differ.
+
+use axum::Extension;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+use super::openapi::Doc;
+use super::{accounts, badges, checks, health, issues, live, repos, search};
+use crate::app::App;
+use crate::domain::accounts::Permission;
+
+/// A line of the table.
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path, with its parameters in braces.
+    pub path: &'static str,
+    /// What a caller needs.
+    pub permission: Permission,
+    /// Whether the public address serves it as well.
+    pub is_public: bool,
+    /// What the document says.
+    pub doc: Doc,
+    handler: MethodRouter<App>,
+}
+
+impl Route {
+    fn new<H, T>(method: Method, filter: MethodFilter, path: &'static str, permission: Permission, handler: H, summary: &'static str) -> Route
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        // The permission travels with the request to the `Permit`, where it is decided on a resource.
+        let handler = on(filter, handler).layer(Extension(permission));
+        Route { method, path, permission, is_public: false, doc: Doc::new(summary), handler }
+    }
+
+    /// The handler, to be mounted.
+    pub fn into_handler(self) -> MethodRouter<App> {
+        self.handler
+    }
+
+    /// Also served on the public address.
+    fn public(mut self) -> Route {
+        self.is_public = true;
+        self
+    }
+
+    /// Says more of the route.
+    fn says(mut self, say: impl FnOnce(Doc) -> Doc) -> Route {
+        self.doc = say(self.doc);
+        self
+    }
+}
+
+fn get<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permission, handler: H, summary: &'static str) -> Route {
+    Route::new(Method::GET, MethodFilter::GET, path, permission, handler, summary)
+}
+
+fn post<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permission, handler: H, summary: &'static str) -> Route {
+    Route::new(Method::POST, MethodFilter::POST, path, permission, handler, summary)
+}
+
+fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permission, handler: H, summary: &'static str) -> Route {
+    Route::new(Method::DELETE, MethodFilter::DELETE, path, permission, handler, summary)
+}
+
+/// Every route of the API.
+#[rustfmt::skip]
+pub fn table() -> Vec<Route> {
+    use Permission::{Admin, Identified, Public, RepoCreate, RepoDelete, RepoRead, RepoWrite};
+
+    vec![
+        get("/livez", Public, health::live, "Whether the process answers").says(|doc| doc.answers::<health::HealthView>(200)).public(),
+        get("/readyz", Public, health::ready, "Whether it can do its work").says(|doc| doc.answers::<health::HealthView>(200).answers::<health::HealthView>(503)).public(),
+        get("/badges/{owner}/{name}/{badge}", Public, badges::show, "A badge as SVG: issues.svg or gate.svg").says(|doc| doc.query::<badges::BadgeQuery>().produces("image/svg+xml")).public(),
+        get("/api/openapi.json", Public, super::openapi::document, "This document"),
+        get("/api/v1/version", Public, health::version, "Which plumbline this is").says(|doc| doc.answers::<health::VersionView>(200)),
+
+        post("/api/v1/logout", Identified, accounts::logout, "Ends the browser's session").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/me", Identified, accounts::me, "Who you are").says(|doc| doc.answers::<accounts::MeView>(200)),
+        get("/api/v1/me/sessions", Identified, accounts::list_sessions, "Your browsers that are signed in").says(|doc| doc.list::<accounts::SessionView>()),
+        delete("/api/v1/me/sessions/{id}", Identified, accounts::delete_session, "Signs one of them out").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/me/tokens", Identified, accounts::list_own_tokens, "Your tokens").says(|doc| doc.list::<accounts::TokenView>()),
+        post("/api/v1/me/tokens", Identified, accounts::create_own_token, "Makes a personal token; its text is shown this once").says(|doc| doc.takes::<accounts::NewTokenBody>().answers::<accounts::CreatedTokenView>(201)),
+        delete("/api/v1/me/tokens/{id}", Identified, accounts::delete_own_token, "Ends one of your tokens").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/admin/users", Admin, accounts::list_users, "Everybody who has an account").says(|doc| doc.list::<accounts::UserView>()),
+        post("/api/v1/admin/users", Admin, accounts::create_user, "Gives somebody an account").says(|doc| doc.takes::<accounts::NewUserBody>().answers::<accounts::UserView>(201)),
+        get("/api/v1/admin/tokens", Admin, accounts::list_tokens, "Every token").says(|doc| doc.list::<accounts::TokenView>()),
+        post("/api/v1/admin/tokens", Admin, accounts::create_token, "Makes a token of any kind; its text is shown this once").says(|doc| doc.takes::<accounts::NewTokenBody>().answers::<accounts::CreatedTokenView>(201)),
+        delete("/api/v1/admin/tokens/{id}", Admin, accounts::delete_token, "Ends a token at once").says(|doc| doc.answers_nothing(204)),
+
+        get("/api/v1/repos", RepoRead, repos::list, "The repositories you may see").says(|doc| doc.query::<repos::ListQuery>().list::<repos::RepoView>()),
+        post("/api/v1/repos", RepoCreate, repos::create, "Adds a repository by URL or path").says(|doc| doc.takes::<repos::NewRepoBody>().answers::<repos::RepoView>(201)),
+        get("/api/v1/repos/{owner}/{name}", RepoRead, repos::find, "A repository").says(|doc| doc.answers::<repos::RepoView>(200)),
+        delete("/api/v1/repos/{owner}/{name}", RepoDelete, repos::delete, "Deletes a repository and all that hangs on it").says(|doc| doc.takes::<repos::DeleteBody>().answers_nothing(204)),
+        post("/api/v1/repos/{owner}/{name}/sync", RepoWrite, repos::sync, "Fetches a repository now").says(|doc| doc.answers::<repos::RepoView>(202)),
+        get("/api/v1/repos/{owner}/{name}/branches", RepoRead, repos::branches, "A repository's branches").says(|doc| doc.list::<repos::BranchView>()),
+        get("/api/v1/repos/{owner}/{name}/branches/{branch}", RepoRead, repos::branch, "A branch").says(|doc| doc.answers::<repos::BranchView>(200)),
+        get("/api/v1/repos/{owner}/{name}/commits", RepoRead, repos::commits, "The commits of a branch, newest first").says(|doc| doc.query::<repos::CommitsQuery>().list::<repos::CommitView>()),
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}", RepoRead, repos::commit, "A commit").says(|doc| doc.answers::<repos::CommitView>(200)),
+        get("/api/v1/repos/{owner}/{name}/trends", RepoRead, repos::trends, "A figure over time, at the analysed commits of a branch").says(|doc| doc.query::<repos::TrendQuery>().answers::<repos::TrendView>(200)),
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree", RepoRead, repos::tree, "The root folder of a commit").says(|doc| doc.answers::<repos::TreeView>(200)),
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree/{*path}", RepoRead, repos::tree, "A folder of a commit").says(|doc| doc.answers::<repos::TreeView>(200)),
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}/files/{*path}", RepoRead, repos::file, "A file with its issues").says(|doc| doc.answers::<repos::FileView>(200)),
+
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}/checks", RepoRead, checks::find, "The checks of a commit").says(|doc| doc.answers::<checks::CheckSetView>(200)),
+        post("/api/v1/repos/{owner}/{name}/commits/{sha}/checks", RepoWrite, checks::run, "Runs the checks of a commit, or runs them again").says(|doc| doc.answers::<checks::CheckSetView>(202)),
+        delete("/api/v1/repos/{owner}/{name}/commits/{sha}/checks", RepoWrite, checks::cancel, "Cancels the checks of a commit").says(|doc| doc.answers::<checks::CheckSetView>(202)),
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}/checks/{check}", RepoRead, checks::find_one, "One check, by name or id").says(|doc| doc.answers::<checks::CheckView>(200)),
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}/checks/{check}/log", RepoRead, live::log, "What a check said; as server-sent events while it runs").says(|doc| doc.produces("text/plain")),
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}/status", RepoRead, checks::status, "The gate").says(|doc| doc.answers::<checks::StatusView>(200)),
+
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}/issues", RepoRead, issues::list, "The issues of a commit").says(|doc| doc.query::<issues::ListQuery>().answers::<issues::IssuesView>(200)),
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}/issues.sarif", RepoRead, issues::sarif, "The issues of a commit as SARIF 2.1.0").says(|doc| doc.produces("application/sarif+json")),
+        get("/api/v1/issues/{id}", RepoRead, issues::find, "An issue and its life").says(|doc| doc.answers::<issues::IssueLifeView>(200)),
+        get("/api/v1/search/issues", RepoRead, search::issues, "Searches the issues of all repositories you may see").says(|doc| doc.query::<search::SearchQuery>().answers::<search::FoundView>(200)),
+        get("/api/v1/events", RepoRead, live::events, "Hints that something has changed, as server-sent events").says(|doc| doc.produces("text/event-stream")),
+    ]
+}
