@@ -1,7 +1,7 @@
 //! The store: typed records in one embedded database, many writers, one commit.
 //!
 //! The idea is in three parts. [`record`]: a thing we keep is a struct with a key, a version and indexes, and nothing writes an index by
-//! hand. [`tx`]: a verb reads one moment and writes into a layer over it, so that whatever it does is atomic. [`writer`]: one thread
+//! hand. [`tx`]: a verb reads one moment and writes into a layer over it, so that whatever it does is atomic. `writer`: one thread
 //! carries out the verbs that wait, commits them together and answers them afterwards; an answer means durable.
 //!
 //! Two engines stand behind it, redb on disk and ordered maps in memory, and no type of theirs leaves this module. Large things are not
@@ -220,6 +220,9 @@ impl Store {
     /// older schema fails; an older store is first copied to `<path>.schema-<n>`.
     pub fn open(path: &Path, schema: Schema, ids: Ids, listener: Listener) -> Result<Store> {
         let lock = lock(path)?;
+        if !path.exists() {
+            create(path)?;
+        }
         let file = path.to_owned();
         let opener = move || {
             let file = open_private(&file)?;
@@ -263,7 +266,10 @@ impl Store {
         writer::Engine::snapshot(&*self.engine).map(ReadTx::new)
     }
 
-    /// Carries out a verb and returns once what it wrote is durable; if it fails, nothing was written.
+    /// Carries out a verb and returns once what it wrote is durable; if the verb fails, nothing was written.
+    ///
+    /// If it is the commit that fails, the disk may have kept what the verb wrote, all of it, or nothing: the next read or write opens
+    /// the database afresh and shows which.
     pub fn write<T, E>(&self, verb: impl Fn(&mut WriteTx) -> std::result::Result<T, E> + Send + 'static) -> std::result::Result<T, E>
     where
         T: Send + 'static,
@@ -309,6 +315,22 @@ fn builder() -> redb::Builder {
     let mut builder = redb::Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
+}
+
+/// Creates an empty database under another name and gives it its own once it is whole: redb does not open a file that a power cut left
+/// half created.
+fn create(path: &Path) -> Result<()> {
+    let part = path.with_extension("redb.new");
+    let failed = |source| Error::io(format!("cannot create `{}`", part.display()), source);
+    match std::fs::remove_file(&part) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(failed(source)),
+        _ => {}
+    }
+    let backend = redb::backends::FileBackend::new(open_private(&part)?).map_err(Error::engine)?;
+    drop(builder().create_with_backend(backend).map_err(Error::engine)?);
+    std::fs::File::open(&part).and_then(|file| file.sync_all()).map_err(failed)?;
+    std::fs::rename(&part, path).map_err(failed)?;
+    blob::above(path).map_or(Ok(()), blob::sync_dir)
 }
 
 /// Takes the lock that keeps a second process out; it is held as long as the file is open.

@@ -1,1 +1,7 @@
+//! The suites that go through the library's public doors. One binary, so that it links once; its folders mirror `src`.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so where it stands")]
+
+mod store;
+mod support;
+mod tidy;

@@ -20,6 +20,7 @@ use super::{Error, Result};
 const READERS_LEAVE_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) type Definition<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
+type Guard<'a> = redb::AccessGuard<'a, &'static [u8]>;
 
 /// Opens the database afresh: the file, or what a test put in its place.
 pub(super) type Opener = Box<dyn Fn() -> Result<Database> + Send + Sync>;
@@ -187,7 +188,7 @@ impl Snapshot {
             None => rows.range(from..),
         }
         .map_err(|error| self.handle.failed(error))?;
-        let own = |row: std::result::Result<(redb::AccessGuard<'_, &'static [u8]>, redb::AccessGuard<'_, &'static [u8]>), _>| {
+        let own = |row: std::result::Result<(Guard<'_>, Guard<'_>), _>| {
             row.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).map_err(|error| self.handle.failed(error))
         };
         if reversed { Ok(Box::new(range.rev().map(own))) } else { Ok(Box::new(range.map(own))) }

@@ -43,13 +43,16 @@ pub struct Migration {
     pub run: fn(&MigrationTx<'_>) -> Result<()>,
 }
 
+/// The keys of a row's entries in one index.
+pub(super) type EntryKeys = Vec<Vec<u8>>;
+
 /// A record as the store sees it without its type: names, and how its index entries are computed.
 #[derive(Clone)]
 pub struct TableSpec {
     pub(super) table: Table,
     pub(super) indexes: Vec<Table>,
     /// For each index, the keys of a row's entries, from the row's primary key and bytes.
-    pub(super) entries: fn(&[u8], &[u8]) -> Result<Vec<Vec<Vec<u8>>>>,
+    pub(super) entries: fn(&[u8], &[u8]) -> Result<Vec<EntryKeys>>,
     /// The row in words, for a dump.
     pub(super) describe: fn(&[u8]) -> Result<String>,
 }

@@ -220,6 +220,16 @@ fn the_file_and_its_lock_are_the_owners_alone() {
     }
 }
 
+/// redb does not open a file that it had not finished creating: the magic number is missing. The crash suite found it.
+#[test]
+fn what_a_power_cut_left_of_a_creation_does_not_stand_in_the_way() {
+    let place = Place::new();
+    std::fs::write(place.path().with_extension("redb.new"), vec![0; 9_000]).unwrap();
+    put(&place.open(schema()).unwrap(), [note(1, "ada")]);
+    assert_eq!(found(&place.open(schema()).unwrap(), &Scan::all()), [1]);
+    assert!(!place.path().with_extension("redb.new").exists());
+}
+
 #[test]
 fn a_file_that_is_no_store_is_an_error() {
     let place = Place::new();
