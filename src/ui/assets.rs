@@ -82,6 +82,22 @@ pub fn get(name: &str) -> Option<Asset> {
     Some(Asset { bytes: read(name)?, mime, etag: format!("\"{}\"", *VERSION) })
 }
 
+/// The stylesheet without what only its readers need: comments, indentation, spaces that part nothing.
+fn squeezed(css: &str) -> String {
+    let mut kept = String::with_capacity(css.len());
+    let mut rest = css;
+    while let Some((before, comment)) = rest.split_once("/*") {
+        kept.push_str(before);
+        rest = comment.split_once("*/").map_or("", |(_, after)| after);
+    }
+    kept.push_str(rest);
+    let mut out: String = kept.lines().map(str::trim).filter(|line| !line.is_empty()).flat_map(|line| [line, "\n"]).collect();
+    for (long, short) in [(": ", ":"), ("; ", ";"), (", ", ","), (" {", "{"), ("{ ", "{"), (" }", "}"), (";}", "}"), (" > ", ">")] {
+        out = out.replace(long, short);
+    }
+    out
+}
+
 /// The names of all files, ascending.
 pub fn names() -> Vec<String> {
     let mut names: Vec<String> = Style::iter().chain(App::iter()).chain(Icons::iter()).map(Cow::into_owned).collect();
@@ -90,7 +106,10 @@ pub fn names() -> Vec<String> {
 }
 
 fn read(name: &str) -> Option<Cow<'static, [u8]>> {
-    Style::get(name).or_else(|| App::get(name)).or_else(|| Icons::get(name)).map(|file| file.data)
+    if let Some(style) = Style::get(name) {
+        return Some(squeezed(&String::from_utf8_lossy(&style.data)).into_bytes().into());
+    }
+    App::get(name).or_else(|| Icons::get(name)).map(|file| file.data)
 }
 
 #[cfg(test)]

@@ -86,9 +86,9 @@ pub fn line(points: &[Point], unit: Unit, title: &str, id: &str) -> Html {
     };
     let top = ceiling(bounds(&points).1, unit);
     let xs = across(&points);
-    // The last tenth is left free for the label of the last value.
+    // A margin is left free at both ends, for the labels of the rules and of the last value.
     let places: Vec<(f64, f64)> =
-        points.iter().zip(&xs).map(|(point, x)| (x * 90.0, BOTTOM - point.value.clamp(0.0, top) / top * (BOTTOM - TOP))).collect();
+        points.iter().zip(&xs).map(|(point, x)| (5.0 + x * 80.0, BOTTOM - point.value.clamp(0.0, top) / top * (BOTTOM - TOP))).collect();
     let mut out = String::new();
     let (title, id) = (escape(title), escape(id));
     write_figure(&mut out, &places, &points, unit, top, &title, &id, last);
@@ -130,7 +130,7 @@ fn write_figure(out: &mut String, places: &[(f64, f64)], points: &[Point], unit:
         r#"</g><svg class="stretch{lone}" viewBox="0 0 1000 {HEIGHT}" width="100%" height="{HEIGHT}" preserveAspectRatio="none"><path class="area" d="{line}V{BOTTOM}H{first:.1}z"/><path class="stroke" d="{line}" vector-effect="non-scaling-stroke"/></svg><circle class="end" cx="{end_x:.2}%" cy="{end_y:.1}" r="3"/><text class="last" x="{end_x:.2}%" dx="9" y="{label_y:.1}">{last}</text><g class="probe" visibility="hidden"><line y1="{TOP}" y2="{BOTTOM}"/><circle r="4"/></g></svg><p class="span"><span>{from}</span><span>{to}</span></p>"#,
         first = stretched[0].0,
         last = unit.tick_exact(last.value),
-        from = words::date(&points[0].at),
+        from = if points.len() > 1 { words::date(&points[0].at) } else { String::new() },
         to = words::date(&last.at),
     );
 }
@@ -194,9 +194,13 @@ fn ceiling(high: f64, unit: Unit) -> f64 {
     if unit == Unit::Percent {
         return 100.0;
     }
-    let mut scale = 1.0;
+    let small = [2.0, 4.0, 6.0, 8.0, 10.0];
+    if let Some(step) = small.into_iter().find(|step| high <= *step) {
+        return step;
+    }
+    let mut scale = 10.0;
     loop {
-        for step in [2.0, 4.0, 6.0, 10.0, 16.0] {
+        for step in [1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0] {
             if high <= step * scale || scale > 1e15 {
                 return step * scale;
             }
@@ -256,7 +260,7 @@ mod tests {
     fn the_top_of_the_chart_is_round_and_never_below_the_line() {
         assert_eq!(
             [0.0, 1.0, 3.0, 7.0, 12.0, 17.0, 99.0, 101.0].map(|high| ceiling(high, Unit::Issues)),
-            [2.0, 2.0, 4.0, 10.0, 16.0, 20.0, 100.0, 160.0]
+            [2.0, 2.0, 4.0, 8.0, 12.0, 20.0, 100.0, 120.0]
         );
         assert_eq!(ceiling(3.0, Unit::Percent), 100.0);
     }

@@ -14,12 +14,12 @@ use crate::base::page::Cursor;
 use crate::base::time::Timestamp;
 use crate::domain::checks::CheckState;
 use crate::domain::issues::finding::{Kind, Severity};
-use crate::http::checks::{CheckSetView, CheckView, StatusView};
+use crate::http::checks::{CheckSetView, CheckView, ContextView, StatusView};
 use crate::http::issues::FacetsView;
 use crate::http::repos::{CommitView, RepoView};
 
-/// How many issues that were there before are shown unfolded.
-const FOLD_ABOVE: usize = 20;
+/// How many issues that were there before stay unfolded beside new ones.
+const FOLD_ABOVE: usize = 10;
 
 /// A commit.
 #[derive(Debug, Template)]
@@ -193,7 +193,7 @@ impl CommitPage {
             return "The checks were canceled".to_owned();
         }
         let context = self.status.as_ref().and_then(|status| {
-            let speaks = |context: &&crate::http::checks::ContextView| context.state == status.verdict && !context.description.is_empty();
+            let speaks = |context: &&ContextView| context.state == status.verdict && !context.description.is_empty();
             status.contexts.iter().find(speaks)
         });
         context.map_or_else(|| super::repo::standing(&verdict, &self.set_state()).to_owned(), |context| context.description.clone())
@@ -257,6 +257,16 @@ impl CommitPage {
         }
     }
 
+    /// The contexts that say something which the headline does not.
+    fn contexts(&self) -> Vec<&ContextView> {
+        let contexts = self.status.iter().flat_map(|status| &status.contexts);
+        if self.is_live() || matches!(self.manifest, Manifest::Invalid(_)) {
+            Vec::new()
+        } else {
+            contexts.filter(|context| context.description != self.headline()).collect()
+        }
+    }
+
     fn is_compared(&self) -> bool {
         self.commit.issues.is_some() && self.base != Base::Unknown
     }
@@ -266,7 +276,7 @@ impl CommitPage {
     }
 
     fn folds_open(&self) -> bool {
-        self.filter.state != "open" && (self.open.rows.len() > FOLD_ABOVE || self.new.total > 0)
+        self.filter.state != "open" && self.new.total > 0 && self.open.rows.len() > FOLD_ABOVE
     }
 
     fn has_nothing(&self) -> bool {

@@ -91,9 +91,7 @@ impl LinkFaultPage {
 
     fn why(&self) -> &'static str {
         match self.fault {
-            LinkFault::Spent => {
-                "A sign-in link works once. If it was not you who used it, end the session it began: `plumbline user link` names who it was for."
-            }
+            LinkFault::Spent => "A sign-in link works once. If it was not you who used it, ask an administrator to end your sessions.",
             LinkFault::Expired => "A sign-in link works for thirty minutes.",
             LinkFault::Unknown => "It may have been cut short when it was copied, or it is too old to be remembered.",
         }

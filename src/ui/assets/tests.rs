@@ -43,6 +43,18 @@ fn nothing_is_loaded_from_elsewhere() {
 }
 
 #[test]
+fn squeezing_leaves_every_rule_and_every_string() {
+    let css = String::from_utf8(Style::get("style/plumbline.css").unwrap().data.into_owned()).unwrap();
+    let squeezed = squeezed(&css);
+    let strings = |text: &str| text.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(strings(&squeezed), strings(&css));
+    for sign in ['{', '}', '(', '#', '@', '>'] {
+        assert_eq!(squeezed.matches(sign).count(), css.matches(sign).count(), "{sign}");
+    }
+    assert_eq!(super::squeezed("a { b: c; }\n/* x */\n  d > e, f {\n  g: h;\n}\n/*"), "a{b:c}\nd>e,f{\ng:h;\n}\n");
+}
+
+#[test]
 fn the_stylesheet_stays_small() {
     let bytes = get("style/plumbline.css").unwrap().bytes.len();
     assert!(bytes < 25_000, "{bytes} bytes");
@@ -76,8 +88,8 @@ fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
 #[test]
 fn text_can_be_read_on_every_ground_in_both_themes() {
     let css = text("style/plumbline.css");
-    let light = css.split("@media (prefers-color-scheme: dark)").next().unwrap();
-    let dark = css.split("@media (prefers-color-scheme: dark)").nth(1).unwrap().split("\n}").next().unwrap();
+    let light = css.split("@media (prefers-color-scheme:dark)").next().unwrap();
+    let dark = css.split("@media (prefers-color-scheme:dark)").nth(1).unwrap().split("\n}").next().unwrap();
     let (light, dark) = (colours(light), colours(dark));
     assert_eq!(light.keys().collect::<Vec<_>>(), dark.keys().collect::<Vec<_>>(), "a theme lacks a colour");
     for (theme, colours) in [("light", light), ("dark", dark)] {

@@ -8,7 +8,7 @@ fn shown(path: &str, text: &str) -> Vec<String> {
 fn code_gets_classes_by_what_its_tokens_are() {
     let lines = shown("src/a.rs", "// why\nfn main() { let x: u8 = 1; f(\"a\\n\"); }\n");
     assert_eq!(lines[0], r#"<i class="c">// why</i>"#);
-    for part in [r#"<i class="k">fn</i>"#, r#"<i class="f">main</i>"#, r#"<i class="n">1</i>"#, r#"<i class="e">\n</i>"#] {
+    for part in [r#"<i class="k">fn</i>"#, r#"<i class="f">main</i>"#, r#"<i class="m">1</i>"#, r#"<i class="e">\n</i>"#] {
         assert!(lines[1].contains(part), "{part} in {}", lines[1]);
     }
     assert_eq!(lines.len(), 2);
