@@ -11,5 +11,6 @@ pub mod app;
 
 pub mod cli;
 pub mod http;
+pub mod ui;
 
 pub use cli::run;

@@ -1,0 +1,18 @@
+// What scripts add to pages that work without them. Each module looks after the elements that ask for it by a data attribute.
+import { charts } from "./chart.js";
+import { copying } from "./copy.js";
+import { keys } from "./keys.js";
+import { live } from "./live.js";
+import { menus } from "./menu.js";
+import { search } from "./search.js";
+
+function ready(root) {
+  copying(root);
+  menus(root);
+  charts(root);
+}
+
+ready(document);
+keys();
+search(ready);
+live(ready);

@@ -1,0 +1,100 @@
+//! What stands around every page: the bar with the mark, where you are, the search field, what is running and who you are; the tabs of a
+//! repository; the footer.
+//!
+//! A [`Frame`] is what a handler knows of the request alone; a [`Place`] is where in which repository the page is. From the two the
+//! templates `base.html` and `repo/frame.html` make everything that pages share.
+
+use std::time::Instant;
+
+use crate::base::name::{BranchName, CommitSha, RepoSlug};
+use crate::base::time::Timestamp;
+
+/// What every page needs of the request it answers.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// Who asks; `None` before they sign in.
+    pub viewer: Option<Viewer>,
+    /// How many check sets are waiting or running, of those that the viewer may see.
+    pub running: u64,
+    /// The present instant, which ages are counted from.
+    pub now: Timestamp,
+    /// When the request began; the footer says how long the page took.
+    pub started: Instant,
+}
+
+/// Who looks at a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Viewer {
+    /// The name they sign in by.
+    pub login: String,
+    /// The name they are called by.
+    pub name: String,
+    /// Whether they administer the instance.
+    pub is_admin: bool,
+}
+
+impl Frame {
+    /// The version of this build.
+    pub fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    /// How long the page took so far; asked for at its end.
+    pub fn took(&self) -> String {
+        let spent = self.started.elapsed();
+        match spent.as_millis() {
+            0 => "under 1 ms".to_owned(),
+            ms => super::words::duration(u64::try_from(ms).unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// Whether the viewer administers the instance.
+    pub fn is_admin(&self) -> bool {
+        self.viewer.as_ref().is_some_and(|viewer| viewer.is_admin)
+    }
+}
+
+/// The tabs of a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tab {
+    /// Head, chart, latest commits.
+    Overview,
+    /// Commits, and a commit.
+    Commits,
+    /// Directories and files.
+    Files,
+    /// Issues, and an issue.
+    Issues,
+}
+
+/// Where in which repository a page is.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The repository.
+    pub repo: RepoSlug,
+    /// The branch that is looked at; `None` where there is no branch, or where the page is about a commit that heads none.
+    pub branch: Option<BranchName>,
+    /// The branches to choose from, the default branch first. A long list may be cut.
+    pub branches: Vec<BranchName>,
+    /// The commit the page is about, if it is about one.
+    pub commit: Option<CommitSha>,
+    /// The commit whose files the tab shows: the page's own, else the branch's head; `None` while there is none.
+    pub files_at: Option<CommitSha>,
+}
+
+impl Place {
+    /// What the search field holds to begin with, so that a search stays in the repository.
+    pub fn query(&self) -> String {
+        format!("repo:{} ", self.repo)
+    }
+
+    /// Whether this branch is the one that is looked at.
+    pub fn is_at(&self, branch: &BranchName) -> bool {
+        self.branch.as_ref() == Some(branch)
+    }
+
+    /// What the branch menu is called.
+    pub fn branch_label(&self) -> &str {
+        self.branch.as_ref().map_or("branches", BranchName::as_str)
+    }
+}

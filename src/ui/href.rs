@@ -1,0 +1,163 @@
+//! The addresses of pages and of what they call, each in one place: templates ask here and never put an address together.
+//!
+//! Names are percent-encoded, so that a branch or a path can hold whatever git lets it hold. A path's bytes keep their slashes and
+//! nothing else that an address gives a meaning to.
+
+use std::fmt::Write as _;
+
+use crate::base::id::{CheckId, IssueId, SessionId, TokenId};
+use crate::base::name::{BranchName, CommitSha, RepoSlug, TreePath};
+
+/// The list of repositories.
+pub const HOME: &str = "/";
+/// The search for issues.
+pub const ISSUES: &str = "/issues";
+/// The sign-in page, and where a session begins.
+pub const SIGN_IN: &str = "/sign-in";
+/// Where a session ends (POST).
+pub const SIGN_OUT: &str = "/sign-out";
+/// The page of whoever is signed in.
+pub const ACCOUNT: &str = "/account";
+/// Where a repository is added (POST).
+pub const ADD: &str = "/repos";
+/// The reference of the REST API.
+pub const DOCS: &str = "/api/docs";
+/// The hints that something has changed, as server-sent events.
+pub const EVENTS: &str = "/api/v1/events";
+
+/// A repository.
+pub fn repo(slug: &RepoSlug) -> String {
+    format!("/r/{slug}")
+}
+
+/// A repository as one branch has it.
+pub fn branch(slug: &RepoSlug, branch: &BranchName) -> String {
+    format!("/r/{slug}?branch={}", encode(branch.as_str().as_bytes(), b"/"))
+}
+
+/// The commits of a repository or of one of its branches.
+pub fn commits(slug: &RepoSlug, branch: &Option<BranchName>) -> String {
+    match branch {
+        Some(branch) => format!("/r/{slug}/commits?branch={}", encode(branch.as_str().as_bytes(), b"/")),
+        None => format!("/r/{slug}/commits"),
+    }
+}
+
+/// Where a repository is fetched (POST).
+pub fn sync(slug: &RepoSlug) -> String {
+    format!("/r/{slug}/sync")
+}
+
+/// A commit.
+pub fn commit(slug: &RepoSlug, sha: &CommitSha) -> String {
+    format!("/r/{slug}/commits/{sha}")
+}
+
+/// Where the checks of a commit are run again (POST).
+pub fn rerun(slug: &RepoSlug, sha: &CommitSha) -> String {
+    format!("/r/{slug}/commits/{sha}/checks")
+}
+
+/// Where the checks of a commit are canceled (POST).
+pub fn cancel(slug: &RepoSlug, sha: &CommitSha) -> String {
+    format!("/r/{slug}/commits/{sha}/checks/cancel")
+}
+
+/// A check's log: plain text, or server-sent events where they are asked for.
+pub fn log(slug: &RepoSlug, sha: &CommitSha, check: &CheckId) -> String {
+    format!("/api/v1/repos/{slug}/commits/{sha}/checks/{check}/log")
+}
+
+/// The root of the tree at a commit.
+pub fn root(slug: &RepoSlug, sha: &CommitSha) -> String {
+    tree(slug, sha, &None)
+}
+
+/// A directory at a commit; no path is the root.
+pub fn tree(slug: &RepoSlug, sha: &CommitSha, path: &Option<TreePath>) -> String {
+    match path {
+        Some(path) => format!("/r/{slug}/commits/{sha}/tree/{}", encode(path.as_bytes(), b"/")),
+        None => format!("/r/{slug}/commits/{sha}/tree"),
+    }
+}
+
+/// A file at a commit.
+pub fn file(slug: &RepoSlug, sha: &CommitSha, path: &TreePath) -> String {
+    format!("/r/{slug}/commits/{sha}/files/{}", encode(path.as_bytes(), b"/"))
+}
+
+/// A line of a file at a commit.
+pub fn line(slug: &RepoSlug, sha: &CommitSha, path: &TreePath, line: &Option<u32>) -> String {
+    let file = file(slug, sha, path);
+    line.map_or(file.clone(), |line| format!("{file}#L{line}"))
+}
+
+/// The commit's issues in SARIF.
+pub fn sarif(slug: &RepoSlug, sha: &CommitSha) -> String {
+    format!("/api/v1/repos/{slug}/commits/{sha}/issues.sarif")
+}
+
+/// An issue.
+pub fn issue(id: &IssueId) -> String {
+    format!("/issues/{id}")
+}
+
+/// The search for issues with a query.
+pub fn search(query: &str) -> String {
+    format!("/issues?q={}", encode(query.as_bytes(), b""))
+}
+
+/// What a search found, as CSV.
+pub fn search_csv(query: &str) -> String {
+    format!("/api/v1/search/issues?q={}&format=csv", encode(query.as_bytes(), b""))
+}
+
+/// Where one session ends (POST).
+pub fn end_session(id: &SessionId) -> String {
+    format!("/account/sessions/{id}/end")
+}
+
+/// Where one token is revoked (POST).
+pub fn revoke_token(id: &TokenId) -> String {
+    format!("/account/tokens/{id}/revoke")
+}
+
+/// An address with one more parameter.
+pub fn with(address: &str, key: &str, value: &str) -> String {
+    let joint = if address.contains('?') { '&' } else { '?' };
+    format!("{address}{joint}{key}={}", encode(value.as_bytes(), b""))
+}
+
+/// Percent-encodes what is not a letter, a digit or one of `-._~`, but for the bytes in `kept`.
+fn encode(bytes: &[u8], kept: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) || kept.contains(byte) {
+            out.push(char::from(*byte));
+        } else {
+            write!(out, "%{byte:02X}").expect("writing to a String succeeds");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_branch_and_any_path_fit_into_an_address() {
+        let slug: RepoSlug = "acme/app".parse().unwrap();
+        let sha = CommitSha::from_bytes([0xab; 20]);
+        assert_eq!(branch(&slug, &"fix/ä&b#c".parse().unwrap()), "/r/acme/app?branch=fix/%C3%A4%26b%23c");
+        let path = TreePath::new(&b"a b/\xff?<\"%.rs"[..]);
+        assert!(file(&slug, &sha, &path).ends_with("/files/a%20b/%FF%3F%3C%22%25.rs"));
+        assert!(tree(&slug, &sha, &None).ends_with("/tree"));
+    }
+
+    #[test]
+    fn a_query_cannot_add_parameters_of_its_own() {
+        assert_eq!(search("a&limit=9 +\u{202e}"), "/issues?q=a%26limit%3D9%20%2B%E2%80%AE");
+        assert_eq!(with(&search("x"), "cursor", "0&1"), "/issues?q=x&cursor=0%261");
+    }
+}

@@ -1,0 +1,118 @@
+//! The syntax definitions at work: from a file's name to its definition, from its text to lines of spans.
+
+use std::time::Instant;
+
+use syntect::parsing::{ParseState, ScopeStack, SyntaxReference, SyntaxSet};
+
+use super::scopes::Classes;
+use super::{Source, lines};
+use crate::base::name::TreePath;
+use crate::ui::escape::{Markup, escape};
+
+/// All definitions, and the classes that their scopes become.
+pub(super) struct Syntaxes {
+    set: SyntaxSet,
+    classes: Classes,
+}
+
+impl Syntaxes {
+    pub(super) fn load() -> Syntaxes {
+        Syntaxes { set: two_face::syntax::extra_newlines(), classes: Classes::new() }
+    }
+
+    pub(super) fn highlight(&self, path: &TreePath, text: &str, deadline: Instant) -> Source {
+        let Some(syntax) = self.find(path, text) else {
+            return Source::plain(text);
+        };
+        let mut state = ParseState::new(syntax);
+        let mut stack = ScopeStack::new();
+        let mut out = Vec::new();
+        let mut lines = lines(text);
+        let mut with_end = String::new();
+        for line in lines.by_ref() {
+            // The definitions expect the line's end.
+            with_end.clear();
+            with_end.push_str(line);
+            with_end.push('\n');
+            match self.line(&mut state, &mut stack, &with_end) {
+                Some(html) => out.push(html),
+                None => {
+                    out.push(Markup::escaped(line));
+                    break;
+                }
+            }
+            if Instant::now() >= deadline {
+                break;
+            }
+        }
+        out.extend(lines.map(|line| Markup::escaped(line)));
+        Source { lines: out }
+    }
+
+    fn find(&self, path: &TreePath, text: &str) -> Option<&SyntaxReference> {
+        let name = std::str::from_utf8(path.file_name()).ok();
+        name.and_then(|name| self.set.find_syntax_by_extension(name))
+            .or_else(|| path.extension().and_then(|extension| self.set.find_syntax_by_extension(extension)))
+            .or_else(|| self.set.find_syntax_by_first_line(text.lines().next().unwrap_or_default()))
+            .filter(|syntax| syntax.name != "Plain Text")
+    }
+
+    /// One line with its end; `None` where the definition fails on it.
+    fn line(&self, state: &mut ParseState, stack: &mut ScopeStack, line: &str) -> Option<Markup> {
+        let ops = state.parse_line(line, &self.set).ok()?;
+        let mut spans = Spans::default();
+        let mut from = 0;
+        for (at, op) in &ops {
+            spans.push(line.get(from..*at)?, self.classes.of(stack.as_slice()));
+            from = *at;
+            stack.apply(op).ok()?;
+        }
+        spans.push(line.get(from..)?, self.classes.of(stack.as_slice()));
+        Some(spans.finish())
+    }
+}
+
+/// Builds a line's markup, joining neighbours of one class.
+#[derive(Default)]
+struct Spans {
+    out: String,
+    run: String,
+    class: Option<&'static str>,
+}
+
+impl Spans {
+    fn push(&mut self, text: &str, class: Option<&'static str>) {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        if text.is_empty() {
+            return;
+        }
+        // White space takes no colour, so it never parts two runs.
+        if class != self.class && !text.bytes().all(|byte| byte == b' ') {
+            self.flush();
+            self.class = class;
+        }
+        self.run.push_str(text);
+    }
+
+    fn flush(&mut self) {
+        let text = escape(self.run.trim_end_matches(' '));
+        let space = " ".repeat(self.run.len() - self.run.trim_end_matches(' ').len());
+        match self.class {
+            Some(class) if !text.is_empty() => {
+                self.out.push_str("<i class=\"");
+                self.out.push_str(class);
+                self.out.push_str("\">");
+                self.out.push_str(&text);
+                self.out.push_str("</i>");
+            }
+            _ => self.out.push_str(&text),
+        }
+        self.out.push_str(&space);
+        self.run.clear();
+    }
+
+    fn finish(mut self) -> Markup {
+        self.flush();
+        Markup::made(self.out)
+    }
+}
