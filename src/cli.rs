@@ -3,6 +3,7 @@
 //! Every command answers `--help`, ends with 0 on success, 1 on failure and 2 on wrong usage, shows progress on a terminal and is quiet in
 //! a pipe. What fails is said in one line that names what happened, to what, and what to do.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,6 +12,8 @@ use clap::{Parser, Subcommand};
 use crate::app::config::{self, Config, Sources};
 
 pub mod check;
+mod progress;
+pub mod serve;
 
 /// Code health, jobs and delivery measures for a team, in one self-hosted binary.
 #[derive(Debug, Parser)]
@@ -30,6 +33,8 @@ pub struct Cli {
 enum Command {
     /// Runs the checks of a working tree or commit, in the terminal, without a server
     Check(check::Args),
+    /// The appliance: pages, API, checks; prints a one-time link for the first administrator
+    Serve(serve::Args),
 }
 
 /// Why a command failed: a sentence for people, and what is beneath it.
@@ -78,13 +83,23 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Ex
     };
     match cli.command {
         Command::Check(args) => check::run(args),
+        Command::Serve(args) => {
+            let flags = args.flags();
+            serve::run(&args, configuration(cli.data, cli.config, flags)?)
+        }
     }
 }
 
 /// Reads the configuration from all its sources.
-#[expect(dead_code, reason = "the commands that need it follow")]
-fn configuration(data: Option<PathBuf>, file: Option<PathBuf>, flags: Sources) -> Result<Config> {
+fn configuration(data: Option<PathBuf>, file: Option<PathBuf>, flags: BTreeMap<&'static str, String>) -> Result<Config> {
     let env = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
-    let sources = Sources { file, data, env, ..flags };
-    Config::build(&sources).map_err(|error: config::Error| Error::because("the configuration cannot be used", error))
+    Config::build(&Sources { file, data, env, flags }).map_err(|error: config::Error| Error::because("the configuration cannot be used", error))
+}
+
+/// Writes to stdout. A reader that went away has heard enough.
+fn say(text: &str) {
+    use std::io::Write;
+
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

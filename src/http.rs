@@ -36,15 +36,15 @@ pub mod search;
 use code::Code;
 use error::ApiError;
 
-/// The API, with `pages` beside it; unknown paths are errors like all others.
-pub fn router(app: &App, pages: Router<App>) -> Router {
+/// The API, with `pages` beside it; unknown paths are errors like all others. `dress` may say how errors look to a browser.
+pub fn router(app: &App, pages: Router<App>, dress: impl FnOnce(Router<App>) -> Router<App>) -> Router {
     let api = mount(routes::table().into_iter());
-    finish(app, api.merge(pages))
+    finish(app, dress(with_fallbacks(api.merge(pages))))
 }
 
 /// What the public address serves: the few routes that strangers may ask.
 pub fn public_router(app: &App) -> Router {
-    finish(app, mount(routes::table().into_iter().filter(|route| route.is_public)))
+    finish(app, with_fallbacks(mount(routes::table().into_iter().filter(|route| route.is_public))))
 }
 
 fn mount(routes: impl Iterator<Item = routes::Route>) -> Router<App> {
@@ -54,12 +54,16 @@ fn mount(routes: impl Iterator<Item = routes::Route>) -> Router<App> {
     })
 }
 
-fn finish(app: &App, router: Router<App>) -> Router {
+fn with_fallbacks(router: Router<App>) -> Router<App> {
     router
         .fallback(
             |request: Request| async move { ApiError::new(Code::NotFound, format!("there is nothing at `{}`", request.uri().path())) },
         )
         .method_not_allowed_fallback(|| async { ApiError::of(Code::MethodNotAllowed) })
+}
+
+fn finish(app: &App, router: Router<App>) -> Router {
+    router
         .layer(middleware::from_fn(layers::etag))
         .layer(middleware::from_fn_with_state(app.clone(), auth::identify))
         .layer(middleware::from_fn_with_state(app.clone(), layers::outermost))

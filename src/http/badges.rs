@@ -46,7 +46,7 @@ const UNKNOWN: &str = "#666e7b";
 
 /// `GET /badges/{owner}/{name}/{badge}`.
 pub async fn show(State(app): State<App>, permit: Permit, params: Params, Query(query): Query<BadgeQuery>) -> Result<Response, ApiError> {
-    let named = params.text("badge").to_owned();
+    let named = params.text("badge");
     let Some(what) = named.strip_suffix(".svg").filter(|what| matches!(*what, "issues" | "gate" | "coverage" | "deploys")) else {
         return Err(ApiError::new(super::code::Code::NotFound, "there are badges issues.svg, gate.svg, coverage.svg and deploys.svg"));
     };

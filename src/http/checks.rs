@@ -167,7 +167,7 @@ pub async fn cancel(State(app): State<App>, permit: Permit, params: Params) -> R
 /// `GET …/checks/{check}`.
 pub async fn find_one(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<CheckView>, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
-    let named = params.text("check").to_owned();
+    let named = params.text("check");
     let view = app
         .read(move |tx, now| {
             let set = checks::find(tx, repo.id, commit.sha)?;

@@ -3,7 +3,7 @@
 //! A [`Permit`] joins who asks with what the route asks for. It is decided on a resource, inside the transaction that reads or changes
 //! it; a handler cannot ask for another permission than its line in the table names.
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
@@ -12,7 +12,7 @@ use super::code::Code;
 use super::error::ApiError;
 use crate::app::App;
 use crate::base::event::Actor;
-use crate::base::name::{CommitSha, RepoSlug};
+use crate::base::name::{CommitSha, RepoSlug, TreePath};
 use crate::base::page::{Cursor, Limit};
 use crate::domain::accounts::{Caller, Permission, Refusal, Resource};
 use crate::domain::repos::{self, Repository};
@@ -82,25 +82,48 @@ impl<S: Send + Sync> FromRequestParts<S> for Permit {
     }
 }
 
-/// The parts of a path, decoded.
+/// The parts of a path, by the names in the route's own path.
 #[derive(Debug, Clone)]
 pub struct Params(Vec<(String, String)>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Params, ApiError> {
-        let raw = axum::extract::RawPathParams::from_request_parts(parts, state)
-            .await
-            .map_err(|_| ApiError::new(Code::InvalidParameter, "the path is not UTF-8 once its %XX are decoded"))?;
-        Ok(Params(raw.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
+    /// Reads the raw path: a file's name need not be UTF-8 once its `%XX` are decoded, and a branch may hold a slash as `%2F`.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Params, ApiError> {
+        let matched = parts.extensions.get::<MatchedPath>().ok_or_else(|| ApiError::internal("a route was reached around the table"))?;
+        let mut raw = parts.uri.path().split('/');
+        let mut params = Vec::new();
+        for pattern in matched.as_str().split('/') {
+            let Some(name) = pattern.strip_prefix('{').and_then(|name| name.strip_suffix('}')) else {
+                raw.next();
+                continue;
+            };
+            match name.strip_prefix('*') {
+                Some(name) => params.push((name.to_owned(), raw.by_ref().collect::<Vec<_>>().join("/"))),
+                None => params.push((name.to_owned(), raw.next().unwrap_or("").to_owned())),
+            }
+        }
+        Ok(Params(params))
     }
 }
 
 impl Params {
-    /// A part as it stands.
-    pub fn text(&self, name: &str) -> &str {
-        self.0.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.as_str())
+    /// A part as bytes, its `%XX` decoded.
+    fn bytes(&self, name: &str) -> TreePath {
+        TreePath::from_wire(self.0.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.as_str()))
+    }
+
+    /// A part as text; what is not UTF-8 in it is replaced, and so names nothing.
+    pub fn text(&self, name: &str) -> String {
+        String::from_utf8_lossy(self.bytes(name).as_bytes()).into_owned()
+    }
+
+    /// The path of a file or folder, without slashes around it; empty is the root.
+    pub fn path(&self) -> TreePath {
+        let path = self.bytes("path");
+        let trimmed = path.as_bytes().strip_suffix(b"/").unwrap_or(path.as_bytes());
+        TreePath::new(trimmed)
     }
 
     /// A part of some form.
@@ -110,7 +133,7 @@ impl Params {
 
     /// The repository of `{owner}/{name}`; a text that is no name is the name of nothing.
     pub fn slug(&self) -> Result<RepoSlug, ApiError> {
-        RepoSlug::new(self.text("owner"), self.text("name"))
+        RepoSlug::new(&self.text("owner"), &self.text("name"))
             .map_err(|_| repos::Error::NotFound { repo: format!("{}/{}", self.text("owner"), self.text("name")) }.into())
     }
 }

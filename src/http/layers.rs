@@ -1,6 +1,7 @@
 //! What every request passes: an id, a log line, limits, headers, and the shape of errors.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
@@ -22,9 +23,9 @@ const ETAG_BYTES: usize = 8 << 20;
 #[derive(Debug, Clone, Copy)]
 pub struct Id(pub RequestId);
 
-/// Says how a page shows an error; without it, errors are JSON.
+/// Put on a response that failed: how a page shows it, under the request's id. Without it, errors are JSON.
 #[derive(Clone)]
-pub struct ErrorPage(pub fn(&App, &Request<()>, &ApiError, &str) -> Response);
+pub struct ErrorPage(pub Arc<dyn Fn(&ApiError, &str) -> Response + Send + Sync>);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -38,11 +39,6 @@ pub async fn outermost(State(app): State<App>, mut request: Request, next: Next)
     let id: RequestId = app.store.ids().next(app.clock.now());
     request.extensions_mut().insert(Id(id));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut asked = Request::new(());
-    asked.headers_mut().clone_from(request.headers());
-    *asked.uri_mut() = request.uri().clone();
-    *asked.extensions_mut() = request.extensions().clone();
-
     let answered = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(next.run(request))).await;
     let mut response = answered.unwrap_or_else(|_| ApiError::internal("a handler panicked").into_response());
     let page = response.extensions_mut().remove::<ErrorPage>();
@@ -52,7 +48,7 @@ pub async fn outermost(State(app): State<App>, mut request: Request, next: Next)
         }
         let kept: Vec<(HeaderName, HeaderValue)> = response.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         response = match page {
-            Some(ErrorPage(render)) => render(&app, &asked, &failed, &id.to_string()),
+            Some(ErrorPage(render)) => render(&failed, &id.to_string()),
             None => error::render(&failed, &id.to_string()),
         };
         // A refusal may have had something to say besides, such as what the method may be.

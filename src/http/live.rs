@@ -36,7 +36,7 @@ fn accepts_events(headers: &HeaderMap) -> bool {
 /// `GET …/checks/{check}/log`.
 pub async fn log(State(app): State<App>, permit: Permit, params: Params, headers: HeaderMap) -> Result<Response, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
-    let (id, sha, named) = (repo.id, commit.sha, params.text("check").to_owned());
+    let (id, sha, named) = (repo.id, commit.sha, params.text("check"));
     let (attempt, check) = app
         .read(move |tx, _| {
             let set = checks::find(tx, id, sha)?;

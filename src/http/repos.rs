@@ -323,7 +323,7 @@ pub async fn load_commit(app: &App, repo: &Repository, sha: CommitSha) -> Result
 pub async fn repo_and_commit(app: &App, permit: &Permit, params: &Params) -> Result<(Repository, Commit), ApiError> {
     let (slug, asks) = (params.slug()?, permit.clone());
     let repo = app.read(move |tx, _| asks.repo(tx, &slug)).await?;
-    let sha = extract::commit(app, &repo, params.text("sha")).await?;
+    let sha = extract::commit(app, &repo, &params.text("sha")).await?;
     let commit = load_commit(app, &repo, sha).await?;
     Ok((repo, commit))
 }
@@ -527,7 +527,7 @@ pub fn branch_views(tx: &ReadTx, repo: &Repository, cursor: Option<&Cursor>, lim
 
 /// `GET /api/v1/repos/{owner}/{name}/branches/{branch}`.
 pub async fn branch(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<BranchView>, ApiError> {
-    let (slug, named) = (params.slug()?, params.text("branch").to_owned());
+    let (slug, named) = (params.slug()?, params.text("branch"));
     let view = app
         .read(move |tx, _| -> Result<BranchView, ApiError> {
             let repo = permit.repo(tx, &slug)?;
@@ -695,16 +695,17 @@ pub async fn trend(
 /// `GET …/tree[/{path}]`.
 pub async fn tree(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<TreeView>, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
-    Ok(Json(folder(&app, &repo, commit.sha, params.text("path")).await?))
+    Ok(Json(folder(&app, &repo, commit.sha, &params.path()).await?))
 }
 
 /// What is in a folder of a commit.
-pub async fn folder(app: &App, repo: &Repository, sha: CommitSha, path: &str) -> Result<TreeView, ApiError> {
-    let (handle, repo, path) = (app.clone(), repo.clone(), path.trim_matches('/').to_owned());
+pub async fn folder(app: &App, repo: &Repository, sha: CommitSha, path: &TreePath) -> Result<TreeView, ApiError> {
+    let (handle, repo, path) = (app.clone(), repo.clone(), path.clone());
     app.blocking(move || -> Result<TreeView, ApiError> {
         let tree = handle.mirror(repo.id)?.tree(sha)?;
         let counts = handle.read_now(|tx, _| -> Result<_, ApiError> { Ok(issues::list::counts_by_path(tx, repo.id, sha)?) })?;
-        let prefix = if path.is_empty() { Vec::new() } else { [TreePath::from_wire(&path).as_bytes(), b"/"].concat() };
+        let is_root = path.as_bytes().is_empty();
+        let prefix = if is_root { Vec::new() } else { [path.as_bytes(), b"/"].concat() };
         let mut entries: Vec<EntryView> = Vec::new();
         for file in tree.files().iter().filter(|file| file.path.as_bytes().starts_with(&prefix)) {
             let rest = &file.path.as_bytes()[prefix.len()..];
@@ -722,11 +723,11 @@ pub async fn folder(app: &App, repo: &Repository, sha: CommitSha, path: &str) ->
                 }
             }
         }
-        if entries.is_empty() && !path.is_empty() {
+        if entries.is_empty() && !is_root {
             return Err(ApiError::new(Code::FileNotFound, format!("commit `{}` has no folder `{path}`", sha.short())));
         }
         entries.sort_by(|a, b| (a.kind != "folder", &a.name).cmp(&(b.kind != "folder", &b.name)));
-        Ok(TreeView { path, entries })
+        Ok(TreeView { path: path.to_string(), entries })
     })
     .await?
 }
@@ -746,12 +747,12 @@ const SHOWN_BYTES: u64 = 1 << 20;
 /// `GET …/files/{path}`.
 pub async fn file(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<FileView>, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
-    Ok(Json(source(&app, &repo, commit.sha, params.text("path")).await?))
+    Ok(Json(source(&app, &repo, commit.sha, &params.path()).await?))
 }
 
 /// A file of a commit with its issues.
-pub async fn source(app: &App, repo: &Repository, sha: CommitSha, path: &str) -> Result<FileView, ApiError> {
-    let (handle, repo, path) = (app.clone(), repo.clone(), TreePath::from_wire(path));
+pub async fn source(app: &App, repo: &Repository, sha: CommitSha, path: &TreePath) -> Result<FileView, ApiError> {
+    let (handle, repo, path) = (app.clone(), repo.clone(), path.clone());
     app.blocking(move || -> Result<FileView, ApiError> {
         let tree = handle.mirror(repo.id)?.tree(sha)?;
         let missing = || ApiError::new(Code::FileNotFound, format!("commit `{}` has no file `{path}`", sha.short()));

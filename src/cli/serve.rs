@@ -1,0 +1,254 @@
+//! `plumbline serve`: the appliance. Builds it, starts HTTP, the workers and the ticker, and stops them in order.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use super::{Error, Result, progress};
+use crate::app::config::{Config, LogFormat, LogLevel};
+use crate::app::runner::Runner;
+use crate::app::ticker::Ticker;
+use crate::app::{App, StartError};
+use crate::base::event::Actor;
+use crate::base::id::Ids;
+use crate::base::name::RepoSlug;
+use crate::base::time::Clock;
+use crate::domain::accounts::{self, InstanceRole, Plain};
+use crate::domain::repos::{self, NewRepository, RepoSource, Repository};
+use crate::engine::git::Source;
+use crate::{http, ui};
+
+/// How long a stop waits for requests that are under way.
+const DRAIN: Duration = Duration::from_secs(10);
+/// The login of the first administrator.
+const FIRST_LOGIN: &str = "admin";
+
+/// What `plumbline serve` is asked.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The address to serve at; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// A second address, for badges and health alone
+    #[arg(long, value_name = "ADDR")]
+    public_listen: Option<String>,
+    /// A repository to add, fetch and check: a path or an http(s) address; may be repeated
+    #[arg(long = "repo", value_name = "PATH_OR_URL")]
+    repos: Vec<String>,
+    /// Prints the configuration and ends
+    #[arg(long)]
+    print_config: bool,
+}
+
+impl Args {
+    /// The flags that are keys of the configuration.
+    pub(super) fn flags(&self) -> std::collections::BTreeMap<&'static str, String> {
+        let flags = [("listen", &self.listen), ("public_listen", &self.public_listen)];
+        flags.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect()
+    }
+}
+
+/// Serves until told to stop.
+pub fn run(args: &Args, config: Config) -> Result<ExitCode> {
+    if args.print_config {
+        super::say(&config.print());
+        return Ok(ExitCode::SUCCESS);
+    }
+    log_to_stderr(&config);
+    let sources = args.repos.iter().map(|repo| source(repo)).collect::<Result<Vec<_>>>()?;
+    let app = App::open(config, Clock::System, Ids::system()).map_err(|error| match error {
+        StartError::Store(error) => Error::because("cannot open the store", error),
+        other => Error::because("cannot start", other),
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::because("cannot start the async runtime", error))?;
+    runtime.block_on(serve(app, sources))?;
+    // Connections that outlast the drain are dropped with it.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn log_to_stderr(config: &Config) {
+    use tracing_subscriber::filter::LevelFilter;
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    use tracing_subscriber::{Layer, fmt};
+
+    let level = match config.log {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    // Others' libraries are heard from warnings on; ours as configured.
+    let filter = tracing_subscriber::filter::Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("plumbline", level);
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let layer = match config.log_format {
+        LogFormat::Text => fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal).with_target(false).boxed(),
+        LogFormat::Json => fmt::layer().json().with_writer(std::io::stderr).boxed(),
+    };
+    // A second start in one process, as tests make it, keeps the first.
+    let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
+}
+
+/// What `--repo` names, with a path made absolute so that it stays true.
+fn source(repo: &str) -> Result<Source> {
+    let source: Source = repo.parse().map_err(|error| Error::because("--repo cannot be used", error))?;
+    match source {
+        Source::Path(path) => {
+            let real = path.canonicalize().map_err(|error| Error::because(format!("--repo `{}` cannot be found", path.display()), error))?;
+            Ok(Source::Path(real))
+        }
+        Source::Http(url) => Ok(Source::Http(url)),
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let mend = if error.kind() == std::io::ErrorKind::AddrInUse { "; another process has it: stop that, or name another with --listen" } else { "" };
+        Error::because(format!("cannot listen on {address}{mend}"), error)
+    })
+}
+
+async fn serve(app: App, sources: Vec<Source>) -> Result<()> {
+    let listener = bind(app.config.listen).await?;
+    let address = listener.local_addr().map_err(|error| Error::because("the listener has no address", error))?;
+    app.listens_at(address);
+    let mut servers = tokio::task::JoinSet::new();
+    if let Some(public) = app.config.public_listen {
+        let listener = bind(public).await?;
+        servers.spawn(http::serve(app.clone(), http::public_router(&app), listener));
+    }
+    super::say(&format!("listening on http://{address}\n"));
+    servers.spawn(http::serve(app.clone(), ui::router(&app), listener));
+
+    let runner = Runner::start(&app).map_err(|error| Error::because("cannot start the workers", error))?;
+    let ticker = Ticker::start(&app).await.map_err(|error| Error::because("cannot start the ticker", error))?;
+    let outcome = tokio::select! {
+        outcome = attend(&app, sources) => outcome,
+        () = told_to_stop() => Ok(()),
+        Some(ended) = servers.join_next() => ended_early(ended),
+    };
+    let outcome = match outcome {
+        Ok(()) => tokio::select! {
+            () = app.stopping() => Ok(()),
+            Some(ended) = servers.join_next() => ended_early(ended),
+        },
+        failed => failed,
+    };
+    app.stop();
+    ticker.stop().await;
+    // What is under way is finished; a client that does not read is not waited for for ever.
+    let drained = tokio::time::timeout(DRAIN, async { while servers.join_next().await.is_some() {} }).await;
+    if drained.is_err() {
+        tracing::warn!("some requests were still under way after {} s and were dropped", DRAIN.as_secs());
+    }
+    let stopped = tokio::task::spawn_blocking(move || runner.stop()).await;
+    if stopped.is_err() {
+        tracing::error!("a worker could not be stopped");
+    }
+    outcome
+}
+
+fn ended_early(ended: std::result::Result<std::io::Result<()>, tokio::task::JoinError>) -> Result<()> {
+    match ended {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Error::because("the server stopped", error)),
+        Err(error) => Err(Error::because("the server stopped", error)),
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        tracing::warn!("signals cannot be heard; only a kill will stop this process");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    tracing::info!("stopping");
+}
+
+/// Greets whoever started it, then waits for the signal to stop.
+async fn attend(app: &App, sources: Vec<Source>) -> Result<()> {
+    let mut commits = Vec::new();
+    for source in sources {
+        match register(app, &source).await {
+            Ok(repo) => commits.extend(progress::follow(app, &repo).await?),
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some(link) = first_link(app).await? {
+        super::say(&format!("sign in as {FIRST_LOGIN} (once, within 30 minutes): {link}\n"));
+    }
+    for page in commits {
+        super::say(&format!("{page}\n"));
+    }
+    told_to_stop().await;
+    app.stop();
+    Ok(())
+}
+
+/// Makes the first administrator, and a link that signs them in; `None` once somebody has signed in.
+async fn first_link(app: &App) -> Result<Option<String>> {
+    let plain = Plain::session();
+    let secret = plain.hashed();
+    let is_open = app
+        .write(&Actor::System, move |tx, now| -> accounts::Result<bool> {
+            let user = if accounts::is_fresh(tx)? {
+                accounts::create_user(tx, FIRST_LOGIN, InstanceRole::Admin, now)?
+            } else {
+                match accounts::find_user(tx, FIRST_LOGIN) {
+                    // Nobody used the link of an earlier start.
+                    Ok(user) if user.last_seen_at.is_none() => user,
+                    _ => return Ok(false),
+                }
+            };
+            accounts::open_link(tx, user.id, secret, now)?;
+            Ok(true)
+        })
+        .await
+        .map_err(|error| Error::because("cannot make the first administrator", error))?;
+    Ok(is_open.then(|| format!("{}/link/{}", app.public_url(), plain.expose())))
+}
+
+/// Adds what `--repo` names, unless it is known already; either way it is fetched now.
+async fn register(app: &App, source: &Source) -> Result<Repository> {
+    let (kind, remote) = match source {
+        Source::Path(path) => (RepoSource::Local, path.display().to_string()),
+        Source::Http(url) => (RepoSource::Git, url.clone()),
+    };
+    if let Source::Path(path) = source {
+        app.allow_root(path.parent().map_or_else(|| PathBuf::from("/"), PathBuf::from));
+    }
+    let wanted = http::repos::name_of(&remote);
+    let slug = RepoSlug::local(&wanted).map_err(|error| Error::because(format!("`{remote}` gives no name for a repository"), error))?;
+    app.write(&Actor::System, move |tx, now| -> repos::Result<Repository> {
+        if let Some(known) = repos::find_by_remote(tx, &remote)? {
+            repos::request_sync(tx, known.id, now)?;
+            return Ok(known);
+        }
+        // Another folder of the same name gets a number.
+        let mut free = slug.clone();
+        for n in 2.. {
+            match repos::find(tx, &free) {
+                Err(repos::Error::NotFound { .. }) => break,
+                Ok(_) => free = RepoSlug::local(&format!("{}-{n}", slug.name()))?,
+                Err(error) => return Err(error),
+            }
+        }
+        repos::add(tx, NewRepository { slug: free, source: kind, remote: remote.clone(), owner: None }, now)
+    })
+    .await
+    .map_err(|error| Error::because("cannot add the repository", error))
+}
