@@ -10,8 +10,7 @@ use crate::base::id::RepoId;
 use crate::domain::search::{Change, Document, State};
 use crate::domain::{accounts, checks, issues, repos};
 use crate::engine::fulltext::Opened;
-use crate::engine::store::Scan;
-use crate::engine::store::journal::Journaled;
+use crate::engine::store::journal;
 
 /// How long events are kept.
 const EVENTS_KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
@@ -37,20 +36,8 @@ pub fn poll(app: &App, attempt: &Attempt) -> Result<(), Failure> {
 /// Forgets links, sessions and events that are past their time.
 pub fn expire(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     while app.write_now(&Actor::System, |tx, now| accounts::expire(tx, FORGOTTEN_PER_WRITE, now))? > 0 {}
-    loop {
-        let forgotten = app.write_now(&Actor::System, |tx, now| {
-            let old = tx.find(&Scan::<Journaled>::all(), FORGOTTEN_PER_WRITE)?;
-            let old: Vec<u64> =
-                old.into_iter().map(|row| row.0).filter(|row| now.since(row.at) >= EVENTS_KEPT).map(|row| row.number).collect();
-            for number in &old {
-                tx.remove::<Journaled>(number)?;
-            }
-            Ok::<_, crate::engine::store::Error>(old.len())
-        })?;
-        if forgotten == 0 {
-            return attempt.done(app);
-        }
-    }
+    while app.write_now(&Actor::System, |tx, now| journal::expire(tx, now - EVENTS_KEPT, FORGOTTEN_PER_WRITE))? > 0 {}
+    attempt.done(app)
 }
 
 /// Removes blobs that no row names.

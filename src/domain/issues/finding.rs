@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::base::severity::Severity;
+
 use crate::base::name::TreePath;
 use crate::words;
 
@@ -24,22 +26,6 @@ words! {
         Convention = "convention",
         /// Worth tending to.
         Quality = "quality",
-    }
-}
-
-words! {
-    /// How much it matters, ascending.
-    pub enum Severity: "severity" {
-        /// Good to know.
-        Info = "info",
-        /// Mend it when you pass by.
-        Minor = "minor",
-        /// Mend it soon.
-        Major = "major",
-        /// Mend it now.
-        Critical = "critical",
-        /// Nothing goes out before it is mended.
-        Blocker = "blocker",
     }
 }
 

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::base::name::TreePath;
-use crate::domain::issues::finding::Severity;
+use crate::base::severity::Severity;
 use crate::words;
 
 pub use glob::Globs;
