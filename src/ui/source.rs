@@ -5,7 +5,7 @@
 //! too many languages were compiled (each takes memory), and works on one file at a time against a deadline. Whoever asks waits a little longer than that deadline and then takes
 //! the plain text. A file that manages to hold the thread up makes other files plain for a moment, and nothing else.
 //!
-//! Tokens get one of a dozen classes of ours ([`scopes`]), coloured by the stylesheet; no theme of anybody else's is used.
+//! Tokens get one of a dozen classes of ours (`source/scopes.rs`), coloured by the stylesheet; no theme of anybody else's is used.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
