@@ -1,4 +1,4 @@
-//! The reference of the REST API: our own OpenAPI document as a page that loads nothing from elsewhere.
+//! The reference of the REST API: our own `OpenAPI` document as a page that loads nothing from elsewhere.
 //!
 //! [`Docs::read`] takes the document as JSON and keeps what a reader needs: operations by tag, with what they take and answer, and the
 //! schemas they name. It asks nothing of the document: what is missing or has another shape is left out.
@@ -26,7 +26,7 @@ pub struct DocsPage {
     pub docs: Docs,
 }
 
-/// An OpenAPI document, as a reader needs it.
+/// An `OpenAPI` document, as a reader needs it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Docs {
     /// Its title.
@@ -126,7 +126,7 @@ pub struct Schema {
 }
 
 impl Docs {
-    /// Reads an OpenAPI document.
+    /// Reads an `OpenAPI` document.
     pub fn read(document: &Value) -> Docs {
         let mut groups: Vec<Group> = items(&document["tags"])
             .map(|tag| Group { name: text(&tag["name"]), description: text(&tag["description"]), operations: Vec::new() })

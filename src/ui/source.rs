@@ -1,11 +1,11 @@
 //! Source code as lines of markup: highlighted where that is quick, plain where it is not, always escaped.
 //!
 //! The syntax definitions come from elsewhere and run on text that anybody may have written, so they are not trusted with a request's
-//! time. One thread owns them: it loads them when the first file is asked for, forgets them when nobody has asked for a while (they take
-//! some memory), and works on one file at a time against a deadline. Whoever asks waits a little longer than that deadline and then takes
+//! time. One thread owns them: it loads them when the first file is asked for, forgets them when nobody has asked for a while or
+//! too many languages were compiled (each takes memory), and works on one file at a time against a deadline. Whoever asks waits a little longer than that deadline and then takes
 //! the plain text. A file that manages to hold the thread up makes other files plain for a moment, and nothing else.
 //!
-//! Tokens get one of a dozen classes of ours ([`scopes`]), coloured by the stylesheet; no theme of anybody else's is used.
+//! Tokens get one of a dozen classes of ours (`source/scopes.rs`), coloured by the stylesheet; no theme of anybody else's is used.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -27,6 +27,9 @@ pub const MAX_LINE: usize = 2_000;
 pub const DEADLINE: Duration = Duration::from_millis(600);
 /// How much longer than the deadline somebody waits for the thread to look up.
 const GRACE: Duration = Duration::from_millis(150);
+/// How many languages are kept compiled. One takes some 10 to 15 MiB, most of it automata; loading the definitions anew takes two
+/// milliseconds, so all are forgotten together.
+const MOST_LANGUAGES: usize = 4;
 /// How long the syntax definitions are kept for the next file.
 const KEEP: Duration = Duration::from_secs(300);
 /// How many files may wait for their turn.
@@ -60,7 +63,7 @@ pub struct ExcerptLine {
 impl Source {
     /// The text without colours.
     pub fn plain(text: &str) -> Source {
-        Source { lines: lines(text).map(|line| Markup::escaped(line)).collect() }
+        Source { lines: lines(text).map(Markup::escaped).collect() }
     }
 
     /// The lines from `start` to `end`, with `around` more on both sides; `None` where the file has no such line.
@@ -170,13 +173,13 @@ fn work(queue: &Receiver<Job>) {
         // A definition that panics costs this file its colours, and the definitions are loaded afresh.
         let taken = loaded.take();
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let syntaxes = taken.unwrap_or_else(syntaxes::Syntaxes::load);
+            let mut syntaxes = taken.unwrap_or_else(syntaxes::Syntaxes::load);
             let source = syntaxes.highlight(&path, &text, deadline);
             (syntaxes, source)
         }));
         let source = match done {
             Ok((syntaxes, source)) => {
-                loaded = Some(syntaxes);
+                loaded = Some(syntaxes).filter(|syntaxes| syntaxes.languages() <= MOST_LANGUAGES);
                 source
             }
             Err(_) => Source::plain(&text),

@@ -1,5 +1,6 @@
 //! The syntax definitions at work: from a file's name to its definition, from its text to lines of spans.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use syntect::parsing::{ParseState, ScopeStack, SyntaxReference, SyntaxSet};
@@ -13,18 +14,27 @@ use crate::ui::escape::{Markup, escape};
 pub(super) struct Syntaxes {
     set: SyntaxSet,
     classes: Classes,
+    /// The names of those that were used, and so compiled.
+    used: HashSet<String>,
 }
 
 impl Syntaxes {
     pub(super) fn load() -> Syntaxes {
-        Syntaxes { set: two_face::syntax::extra_newlines(), classes: Classes::new() }
+        Syntaxes { set: two_face::syntax::extra_newlines(), classes: Classes::new(), used: HashSet::new() }
     }
 
-    pub(super) fn highlight(&self, path: &TreePath, text: &str, deadline: Instant) -> Source {
+    /// How many languages were compiled so far.
+    pub(super) fn languages(&self) -> usize {
+        self.used.len()
+    }
+
+    pub(super) fn highlight(&mut self, path: &TreePath, text: &str, deadline: Instant) -> Source {
         let Some(syntax) = self.find(path, text) else {
             return Source::plain(text);
         };
         let mut state = ParseState::new(syntax);
+        let name = syntax.name.clone();
+        self.used.insert(name);
         let mut stack = ScopeStack::new();
         let mut out = Vec::new();
         let mut lines = lines(text);
@@ -45,7 +55,7 @@ impl Syntaxes {
                 break;
             }
         }
-        out.extend(lines.map(|line| Markup::escaped(line)));
+        out.extend(lines.map(Markup::escaped));
         Source { lines: out }
     }
 
