@@ -93,7 +93,8 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Ex
 /// Reads the configuration from all its sources.
 fn configuration(data: Option<PathBuf>, file: Option<PathBuf>, flags: BTreeMap<&'static str, String>) -> Result<Config> {
     let env = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
-    Config::build(&Sources { file, data, env, flags }).map_err(|error: config::Error| Error::because("the configuration cannot be used", error))
+    Config::build(&Sources { file, data, env, flags })
+        .map_err(|error: config::Error| Error::because("the configuration cannot be used", error))
 }
 
 /// Writes to stdout. A reader that went away has heard enough.

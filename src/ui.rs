@@ -16,15 +16,19 @@ pub mod error;
 pub mod escape;
 pub mod file;
 pub mod frame;
+mod handle;
 pub mod home;
 pub mod href;
 pub mod issue;
 pub mod issues;
 pub mod marks;
 pub mod repo;
+mod routes;
 pub mod signin;
 pub mod source;
 pub mod words;
+
+pub use handle::router;
 
 #[cfg(test)]
 mod gallery;

@@ -102,7 +102,8 @@ fn source(repo: &str) -> Result<Source> {
     let source: Source = repo.parse().map_err(|error| Error::because("--repo cannot be used", error))?;
     match source {
         Source::Path(path) => {
-            let real = path.canonicalize().map_err(|error| Error::because(format!("--repo `{}` cannot be found", path.display()), error))?;
+            let real =
+                path.canonicalize().map_err(|error| Error::because(format!("--repo `{}` cannot be found", path.display()), error))?;
             Ok(Source::Path(real))
         }
         Source::Http(url) => Ok(Source::Http(url)),
@@ -111,7 +112,11 @@ fn source(repo: &str) -> Result<Source> {
 
 async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
-        let mend = if error.kind() == std::io::ErrorKind::AddrInUse { "; another process has it: stop that, or name another with --listen" } else { "" };
+        let mend = if error.kind() == std::io::ErrorKind::AddrInUse {
+            "; another process has it: stop that, or name another with --listen"
+        } else {
+            ""
+        };
         Error::because(format!("cannot listen on {address}{mend}"), error)
     })
 }

@@ -136,10 +136,11 @@ pub fn open_link(tx: &mut WriteTx, user: UserId, secret: Hashed, now: Timestamp)
     Ok(link)
 }
 
-/// The person whom a link would sign in. Looking does not spend it.
-pub fn find_link(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<User> {
+/// A link that can be used, and the person it would sign in. Looking does not spend it.
+pub fn find_link(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<(Link, User)> {
     let link = good_link(tx, secret, now)?;
-    get_user(tx, link.user)
+    let user = get_user(tx, link.user)?;
+    Ok((link, user))
 }
 
 fn good_link(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<Link> {

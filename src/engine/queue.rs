@@ -305,6 +305,14 @@ fn release(tx: &mut WriteTx, mut item: WorkItem, why: &str, now: Timestamp) -> s
     tx.put(&item)
 }
 
+/// Whether work like this waits or is being carried out; for work without a key, no.
+pub fn is_going(tx: &ReadTx, work: &Work) -> store::Result<bool> {
+    match work.unique_key() {
+        Some(key) => Ok(tx.first(&BY_UNIQUE.exactly(&key))?.is_some()),
+        None => Ok(false),
+    }
+}
+
 /// When the next item of a lane is due, if one waits.
 pub fn next_due(tx: &ReadTx, lane: Lane) -> store::Result<Option<Timestamp>> {
     Ok(tx.first(&BY_DUE.prefix(lane as u8))?.map(|item| item.due_at))

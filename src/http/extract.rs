@@ -58,7 +58,12 @@ impl Permit {
 
     /// A repository that is named within a request about something else: one that the caller may see.
     pub fn repo_of_own(&self, tx: &ReadTx, slug: &RepoSlug) -> Result<Repository, ApiError> {
-        Permit { permission: Permission::RepoRead, ..self.clone() }.repo(tx, slug)
+        self.to_read().repo(tx, slug)
+    }
+
+    /// The same caller's permit to read: for what a form's answer shows besides.
+    pub fn to_read(&self) -> Permit {
+        Permit { permission: Permission::RepoRead, ..self.clone() }
     }
 
     /// Decides on the instance as a whole.
@@ -200,6 +205,21 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
                 if field.is_empty() { Vec::new() } else { vec![serde_json::json!({"field": field, "message": error.to_string()})] };
             ApiError::new(Code::InvalidBody, message).with(serde_json::json!({"fields": fields}))
         })
+    }
+}
+
+/// A form of one of our pages.
+#[derive(Debug, Clone)]
+pub struct Form<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Form<T>, ApiError> {
+        axum::extract::Form::<T>::from_request(request, state)
+            .await
+            .map(|axum::extract::Form(form)| Form(form))
+            .map_err(|error| ApiError::new(Code::InvalidBody, error.body_text()))
     }
 }
 

@@ -58,7 +58,7 @@ pub async fn log(State(app): State<App>, permit: Permit, params: Params, headers
     if accepts_events(&headers) {
         // It has ended: all of it, and the end.
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let events = [SseEvent::default().event("log").data(text), SseEvent::default().event("end").data("")];
+        let events = [SseEvent::default().data(text), SseEvent::default().event("end").data("")];
         return Ok(Sse::new(stream::iter(events.map(Ok::<_, Infallible>))).into_response());
     }
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], bytes).into_response())
@@ -82,7 +82,7 @@ fn tail(app: App, attempt: AttemptId, check: CheckId) -> Response {
             let bytes = tail.app.live.read(attempt, check, tail.at, STEP).ok().flatten().unwrap_or_default();
             if !bytes.is_empty() {
                 tail.at += bytes.len() as u64;
-                let event = SseEvent::default().event("log").data(String::from_utf8_lossy(&bytes).into_owned());
+                let event = SseEvent::default().data(String::from_utf8_lossy(&bytes).into_owned());
                 return Some((Ok::<_, Infallible>(event), tail));
             }
             let stopping = tail.app.stopping();

@@ -148,6 +148,8 @@ pub struct TreeView {
     pub path: String,
     /// What is in it: folders first, then files, by name.
     pub entries: Vec<EntryView>,
+    /// Whether the commit was analysed, so that the counts of issues mean something.
+    pub analysed: bool,
 }
 
 /// Something in a folder.
@@ -159,6 +161,8 @@ pub struct EntryView {
     pub path: String,
     /// `folder`, `file`, `executable`, `symlink` or `submodule`.
     pub kind: &'static str,
+    /// A file's length; null for a folder.
+    pub size_bytes: Option<u64>,
     /// How many open issues it holds.
     pub issues: u64,
 }
@@ -704,6 +708,8 @@ pub async fn folder(app: &App, repo: &Repository, sha: CommitSha, path: &TreePat
     app.blocking(move || -> Result<TreeView, ApiError> {
         let tree = handle.mirror(repo.id)?.tree(sha)?;
         let counts = handle.read_now(|tx, _| -> Result<_, ApiError> { Ok(issues::list::counts_by_path(tx, repo.id, sha)?) })?;
+        let analysed = counts.is_some();
+        let counts = counts.unwrap_or_default();
         let is_root = path.as_bytes().is_empty();
         let prefix = if is_root { Vec::new() } else { [path.as_bytes(), b"/"].concat() };
         let mut entries: Vec<EntryView> = Vec::new();
@@ -719,7 +725,8 @@ pub async fn folder(app: &App, repo: &Repository, sha: CommitSha, path: &TreePat
                 Some(folder) => folder.issues += issues,
                 None => {
                     let whole = TreePath::new([prefix.as_slice(), name.as_bytes()].concat());
-                    entries.push(EntryView { name: name.to_string(), path: whole.to_string(), kind, issues });
+                    let size_bytes = if kind == "folder" { None } else { Some(tree.size(file)?) };
+                    entries.push(EntryView { name: name.to_string(), path: whole.to_string(), kind, size_bytes, issues });
                 }
             }
         }
@@ -727,7 +734,7 @@ pub async fn folder(app: &App, repo: &Repository, sha: CommitSha, path: &TreePat
             return Err(ApiError::new(Code::FileNotFound, format!("commit `{}` has no folder `{path}`", sha.short())));
         }
         entries.sort_by(|a, b| (a.kind != "folder", &a.name).cmp(&(b.kind != "folder", &b.name)));
-        Ok(TreeView { path: path.to_string(), entries })
+        Ok(TreeView { path: path.to_string(), entries, analysed })
     })
     .await?
 }
@@ -742,7 +749,7 @@ fn kind_of(file: &TreeFile) -> &'static str {
 }
 
 /// The largest file that is shown.
-const SHOWN_BYTES: u64 = 1 << 20;
+pub const SHOWN_BYTES: u64 = 1 << 20;
 
 /// `GET …/files/{path}`.
 pub async fn file(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<FileView>, ApiError> {

@@ -90,7 +90,9 @@ pub struct Issue {
     pub is_new: bool,
     /// Where it was first seen.
     pub first_seen: Sighting,
-    /// Who wrote that commit.
+    /// The commit at which path and lines are those above: where it last turned or moved.
+    pub last_seen: Sighting,
+    /// Who wrote the commit it was first seen in.
     pub author: Option<String>,
     /// Its life, oldest first.
     pub turns: Vec<Turn>,

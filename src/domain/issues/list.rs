@@ -21,6 +21,8 @@ words! {
         New = "new",
         /// There, the new ones included.
         Open = "open",
+        /// There, and in the base as well.
+        Known = "known",
         /// In the base, and not there.
         Fixed = "fixed",
         /// There, and somebody said why that is all right.
@@ -145,14 +147,14 @@ pub fn of_path(tx: &ReadTx, repo: RepoId, sha: CommitSha, path: &TreePath) -> Re
     Ok(listed)
 }
 
-/// How many issues each file of a commit has; empty where it was not analysed.
-pub fn counts_by_path(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<BTreeMap<TreePath, u64>> {
+/// How many issues each file of a commit has; `None` where it was not analysed.
+pub fn counts_by_path(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<Option<BTreeMap<TreePath, u64>>> {
     let mut counts = BTreeMap::new();
-    let Some(standing) = super::standing(tx, repo, sha)? else { return Ok(counts) };
+    let Some(standing) = super::standing(tx, repo, sha)? else { return Ok(None) };
     for chunk in load(tx, repo, &chunk_refs(tx, &standing)?)? {
         *counts.entry(chunk.path).or_default() += chunk.occurrences.len() as u64;
     }
-    Ok(counts)
+    Ok(Some(counts))
 }
 
 /// All that stands at a commit, and what its base had besides.
@@ -232,6 +234,7 @@ impl Filter {
             self.states.iter().any(|state| match state {
                 StateFilter::New => entry.is_new,
                 StateFilter::Open => entry.state == IssueState::Open,
+                StateFilter::Known => entry.state == IssueState::Open && !entry.is_new,
                 StateFilter::Fixed => entry.state == IssueState::Fixed,
                 StateFilter::Ignored => entry.state == IssueState::Ignored,
             })

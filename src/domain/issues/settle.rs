@@ -122,6 +122,7 @@ fn added(tx: &ReadTx, repo: RepoId, seen: Sighting, author: Option<&str>, stande
             state: IssueState::Open,
             is_new,
             first_seen: seen,
+            last_seen: seen,
             author: author.map(str::to_owned),
             turns: vec![Turn { kind: TurnKind::FirstSeen, seen, from: None }],
             revision: 0,
@@ -133,7 +134,7 @@ fn added(tx: &ReadTx, repo: RepoId, seen: Sighting, author: Option<&str>, stande
     issue.state = IssueState::Open;
     issue.is_new = is_new;
     issue.turn(Turn { kind: TurnKind::Reopened, seen, from: None });
-    place(&mut issue, standee);
+    place(&mut issue, standee, seen);
     Ok(Some(issue))
 }
 
@@ -143,13 +144,18 @@ fn moved(mut issue: Issue, seen: Sighting, standee: &Standee, from: &TreePath) -
         issue.turn(Turn { kind: TurnKind::Moved, seen, from: Some(from.clone()) });
     }
     issue.is_new = false;
-    place(&mut issue, standee);
-    (issue != before).then_some(issue)
+    place(&mut issue, standee, before.last_seen);
+    if issue == before {
+        return None;
+    }
+    issue.last_seen = seen;
+    Some(issue)
 }
 
 /// Writes down where an issue was last seen, and what was said of it.
-fn place(issue: &mut Issue, standee: &Standee) {
+fn place(issue: &mut Issue, standee: &Standee, seen: Sighting) {
     let occurrence = &standee.occurrence;
+    issue.last_seen = seen;
     issue.path = standee.path.clone();
     issue.span = occurrence.span;
     issue.excerpt.clone_from(&occurrence.excerpt);

@@ -1,0 +1,203 @@
+//! A commit: its verdict, what led to it, its issues.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::{Asked, place, render, see};
+use crate::app::App;
+use crate::app::check::read_manifest;
+use crate::base::name::CommitSha;
+use crate::domain::repos::manifest::ManifestName;
+use crate::domain::repos::{self, Repository};
+use crate::domain::{checks, issues};
+use crate::engine::git::tree::Tree;
+use crate::http::checks::{CheckSetView, status_view};
+use crate::http::error::ApiError;
+use crate::http::extract::{Params, Query};
+use crate::http::issues::{FacetsView, IssuesView, ListQuery, listing};
+use crate::http::repos::{commit_view, repo_and_commit, repo_view};
+use crate::ui::commit::{Base, CommitPage, IssueFilter, IssueList, Manifest, ManifestFault};
+use crate::ui::href;
+use crate::ui::issues::IssueRow;
+use crate::ui::source::Source;
+
+/// How many issues of each state a page shows.
+const SHOWN: &str = "50";
+/// How many lines around an issue its excerpt shows.
+const AROUND: u32 = 2;
+/// The largest file that excerpts are taken from.
+const EXCERPT_BYTES: u64 = 1 << 20;
+/// How many files excerpts are taken from on one page.
+const EXCERPT_FILES: usize = 40;
+/// The largest manifest whose line is shown.
+const MANIFEST_BYTES: u64 = 1 << 20;
+
+/// What the issues are narrowed by.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default)]
+pub struct Narrowed {
+    state: String,
+    kind: String,
+    severity: String,
+    source: String,
+    path: String,
+    q: String,
+    cursor: Option<String>,
+}
+
+/// `GET /r/{owner}/{name}/commits/{sha}`.
+pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(narrowed): Query<Narrowed>) -> Result<Response, ApiError> {
+    let (repo, commit) = repo_and_commit(&app, &asked.permit, &params).await?;
+    let sha = commit.sha;
+    let id = repo.id;
+    let (set, standing) =
+        app.read(move |tx, _| -> Result<_, ApiError> { Ok((checks::look(tx, id, sha)?, issues::standing(tx, id, sha)?)) }).await?;
+    let manifest = manifest(&app, &repo, sha).await?;
+    let (mut lists, mut facets) = ([const { None }; 4], FacetsView::new());
+    if standing.is_some() {
+        for (list, state) in lists.iter_mut().zip(["new", "open", "fixed", "ignored"]) {
+            if !narrowed.state.is_empty() && narrowed.state != state {
+                continue;
+            }
+            let view = listing(&app, &repo, sha, &query(&narrowed, state)).await?;
+            facets.clone_from(&view.facets);
+            *list = Some(rows(&app, &repo, sha, view).await?);
+        }
+    }
+    let [new, open, fixed, ignored] = lists.map(Option::unwrap_or_default);
+    let frame = asked.frame(&app).await?;
+    let handle = app.clone();
+    let caller = asked.permit.caller.clone();
+    let page = app
+        .read(move |tx, now| -> Result<CommitPage, ApiError> {
+            Ok(CommitPage {
+                frame,
+                place: place(tx, &repo, None, Some(sha))?,
+                commit: commit_view(tx, &commit)?,
+                status: set.as_ref().map(|set| status_view(&handle, &repo, set)),
+                repo: repo_view(tx, &caller, repo)?,
+                fetched_at: Some(commit.registered_at),
+                base: match &standing {
+                    None => Base::Unknown,
+                    Some(standing) => standing.base.map_or(Base::Baseline, Base::Commit),
+                },
+                set: set.map(|set| CheckSetView::of(set, now)),
+                manifest,
+                filter: IssueFilter {
+                    state: narrowed.state,
+                    kind: narrowed.kind,
+                    severity: narrowed.severity,
+                    source: narrowed.source,
+                    path: narrowed.path,
+                    q: narrowed.q,
+                },
+                facets,
+                new,
+                open,
+                fixed,
+                ignored,
+            })
+        })
+        .await?;
+    render(&page)
+}
+
+fn query(narrowed: &Narrowed, state: &str) -> ListQuery {
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    ListQuery {
+        // The page shows new ones apart, so that what it calls open was there before.
+        state: Some(if state == "open" { "known".to_owned() } else { state.to_owned() }),
+        kind: some(&narrowed.kind),
+        severity: some(&narrowed.severity),
+        source: some(&narrowed.source),
+        path: some(&narrowed.path),
+        q: some(&narrowed.q),
+        sort: Some("path".to_owned()),
+        limit: Some(SHOWN.to_owned()),
+        cursor: if narrowed.state == state { narrowed.cursor.clone() } else { None },
+        format: None,
+    }
+}
+
+/// A page of issues with their excerpts, read from the commit's own tree.
+async fn rows(app: &App, repo: &Repository, sha: CommitSha, view: IssuesView) -> Result<IssueList, ApiError> {
+    let (handle, id) = (app.clone(), repo.id);
+    app.blocking(move || -> Result<IssueList, ApiError> {
+        let mut rows: Vec<IssueRow> = view.items.into_iter().map(|issue| IssueRow::new(issue, Some(sha))).collect();
+        excerpts(&handle, id, sha, &mut rows)?;
+        Ok(IssueList { rows, total: view.total, next: view.next })
+    })
+    .await?
+}
+
+/// Adds the lines around each issue that stands in the commit's tree.
+pub(super) fn excerpts(app: &App, repo: crate::base::id::RepoId, sha: CommitSha, rows: &mut [IssueRow]) -> Result<(), ApiError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let tree = app.mirror(repo)?.tree(sha)?;
+    let mut read = 0;
+    for group in rows.chunk_by_mut(|a, b| a.issue.path == b.issue.path) {
+        if read == EXCERPT_FILES {
+            break;
+        }
+        let Some(file) = tree.find(&group[0].issue.path) else { continue };
+        let Ok(content) = tree.read(file, EXCERPT_BYTES) else { continue };
+        let Some(text) = crate::ui::source::text(&content) else { continue };
+        read += 1;
+        let source = Source::plain(&text);
+        for row in group {
+            row.excerpt = row.issue.line_start.and_then(|start| source.excerpt(start, row.issue.line_end.unwrap_or(start), AROUND));
+        }
+    }
+    Ok(())
+}
+
+/// What the commit's manifest is like.
+async fn manifest(app: &App, repo: &Repository, sha: CommitSha) -> Result<Manifest, ApiError> {
+    let (handle, id) = (app.clone(), repo.id);
+    app.blocking(move || -> Result<Manifest, ApiError> {
+        let Ok(tree) = handle.mirror(id)?.tree(sha) else { return Ok(Manifest::Unread) };
+        let Some(name) = ManifestName::ALL.iter().find(|name| tree.find(&name.path()).is_some()) else { return Ok(Manifest::Missing) };
+        let Err(message) = read_manifest(&tree) else { return Ok(Manifest::Found(name.to_string())) };
+        let content = tree.find(&name.path()).and_then(|file| tree.read(file, MANIFEST_BYTES).ok()).unwrap_or_default();
+        let place = repos::manifest::parse(*name, &content).err();
+        let line = place.as_ref().map(|invalid| invalid.line);
+        let text = line.and_then(|line| {
+            let text = String::from_utf8_lossy(&content).lines().nth((line as usize).saturating_sub(1))?.to_owned();
+            Some(crate::base::text::clip(&text, 300).into_owned())
+        });
+        Ok(Manifest::Invalid(ManifestFault { path: name.path(), message, line, column: place.map(|invalid| invalid.column), text }))
+    })
+    .await?
+}
+
+/// `POST …/checks`.
+pub async fn run(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
+    let (repo, commit) = repo_and_commit(&app, &asked.permit, &params).await?;
+    let to = href::commit(&repo.slug, &commit.sha);
+    let permit = asked.permit.clone();
+    app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
+        permit.repo(tx, &repo.slug)?;
+        repos::register(tx, &commit)?;
+        checks::request(tx, repo.id, commit.sha, now)?;
+        Ok(())
+    })
+    .await?;
+    see(&to)
+}
+
+/// `POST …/checks/cancel`.
+pub async fn cancel(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
+    let (repo, commit) = repo_and_commit(&app, &asked.permit, &params).await?;
+    let to = href::commit(&repo.slug, &commit.sha);
+    let permit = asked.permit.clone();
+    app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
+        permit.repo(tx, &repo.slug)?;
+        checks::cancel(tx, repo.id, commit.sha, now)?;
+        Ok(())
+    })
+    .await?;
+    see(&to)
+}

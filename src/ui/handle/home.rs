@@ -1,0 +1,105 @@
+//! Home: the repositories, and adding one.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::{Asked, render, see};
+use crate::app::App;
+use crate::base::page::Limit;
+use crate::domain::accounts::{Permission, Resource};
+use crate::domain::{checks, repos};
+use crate::http::code::Code;
+use crate::http::error::ApiError;
+use crate::http::extract::{Form, Paging, Query};
+use crate::http::repos::{ListQuery, Metric, NewRepoBody, commit_view, trend, visible};
+use crate::ui::chart::Point;
+use crate::ui::home::{AddForm, HomePage, RepoRow, RunningRow};
+
+/// How far back a spark line goes.
+const SPARK_SPAN: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3_600);
+/// How many running sets are listed.
+const RUNNING_SHOWN: usize = 5;
+
+/// `GET /`.
+pub async fn show(State(app): State<App>, asked: Asked, Query(query): Query<ListQuery>) -> Result<Response, ApiError> {
+    render(&page(&app, &asked, query, AddForm::default()).await?)
+}
+
+async fn page(app: &App, asked: &Asked, query: ListQuery, form: AddForm) -> Result<HomePage, ApiError> {
+    let cursor = Paging { cursor: query.cursor, ..Paging::default() }.cursor()?;
+    let (permit, q) = (asked.permit.clone(), query.q.clone());
+    let (page, heads, running, may_add) = app
+        .read(move |tx, _| -> Result<_, ApiError> {
+            // The list is the same whether a page or a form asks for it.
+            let permit = permit.to_read();
+            let page = visible(tx, &permit, q.as_deref(), cursor, Limit::default())?;
+            let mut heads = Vec::with_capacity(page.items.len());
+            for repo in &page.items {
+                let repository = repos::get(tx, repo.id)?;
+                let head = repos::default_branch(tx, &repository)?.map(|branch| branch.head);
+                let commit = head.map(|head| repos::commit(tx, repo.id, head)).transpose()?.flatten();
+                heads.push((repository, commit.map(|commit| commit_view(tx, &commit)).transpose()?));
+            }
+            let mut running = Vec::new();
+            for set in checks::unfinished(tx, RUNNING_SHOWN)? {
+                if permit.caller.role_in(tx, set.repo)?.is_none() {
+                    continue;
+                }
+                let Ok(repo) = repos::get(tx, set.repo) else { continue };
+                let done = set.checks.iter().filter(|check| check.state.is_finished()).count() as u64;
+                let total = set.checks.len() as u64;
+                running.push(RunningRow { repo: repo.slug, sha: set.sha, started_at: set.started_at, done, total });
+            }
+            let may_add = permit.caller.may(tx, Permission::RepoCreate, Resource::Instance).is_ok();
+            Ok((page, heads, running, may_add))
+        })
+        .await?;
+    let mut rows = Vec::with_capacity(page.items.len());
+    for (repo, (repository, head)) in page.items.into_iter().zip(heads) {
+        let now = app.clock.now();
+        let trend = match &head {
+            Some(head) => trend(app, &repository, head.sha, Metric::Issues, now - SPARK_SPAN, now).await?,
+            None => Vec::new(),
+        };
+        let trend = trend.into_iter().map(|point| Point { at: point.at, value: point.value, sha: Some(point.sha) }).collect();
+        rows.push(RepoRow { repo, head, trend });
+    }
+    Ok(HomePage {
+        frame: asked.frame(app).await?,
+        query: query.q.unwrap_or_default(),
+        repos: rows,
+        next: page.next,
+        running,
+        add: may_add.then_some(form),
+    })
+}
+
+/// What the form sends.
+#[derive(Debug, Deserialize)]
+pub struct Entered {
+    repo: String,
+}
+
+/// `POST /repos`.
+pub async fn add(State(app): State<App>, asked: Asked, Form(entered): Form<Entered>) -> Result<Response, ApiError> {
+    let text = entered.repo.trim().to_owned();
+    let is_url = text.contains("://") && !text.starts_with("file://");
+    let body = if is_url {
+        NewRepoBody { url: Some(text.clone()), path: None, name: None }
+    } else {
+        NewRepoBody { url: None, path: Some(text.clone()), name: None }
+    };
+    match crate::http::repos::add(&app, asked.permit.clone(), body).await {
+        Ok(repo) => see(&format!("/r/{}/{}", repo.owner, repo.name)),
+        // What was entered can be mended here; everything else is a page of its own.
+        Err(error) if matches!(error.code, Code::SourceRefused | Code::InvalidBody | Code::AlreadyExists) => {
+            let form = AddForm { entered: text, error: Some(error.message.to_string()) };
+            let mut response = render(&page(&app, &asked, ListQuery::default(), form).await?)?;
+            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+            Ok(response)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,102 @@
+//! The search for issues, and an issue.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::commit::excerpts;
+use super::{Asked, place, render};
+use crate::app::App;
+use crate::base::id::IssueId;
+use crate::domain::issues::IssueState;
+use crate::domain::{issues, repos};
+use crate::http::code::Code;
+use crate::http::error::ApiError;
+use crate::http::extract::{Params, Query};
+use crate::http::issues::life;
+use crate::http::search::{FoundView, SearchQuery, find};
+use crate::ui::issue::IssuePage;
+use crate::ui::issues::{Found, IssueRow, IssuesPage, QueryFault, Rebuilding, Results};
+
+/// How many issues of the same rule are shown beside one.
+const ALIKE: &str = "10";
+
+/// `GET /issues`.
+pub async fn search(State(app): State<App>, asked: Asked, Query(query): Query<SearchQuery>) -> Result<Response, ApiError> {
+    let typed = query.q.clone().unwrap_or_default();
+    let (found, status) = match find(&app, &asked.permit, &query).await {
+        Ok(FoundView { items, next, total, facets }) => {
+            let rows = located(&app, items).await?;
+            (Found::Results(Results { rows, total, facets, next }), StatusCode::OK)
+        }
+        Err(error) if error.code == Code::QueryInvalid => {
+            // The error counts characters, the page bytes.
+            let at = error.details.as_ref().and_then(|details| details["position"].as_u64()).unwrap_or(0);
+            let position = typed.char_indices().nth(usize::try_from(at).unwrap_or(usize::MAX)).map_or(typed.len(), |(byte, _)| byte);
+            let message = error.details.as_ref().and_then(|details| details["message"].as_str()).unwrap_or(&error.message).to_owned();
+            (Found::Fault(QueryFault { message, position }), StatusCode::UNPROCESSABLE_ENTITY)
+        }
+        Err(error) if error.code == Code::IndexRebuilding => {
+            (Found::Rebuilding(Rebuilding { done: 0, total: None }), StatusCode::SERVICE_UNAVAILABLE)
+        }
+        Err(error) => return Err(error),
+    };
+    let mut response = render(&IssuesPage { frame: asked.frame(&app).await?, query: typed, found })?;
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+/// Issues with the commit at which their path and lines are right: the default branch's head for what is open there.
+async fn located(app: &App, items: Vec<crate::http::issues::IssueView>) -> Result<Vec<IssueRow>, ApiError> {
+    app.read(move |tx, _| -> Result<_, ApiError> {
+        let mut rows = Vec::with_capacity(items.len());
+        for view in items {
+            let issue = issues::get(tx, view.id)?;
+            rows.push(IssueRow::new(view, Some(issue.last_seen.sha)));
+        }
+        Ok(rows)
+    })
+    .await
+}
+
+/// `GET /issues/{id}`.
+pub async fn show(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
+    let id: IssueId = params.get("id")?;
+    let (repo, view) = life(&app, &asked.permit, id).await?;
+    let frame = asked.frame(&app).await?;
+    let (named, rule) = (repo.clone(), view.issue.rule.clone());
+    let (at, place) = app
+        .read(move |tx, _| -> Result<_, ApiError> {
+            let issue = issues::get(tx, id)?;
+            let head = repos::default_branch(tx, &named)?.map(|branch| branch.head);
+            // What is open is where the default branch has it; what is gone, where it was last.
+            let at = if issue.state == IssueState::Open { issue.last_seen.sha } else { head.unwrap_or(issue.last_seen.sha) };
+            Ok((at, place(tx, &named, None, None)?))
+        })
+        .await?;
+    let query = SearchQuery {
+        q: Some(format!("repo:{} state:open {}", repo.slug, crate::ui::issues::term("rule", &rule))),
+        limit: Some(ALIKE.to_owned()),
+        ..SearchQuery::default()
+    };
+    // The index may be behind or away: the issue itself is shown all the same.
+    let (alike, alike_total) = match find(&app, &asked.permit, &query).await {
+        Ok(found) => {
+            let others = found.items.into_iter().filter(|other| other.id != id).collect();
+            (located(&app, others).await?, found.total.saturating_sub(1))
+        }
+        Err(_) => (Vec::new(), 0),
+    };
+    let (handle, repo_id) = (app.clone(), repo.id);
+    let issue = view.issue;
+    let row = app
+        .blocking(move || {
+            let mut rows = [IssueRow::new(issue, Some(at))];
+            // An excerpt that cannot be read is left out.
+            let _ = excerpts(&handle, repo_id, at, &mut rows);
+            let [row] = rows;
+            row
+        })
+        .await?;
+    render(&IssuePage { frame, place, row, history: view.history, explanation: None, alike, alike_total })
+}

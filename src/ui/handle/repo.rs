@@ -1,0 +1,135 @@
+//! A repository and the commits of its branches.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::{Asked, place, render, see};
+use crate::app::App;
+use crate::base::page::{Limit, Page};
+use crate::domain::issues::standing::{chunk_refs, load};
+use crate::domain::repos::Branch;
+use crate::domain::{checks, issues, repos};
+use crate::engine::queue;
+use crate::http::error::ApiError;
+use crate::http::extract::{Paging, Params, Query};
+use crate::http::repos::{Metric, branch_of, branch_views, commit_view, load_commit, log, repo_view, trend};
+use crate::ui::chart::Point;
+use crate::ui::href;
+use crate::ui::repo::{CommitsPage, RepoPage, RuleRow};
+
+/// How far back the chart goes.
+const CHART_SPAN: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3_600);
+/// How many commits, branches and rules the overview shows.
+const COMMITS_SHOWN: usize = 10;
+const BRANCHES_SHOWN: usize = 20;
+const RULES_SHOWN: usize = 8;
+
+/// Which branch is looked at.
+#[derive(Debug, Default, Deserialize)]
+pub struct At {
+    branch: Option<String>,
+    cursor: Option<String>,
+}
+
+/// `GET /r/{owner}/{name}`.
+pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(at): Query<At>) -> Result<Response, ApiError> {
+    let (slug, permit) = (params.slug()?, asked.permit.clone());
+    let repo = app.read(move |tx, _| permit.repo(tx, &slug)).await?;
+    let branch = branch_of(&app, &repo, at.branch.as_deref()).await?;
+    let head = branch.as_ref().map(|branch| branch.head);
+    let mut commits = Page { items: Vec::new(), next: None };
+    let (mut points, mut commit) = (Vec::new(), None);
+    if let Some(head) = head {
+        let now = app.clock.now();
+        commits = log(&app, &repo, head, None, Limit::new(COMMITS_SHOWN)).await?;
+        points = trend(&app, &repo, head, Metric::Issues, now - CHART_SPAN, now).await?;
+        commit = Some(load_commit(&app, &repo, head).await?);
+    }
+    let frame = asked.frame(&app).await?;
+    let caller = asked.permit.caller.clone();
+    let page = app
+        .read(move |tx, _| -> Result<RepoPage, ApiError> {
+            let sentence = match head {
+                Some(head) => checks::look(tx, repo.id, head)?.map(|set| set.sentence),
+                None => None,
+            };
+            let mut branches = branch_views(tx, &repo, None, Limit::new(BRANCHES_SHOWN))?.items;
+            branches.sort_by_key(|branch| !branch.is_default);
+            let is_fetching = queue::is_going(tx, &crate::base::work::Work::SyncRepository { repo: repo.id })?;
+            Ok(RepoPage {
+                frame,
+                place: place(tx, &repo, branch.map(|branch: Branch| branch.name), None)?,
+                rules: match head {
+                    Some(head) => rules(tx, repo.id, head)?,
+                    None => Vec::new(),
+                },
+                head: commit.map(|commit| commit_view(tx, &commit)).transpose()?,
+                repo: repo_view(tx, &caller, repo)?,
+                sentence,
+                trend: points.into_iter().map(|point| Point { at: point.at, value: point.value, sha: Some(point.sha) }).collect(),
+                coverage: Vec::new(),
+                commits: commits.items,
+                branches,
+                is_fetching,
+            })
+        })
+        .await?;
+    render(&page)
+}
+
+/// The rules with most open issues at a commit.
+fn rules(
+    tx: &crate::engine::store::ReadTx,
+    repo: crate::base::id::RepoId,
+    sha: crate::base::name::CommitSha,
+) -> Result<Vec<RuleRow>, ApiError> {
+    let Some(standing) = issues::standing(tx, repo, sha)? else { return Ok(Vec::new()) };
+    let mut rules: BTreeMap<(String, String), RuleRow> = BTreeMap::new();
+    for chunk in load(tx, repo, &chunk_refs(tx, &standing)?)? {
+        for occurrence in chunk.occurrences {
+            let key = (chunk.source.clone(), occurrence.rule.clone());
+            let row = rules.entry(key).or_insert_with(|| RuleRow {
+                source: chunk.source.clone(),
+                rule: occurrence.rule.clone(),
+                severity: occurrence.severity,
+                open: 0,
+            });
+            row.open += 1;
+            row.severity = row.severity.max(occurrence.severity);
+        }
+    }
+    let mut rules: Vec<RuleRow> = rules.into_values().collect();
+    rules.sort_by_key(|row| std::cmp::Reverse(row.open));
+    rules.truncate(RULES_SHOWN);
+    Ok(rules)
+}
+
+/// `POST /r/{owner}/{name}/sync`.
+pub async fn sync(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
+    let slug = params.slug()?;
+    let (permit, named) = (asked.permit.clone(), slug.clone());
+    app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
+        let repo = permit.repo(tx, &named)?;
+        Ok(repos::request_sync(tx, repo.id, now)?)
+    })
+    .await?;
+    see(&href::repo(&slug))
+}
+
+/// `GET /r/{owner}/{name}/commits`.
+pub async fn commits(State(app): State<App>, asked: Asked, params: Params, Query(at): Query<At>) -> Result<Response, ApiError> {
+    let (slug, permit) = (params.slug()?, asked.permit.clone());
+    let repo = app.read(move |tx, _| permit.repo(tx, &slug)).await?;
+    let branch = branch_of(&app, &repo, at.branch.as_deref()).await?;
+    let cursor = Paging { cursor: at.cursor, ..Paging::default() }.cursor()?;
+    let page = match &branch {
+        Some(branch) => log(&app, &repo, branch.head, cursor, Limit::default()).await?,
+        None => Page { items: Vec::new(), next: None },
+    };
+    let frame = asked.frame(&app).await?;
+    let place = app.read(move |tx, _| place(tx, &repo, branch.map(|branch| branch.name), None)).await?;
+    render(&CommitsPage { frame, place, commits: page.items, next: page.next })
+}

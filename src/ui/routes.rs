@@ -1,0 +1,64 @@
+//! THE TABLE of pages. Repositories live under /r/{owner}/{name}, so that no owner's name can collide with a page.
+//!
+//! Pages ask for the same permissions as the API, through the same permit; a form posts to a page's route and is answered by a
+//! redirection to the page that shows what came of it.
+
+use std::sync::Arc;
+
+use axum::handler::Handler;
+use axum::routing::{MethodRouter, get, post};
+use axum::{Extension, Router};
+
+use super::handle::{account, assets, commit, docs, files, home, issues, repo};
+use super::source::Highlighter;
+use crate::app::App;
+use crate::domain::accounts::Permission;
+
+/// A line of the table.
+struct Page(&'static str, MethodRouter<App>);
+
+fn shows<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permission, handler: H) -> Page {
+    Page(path, get(handler).layer(Extension(permission)))
+}
+
+fn takes<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permission, handler: H) -> Page {
+    Page(path, post(handler).layer(Extension(permission)))
+}
+
+#[rustfmt::skip]
+fn table() -> Vec<Page> {
+    use Permission::{Identified, Public, RepoCreate, RepoRead, RepoWrite};
+
+    vec![
+        shows("/assets/{*path}", Public, assets::show),
+        shows("/favicon.ico", Public, assets::favicon),
+        shows("/api/docs", Public, docs::show),
+        shows("/sign-in", Public, account::sign_in),
+        shows("/link/{secret}", Public, account::link),
+        takes("/link/{secret}", Public, account::spend_link),
+        takes("/sign-out", Public, account::sign_out),
+        shows("/account", Identified, account::show),
+        takes("/account/sessions/{id}/end", Identified, account::end_session),
+        takes("/account/tokens/{id}/revoke", Identified, account::revoke_token),
+
+        shows("/", RepoRead, home::show),
+        takes("/repos", RepoCreate, home::add),
+        shows("/issues", RepoRead, issues::search),
+        shows("/issues/{id}", RepoRead, issues::show),
+        shows("/r/{owner}/{name}", RepoRead, repo::show),
+        takes("/r/{owner}/{name}/sync", RepoWrite, repo::sync),
+        shows("/r/{owner}/{name}/commits", RepoRead, repo::commits),
+        shows("/r/{owner}/{name}/commits/{sha}", RepoRead, commit::show),
+        takes("/r/{owner}/{name}/commits/{sha}/checks", RepoWrite, commit::run),
+        takes("/r/{owner}/{name}/commits/{sha}/checks/cancel", RepoWrite, commit::cancel),
+        shows("/r/{owner}/{name}/commits/{sha}/tree", RepoRead, files::folder),
+        shows("/r/{owner}/{name}/commits/{sha}/tree/{*path}", RepoRead, files::folder),
+        shows("/r/{owner}/{name}/commits/{sha}/files/{*path}", RepoRead, files::file),
+    ]
+}
+
+/// The pages, to be merged with the API. One highlighter serves them all.
+pub(super) fn pages() -> Router<App> {
+    let router = table().into_iter().fold(Router::new(), |router, Page(path, handler)| router.route(path, handler));
+    router.layer(Extension(Arc::new(Highlighter::start())))
+}
