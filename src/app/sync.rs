@@ -9,6 +9,7 @@ use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha};
 use crate::domain::repos::{self, COMMITS_PER_BRANCH, Repository};
 use crate::domain::{checks, issues};
+use crate::engine::git::history::Order;
 use crate::engine::git::{Asked, CommitInfo, Fetched, Mirror, Source, Trust};
 use crate::engine::queue::{self, Verdict};
 
@@ -44,7 +45,7 @@ fn fetch(app: &App, repo: &Repository) -> Result<(Mirror, Fetched), Failure> {
     Ok((mirror, fetched))
 }
 
-/// The commits that are not registered yet: of each branch from where it pointed before, newest first, within bounds.
+/// The newest commits of each branch that moved, within bounds: what is older is read from the mirror.
 fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: &Fetched) -> Result<Vec<CommitInfo>, Failure> {
     let before = app.read_now(|tx, _| repos::all_branches(tx, repo.id))?;
     let mut news = Vec::new();
@@ -56,8 +57,8 @@ fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: &Fetched) -> Res
         }
         // A new branch's history is mostly the default branch's: its head is enough where another branch has brought the rest.
         let limit = if old.is_none() && fetched.default_branch.as_ref() != Some(name) { HEADS_OF_NEW_BRANCH } else { COMMITS_PER_BRANCH };
-        let old = old.filter(|old| mirror.has(*old).unwrap_or(false));
-        news.extend(mirror.commits_between(old, *head, limit)?.into_iter().filter(|commit| seen.insert(commit.sha)));
+        // What is registered already is passed over when it is written.
+        news.extend(mirror.log(*head, Order::Time, limit, None)?.into_iter().filter(|commit| seen.insert(commit.sha)));
     }
     Ok(news)
 }
