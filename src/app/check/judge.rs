@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::{Progress, Stop, succeeded, summary, version_of};
+use super::{Manner, Progress, Stop, succeeded, summary, version_of};
 use crate::app::{App, CancelToken};
 use crate::base::name::TreePath;
 use crate::domain::checks::builtin::{self, Builtin};
@@ -37,6 +37,7 @@ pub(super) struct Judge<'a> {
     pub known: &'a [ChunkRef],
     pub identity: Option<&'a Standing>,
     pub exclude: Option<&'a Globs>,
+    pub manner: &'a Manner,
     pub cancel: &'a CancelToken,
 }
 
@@ -109,14 +110,17 @@ impl Judge<'_> {
     /// Whether the base's results of this check hold for files that did not change.
     fn is_reusable(&self, planned: &Planned) -> bool {
         let version = version_of(planned, self.exclude);
-        self.before.is_some()
+        self.manner.reuses
+            && self.before.is_some()
             && self.identity.is_some_and(|identity| {
                 identity.sources.iter().any(|source| source.source == planned.name && source.version == version)
             })
     }
 
     fn speaks_of(&self, planned: &Planned, path: &TreePath) -> bool {
-        !self.exclude.is_some_and(|exclude| exclude.matches(path)) && planned.paths.as_ref().is_none_or(|paths| paths.matches(path))
+        self.manner.speaks_of(path)
+            && !self.exclude.is_some_and(|exclude| exclude.matches(path))
+            && planned.paths.as_ref().is_none_or(|paths| paths.matches(path))
     }
 
     fn looks_at(&self, planned: &Planned, file: &TreeFile) -> bool {
