@@ -36,7 +36,7 @@ use judge::{Judged, Judge};
 /// How far back an analysed ancestor is looked for.
 const ANCESTORS: usize = 2_000;
 /// The largest manifest that is read at all; the reader has a smaller limit of its own and says so.
-const MANIFEST_BYTES: u64 = 16 << 20;
+pub const MANIFEST_BYTES: u64 = 16 << 20;
 
 /// Where the trees and ancestors of commits come from: a mirror, or a working directory and the repository around it.
 pub trait Trees: Send + Sync {
