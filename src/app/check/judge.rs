@@ -65,8 +65,9 @@ impl Judge<'_> {
         log.line(&format!("{} version {} at {}", builtin.name(), builtin.version(), self.set.sha.short()));
         let reuse = self.is_reusable(planned);
         let changed: HashSet<&TreePath> = self.changes.iter().flat_map(|change| [change.before.as_ref(), change.after.as_ref()]).flatten().map(|file| &file.path).collect();
-        let files: Vec<&TreeFile> =
-            self.tree.files().iter().filter(|file| self.looks_at(planned, file) && (!reuse || changed.contains(&file.path))).collect();
+        let mut files: Vec<&TreeFile> = self.tree.files().iter().filter(|file| self.looks_at(planned, file)).collect();
+        let all = files.len();
+        files.retain(|file| !reuse || changed.contains(&file.path));
 
         let mut found = Vec::new();
         for (done, file) in files.iter().enumerate() {
@@ -99,7 +100,7 @@ impl Judge<'_> {
             found.truncate(builtin::MAX_PER_RUN);
         }
         let (kept, known) = self.past(planned, reuse, &changed)?;
-        let reused = self.tree.files().len() - files.len();
+        let reused = all - files.len();
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         log.line(&summary(files.len(), reused, found.len() as u64, took_ms));
         let issues = found.len() as u64 + self.occurrences(&kept)?;
