@@ -71,6 +71,11 @@ impl Judge<'_> {
 
         let mut found = Vec::new();
         for (done, file) in files.iter().enumerate() {
+            // The findings of one run are kept in memory; what a hostile tree could bring beyond is not even looked for.
+            if found.len() > builtin::MAX_PER_RUN {
+                log.line(&format!("{} of {} files judged; there are too many findings to go on", done, files.len()));
+                break;
+            }
             if done % STRIDE == 0 {
                 if self.cancel.is_tripped() {
                     return Err(Stop::Canceled);
@@ -95,7 +100,7 @@ impl Judge<'_> {
             return Err(Stop::Canceled);
         }
         if found.len() > builtin::MAX_PER_RUN {
-            found.sort_by(|a, b| a.finding.cmp(&b.finding));
+            found.sort_by(|a, b| (&a.finding.path, &a.finding).cmp(&(&b.finding.path, &b.finding)));
             log.line(&format!("{} findings; the first {} are kept", found.len(), builtin::MAX_PER_RUN));
             found.truncate(builtin::MAX_PER_RUN);
         }
