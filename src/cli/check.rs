@@ -19,6 +19,7 @@ use crate::app::runner::{Attempt, Failure};
 use crate::base::event::{Actor, Verdict};
 use crate::base::id::Ids;
 use crate::base::name::CommitSha;
+use crate::base::text::quiet;
 use crate::base::time::Clock;
 use crate::base::work::Lane;
 use crate::domain::checks::{self, CheckSet};
@@ -88,7 +89,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let report = report?;
     if let Some(note) = &report.note {
         // Nobody may be reading.
-        let _ = writeln!(std::io::stderr(), "plumbline: {}", excerpt::quiet(note));
+        let _ = writeln!(std::io::stderr(), "plumbline: {}", quiet(note));
     }
 
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());

@@ -1,48 +1,20 @@
 //! Lines of a file as they are shown: made harmless, cut to the width, with the place in question underlined.
 //!
-//! Whatever comes from a repository may hold control characters, which would command the terminal, and marks of direction, which would
-//! show another text than there is. Each is written out (`\x1b`, `\u{202e}`); so is each byte that is not UTF-8. Columns count
-//! characters, as in findings: what is written out still counts as the one it is.
+//! What would command the terminal or show another text than there is gets [`written_out`], and so does each byte that is not UTF-8.
+//! Columns count characters, as in findings: what is written out still counts as the one it is.
 
 use std::io::{Result, Write};
 
 use unicode_width::UnicodeWidthChar;
 
 use super::style::{Ink, Style};
+use crate::base::text::{is_hostile, written_out};
 use crate::domain::issues::Span;
 
 /// How many cells a tab reaches at most.
 const TAB: usize = 4;
 /// Marks a cut.
 const CUT: &str = "…";
-
-/// Whether a character would do something else than show itself.
-pub fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            // Marks of direction.
-            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            // What has no width or ends a line.
-            | '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{2064}' | '\u{206a}'..='\u{206f}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
-
-fn written_out(c: char) -> String {
-    if c.is_ascii() { format!("\\x{:02x}", u32::from(c)) } else { format!("\\u{{{:x}}}", u32::from(c)) }
-}
-
-/// A text on one line, made harmless.
-pub fn quiet(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\t' => out.push(' '),
-            c if is_hostile(c) => out.push_str(&written_out(c)),
-            c => out.push(c),
-        }
-    }
-    out
-}
 
 /// Bytes on one line, made harmless.
 pub fn quiet_bytes(bytes: &[u8]) -> String {

@@ -7,11 +7,11 @@ use std::io::{Result, Write};
 
 use serde::Serialize;
 
-use super::excerpt::is_hostile;
 use super::report::Report;
 use super::source::Source;
 use crate::base::event::Verdict;
 use crate::base::name::{CommitSha, TreePath};
+use crate::base::text::is_hostile;
 use crate::domain::checks::{Check, CheckError, CheckSet};
 use crate::domain::issues::standing::{BySeverity, Standee};
 use crate::domain::issues::track::Fingerprint;

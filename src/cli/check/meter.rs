@@ -4,8 +4,7 @@ use std::cell::Cell;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use super::excerpt::quiet;
-use crate::base::text::clip;
+use crate::base::text::{clip, quiet};
 
 /// How often the line changes at most: a terminal that is far away is not flooded.
 const PACE: Duration = Duration::from_millis(50);

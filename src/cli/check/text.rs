@@ -4,12 +4,12 @@ use std::io::{Result, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-use super::excerpt::{Lines, quiet, quiet_bytes};
+use super::excerpt::{Lines, quiet_bytes};
 use super::report::{Found, Report};
 use super::source::Source;
 use super::style::{self, Ink, Style};
 use crate::base::name::TreePath;
-use crate::base::text::{clip, count, duration, thousands};
+use crate::base::text::{clip, count, duration, quiet, thousands};
 use crate::domain::checks::Check;
 use crate::domain::issues::standing::BySeverity;
 use crate::domain::issues::{Severity, Span};

@@ -1,0 +1,3 @@
+//! What tests act on and look at.
+
+pub mod repo;
