@@ -8,12 +8,13 @@
 
 use std::net::SocketAddr;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::middleware;
-use tokio::net::TcpListener;
+use axum::{Extension, Router};
+use tokio::net::{TcpListener, UnixListener};
 
 use crate::app::App;
+use crate::domain::accounts::Caller;
 
 pub mod accounts;
 pub mod auth;
@@ -74,4 +75,11 @@ fn finish(app: &App, router: Router<App>) -> Router {
 pub async fn serve(app: App, router: Router, listener: TcpListener) -> std::io::Result<()> {
     let stopping = app.stopping();
     axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stopping).await
+}
+
+/// Serves a router on the host's own socket until the appliance stops: whoever can open it owns the data directory.
+pub async fn serve_host(app: App, router: Router, listener: UnixListener) -> std::io::Result<()> {
+    let stopping = app.stopping();
+    let router = router.layer(Extension(Caller::Host));
+    axum::serve(listener, router.into_make_service()).with_graceful_shutdown(stopping).await
 }

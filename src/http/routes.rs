@@ -79,7 +79,7 @@ fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permis
 /// Every route of the API.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    use Permission::{Admin, Identified, Public, RepoCreate, RepoDelete, RepoRead, RepoWrite};
+    use Permission::{Admin, Host, Identified, Public, RepoCreate, RepoDelete, RepoRead, RepoWrite};
 
     vec![
         get("/livez", Public, health::live, "Whether the process answers").says(|doc| doc.answers::<health::HealthView>(200)).public(),
@@ -97,6 +97,7 @@ pub fn table() -> Vec<Route> {
         delete("/api/v1/me/tokens/{id}", Identified, accounts::delete_own_token, "Ends one of your tokens").says(|doc| doc.answers_nothing(204)),
         get("/api/v1/admin/users", Admin, accounts::list_users, "Everybody who has an account").says(|doc| doc.list::<accounts::UserView>()),
         post("/api/v1/admin/users", Admin, accounts::create_user, "Gives somebody an account").says(|doc| doc.takes::<accounts::NewUserBody>().answers::<accounts::UserView>(201)),
+        post("/api/v1/admin/links", Host, accounts::create_link, "Makes a one-time sign-in link; on the server itself alone").says(|doc| doc.takes::<accounts::NewLinkBody>().answers::<accounts::LinkView>(201)),
         get("/api/v1/admin/tokens", Admin, accounts::list_tokens, "Every token").says(|doc| doc.list::<accounts::TokenView>()),
         post("/api/v1/admin/tokens", Admin, accounts::create_token, "Makes a token of any kind; its text is shown this once").says(|doc| doc.takes::<accounts::NewTokenBody>().answers::<accounts::CreatedTokenView>(201)),
         delete("/api/v1/admin/tokens/{id}", Admin, accounts::delete_token, "Ends a token at once").says(|doc| doc.answers_nothing(204)),
