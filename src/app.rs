@@ -122,7 +122,7 @@ impl App {
     pub fn in_memory(config: Config, clock: Clock, ids: Ids) -> Result<App, StartError> {
         let data = config.data_dir.clone();
         make_private(&data.join("live"))?;
-        let blobs = Blobs::open(&data.join("blobs"))?;
+        let blobs = Blobs::fleeting(&data.join("blobs"))?;
         App::build(config, clock, blobs, SearchIndex::in_memory(), |listener| Store::in_memory(schema::schema(), ids, listener))
     }
 

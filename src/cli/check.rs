@@ -4,7 +4,7 @@
 //! carried out in this very thread. So what fails here fails there. What a server knows besides is its history; here a base stands for
 //! it, analysed first, and without one all that is found is judged.
 //!
-//! Nothing is written into the repository and no socket is opened. The few files that a run makes lie in a [`scratch`] directory, which
+//! Nothing is written into the repository and no socket is opened. The few files that a run makes lie in a scratch directory, which
 //! goes when the command ends, however it ends.
 
 use std::io::Write;

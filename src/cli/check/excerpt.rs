@@ -30,6 +30,12 @@ fn cells(line: &[u8]) -> impl Iterator<Item = String> + '_ {
     })
 }
 
+/// How many characters a line has.
+fn length(line: &[u8]) -> u32 {
+    let length = line.utf8_chunks().map(|chunk| chunk.valid().chars().count() + usize::from(!chunk.invalid().is_empty())).sum::<usize>();
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
 fn width_of(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
@@ -96,7 +102,10 @@ impl Window {
     /// The part of a line around a column: from the line's start where that is near enough.
     fn of(line: &[u8], column: u32, width: usize) -> Window {
         let reach = u32::try_from(width).unwrap_or(u32::MAX);
-        let first = if column <= reach / 4 * 3 { 1 } else { column - reach / 2 };
+        let near = reach / 4 * 3;
+        // A place past the end is shown at the end.
+        let column = if column <= near { column } else { column.min(length(line).saturating_add(1)) };
+        let first = if column <= near { 1 } else { column - reach / 2 };
         let mut window = Window { text: String::new(), first, edges: Vec::new(), indent: 0 };
         let mut at = 0;
         if first > 1 {
@@ -188,7 +197,7 @@ mod tests {
     fn a_line_that_is_too_long_is_cut_on_both_sides_of_the_place() {
         let line = "0123456789".repeat(100);
         insta::assert_snapshot!(shown(line.as_bytes(), at(1, 501, 503), 40), @"
-          1 │ …4567890123456789012345678901234…
+          1 │ …45678901234567890123456789012345…
             │                  ^^^
         ");
     }
