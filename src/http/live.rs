@@ -82,7 +82,7 @@ fn tail(app: App, attempt: AttemptId, check: CheckId) -> Response {
             let bytes = tail.app.live.read(attempt, check, tail.at, STEP).ok().flatten().unwrap_or_default();
             if !bytes.is_empty() {
                 tail.at += bytes.len() as u64;
-                let event = SseEvent::default().data(String::from_utf8_lossy(&bytes).into_owned());
+                let event = SseEvent::default().data(String::from_utf8_lossy(&bytes));
                 return Some((Ok::<_, Infallible>(event), tail));
             }
             let stopping = tail.app.stopping();

@@ -1,6 +1,6 @@
-//! THE TABLE of the API: method, path, permission, handler, and what the OpenAPI document says of each.
+//! THE TABLE of the API: method, path, permission, handler, and what the `OpenAPI` document says of each.
 //!
-//! A route cannot be written without a permission: the constructors ask for one. The OpenAPI document is made from this table, so the
+//! A route cannot be written without a permission: the constructors ask for one. The `OpenAPI` document is made from this table, so the
 //! two cannot differ.
 
 use axum::Extension;

@@ -2,8 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so where it stands")]
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, and helpers are part of tests")]
-
 mod cli_check;
 mod store;
 mod support;
