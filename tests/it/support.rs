@@ -1,6 +1,7 @@
 //! What several suites need: disks that fail, and randomness that can be replayed.
 
 pub mod crash;
+pub mod repo;
 
 /// Randomness from a seed: the same for the same seed, on every machine.
 #[derive(Debug, Clone)]
