@@ -169,7 +169,7 @@ impl App {
         T: Send + 'static,
         E: From<store::Error> + Send + 'static,
     {
-        let out = self.store.write(followed(self.clock.clone(), actor.clone(), verb));
+        let out = tracing::trace_span!("write").in_scope(|| self.store.write(followed(self.clock.clone(), actor.clone(), verb)));
         self.wake.rouse();
         out
     }
@@ -192,6 +192,7 @@ impl App {
 
     /// Reads one moment of the store.
     pub fn read_now<T, E: From<store::Error>>(&self, read: impl FnOnce(&ReadTx, Timestamp) -> Result<T, E>) -> Result<T, E> {
+        let _span = tracing::trace_span!("read").entered();
         read(&self.store.read()?, self.clock.now())
     }
 

@@ -436,12 +436,16 @@ fn stage(
             hunks: hunks.get(&at).unwrap_or(&none),
         })
         .collect();
+    let identifying = tracing::trace_span!("identify").entered();
     let identified = identify(Evidence { found, known, changes: &file_changes, kept, bits: identity.map(|identity| identity.bits) });
     let unknown: HashSet<_> = identified.unknown().collect();
+    drop(identifying);
     let repo = set.repo;
     let past = app.read_now(|tx, _| issues::recall(tx, repo, unknown.into_iter()))?;
     let now = app.clock.now();
-    let rows = identified.settle(repo, |fingerprint| past.get(fingerprint.as_bytes()).copied(), || app.store.ids().next::<IssueId>(now));
+    let rows = tracing::trace_span!("identify").in_scope(|| {
+        identified.settle(repo, |fingerprint| past.get(fingerprint.as_bytes()).copied(), || app.store.ids().next::<IssueId>(now))
+    });
 
     let shared: HashSet<_> = identity.map(|identity| identity.nodes.iter().map(|(_, node)| *node).collect()).unwrap_or_default();
     let nodes: Vec<(u16, [u8; 16])> = rows.nodes.iter().map(|(bucket, node)| (*bucket, node.id)).collect();

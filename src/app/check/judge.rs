@@ -97,7 +97,7 @@ impl Judge<'_> {
         }
         progress(Progress { check: &planned.name, done: files.len(), total: files.len() });
         let cancel = || self.cancel.is_tripped();
-        for finding in builtin.tree(&**self.tree, &cancel)? {
+        for finding in tracing::trace_span!("plugin").in_scope(|| builtin.tree(&**self.tree, &cancel))? {
             if self.speaks_of(planned, &finding.path) {
                 found.push(Located::new(&planned.name, true, finding, None));
             }
@@ -140,7 +140,8 @@ impl Judge<'_> {
     }
 
     fn file(&self, builtin: &dyn Builtin, source: &str, file: &TreeFile, found: &mut Vec<Located>) -> crate::engine::git::Result<()> {
-        let findings: Vec<Finding> = builtin::bounded(builtin::judge(builtin, &**self.tree, file)?, builtin::MAX_PER_FILE);
+        let findings: Vec<Finding> = tracing::trace_span!("plugin")
+            .in_scope(|| Ok::<_, crate::engine::git::Error>(builtin::bounded(builtin::judge(builtin, &**self.tree, file)?, builtin::MAX_PER_FILE)))?;
         if findings.is_empty() {
             return Ok(());
         }

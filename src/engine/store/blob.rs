@@ -108,6 +108,7 @@ impl Blobs {
 
     /// Stores all that `content` gives, at most `cap` bytes; as durable as with [`Blobs::put`].
     pub fn copy(&self, content: &mut dyn Read, cap: u64) -> Result<BlobHash> {
+        let _span = tracing::trace_span!("blob").entered();
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let part = self.dir.join("part").join(format!("{}-{number}", std::process::id()));
         let outcome = self.write_part(&part, content, cap);
