@@ -8,13 +8,12 @@
 
 use std::net::SocketAddr;
 
+use axum::Router;
 use axum::extract::Request;
 use axum::middleware;
-use axum::{Extension, Router};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 
 use crate::app::App;
-use crate::domain::accounts::Caller;
 
 pub mod accounts;
 pub mod auth;
@@ -23,7 +22,9 @@ pub mod checks;
 pub mod code;
 pub mod error;
 pub mod extract;
+pub mod files;
 pub mod health;
+pub mod host;
 pub mod issues;
 pub mod layers;
 pub mod live;
@@ -33,6 +34,7 @@ pub mod repos;
 pub mod routes;
 pub mod sarif;
 pub mod search;
+pub mod trends;
 
 use code::Code;
 use error::ApiError;
@@ -75,11 +77,4 @@ fn finish(app: &App, router: Router<App>) -> Router {
 pub async fn serve(app: App, router: Router, listener: TcpListener) -> std::io::Result<()> {
     let stopping = app.stopping();
     axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stopping).await
-}
-
-/// Serves a router on the host's own socket until the appliance stops: whoever can open it owns the data directory.
-pub async fn serve_host(app: App, router: Router, listener: UnixListener) -> std::io::Result<()> {
-    let stopping = app.stopping();
-    let router = router.layer(Extension(Caller::Host));
-    axum::serve(listener, router.into_make_service()).with_graceful_shutdown(stopping).await
 }

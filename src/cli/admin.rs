@@ -8,20 +8,15 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
-use axum::http::{Method, Request};
-use http_body_util::BodyExt;
 use serde_json::Value;
-use tower::ServiceExt;
 
 use super::{Error, Result};
 use crate::app::config::Config;
 use crate::app::{App, StartError};
 use crate::base::id::Ids;
 use crate::base::time::Clock;
-use crate::domain::accounts::Caller;
 use crate::engine::store;
-use crate::ui;
+use crate::{http, ui};
 
 /// How long a store that is locked without a socket is waited for: a server that is starting or stopping.
 const LOCKED_FOR: Duration = Duration::from_secs(5);
@@ -31,7 +26,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 const ANSWER_BYTES: u64 = 16 << 20;
 
 /// Sends a request and answers the body; a failure's own message is the error.
-pub(super) fn ask(config: &Config, method: &Method, path: &str, body: Option<&Value>) -> Result<Value> {
+pub(super) fn ask(config: &Config, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
     refuse_foreign_owner(config)?;
     let started = Instant::now();
     loop {
@@ -39,7 +34,7 @@ pub(super) fn ask(config: &Config, method: &Method, path: &str, body: Option<&Va
             return through_socket(stream, method, path, body);
         }
         match App::open(config.clone(), Clock::System, Ids::system()) {
-            Ok(app) => return in_process(app, method, path, body),
+            Ok(app) => return in_process(&app, method, path, body),
             Err(StartError::Store(store::Error::Locked { .. })) if started.elapsed() < LOCKED_FOR => {
                 std::thread::park_timeout(Duration::from_millis(100));
             }
@@ -59,7 +54,7 @@ fn refuse_foreign_owner(config: &Config) -> Result<()> {
     Err(Error::new(format!("`{dir}` belongs to user {} and this is user {ours}; run the command as its owner", meta.uid())))
 }
 
-fn through_socket(mut stream: UnixStream, method: &Method, path: &str, body: Option<&Value>) -> Result<Value> {
+fn through_socket(mut stream: UnixStream, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
     let failed = |error| Error::because("the running server did not answer", error);
     let body = body.map(Value::to_string).unwrap_or_default();
     let request = format!(
@@ -77,24 +72,15 @@ fn through_socket(mut stream: UnixStream, method: &Method, path: &str, body: Opt
     outcome(status, body.as_bytes())
 }
 
-fn in_process(app: App, method: &Method, path: &str, body: Option<&Value>) -> Result<Value> {
+fn in_process(app: &App, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::because("cannot start the async runtime", error))?;
-    runtime.block_on(async move {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("content-type", "application/json")
-            .body(Body::from(body.map(Value::to_string).unwrap_or_default()))
-            .map_err(|error| Error::because("the request cannot be made", error))?;
-        request.extensions_mut().insert(Caller::Host);
-        let Ok(response) = ui::router(&app).oneshot(request).await;
-        let status = response.status().as_u16();
-        let bytes = response.into_body().collect().await.map_err(|error| Error::because("the answer broke off", error))?.to_bytes();
-        outcome(status, &bytes)
-    })
+    let (status, bytes) = runtime
+        .block_on(http::host::ask(ui::router(app), method, path, body))
+        .map_err(|error| Error::because("the request could not be carried out", error))?;
+    outcome(status, &bytes)
 }
 
 fn outcome(status: u16, body: &[u8]) -> Result<Value> {

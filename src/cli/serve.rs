@@ -146,7 +146,7 @@ async fn serve(app: App, sources: Vec<Source>) -> Result<()> {
         let listener = bind(public).await?;
         servers.spawn(http::serve(app.clone(), http::public_router(&app), listener));
     }
-    servers.spawn(http::serve_host(app.clone(), ui::router(&app), bind_host(&app)?));
+    servers.spawn(http::host::serve(app.clone(), ui::router(&app), bind_host(&app)?));
     super::say(&format!("listening on http://{address}\n"));
     servers.spawn(http::serve(app.clone(), ui::router(&app), listener));
 

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::user::all;
@@ -57,7 +56,7 @@ pub fn run(command: Command, config: &Config) -> Result<ExitCode> {
             let body = json!({
                 "kind": kind.replace('-', "_"), "name": name, "scopes": scopes, "repos": repos, "user": user, "expires_at": expires_at,
             });
-            let token = admin::ask(config, &Method::POST, "/api/v1/admin/tokens", Some(&body))?;
+            let token = admin::ask(config, "POST", "/api/v1/admin/tokens", Some(&body))?;
             say(&format!("{}\n", token["token"].as_str().unwrap_or("")));
         }
         Command::List { json } => {
@@ -81,7 +80,7 @@ pub fn run(command: Command, config: &Config) -> Result<ExitCode> {
                 [] => return Err(Error::new(format!("no token `{token}` is known; `plumbline token list` names those that are"))),
                 _ => return Err(Error::new(format!("several tokens are named `{token}`; give the id that `plumbline token list` shows"))),
             };
-            admin::ask(config, &Method::DELETE, &format!("/api/v1/admin/tokens/{id}"), None)?;
+            admin::ask(config, "DELETE", &format!("/api/v1/admin/tokens/{id}"), None)?;
             say(&format!("{token} is revoked\n"));
         }
     }

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{Result, admin, say};
@@ -38,7 +37,7 @@ pub fn run(command: &Command, config: &Config) -> Result<ExitCode> {
     match command {
         Command::Create { login, admin } => {
             let role = if *admin { "admin" } else { "member" };
-            let user = admin::ask(config, &Method::POST, "/api/v1/admin/users", Some(&json!({"login": login, "role": role})))?;
+            let user = admin::ask(config, "POST", "/api/v1/admin/users", Some(&json!({"login": login, "role": role})))?;
             let login = user["login"].as_str().unwrap_or(login);
             say(&format!("{login} has an account; `plumbline user link {login}` makes a link that signs them in\n"));
         }
@@ -55,7 +54,7 @@ pub fn run(command: &Command, config: &Config) -> Result<ExitCode> {
             }
         }
         Command::Link { login } => {
-            let link = admin::ask(config, &Method::POST, "/api/v1/admin/links", Some(&json!({"login": login})))?;
+            let link = admin::ask(config, "POST", "/api/v1/admin/links", Some(&json!({"login": login})))?;
             say(&format!("{}\n", link["url"].as_str().unwrap_or("")));
         }
     }
@@ -66,7 +65,7 @@ pub fn run(command: &Command, config: &Config) -> Result<ExitCode> {
 pub(super) fn all(config: &Config, path: &str) -> Result<Vec<Value>> {
     let (mut items, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = admin::ask(config, &Method::GET, &format!("{path}?limit=200&cursor={cursor}"), None)?;
+        let page = admin::ask(config, "GET", &format!("{path}?limit=200&cursor={cursor}"), None)?;
         items.extend(page["items"].as_array().cloned().unwrap_or_default());
         match page["next"].as_str() {
             Some(next) => next.clone_into(&mut cursor),

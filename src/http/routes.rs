@@ -9,7 +9,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::openapi::Doc;
-use super::{accounts, badges, checks, health, issues, live, repos, search};
+use super::{accounts, badges, checks, files, health, issues, live, repos, search, trends};
 use crate::app::App;
 use crate::domain::accounts::Permission;
 
@@ -111,10 +111,10 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/repos/{owner}/{name}/branches/{branch}", RepoRead, repos::branch, "A branch").says(|doc| doc.answers::<repos::BranchView>(200)),
         get("/api/v1/repos/{owner}/{name}/commits", RepoRead, repos::commits, "The commits of a branch, newest first").says(|doc| doc.query::<repos::CommitsQuery>().list::<repos::CommitView>()),
         get("/api/v1/repos/{owner}/{name}/commits/{sha}", RepoRead, repos::commit, "A commit").says(|doc| doc.answers::<repos::CommitView>(200)),
-        get("/api/v1/repos/{owner}/{name}/trends", RepoRead, repos::trends, "A figure over time, at the analysed commits of a branch").says(|doc| doc.query::<repos::TrendQuery>().answers::<repos::TrendView>(200)),
-        get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree", RepoRead, repos::tree, "The root folder of a commit").says(|doc| doc.answers::<repos::TreeView>(200)),
-        get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree/{*path}", RepoRead, repos::tree, "A folder of a commit").says(|doc| doc.answers::<repos::TreeView>(200)),
-        get("/api/v1/repos/{owner}/{name}/commits/{sha}/files/{*path}", RepoRead, repos::file, "A file with its issues").says(|doc| doc.answers::<repos::FileView>(200)),
+        get("/api/v1/repos/{owner}/{name}/trends", RepoRead, trends::trends, "A figure over time, at the analysed commits of a branch").says(|doc| doc.query::<trends::TrendQuery>().answers::<trends::TrendView>(200)),
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree", RepoRead, files::tree, "The root folder of a commit").says(|doc| doc.answers::<files::TreeView>(200)),
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree/{*path}", RepoRead, files::tree, "A folder of a commit").says(|doc| doc.answers::<files::TreeView>(200)),
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}/files/{*path}", RepoRead, files::file, "A file with its issues").says(|doc| doc.answers::<files::FileView>(200)),
 
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/checks", RepoRead, checks::find, "The checks of a commit").says(|doc| doc.answers::<checks::CheckSetView>(200)),
         post("/api/v1/repos/{owner}/{name}/commits/{sha}/checks", RepoWrite, checks::run, "Runs the checks of a commit, or runs them again").says(|doc| doc.answers::<checks::CheckSetView>(202)),

@@ -140,8 +140,9 @@ impl Judge<'_> {
     }
 
     fn file(&self, builtin: &dyn Builtin, source: &str, file: &TreeFile, found: &mut Vec<Located>) -> crate::engine::git::Result<()> {
-        let findings: Vec<Finding> = tracing::trace_span!("plugin")
-            .in_scope(|| Ok::<_, crate::engine::git::Error>(builtin::bounded(builtin::judge(builtin, &**self.tree, file)?, builtin::MAX_PER_FILE)))?;
+        let findings: Vec<Finding> = tracing::trace_span!("plugin").in_scope(|| {
+            Ok::<_, crate::engine::git::Error>(builtin::bounded(builtin::judge(builtin, &**self.tree, file)?, builtin::MAX_PER_FILE))
+        })?;
         if findings.is_empty() {
             return Ok(());
         }

@@ -267,7 +267,11 @@ fn host(answer: &'static [u8]) -> std::net::SocketAddr {
 async fn a_host_that_points_elsewhere_or_speaks_something_else_is_not_believed() {
     let world = World::of(TestApp::with(|config| config.allow_hosts = vec!["127.0.0.1".to_owned()])).await;
     let answers: [(&str, &'static [u8], &str); 4] = [
-        ("elsewhere", b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest\r\ncontent-length: 0\r\n\r\n", "redirects to elsewhere are not followed"),
+        (
+            "elsewhere",
+            b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest\r\ncontent-length: 0\r\n\r\n",
+            "redirects to elsewhere are not followed",
+        ),
         ("page", b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 5\r\n\r\n<html", "does not answer as git does"),
         ("absent", b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", "there is no repository at this address"),
         ("locked", b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n", "asks for credentials"),
