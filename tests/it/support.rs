@@ -7,6 +7,18 @@ pub mod raw;
 pub mod repo;
 pub mod world;
 
+/// A directory for temporary files: in memory where there is room, since what these tests wait for is mostly the disk. What survives a
+/// power cut is tested with a disk that loses it, not here.
+pub fn temporary() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    let is_roomy = rustix::fs::statvfs(memory).is_ok_and(|space| space.f_bavail.saturating_mul(space.f_frsize) > ROOM);
+    let made = if is_roomy { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.unwrap()
+}
+
+/// How much room in memory is enough for all tests at once.
+const ROOM: u64 = 2 << 30;
+
 /// Randomness from a seed: the same for the same seed, on every machine.
 #[derive(Debug, Clone)]
 pub struct Random(u64);

@@ -24,6 +24,8 @@ use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 const LINES_BYTES: u64 = 8 << 20;
 /// How many files are judged between two looks at whether to stop, and two tellings of how far it is.
 const STRIDE: usize = 64;
+/// How many paths that are no paths are told of in a log.
+const REFUSED_TOLD: usize = 50;
 
 /// All that a check's judgement looks at.
 pub(super) struct Judge<'a> {
@@ -63,6 +65,13 @@ impl Judge<'_> {
             }
         };
         log.line(&format!("{} version {} at {}", builtin.name(), builtin.version(), self.set.sha.short()));
+        let refused = self.tree.refused();
+        for (path, why) in refused.iter().take(REFUSED_TOLD) {
+            log.line(&format!("`{path}` is left out: {why}"));
+        }
+        if refused.len() > REFUSED_TOLD {
+            log.line(&format!("{} further paths are left out", refused.len() - REFUSED_TOLD));
+        }
         let reuse = self.is_reusable(planned);
         let changed: HashSet<&TreePath> = self
             .changes
@@ -168,6 +177,14 @@ impl Judge<'_> {
         let kept =
             self.known.iter().filter(|chunk| chunk.source == planned.name && self.tree.find(&chunk.path).is_some()).cloned().collect();
         Ok(Judged { found: Vec::new(), known: Vec::new(), kept })
+    }
+
+    /// What the base says of checks that are no longer planned. While a check of the plan cannot be carried out, it may be one of them
+    /// under a name that a hand has slipped in: until it can, nothing of theirs is called fixed.
+    pub(super) fn of_the_unplanned(&self, planned: &[Planned]) -> Judged {
+        let is_unplanned = |chunk: &&ChunkRef| !planned.iter().any(|one| one.name == chunk.source);
+        let kept = self.known.iter().filter(is_unplanned).filter(|chunk| self.tree.find(&chunk.path).is_some()).cloned().collect();
+        Judged { found: Vec::new(), known: Vec::new(), kept }
     }
 
     fn occurrences(&self, chunks: &[ChunkRef]) -> Result<u64, Stop> {

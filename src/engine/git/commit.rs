@@ -159,11 +159,6 @@ pub struct CommitTree {
 }
 
 impl CommitTree {
-    /// The paths that are not among the files, each with the reason.
-    pub fn refused(&self) -> &[(TreePath, String)] {
-        &self.refused
-    }
-
     /// Lists the tree `root`, all its directories included.
     pub(super) fn list(objects: Arc<Objects>, root: ObjectId) -> Result<CommitTree> {
         let mut lister = Lister { limits: objects.limits().clone(), root, files: Vec::new(), refused: Vec::new(), entries: 0, bytes: 0 };
@@ -260,6 +255,10 @@ pub(super) fn why_not(name: &[u8], path: &[u8]) -> Option<&'static str> {
 impl Tree for CommitTree {
     fn files(&self) -> &[TreeFile] {
         &self.files
+    }
+
+    fn refused(&self) -> &[(TreePath, String)] {
+        &self.refused
     }
 
     fn size(&self, file: &TreeFile) -> Result<u64> {

@@ -34,6 +34,11 @@ pub trait Tree: Send + Sync {
     /// Every file, ascending by the bytes of its path, each path once.
     fn files(&self) -> &[TreeFile];
 
+    /// The paths that are not among the files, such as those that would lead elsewhere, each with the reason.
+    fn refused(&self) -> &[(TreePath, String)] {
+        &[]
+    }
+
     /// The content's length in bytes, without reading it; 0 for a submodule.
     fn size(&self, file: &TreeFile) -> super::Result<u64>;
 

@@ -84,11 +84,6 @@ impl Directory {
         &self.top
     }
 
-    /// The paths that are not among the files, each with the reason.
-    pub fn refused(&self) -> &[(TreePath, String)] {
-        &self.refused
-    }
-
     /// The repository around the directory, to be looked at; none for a plain folder.
     pub fn repository(&self) -> Result<Option<Mirror>> {
         self.layout.clone().map(|layout| Mirror::with(layout, self.limits.clone())).transpose()
@@ -124,6 +119,10 @@ impl Directory {
 impl Tree for Directory {
     fn files(&self) -> &[TreeFile] {
         &self.files
+    }
+
+    fn refused(&self) -> &[(TreePath, String)] {
+        &self.refused
     }
 
     fn size(&self, file: &TreeFile) -> Result<u64> {

@@ -41,7 +41,7 @@ async fn the_gate_fails_on_a_new_issue_until_it_is_fixed_and_what_comes_back_is_
     assert_eq!(repo.verdict(&repo.first).await, "success: 0 open issues at the first analysed commit: this is the baseline");
 
     let broken = repo.push([("config.json", "{\"a\": }\n")]).await;
-    assert_eq!(repo.verdict(&broken).await, "failure: 1 new issue");
+    assert_eq!(repo.verdict(&broken).await, "failure: 1 new issue of severity minor or above");
     assert_eq!(repo.checks(&broken).await, "failed: hygiene succeeded");
     assert_eq!(repo.places(&broken, "new").await, ["config.json:1 invalid-json"]);
     let id = text(&repo.issues(&broken, "new").await[0]["id"]).to_owned();
@@ -52,7 +52,7 @@ async fn the_gate_fails_on_a_new_issue_until_it_is_fixed_and_what_comes_back_is_
     assert_eq!(repo.found("state:fixed").await, 1);
 
     let again = repo.push([("config.json", "{\"a\": }\n")]).await;
-    assert_eq!(repo.verdict(&again).await, "failure: 1 new issue");
+    assert_eq!(repo.verdict(&again).await, "failure: 1 new issue of severity minor or above");
     assert_eq!(text(&repo.issues(&again, "new").await[0]["id"]), id, "it is the issue it was");
     assert_eq!(repo.life(&id).await, ["first_seen", "fixed", "reopened"]);
     assert_eq!(repo.found("state:open").await, 1);
@@ -86,16 +86,16 @@ async fn a_branch_is_held_against_where_it_left_the_default_branch() {
     let world = World::new().await;
     let repo = world.repo("app", [GATED, ("app.rb", "puts 1\n")]).await;
 
-    repo.git.switch("topic");
+    repo.switch("topic");
     let one = repo.push([("a.json", "{\n")]).await;
-    assert_eq!(repo.verdict(&one).await, "failure: 1 new issue", "a new branch is looked at");
+    assert_eq!(repo.verdict(&one).await, "failure: 1 new issue of severity minor or above", "a new branch is looked at");
     let two = repo.push([("b.json", "{\n")]).await;
-    assert_eq!(repo.verdict(&two).await, "failure: 2 new issues", "what the branch brought stays new, however many commits it has");
+    assert_eq!(repo.verdict(&two).await, "failure: 2 new issues of severity minor or above", "what the branch brought stays new, however many commits it has");
 
-    repo.git.switch("main");
+    repo.switch("main");
     let main = repo.push([("c.json", "[\n")]).await;
     assert_eq!(repo.places(&main, "new").await, ["c.json:1 invalid-json"], "the branch's issues are not the default branch's");
-    repo.git.switch("topic");
+    repo.switch("topic");
     let three = repo.remove(&["a.json"]).await;
     assert_eq!(repo.places(&three, "new").await, ["b.json:1 invalid-json"]);
     assert_eq!(repo.see("").await["issues_open"], json!(1));
@@ -109,14 +109,14 @@ async fn a_branch_is_held_against_where_it_left_the_default_branch() {
 async fn a_forced_push_is_held_against_the_nearest_analysed_commit_it_still_has() {
     let world = World::new().await;
     let repo = world.repo("app", [GATED, ("app.rb", "puts 1\n")]).await;
-    repo.git.switch("aside");
-    repo.git.switch("main");
+    repo.switch("aside");
+    repo.switch("main");
     let dropped = repo.push([("a.json", "{\n")]).await;
-    assert_eq!(repo.verdict(&dropped).await, "failure: 1 new issue");
+    assert_eq!(repo.verdict(&dropped).await, "failure: 1 new issue of severity minor or above");
 
-    repo.git.switch("aside");
+    repo.switch("aside");
     let forced = repo.git.commit([("b.rb", "puts 2\n")]);
-    repo.git.switch("main");
+    repo.switch("main");
     let heads = repo.git.path().join(".git/refs/heads");
     std::fs::write(heads.join("main"), format!("{forced}\n")).unwrap();
     std::fs::remove_file(heads.join("aside")).unwrap();
@@ -125,7 +125,7 @@ async fn a_forced_push_is_held_against_the_nearest_analysed_commit_it_still_has(
     assert_eq!(repo.see("/branches/main").await["head"]["sha"], json!(forced));
     assert_eq!(repo.verdict(&forced).await, "success: no new issues");
     assert_eq!(repo.see("").await["issues_open"], json!(0));
-    assert_eq!(repo.verdict(&dropped).await, "failure: 1 new issue", "what was said of the commit that was dropped still stands");
+    assert_eq!(repo.verdict(&dropped).await, "failure: 1 new issue of severity minor or above", "what was said of the commit that was dropped still stands");
 }
 
 #[tokio::test]
@@ -227,8 +227,11 @@ async fn an_unknown_plugin_leaves_the_other_checks_alone_and_calls_nothing_fixed
 
     let both = repo.push([(".plumbline.yaml", "version: 1\nchecks: [{plugin: nonesuch}, {plugin: hygiene}]\n"), ("b.json", "{\n")]).await;
     assert_eq!(repo.checks(&both).await, "errored: nonesuch errored, hygiene succeeded");
-    assert_eq!(repo.verdict(&both).await, "failure: 1 new issue", "a gate that fails anyway is said to fail");
+    assert_eq!(repo.verdict(&both).await, "failure: 1 new issue of severity minor or above", "a gate that fails anyway is said to fail");
     let check = repo.see(&format!("/commits/{both}/checks/nonesuch")).await;
     assert_eq!(check["error"]["code"], json!("plugin_unknown"));
-    assert_eq!(repo.places(&both, "new").await, ["b.json:1 invalid-json"]);
+    assert_eq!(repo.places(&both, "new").await, ["b.json:1 invalid-json"], "what a slip of the hand hid for a commit is not new after it");
+
+    let dropped = repo.push([(".plumbline.yaml", "version: 1\nchecks: [{name: other, plugin: hygiene}]\n")]).await;
+    assert_eq!(repo.places(&dropped, "fixed").await, ["a.json:1 invalid-json", "b.json:1 invalid-json"], "a check that was taken out takes its issues along");
 }

@@ -94,20 +94,20 @@ async fn a_repository_of_somebody_else_is_not_read() {
 }
 
 #[tokio::test]
-async fn names_in_a_tree_that_would_lead_elsewhere_are_refused() {
+async fn names_in_a_tree_that_would_lead_elsewhere_are_left_out_and_the_log_says_so() {
     let world = World::new().await;
-    for (name, entry) in [("dots", &b".."[..]), ("git", b".git"), ("alias", b".GIT"), ("slash", b"a/b"), ("dot", b".")] {
+    for (name, entry) in [("dots", &b".."[..]), ("git", b".git"), ("alias", b".GIT"), ("short", b"git~1"), ("slash", b"a/b"), ("dot", b".")] {
         let git = RawRepo::new();
-        let sha = git.push(&[(TREE, entry, git.tree(&[(FILE, b"config", git.blob("x\n"))]))]);
+        let below = git.tree(&[(FILE, b"config", git.blob("x\n")), (FILE, b"a.json", git.blob("{\n"))]);
+        let sha = git.push(&[(TREE, entry, below), (FILE, b"z.json", git.blob("{\n"))]);
         world.add(name, git.path()).await;
-        let repo = world.see(name, "").await;
-        let told = match repo["sync_error"].as_str() {
-            Some(error) => error.to_owned(),
-            None => check_error(&world, name, &sha).await,
-        };
-        assert!(told.contains("tree") || told.contains("name"), "{name}: {told}");
-        let files = world.admin.get(&format!("/api/v1/repos/local/{name}/commits/{sha}/tree")).await;
-        assert!(matches!(files.status, 404 | 422), "{name}: {}", files.text());
+        assert_eq!(world.see(name, &format!("/commits/{sha}")).await["issues"]["open"], json!(1), "{name}");
+        let log = world.admin.get(&format!("/api/v1/repos/local/{name}/commits/{sha}/checks/hygiene/log")).await.expect(200).text();
+        assert!(log.contains(&format!("`{}` is left out: ", String::from_utf8_lossy(entry))), "{name}: {log}");
+        let tree = world.see(name, &format!("/commits/{sha}/tree")).await;
+        assert_eq!(tree["entries"].as_array().unwrap().len(), 1, "{name}: {tree}");
+        let path = String::from_utf8_lossy(entry).replace('/', "%2F").replace('.', "%2E");
+        world.admin.get(&format!("/api/v1/repos/local/{name}/commits/{sha}/files/{path}/config")).await.expect(404).refused("file_not_found");
     }
     goes_on(&world).await;
 }

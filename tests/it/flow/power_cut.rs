@@ -20,6 +20,7 @@ use plumbline::engine::store::{Blobs, Scan, Store};
 use crate::support::app::NOON;
 use crate::support::crash::Disk;
 use crate::support::repo::TestRepo;
+use crate::support::temporary;
 
 /// At how many places the power goes.
 const CUTS: u64 = 24;
@@ -35,7 +36,7 @@ fn whatever_was_acknowledged_before_a_power_cut_is_done_after_it_and_once() {
         // From the first call after the store was opened to the last.
         let at = whole.0 + (whole.1 - whole.0) * nth / CUTS;
         let disk = Disk::new(nth);
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temporary();
         let started = start(dir.path(), &disk);
         disk.cut_after(at - whole.0 + 1);
         let added = add(&started, git.path());
@@ -98,7 +99,7 @@ fn find(app: &App) -> Option<RepoId> {
 /// The calls to the disk when the store is open, and at the end of the job.
 fn calls_of_a_whole_run(git: &Path) -> (u64, u64) {
     let disk = Disk::new(0);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temporary();
     let app = start(dir.path(), &disk);
     let before = disk.history().0;
     add(&app, git).unwrap();

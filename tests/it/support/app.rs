@@ -73,9 +73,9 @@ impl TestApp {
 
     /// An appliance that is configured otherwise.
     pub fn with(change: impl FnOnce(&mut Config)) -> TestApp {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = super::temporary();
         let mut config = Config::in_directory(&dir.path().join("data"));
-        config.local_roots = vec![std::env::temp_dir()];
+        config.local_roots = vec![std::env::temp_dir(), dir.path().to_owned()];
         change(&mut config);
         let clock = Clock::manual(NOON.parse().unwrap());
         let mut app = TestApp { served: None, dir, config, clock, dead: Cell::new(0) };
@@ -91,13 +91,6 @@ impl TestApp {
     /// Ends the process as a crash would, as far as the store can tell: whatever was claimed stays claimed. Then starts it again.
     pub fn crash(&mut self) {
         self.served.take().unwrap().stop();
-        self.open(2);
-    }
-
-    /// As [`TestApp::crash`], with something done to the data directory in between.
-    pub fn crash_and(&mut self, meanwhile: impl FnOnce(&Path)) {
-        self.served.take().unwrap().stop();
-        meanwhile(&self.config.data_dir);
         self.open(2);
     }
 

@@ -89,6 +89,12 @@ impl Repo<'_> {
         self.world.sync(self.name).await;
     }
 
+    /// Goes to a branch, which begins here if it is not there. The default branch stays `main`.
+    pub fn switch(&self, branch: &str) {
+        self.git.switch(branch);
+        std::fs::write(self.git.path().join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
+    }
+
     pub fn path(&self, rest: &str) -> String {
         format!("/api/v1/repos/local/{}{rest}", self.name)
     }
