@@ -15,6 +15,12 @@ export function live(ready) {
     };
     const events = new EventSource("/api/v1/events");
     events.onmessage = hint;
+    // What happened before the stream stood, or while it was away, is seen by reading once more.
+    let stood = false;
+    events.onopen = () => {
+      if (stood || main.querySelector(".is-running, .is-waiting")) hint();
+      stood = true;
+    };
     for (const type of ["check_set_requested", "check_set_started", "check_set_completed", "check_set_canceled", "branch_moved",
       "branch_deleted", "repository_added", "repository_deleted", "sync_requested", "issue_ignore_changed"]) {
       events.addEventListener(type, hint);
@@ -52,8 +58,8 @@ function log(details) {
   details.source = source;
   const append = (event) => {
     const follows = pane.scrollHeight - pane.scrollTop - pane.clientHeight < 40;
-    pane.append(`${event.data}\n`);
-    while (pane.childNodes.length > 20000) pane.firstChild.remove();
+    pane.append(event.data);
+    while (pane.childNodes.length > 2000) pane.firstChild.remove();
     if (follows) pane.scrollTop = pane.scrollHeight;
   };
   source.onmessage = append;

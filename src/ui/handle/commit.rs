@@ -57,11 +57,14 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(na
     let (mut lists, mut facets) = ([const { None }; 4], FacetsView::new());
     if standing.is_some() {
         for (list, state) in lists.iter_mut().zip(["new", "open", "fixed", "ignored"]) {
-            if !narrowed.state.is_empty() && narrowed.state != state {
-                continue;
+            let mut view = listing(&app, &repo, sha, &query(&narrowed, state)).await?;
+            let is_shown = narrowed.state.is_empty() || narrowed.state == state;
+            if is_shown {
+                merge(&mut facets, &view.facets);
+            } else {
+                // Its number stands beside its name all the same.
+                (view.items, view.next) = (Vec::new(), None);
             }
-            let view = listing(&app, &repo, sha, &query(&narrowed, state)).await?;
-            facets.clone_from(&view.facets);
             *list = Some(rows(&app, &repo, sha, view).await?);
         }
     }
@@ -101,6 +104,16 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(na
         })
         .await?;
     render(&page)
+}
+
+/// Adds the counts of another state.
+fn merge(facets: &mut FacetsView, others: &FacetsView) {
+    for (facet, words) in others {
+        let known = facets.entry(facet.clone()).or_default();
+        for (word, count) in words {
+            *known.entry(word.clone()).or_default() += count;
+        }
+    }
 }
 
 fn query(narrowed: &Narrowed, state: &str) -> ListQuery {
