@@ -308,8 +308,14 @@ impl CommitPage {
         format!("{}#issues", href::with(address, "cursor", &cursor.to_string()))
     }
 
+    /// Where an issue stands: in this commit, or in the one before that still had it.
     fn line_href(&self, row: &IssueRow) -> String {
-        href::line(&self.place.repo, &self.commit.sha, &row.issue.path, &row.issue.line_start)
+        href::line(&self.place.repo, &row.at.unwrap_or(self.commit.sha), &row.issue.path, &row.issue.line_start)
+    }
+
+    fn file_href(&self, group: &FileGroup<'_>) -> String {
+        let at = group.rows.first().and_then(|row| row.at).unwrap_or(self.commit.sha);
+        href::file(&self.place.repo, &at, group.path)
     }
 
     fn sources(&self) -> Vec<(&str, u64)> {

@@ -65,7 +65,9 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(na
                 // Its number stands beside its name all the same.
                 (view.items, view.next) = (Vec::new(), None);
             }
-            *list = Some(rows(&app, &repo, sha, view).await?);
+            // What this commit fixed stands where it was before.
+            let at = if state == "fixed" { standing.as_ref().and_then(|standing| standing.base).unwrap_or(sha) } else { sha };
+            *list = Some(rows(&app, &repo, at, view).await?);
         }
     }
     let [new, open, fixed, ignored] = lists.map(Option::unwrap_or_default);
@@ -133,12 +135,13 @@ fn query(narrowed: &Narrowed, state: &str) -> ListQuery {
     }
 }
 
-/// A page of issues with their excerpts, read from the commit's own tree.
-async fn rows(app: &App, repo: &Repository, sha: CommitSha, view: IssuesView) -> Result<IssueList, ApiError> {
+/// A page of issues with their excerpts, read from the tree of the commit at which they stand.
+async fn rows(app: &App, repo: &Repository, at: CommitSha, view: IssuesView) -> Result<IssueList, ApiError> {
     let (handle, id) = (app.clone(), repo.id);
     app.blocking(move || -> Result<IssueList, ApiError> {
-        let mut rows: Vec<IssueRow> = view.items.into_iter().map(|issue| IssueRow::new(issue, Some(sha))).collect();
-        excerpts(&handle, id, sha, &mut rows)?;
+        let mut rows: Vec<IssueRow> = view.items.into_iter().map(|issue| IssueRow::new(issue, Some(at))).collect();
+        // Without an excerpt an issue is shown all the same.
+        let _ = excerpts(&handle, id, at, &mut rows);
         Ok(IssueList { rows, total: view.total, next: view.next })
     })
     .await?
