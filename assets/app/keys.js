@@ -18,7 +18,7 @@ export function keys() {
 }
 
 const acting = {
-  "/": () => document.querySelector('[data-key="/"]')?.select(),
+  "/": () => search(document.querySelector('[data-key="/"]')),
   "?": () => document.getElementById("keys")?.togglePopover?.(),
   g: () => { afterG = Date.now() + 1200; },
   j: () => move(1),
@@ -37,6 +37,15 @@ const going = {
     return repo ? location.assign(repo.href) : false;
   },
 };
+
+// Where the field begins with the repository, what is typed narrows that; anything else is typed over.
+function search(field) {
+  if (!field) return false;
+  field.focus();
+  const end = field.value.length;
+  if (/^repo:\S+\s$/.test(field.value)) field.setSelectionRange(end, end);
+  else field.select();
+}
 
 function move(step) {
   const rows = [...document.querySelectorAll("[data-list] > *")].filter((one) => one.querySelector("[data-open]") && one.offsetParent);

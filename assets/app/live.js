@@ -1,25 +1,36 @@
 // What is alive: a hint from the server makes the page read itself again; an unfolded log grows as it is written.
 import { page, swap } from "./swap.js";
 
-const REST = 1500; // at most one reading in this many milliseconds
+const GATHER = 120; // hints that come together are read once, this many milliseconds after the first
+const REST = 1500; // and at most one reading in this many
 
 export function live(ready) {
   const main = document.querySelector("main");
   if (main.hasAttribute("data-live") || main.querySelector("[data-live]")) {
     let due = 0;
+    let heard = 0;
+    let read = -REST;
     const hint = () => {
       due ||= setTimeout(async () => {
-        due = 0;
+        read = performance.now();
         if (!document.hidden) await again(ready);
-      }, REST);
+        due = 0;
+        if (heard > read) hint();
+      }, Math.max(GATHER, read + REST - performance.now()));
+    };
+    const hear = () => {
+      heard = performance.now();
+      hint();
     };
     const events = new EventSource("/api/v1/events");
-    events.onmessage = hint;
-    for (const type of ["check_set_requested", "check_set_started", "check_set_completed", "check_set_canceled", "branch_moved",
-      "branch_deleted", "repository_added", "repository_deleted", "sync_requested", "issue_ignore_changed"]) {
-      events.addEventListener(type, hint);
-    }
-    document.addEventListener("visibilitychange", () => document.hidden || hint());
+    events.onmessage = hear;
+    // What happened before the stream stood, or while it was away, is seen by reading once more.
+    let stood = false;
+    events.onopen = () => {
+      if (stood || main.querySelector(".is-running, .is-waiting")) hear();
+      stood = true;
+    };
+    document.addEventListener("visibilitychange", () => document.hidden || hear());
     addEventListener("pagehide", () => events.close());
   }
   document.addEventListener("toggle", (event) => {
@@ -52,8 +63,8 @@ function log(details) {
   details.source = source;
   const append = (event) => {
     const follows = pane.scrollHeight - pane.scrollTop - pane.clientHeight < 40;
-    pane.append(`${event.data}\n`);
-    while (pane.childNodes.length > 20000) pane.firstChild.remove();
+    pane.append(event.data);
+    while (pane.childNodes.length > 2000) pane.firstChild.remove();
     if (follows) pane.scrollTop = pane.scrollHeight;
   };
   source.onmessage = append;

@@ -31,6 +31,7 @@ function attributes(old, fresh) {
 
 export async function page(address, signal) {
   const answer = await fetch(address, { headers: { accept: "text/html" }, signal });
-  if (!answer.ok) throw new Error(`${address} answered ${answer.status}`);
+  // A query that does not parse, or an index that is being built, is told of by a page as well.
+  if (!answer.ok && ![422, 503].includes(answer.status)) throw new Error(`${address} answered ${answer.status}`);
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }

@@ -64,10 +64,13 @@ impl LiveLogs {
         Ok(Some(bytes))
     }
 
-    /// Hears of the log's growing length; ends with the log. `None` if the check does not run.
-    pub fn watch(&self, attempt: AttemptId, check: CheckId) -> Option<watch::Receiver<u64>> {
+    /// The log from its beginning, and its growing length, which ends with the log; `None` if the check does not run. The file can be
+    /// read to its end even after the log has ended.
+    pub fn follow(&self, attempt: AttemptId, check: CheckId) -> std::io::Result<Option<(fs::File, watch::Receiver<u64>)>> {
+        let key = (attempt, check);
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(&(attempt, check)).map(watch::Sender::subscribe)
+        let Some(length) = open.get(&key) else { return Ok(None) };
+        Ok(Some((fs::File::open(self.path(key))?, length.subscribe())))
     }
 
     /// Removes what an earlier process left; whatever it belonged to begins anew.

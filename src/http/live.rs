@@ -4,6 +4,7 @@
 //! that falls behind is told to read everything again.
 
 use std::convert::Infallible;
+use std::io::Read;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -13,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 
 use super::error::ApiError;
 use super::extract::{Params, Permit};
@@ -20,7 +22,7 @@ use super::repos::repo_and_commit;
 use crate::app::App;
 use crate::app::live::LOG_BYTES;
 use crate::base::event::{Event, Recorded};
-use crate::base::id::{AttemptId, CheckId, RepoId};
+use crate::base::id::RepoId;
 use crate::domain::accounts::{Permission, Resource};
 use crate::domain::{checks, repos};
 
@@ -43,8 +45,11 @@ pub async fn log(State(app): State<App>, permit: Permit, params: Params, headers
             checks::find_check(&set, &named).map(|check| (set.attempt, check.clone()))
         })
         .await?;
-    if accepts_events(&headers) && !check.state.is_finished() {
-        return Ok(tail(app, attempt, check.id));
+    if accepts_events(&headers)
+        && !check.state.is_finished()
+        && let Some((file, grown)) = app.live.follow(attempt, check.id).map_err(ApiError::internal)?
+    {
+        return Ok(tail(app, file, grown));
     }
     let handle = app.clone();
     let bytes = app
@@ -65,41 +70,53 @@ pub async fn log(State(app): State<App>, permit: Permit, params: Params, headers
 }
 
 /// The log of a running check, from its beginning to its end.
-fn tail(app: App, attempt: AttemptId, check: CheckId) -> Response {
+fn tail(app: App, file: std::fs::File, grown: watch::Receiver<u64>) -> Response {
     struct Tail {
         app: App,
-        grown: Option<tokio::sync::watch::Receiver<u64>>,
-        at: u64,
+        file: std::fs::File,
+        grown: watch::Receiver<u64>,
+        /// The beginning of a character whose end is not written yet.
+        rest: Vec<u8>,
+        is_last: bool,
         has_ended: bool,
     }
-    let grown = app.live.watch(attempt, check);
-    let start = Tail { app, grown, at: 0, has_ended: false };
-    let events = stream::unfold(start, move |mut tail| async move {
+    let start = Tail { app, file, grown, rest: Vec::new(), is_last: false, has_ended: false };
+    let events = stream::unfold(start, |mut tail| async move {
         loop {
             if tail.has_ended {
                 return None;
             }
-            let bytes = tail.app.live.read(attempt, check, tail.at, STEP).ok().flatten().unwrap_or_default();
-            if !bytes.is_empty() {
-                tail.at += bytes.len() as u64;
+            let mut bytes = std::mem::take(&mut tail.rest);
+            // What cannot be read is not waited for: the kept log has it.
+            let read = (&tail.file).take(STEP).read_to_end(&mut bytes).unwrap_or(0);
+            if read > 0 {
+                tail.rest = bytes.split_off(whole(&bytes));
                 let event = SseEvent::default().data(String::from_utf8_lossy(&bytes));
                 return Some((Ok::<_, Infallible>(event), tail));
             }
-            let stopping = tail.app.stopping();
-            let goes_on = match &mut tail.grown {
-                Some(grown) => tokio::select! {
-                    changed = grown.changed() => changed.is_ok(),
-                    () = stopping => false,
-                },
-                None => false,
-            };
-            if !goes_on {
+            tail.rest = bytes;
+            if tail.is_last {
                 tail.has_ended = true;
                 return Some((Ok(SseEvent::default().event("end").data("")), tail));
             }
+            let stopping = tail.app.stopping();
+            let goes_on = tokio::select! {
+                changed = tail.grown.changed() => changed.is_ok(),
+                () = stopping => false,
+            };
+            // What was written between the last look and the end is read once more.
+            tail.is_last = !goes_on;
         }
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+}
+
+/// How many of the bytes are whole characters, if what follows them could be the beginning of another.
+fn whole(bytes: &[u8]) -> usize {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => bytes.len(),
+    }
 }
 
 /// `GET /api/v1/events`.
@@ -165,4 +182,17 @@ async fn seen(app: &App, permit: &Permit, repo: RepoId) -> Option<String> {
     })
     .await
     .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_character_cut_in_two_waits_for_its_other_half() {
+        assert_eq!(whole("vier Köche".as_bytes()), "vier Köche".len());
+        assert_eq!(whole(&"vier Kö".as_bytes()[..7]), 6);
+        // What can never become a character does not hold up the rest.
+        assert_eq!(whole(b"a\xffb"), 3);
+    }
 }

@@ -14,7 +14,7 @@ use crate::base::page::Cursor;
 use crate::base::time::Timestamp;
 use crate::domain::checks::CheckState;
 use crate::domain::issues::finding::{Kind, Severity};
-use crate::http::checks::{CheckSetView, CheckView, ContextView, StatusView};
+use crate::http::checks::{CheckErrorView, CheckSetView, CheckView, ContextView, StatusView};
 use crate::http::issues::FacetsView;
 use crate::http::repos::{CommitView, RepoView};
 
@@ -196,7 +196,8 @@ impl CommitPage {
             let speaks = |context: &&ContextView| context.state == status.verdict && !context.description.is_empty();
             status.contexts.iter().find(speaks)
         });
-        context.map_or_else(|| super::repo::standing(&verdict, &self.set_state()).to_owned(), |context| context.description.clone())
+        context
+            .map_or_else(|| super::repo::standing(&verdict, &self.set_state()).to_owned(), |context| words::capital(&context.description))
     }
 
     fn may(&self, word: &str) -> bool {
@@ -263,8 +264,13 @@ impl CommitPage {
         if self.is_live() || matches!(self.manifest, Manifest::Invalid(_)) {
             Vec::new()
         } else {
-            contexts.filter(|context| context.description != self.headline()).collect()
+            contexts.filter(|context| words::capital(&context.description) != self.headline()).collect()
         }
+    }
+
+    /// What went wrong with the set, where the line has not said it of the manifest already.
+    fn fault_of_the_set(&self) -> Option<&CheckErrorView> {
+        self.set.as_ref()?.error.as_ref().filter(|_| !matches!(self.manifest, Manifest::Invalid(_)))
     }
 
     fn is_compared(&self) -> bool {
@@ -280,7 +286,8 @@ impl CommitPage {
     }
 
     fn has_nothing(&self) -> bool {
-        [&self.new, &self.open, &self.fixed, &self.ignored].iter().all(|list| list.total == 0)
+        let lists = [("new", &self.new), ("open", &self.open), ("fixed", &self.fixed), ("ignored", &self.ignored)];
+        lists.iter().all(|(state, list)| list.total == 0 || !self.shows(state))
     }
 
     fn href_of_state(&self, state: &str) -> String {
@@ -301,8 +308,14 @@ impl CommitPage {
         format!("{}#issues", href::with(address, "cursor", &cursor.to_string()))
     }
 
+    /// Where an issue stands: in this commit, or in the one before that still had it.
     fn line_href(&self, row: &IssueRow) -> String {
-        href::line(&self.place.repo, &self.commit.sha, &row.issue.path, &row.issue.line_start)
+        href::line(&self.place.repo, &row.at.unwrap_or(self.commit.sha), &row.issue.path, &row.issue.line_start)
+    }
+
+    fn file_href(&self, group: &FileGroup<'_>) -> String {
+        let at = group.rows.first().and_then(|row| row.at).unwrap_or(self.commit.sha);
+        href::file(&self.place.repo, &at, group.path)
     }
 
     fn sources(&self) -> Vec<(&str, u64)> {
@@ -316,8 +329,10 @@ impl ManifestFault {
         let text = self.text.as_ref()?;
         let column = self.column? as usize;
         let before: String = text.chars().take(column.saturating_sub(1)).collect();
-        let at = text.chars().nth(column.saturating_sub(1)).map_or_else(|| " ".to_owned(), String::from);
-        let after = text.chars().skip(column.max(1)).collect();
-        Some((before, at, after))
+        let rest: String = text.chars().skip(column.saturating_sub(1)).collect();
+        // A whole word is easier to see than its first letter.
+        let word = rest.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-')).unwrap_or(rest.len());
+        let (at, after) = rest.split_at(word.max(rest.chars().next().map_or(0, char::len_utf8)));
+        Some((before, if at.is_empty() { " ".to_owned() } else { at.to_owned() }, after.to_owned()))
     }
 }

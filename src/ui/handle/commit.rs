@@ -57,12 +57,17 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(na
     let (mut lists, mut facets) = ([const { None }; 4], FacetsView::new());
     if standing.is_some() {
         for (list, state) in lists.iter_mut().zip(["new", "open", "fixed", "ignored"]) {
-            if !narrowed.state.is_empty() && narrowed.state != state {
-                continue;
+            let mut view = listing(&app, &repo, sha, &query(&narrowed, state)).await?;
+            let is_shown = narrowed.state.is_empty() || narrowed.state == state;
+            if is_shown {
+                merge(&mut facets, &view.facets);
+            } else {
+                // Its number stands beside its name all the same.
+                (view.items, view.next) = (Vec::new(), None);
             }
-            let view = listing(&app, &repo, sha, &query(&narrowed, state)).await?;
-            facets.clone_from(&view.facets);
-            *list = Some(rows(&app, &repo, sha, view).await?);
+            // What this commit fixed stands where it was before.
+            let at = if state == "fixed" { standing.as_ref().and_then(|standing| standing.base).unwrap_or(sha) } else { sha };
+            *list = Some(rows(&app, &repo, at, view).await?);
         }
     }
     let [new, open, fixed, ignored] = lists.map(Option::unwrap_or_default);
@@ -103,6 +108,16 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(na
     render(&page)
 }
 
+/// Adds the counts of another state.
+fn merge(facets: &mut FacetsView, others: &FacetsView) {
+    for (facet, words) in others {
+        let known = facets.entry(facet.clone()).or_default();
+        for (word, count) in words {
+            *known.entry(word.clone()).or_default() += count;
+        }
+    }
+}
+
 fn query(narrowed: &Narrowed, state: &str) -> ListQuery {
     let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     ListQuery {
@@ -120,12 +135,13 @@ fn query(narrowed: &Narrowed, state: &str) -> ListQuery {
     }
 }
 
-/// A page of issues with their excerpts, read from the commit's own tree.
-async fn rows(app: &App, repo: &Repository, sha: CommitSha, view: IssuesView) -> Result<IssueList, ApiError> {
+/// A page of issues with their excerpts, read from the tree of the commit at which they stand.
+async fn rows(app: &App, repo: &Repository, at: CommitSha, view: IssuesView) -> Result<IssueList, ApiError> {
     let (handle, id) = (app.clone(), repo.id);
     app.blocking(move || -> Result<IssueList, ApiError> {
-        let mut rows: Vec<IssueRow> = view.items.into_iter().map(|issue| IssueRow::new(issue, Some(sha))).collect();
-        excerpts(&handle, id, sha, &mut rows)?;
+        let mut rows: Vec<IssueRow> = view.items.into_iter().map(|issue| IssueRow::new(issue, Some(at))).collect();
+        // Without an excerpt an issue is shown all the same.
+        let _ = excerpts(&handle, id, at, &mut rows);
         Ok(IssueList { rows, total: view.total, next: view.next })
     })
     .await?

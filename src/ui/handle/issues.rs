@@ -8,8 +8,7 @@ use super::commit::excerpts;
 use super::{Asked, place, render};
 use crate::app::App;
 use crate::base::id::IssueId;
-use crate::domain::issues::IssueState;
-use crate::domain::{issues, repos};
+use crate::domain::issues;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Params, Query};
@@ -67,11 +66,8 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params) -> Resul
     let (named, rule) = (repo.clone(), view.issue.rule.clone());
     let (at, place) = app
         .read(move |tx, _| -> Result<_, ApiError> {
-            let issue = issues::get(tx, id)?;
-            let head = repos::default_branch(tx, &named)?.map(|branch| branch.head);
-            // What is open is where the default branch has it; what is gone, where it was last.
-            let at = if issue.state == IssueState::Open { issue.last_seen.sha } else { head.unwrap_or(issue.last_seen.sha) };
-            Ok((at, place(tx, &named, None, None)?))
+            // Also what is fixed is shown as it was: the commit that fixed it has other lines there.
+            Ok((issues::get(tx, id)?.last_seen.sha, place(tx, &named, None, None)?))
         })
         .await?;
     let query = SearchQuery {

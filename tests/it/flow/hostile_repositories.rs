@@ -96,7 +96,8 @@ async fn a_repository_of_somebody_else_is_not_read() {
 #[tokio::test]
 async fn names_in_a_tree_that_would_lead_elsewhere_are_left_out_and_the_log_says_so() {
     let world = World::new().await;
-    for (name, entry) in [("dots", &b".."[..]), ("git", b".git"), ("alias", b".GIT"), ("short", b"git~1"), ("slash", b"a/b"), ("dot", b".")] {
+    for (name, entry) in [("dots", &b".."[..]), ("git", b".git"), ("alias", b".GIT"), ("short", b"git~1"), ("slash", b"a/b"), ("dot", b".")]
+    {
         let git = RawRepo::new();
         let below = git.tree(&[(FILE, b"config", git.blob("x\n")), (FILE, b"a.json", git.blob("{\n"))]);
         let sha = git.push(&[(TREE, entry, below), (FILE, b"z.json", git.blob("{\n"))]);
@@ -107,7 +108,12 @@ async fn names_in_a_tree_that_would_lead_elsewhere_are_left_out_and_the_log_says
         let tree = world.see(name, &format!("/commits/{sha}/tree")).await;
         assert_eq!(tree["entries"].as_array().unwrap().len(), 1, "{name}: {tree}");
         let path = String::from_utf8_lossy(entry).replace('/', "%2F").replace('.', "%2E");
-        world.admin.get(&format!("/api/v1/repos/local/{name}/commits/{sha}/files/{path}/config")).await.expect(404).refused("file_not_found");
+        world
+            .admin
+            .get(&format!("/api/v1/repos/local/{name}/commits/{sha}/files/{path}/config"))
+            .await
+            .expect(404)
+            .refused("file_not_found");
     }
     goes_on(&world).await;
 }
