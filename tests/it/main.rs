@@ -4,6 +4,7 @@
 
 mod cli_check;
 mod flow;
+mod readme;
 mod store;
 mod support;
 mod tidy;
