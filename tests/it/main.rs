@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so where it stands")]
 
+mod api;
 mod flow;
+mod guard;
 mod store;
 mod support;
+mod tables;
 mod tidy;
