@@ -62,7 +62,10 @@ async fn a_personal_token_is_shown_once_works_within_its_scopes_and_ends() {
     let ada = app.sign_in(app.user("ada", InstanceRole::Member)).await;
     let body = json!({"name": " laptop ", "scopes": ["repo:read"], "expires_at": "2026-02-01T00:00:00Z"});
     let made = ada.post("/api/v1/me/tokens", body).await.expect(201).value();
-    assert_eq!((&made["name"], &made["kind"], &made["repos"], &made["revoked_at"]), (&json!("laptop"), &json!("personal"), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&made["name"], &made["kind"], &made["repos"], &made["revoked_at"]),
+        (&json!("laptop"), &json!("personal"), &Value::Null, &Value::Null)
+    );
     let token = text(&made["token"]).to_owned();
     assert!(token.starts_with("plb_pat_") && token.len() == 57);
     let listed = ada.get("/api/v1/me/tokens").await.expect(200);
@@ -71,7 +74,9 @@ async fn a_personal_token_is_shown_once_works_within_its_scopes_and_ends() {
     let program = app.anonymous().bearer(&token);
     let me = program.get("/api/v1/me").await.expect(200).value();
     assert_eq!((&me["user"]["login"], &me["token"]["id"], &me["admin"]), (&json!("ada"), &made["id"], &json!(false)));
-    for (name, value) in [("authorization", format!("token {token}")), ("authorization", format!("bearer {token}")), ("x-api-key", token.clone())] {
+    for (name, value) in
+        [("authorization", format!("token {token}")), ("authorization", format!("bearer {token}")), ("x-api-key", token.clone())]
+    {
         app.anonymous().with(name, &value).get("/api/v1/me").await.expect(200);
     }
     program.get("/api/v1/repos").await.expect(200);
@@ -81,7 +86,13 @@ async fn a_personal_token_is_shown_once_works_within_its_scopes_and_ends() {
 
     ada.own("DELETE", &format!("/api/v1/me/tokens/{}", text(&made["id"]))).await.expect(204);
     program.get("/api/v1/me").await.expect(401).refused("unauthenticated");
-    let short = text(&ada.post("/api/v1/me/tokens", json!({"name": "short", "scopes": [], "expires_at": "2026-01-31T12:00:01Z"})).await.expect(201).value()["token"]).to_owned();
+    let short = text(
+        &ada.post("/api/v1/me/tokens", json!({"name": "short", "scopes": [], "expires_at": "2026-01-31T12:00:01Z"}))
+            .await
+            .expect(201)
+            .value()["token"],
+    )
+    .to_owned();
     app.anonymous().bearer(&short).get("/api/v1/me").await.expect(200);
     app.advance(Duration::from_secs(1));
     app.anonymous().bearer(&short).get("/api/v1/me").await.expect(401);
@@ -104,7 +115,11 @@ async fn a_token_that_cannot_be_is_refused_with_its_field() {
         answer.refused("invalid_body");
         assert_eq!(answer.value()["details"]["fields"][0]["field"], json!(field), "{body}");
     }
-    admin.post("/api/v1/admin/tokens", json!({"name": "a", "scopes": [], "repos": ["local/nope"]})).await.expect(404).refused("repo_not_found");
+    admin
+        .post("/api/v1/admin/tokens", json!({"name": "a", "scopes": [], "repos": ["local/nope"]}))
+        .await
+        .expect(404)
+        .refused("repo_not_found");
     admin.post("/api/v1/me/tokens", json!({"name": "a", "scopes": ["repo:everything"]})).await.expect(400).refused("invalid_body");
 }
 

@@ -10,7 +10,10 @@ async fn a_check_is_found_by_name_and_by_id_with_its_log() {
     let repo = world.repo("app", [("a.json", "{\n")]).await;
     let set = repo.see(&format!("/commits/{}/checks", repo.first)).await;
     let check = &set["checks"][0];
-    assert_eq!((&check["name"], &check["plugin"], &check["issues"], &check["exit_code"]), (&json!("hygiene"), &json!("hygiene"), &json!(1), &Value::Null));
+    assert_eq!(
+        (&check["name"], &check["plugin"], &check["issues"], &check["exit_code"]),
+        (&json!("hygiene"), &json!("hygiene"), &json!(1), &Value::Null)
+    );
     assert_eq!((&set["started_at"], &set["duration_ms"]), (&json!("2026-01-31T12:00:00Z"), &json!(0)));
     for named in ["hygiene", text(&check["id"])] {
         assert_eq!(repo.see(&format!("/commits/{}/checks/{named}", repo.first)).await, *check);
@@ -45,7 +48,10 @@ async fn the_gate_names_the_page_that_explains_it() {
     let world = World::new().await;
     let repo = world.repo("app", [("a.rb", "puts 1\n")]).await;
     let status = repo.see(&format!("/commits/{}/status", repo.first)).await;
-    assert_eq!((&status["verdict"], &status["contexts"][0]["context"], &status["contexts"][0]["state"]), (&json!("success"), &json!("plumbline"), &json!("success")));
+    assert_eq!(
+        (&status["verdict"], &status["contexts"][0]["context"], &status["contexts"][0]["state"]),
+        (&json!("success"), &json!("plumbline"), &json!("success"))
+    );
     let page = format!("http://{}/r/local/app/commits/{}", world.admin.address, repo.first);
     assert_eq!(status["contexts"][0]["target_url"], json!(page));
     world.admin.page(page.strip_prefix(&format!("http://{}", world.admin.address)).unwrap()).await.expect(200);

@@ -47,7 +47,10 @@ async fn an_issue_tells_its_life() {
     let issue = world.admin.get(&format!("/api/v1/issues/{id}")).await.expect(200).value();
     assert_eq!((&issue["state"], &issue["repo"], &issue["author"]), (&json!("fixed"), &json!("local/app"), &json!("Ada Lovelace")));
     assert_eq!(issue["first_seen"], json!({"sha": repo.first, "at": "2026-01-31T12:00:00Z"}));
-    assert_eq!((&issue["history"][0]["what"], &issue["history"][1]["what"], &issue["history"][1]["sha"]), (&json!("first_seen"), &json!("fixed"), &json!(fixed)));
+    assert_eq!(
+        (&issue["history"][0]["what"], &issue["history"][1]["what"], &issue["history"][1]["sha"]),
+        (&json!("first_seen"), &json!("fixed"), &json!(fixed))
+    );
     let page = world.admin.page(&format!("/issues/{id}")).await.expect(200).text();
     assert!(page.contains("invalid-json"));
     world.admin.get("/api/v1/issues/iss_00000000000000000000000000").await.expect(404).refused("issue_not_found");

@@ -17,7 +17,8 @@ async fn the_document_and_the_table_are_equal() {
         .iter()
         .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase())))
         .collect();
-    let table: BTreeSet<String> = routes::table().iter().map(|route| format!("{} {}", route.method, route.path.replace("{*", "{"))).collect();
+    let table: BTreeSet<String> =
+        routes::table().iter().map(|route| format!("{} {}", route.method, route.path.replace("{*", "{"))).collect();
     assert_eq!(described, table);
 
     let mut references = BTreeSet::new();

@@ -12,12 +12,18 @@ async fn a_repository_is_added_found_synced_and_deleted() {
     let git = TestRepo::new();
     let sha = git.commit([("a.rb", "puts 1\n")]);
     let added = world.register("app", git.path()).await;
-    assert_eq!((&added["owner"], &added["name"], &added["source"], &added["private"]), (&json!("local"), &json!("app"), &json!("local"), &json!(true)));
+    assert_eq!(
+        (&added["owner"], &added["name"], &added["source"], &added["private"]),
+        (&json!("local"), &json!("app"), &json!("local"), &json!(true))
+    );
     assert_eq!(added["can"], json!(["read", "rerun", "sync", "settings", "delete"]));
     assert_eq!((&added["default_branch"], &added["gate"], &added["synced_at"]), (&Value::Null, &Value::Null, &Value::Null));
     world.app.settle().await;
     let found = world.see("app", "").await;
-    assert_eq!((&found["default_branch"], &found["gate"], &found["synced_at"]), (&json!("main"), &json!("success"), &json!("2026-01-31T12:00:00Z")));
+    assert_eq!(
+        (&found["default_branch"], &found["gate"], &found["synced_at"]),
+        (&json!("main"), &json!("success"), &json!("2026-01-31T12:00:00Z"))
+    );
     let synced = world.admin.own("POST", "/api/v1/repos/local/app/sync").await.expect(202).value();
     assert_eq!(synced["id"], added["id"]);
     world.app.settle().await;
@@ -25,7 +31,10 @@ async fn a_repository_is_added_found_synced_and_deleted() {
     let twice = world.admin.post("/api/v1/repos", json!({"path": git.path(), "name": "app"})).await.expect(409);
     assert!(twice.refused("already_exists").contains("local/app"));
     let commit = world.see("app", &format!("/commits/{sha}")).await;
-    assert_eq!((&commit["short"], &commit["author"]["name"], &commit["message"]), (&json!(&sha[..7]), &json!("Ada Lovelace"), &json!("change files\n")));
+    assert_eq!(
+        (&commit["short"], &commit["author"]["name"], &commit["message"]),
+        (&json!(&sha[..7]), &json!("Ada Lovelace"), &json!("change files\n"))
+    );
     assert_eq!((&commit["branches"], &commit["check_set"], &commit["coverage"]), (&json!(["main"]), &json!("succeeded"), &Value::Null));
     world.admin.json("DELETE", "/api/v1/repos/local/app", json!({"confirm": "local/app"})).await.expect(204);
     world.app.settle().await;

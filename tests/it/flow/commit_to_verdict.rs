@@ -90,7 +90,11 @@ async fn a_branch_is_held_against_where_it_left_the_default_branch() {
     let one = repo.push([("a.json", "{\n")]).await;
     assert_eq!(repo.verdict(&one).await, "failure: 1 new issue of severity minor or above", "a new branch is looked at");
     let two = repo.push([("b.json", "{\n")]).await;
-    assert_eq!(repo.verdict(&two).await, "failure: 2 new issues of severity minor or above", "what the branch brought stays new, however many commits it has");
+    assert_eq!(
+        repo.verdict(&two).await,
+        "failure: 2 new issues of severity minor or above",
+        "what the branch brought stays new, however many commits it has"
+    );
 
     repo.switch("main");
     let main = repo.push([("c.json", "[\n")]).await;
@@ -125,7 +129,11 @@ async fn a_forced_push_is_held_against_the_nearest_analysed_commit_it_still_has(
     assert_eq!(repo.see("/branches/main").await["head"]["sha"], json!(forced));
     assert_eq!(repo.verdict(&forced).await, "success: no new issues");
     assert_eq!(repo.see("").await["issues_open"], json!(0));
-    assert_eq!(repo.verdict(&dropped).await, "failure: 1 new issue of severity minor or above", "what was said of the commit that was dropped still stands");
+    assert_eq!(
+        repo.verdict(&dropped).await,
+        "failure: 1 new issue of severity minor or above",
+        "what was said of the commit that was dropped still stands"
+    );
 }
 
 #[tokio::test]
@@ -232,5 +240,9 @@ async fn an_unknown_plugin_leaves_the_other_checks_alone_and_calls_nothing_fixed
     assert_eq!(repo.places(&both, "new").await, ["b.json:1 invalid-json"], "what a slip of the hand hid for a commit is not new after it");
 
     let dropped = repo.push([(".plumbline.yaml", "version: 1\nchecks: [{name: other, plugin: hygiene}]\n")]).await;
-    assert_eq!(repo.places(&dropped, "fixed").await, ["a.json:1 invalid-json", "b.json:1 invalid-json"], "a check that was taken out takes its issues along");
+    assert_eq!(
+        repo.places(&dropped, "fixed").await,
+        ["a.json:1 invalid-json", "b.json:1 invalid-json"],
+        "a check that was taken out takes its issues along"
+    );
 }

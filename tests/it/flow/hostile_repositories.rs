@@ -96,7 +96,8 @@ async fn a_repository_of_somebody_else_is_not_read() {
 #[tokio::test]
 async fn names_in_a_tree_that_would_lead_elsewhere_are_left_out_and_the_log_says_so() {
     let world = World::new().await;
-    for (name, entry) in [("dots", &b".."[..]), ("git", b".git"), ("alias", b".GIT"), ("short", b"git~1"), ("slash", b"a/b"), ("dot", b".")] {
+    for (name, entry) in [("dots", &b".."[..]), ("git", b".git"), ("alias", b".GIT"), ("short", b"git~1"), ("slash", b"a/b"), ("dot", b".")]
+    {
         let git = RawRepo::new();
         let below = git.tree(&[(FILE, b"config", git.blob("x\n")), (FILE, b"a.json", git.blob("{\n"))]);
         let sha = git.push(&[(TREE, entry, below), (FILE, b"z.json", git.blob("{\n"))]);
@@ -107,7 +108,12 @@ async fn names_in_a_tree_that_would_lead_elsewhere_are_left_out_and_the_log_says
         let tree = world.see(name, &format!("/commits/{sha}/tree")).await;
         assert_eq!(tree["entries"].as_array().unwrap().len(), 1, "{name}: {tree}");
         let path = String::from_utf8_lossy(entry).replace('/', "%2F").replace('.', "%2E");
-        world.admin.get(&format!("/api/v1/repos/local/{name}/commits/{sha}/files/{path}/config")).await.expect(404).refused("file_not_found");
+        world
+            .admin
+            .get(&format!("/api/v1/repos/local/{name}/commits/{sha}/files/{path}/config"))
+            .await
+            .expect(404)
+            .refused("file_not_found");
     }
     goes_on(&world).await;
 }
@@ -267,7 +273,11 @@ fn host(answer: &'static [u8]) -> std::net::SocketAddr {
 async fn a_host_that_points_elsewhere_or_speaks_something_else_is_not_believed() {
     let world = World::of(TestApp::with(|config| config.allow_hosts = vec!["127.0.0.1".to_owned()])).await;
     let answers: [(&str, &'static [u8], &str); 4] = [
-        ("elsewhere", b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest\r\ncontent-length: 0\r\n\r\n", "redirects to elsewhere are not followed"),
+        (
+            "elsewhere",
+            b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest\r\ncontent-length: 0\r\n\r\n",
+            "redirects to elsewhere are not followed",
+        ),
         ("page", b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 5\r\n\r\n<html", "does not answer as git does"),
         ("absent", b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", "there is no repository at this address"),
         ("locked", b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n", "asks for credentials"),

@@ -11,7 +11,9 @@ async fn a_request_from_another_site_changes_nothing() {
     let admin = app.admin().await;
     let host = admin.address.to_string();
     let body = json!({"login": "eve"}).to_string();
-    let post = async |client: crate::support::client::Client| client.with("content-type", "application/json").send("POST", "/api/v1/admin/users", Some(body.as_bytes())).await;
+    let post = async |client: crate::support::client::Client| {
+        client.with("content-type", "application/json").send("POST", "/api/v1/admin/users", Some(body.as_bytes())).await
+    };
     let foreign = [
         ("sec-fetch-site", "cross-site".to_owned()),
         ("sec-fetch-site", "same-site".to_owned()),
@@ -27,7 +29,11 @@ async fn a_request_from_another_site_changes_nothing() {
         post(admin.with(name, &value)).await.expect(403).refused("cross_site");
     }
     admin.with("origin", "https://evil.example").send("POST", "/api/v1/logout", None).await.expect(403).refused("cross_site");
-    admin.with("origin", "https://evil.example").send("DELETE", "/api/v1/me/sessions/ses_00000000000000000000000000", None).await.expect(403);
+    admin
+        .with("origin", "https://evil.example")
+        .send("DELETE", "/api/v1/me/sessions/ses_00000000000000000000000000", None)
+        .await
+        .expect(403);
     admin.with("origin", "https://evil.example").get("/api/v1/me").await.expect(200);
     assert_eq!(admin.get("/api/v1/admin/users").await.expect(200).value()["items"].as_array().unwrap().len(), 1);
 

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use plumbline::base::event::Actor;
 use plumbline::base::id::RepoId;
 use plumbline::base::time::Timestamp;
-use plumbline::domain::accounts::{self, InstanceRole, RepoRole, Scope, TokenKind, User};
 use plumbline::domain::accounts::Permission;
+use plumbline::domain::accounts::{self, InstanceRole, RepoRole, Scope, TokenKind, User};
 use plumbline::http::routes;
 use serde_json::json;
 
@@ -30,7 +30,9 @@ async fn callers(world: &World, repo: RepoId, other: RepoId) -> Vec<Who> {
     let anyone = app.anonymous();
     let admin = app.user("boss", InstanceRole::Admin);
     let scopes = |kind: TokenKind, scopes: &[Scope]| anyone.bearer(&app.token(kind, scopes, None, &[], None));
-    let personal = |scopes: &[Scope], repos: &[RepoId], ends: Option<Timestamp>| anyone.bearer(&app.token(TokenKind::Personal, scopes, Some(admin), repos, ends));
+    let personal = |scopes: &[Scope], repos: &[RepoId], ends: Option<Timestamp>| {
+        anyone.bearer(&app.token(TokenKind::Personal, scopes, Some(admin), repos, ends))
+    };
     let every = [Scope::RepoRead, Scope::RepoWrite, Scope::Admin];
 
     add("expired", personal(&every, &[], Some(app.now())));
@@ -59,7 +61,13 @@ async fn callers(world: &World, repo: RepoId, other: RepoId) -> Vec<Who> {
     add("webhook key", scopes(TokenKind::WebhookKey, &[Scope::DeploymentsWrite]));
     add("worker", scopes(TokenKind::Worker, &[]));
     add("member", app.sign_in(app.user("member", InstanceRole::Member)).await);
-    for (name, role) in [("read", RepoRole::Read), ("triage", RepoRole::Triage), ("write", RepoRole::Write), ("maintain", RepoRole::Maintain), ("repo admin", RepoRole::Admin)] {
+    for (name, role) in [
+        ("read", RepoRole::Read),
+        ("triage", RepoRole::Triage),
+        ("write", RepoRole::Write),
+        ("maintain", RepoRole::Maintain),
+        ("repo admin", RepoRole::Admin),
+    ] {
         let user = app.user(&format!("the-{}", role), InstanceRole::Member);
         app.app().write_now(&Actor::System, move |tx, _| accounts::grant(tx, repo, user, role)).unwrap();
         add(name, app.sign_in(user).await);
@@ -153,7 +161,8 @@ async fn cell(client: &Client, route: &routes::Route, path: &str) -> &'static st
         }
         None => client.own(route.method.as_str(), path).await,
     };
-    let code = if answer.status >= 400 && answer.header("content-type") == Some("application/json") { answer.code() } else { String::new() };
+    let code =
+        if answer.status >= 400 && answer.header("content-type") == Some("application/json") { answer.code() } else { String::new() };
     match (answer.status, code.as_str()) {
         (401, _) => "401",
         (403, "forbidden") => "403",

@@ -29,7 +29,8 @@ impl Write for Logged {
 async fn no_secret_is_found_in_the_data_directory_or_the_log() {
     let logged = Logged::default();
     let writer = logged.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
     // For the whole process, since the server has a thread of its own. No other test installs one.
     tracing::subscriber::set_global_default(subscriber).unwrap();
 

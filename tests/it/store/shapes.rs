@@ -15,7 +15,9 @@ use plumbline::domain::admin::Recurrence;
 use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode};
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
 use plumbline::domain::issues::track::{Fingerprint, Mark};
-use plumbline::domain::issues::{Chunk, Counts, Issue, IssueState, Kind, Node, Revision, Severity, Sighting, Span, Standing, Turn, TurnKind};
+use plumbline::domain::issues::{
+    Chunk, Counts, Issue, IssueState, Kind, Node, Revision, Severity, Sighting, Span, Standing, Turn, TurnKind,
+};
 use plumbline::domain::repos::{Author, Branch, Commit, RepoSource, Repository};
 use plumbline::engine::queue::{Lease, WorkItem, WorkState};
 use plumbline::engine::store::Record;

@@ -202,7 +202,8 @@ impl Drop for TestApp {
         if std::thread::panicking() {
             return served.stop();
         }
-        let (ready, leased, dead) = (self.work_of(&served, WorkState::Ready), self.work_of(&served, WorkState::Leased), self.work_of(&served, WorkState::Dead));
+        let (ready, leased, dead) =
+            (self.work_of(&served, WorkState::Ready), self.work_of(&served, WorkState::Leased), self.work_of(&served, WorkState::Dead));
         let discrepancies = served.app.store.verify().unwrap();
         served.stop();
         assert!(ready.is_empty() && leased.is_empty(), "work is left: {ready:#?} {leased:#?}");

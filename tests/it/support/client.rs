@@ -196,11 +196,15 @@ impl Events {
 
 impl Answer {
     fn parse(asked: String, bytes: &[u8], is_head: bool) -> Answer {
-        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or_else(|| panic!("{asked}: no head in {} bytes", bytes.len()));
+        let end = bytes
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+            .unwrap_or_else(|| panic!("{asked}: no head in {} bytes", bytes.len()));
         let head = std::str::from_utf8(&bytes[..end]).unwrap();
         let mut lines = head.split("\r\n");
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let headers = lines.map(|line| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned())).unwrap()).collect();
+        let headers =
+            lines.map(|line| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned())).unwrap()).collect();
         let mut answer = Answer { status, headers, body: bytes[end + 4..].to_vec(), asked };
         if answer.header("transfer-encoding") == Some("chunked") {
             answer.body = unchunked(&answer.body);
