@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so where it stands")]
 
+mod api;
 mod cli_check;
 mod flow;
+mod guard;
 mod readme;
 mod store;
 mod support;
+mod tables;
 mod tidy;

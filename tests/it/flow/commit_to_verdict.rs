@@ -179,8 +179,7 @@ async fn what_a_crash_interrupts_is_done_once_after_it() {
     let claim = world.app.app().write_now(&Actor::System, |tx, now| queue::claim(tx, Lane::Checks, "before the crash", now)).unwrap();
     assert!(claim.is_some());
     world.app.crash();
-    world.admin.address = world.app.anonymous().address;
-    world.admin = world.admin.with("host", &world.admin.address.to_string());
+    world.follow();
 
     world.app.settle().await;
     let repo = Repo { world: &world, name: "app", git, first: sha.clone() };

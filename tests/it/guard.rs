@@ -1,0 +1,5 @@
+//! Who may do what, and what never leaves: the tables that a reviewer reads, held against the server.
+
+mod headers;
+mod permissions;
+mod redaction;
