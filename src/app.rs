@@ -122,7 +122,7 @@ impl App {
     pub fn in_memory(config: Config, clock: Clock, ids: Ids) -> Result<App, StartError> {
         let data = config.data_dir.clone();
         make_private(&data.join("live"))?;
-        let blobs = Blobs::open(&data.join("blobs"))?;
+        let blobs = Blobs::fleeting(&data.join("blobs"))?;
         App::build(config, clock, blobs, SearchIndex::in_memory(), |listener| Store::in_memory(schema::schema(), ids, listener))
     }
 
@@ -169,7 +169,7 @@ impl App {
         T: Send + 'static,
         E: From<store::Error> + Send + 'static,
     {
-        let out = self.store.write(followed(self.clock.clone(), actor.clone(), verb));
+        let out = tracing::trace_span!("write").in_scope(|| self.store.write(followed(self.clock.clone(), actor.clone(), verb)));
         self.wake.rouse();
         out
     }
@@ -192,6 +192,7 @@ impl App {
 
     /// Reads one moment of the store.
     pub fn read_now<T, E: From<store::Error>>(&self, read: impl FnOnce(&ReadTx, Timestamp) -> Result<T, E>) -> Result<T, E> {
+        let _span = tracing::trace_span!("read").entered();
         read(&self.store.read()?, self.clock.now())
     }
 

@@ -11,9 +11,12 @@ use clap::{Parser, Subcommand};
 
 use crate::app::config::{self, Config, Sources};
 
+mod admin;
 pub mod check;
 mod progress;
 pub mod serve;
+pub mod token;
+pub mod user;
 
 /// Code health, jobs and delivery measures for a team, in one self-hosted binary.
 #[derive(Debug, Parser)]
@@ -35,6 +38,12 @@ enum Command {
     Check(check::Args),
     /// The appliance: pages, API, checks; prints a one-time link for the first administrator
     Serve(serve::Args),
+    /// Accounts: create, list, and links that sign somebody in
+    #[command(subcommand)]
+    User(user::Command),
+    /// Tokens for programs: create, list, revoke
+    #[command(subcommand)]
+    Token(token::Command),
 }
 
 /// Why a command failed: a sentence for people, and what is beneath it.
@@ -87,6 +96,8 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Ex
             let flags = args.flags();
             serve::run(&args, configuration(cli.data, cli.config, flags)?)
         }
+        Command::User(command) => user::run(&command, &configuration(cli.data, cli.config, BTreeMap::new())?),
+        Command::Token(command) => token::run(command, &configuration(cli.data, cli.config, BTreeMap::new())?),
     }
 }
 

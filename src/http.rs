@@ -22,7 +22,9 @@ pub mod checks;
 pub mod code;
 pub mod error;
 pub mod extract;
+pub mod files;
 pub mod health;
+pub mod host;
 pub mod issues;
 pub mod layers;
 pub mod live;
@@ -32,6 +34,7 @@ pub mod repos;
 pub mod routes;
 pub mod sarif;
 pub mod search;
+pub mod trends;
 
 use code::Code;
 use error::ApiError;

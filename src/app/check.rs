@@ -13,7 +13,7 @@ use super::App;
 use super::runner::{Attempt, Failure};
 use crate::base::event::{Actor, Verdict};
 use crate::base::id::{AttemptId, IssueId, RepoId};
-use crate::base::name::CommitSha;
+use crate::base::name::{CommitSha, TreePath};
 use crate::base::text::{count, duration};
 use crate::domain::checks::plan::{Planned, plan};
 use crate::domain::checks::{self, CheckError, CheckSet, CheckState, Conclusion, ErrorCode, Outcome};
@@ -36,7 +36,7 @@ use judge::{Judge, Judged};
 /// How far back an analysed ancestor is looked for.
 const ANCESTORS: usize = 2_000;
 /// The largest manifest that is read at all; the reader has a smaller limit of its own and says so.
-const MANIFEST_BYTES: u64 = 16 << 20;
+pub const MANIFEST_BYTES: u64 = 16 << 20;
 
 /// Where the trees and ancestors of commits come from: a mirror, or a working directory and the repository around it.
 pub trait Trees: Send + Sync {
@@ -98,7 +98,7 @@ pub fn perform(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, wante
         return attempt.done(app);
     }
     let trees = Mirrored { mirror: app.mirror(repo)?, default_head };
-    run(app, attempt, set, &repository, &trees, &|_| {})
+    run(app, attempt, set, &repository, &trees, &Manner::default(), &|_| {})
 }
 
 /// Performs `Work::AbandonCheckSet`: says of a set whose work was given up that it is lost.
@@ -127,6 +127,32 @@ fn could_not_tell(error: CheckError) -> Conclusion {
     }
 }
 
+/// How a run is made. By default as the appliance makes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manner {
+    /// Whether what the base says of unchanged files is kept, or they are judged anew.
+    pub reuses: bool,
+    /// Whether all that is found is judged: for a run that stands alone and has no history before it.
+    pub judges_all: bool,
+    /// The file or directory that is spoken of; `None` is the whole tree.
+    pub beneath: Option<TreePath>,
+}
+
+impl Default for Manner {
+    fn default() -> Manner {
+        Manner { reuses: true, judges_all: false, beneath: None }
+    }
+}
+
+impl Manner {
+    /// Whether a path is spoken of.
+    pub fn speaks_of(&self, path: &TreePath) -> bool {
+        self.beneath
+            .as_ref()
+            .is_none_or(|top| path.as_bytes().strip_prefix(top.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")))
+    }
+}
+
 /// How far a run is, for whoever watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress<'a> {
@@ -145,6 +171,7 @@ pub fn run(
     set: CheckSet,
     repository: &Repository,
     trees: &dyn Trees,
+    manner: &Manner,
     progress: &dyn Fn(Progress<'_>),
 ) -> Result<(), Failure> {
     if set.state.is_finished() {
@@ -177,7 +204,7 @@ pub fn run(
 
     let bases = bases(app, &set, trees)?;
     let identity = bases.identity.as_ref().or(bases.compared.as_ref());
-    let found = match judge_all(app, attempt, &set, &planned, manifest.as_ref(), &tree, identity, trees, progress) {
+    let found = match judge_all(app, attempt, &set, &planned, manifest.as_ref(), &tree, identity, trees, manner, progress) {
         Ok(found) => found,
         // Somebody canceled the set, or another attempt has its place: there is nothing to say.
         Err(Stop::Canceled) => return ended_otherwise(app, attempt, &set),
@@ -187,7 +214,12 @@ pub fn run(
 
     let states: Vec<CheckState> = found.1;
     let could_tell = !states.iter().any(|state| matches!(state, CheckState::Errored | CheckState::TimedOut));
-    let mut judgement = statuses::gate(&standing.counts, Asked::by(manifest.as_ref()), bases.compared.is_none());
+    let asked = Asked::by(manifest.as_ref());
+    let mut judgement = if manner.judges_all {
+        statuses::gate_all(&standing.counts, asked)
+    } else {
+        statuses::gate(&standing.counts, asked, bases.compared.is_none())
+    };
     if !could_tell && judgement.verdict != Verdict::Failure {
         judgement.verdict = Verdict::Error;
         judgement.sentence = format!("{} could not be carried out; {}", count(errored(&states), "check"), judgement.sentence);
@@ -317,6 +349,7 @@ fn judge_all(
     tree: &Arc<dyn Tree>,
     identity: Option<&Standing>,
     trees: &dyn Trees,
+    manner: &Manner,
     progress: &dyn Fn(Progress<'_>),
 ) -> Result<(Findings, Vec<CheckState>), Stop> {
     let before: Option<Arc<dyn Tree>> = match identity {
@@ -335,8 +368,18 @@ fn judge_all(
         _ => Vec::new(),
     };
     let exclude = manifest.map(|manifest| &manifest.exclude);
-    let judge =
-        Judge { app, set, tree, before: before.as_ref(), changes: &changes, known: &known, identity, exclude, cancel: &attempt.cancel };
+    let judge = Judge {
+        app,
+        set,
+        tree,
+        before: before.as_ref(),
+        changes: &changes,
+        known: &known,
+        identity,
+        exclude,
+        manner,
+        cancel: &attempt.cancel,
+    };
     let (mut judged, mut states, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     for planned in planned {
         let (of, name) = (set.clone(), planned.name.clone());
@@ -393,12 +436,16 @@ fn stage(
             hunks: hunks.get(&at).unwrap_or(&none),
         })
         .collect();
+    let identifying = tracing::trace_span!("identify").entered();
     let identified = identify(Evidence { found, known, changes: &file_changes, kept, bits: identity.map(|identity| identity.bits) });
     let unknown: HashSet<_> = identified.unknown().collect();
+    drop(identifying);
     let repo = set.repo;
     let past = app.read_now(|tx, _| issues::recall(tx, repo, unknown.into_iter()))?;
     let now = app.clock.now();
-    let rows = identified.settle(repo, |fingerprint| past.get(fingerprint.as_bytes()).copied(), || app.store.ids().next::<IssueId>(now));
+    let rows = tracing::trace_span!("identify").in_scope(|| {
+        identified.settle(repo, |fingerprint| past.get(fingerprint.as_bytes()).copied(), || app.store.ids().next::<IssueId>(now))
+    });
 
     let shared: HashSet<_> = identity.map(|identity| identity.nodes.iter().map(|(_, node)| *node).collect()).unwrap_or_default();
     let nodes: Vec<(u16, [u8; 16])> = rows.nodes.iter().map(|(bucket, node)| (*bucket, node.id)).collect();

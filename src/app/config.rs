@@ -222,30 +222,34 @@ impl Config {
             },
         };
         let data_dir = std::path::absolute(&data_dir).map_err(|source| Error::Unreadable { path: data_dir, source })?;
+        Config::of(data_dir, &values)
+    }
+
+    /// The configuration that these values make.
+    fn of(data_dir: PathBuf, values: &Values) -> Result<Config, Error> {
         Ok(Config {
             data_dir,
-            listen: parse(&values, "listen", listen_address)?.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7867))),
-            public_listen: parse(&values, "public_listen", listen_address)?,
-            public_url: parse(&values, "public_url", url)?,
-            insecure_http: parse(&values, "insecure_http", |text| text.parse().map_err(|_| "not `true` or `false`".to_owned()))?
+            listen: parse(values, "listen", listen_address)?.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7867))),
+            public_listen: parse(values, "public_listen", listen_address)?,
+            public_url: parse(values, "public_url", url)?,
+            insecure_http: parse(values, "insecure_http", |text| text.parse().map_err(|_| "not `true` or `false`".to_owned()))?
                 .unwrap_or(false),
-            local_roots: list(&values, "repos.local_roots").into_iter().map(PathBuf::from).collect(),
-            poll_interval: parse(&values, "repos.poll_interval", span)?.unwrap_or(Duration::from_secs(60)),
-            allow_hosts: list(&values, "outbound.allow_hosts"),
-            ca_file: parse(&values, "outbound.ca_file", |text| Ok(PathBuf::from(text)))?,
-            log: parse(&values, "log", |text| text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string()))?
+            local_roots: list(values, "repos.local_roots").into_iter().map(PathBuf::from).collect(),
+            poll_interval: parse(values, "repos.poll_interval", span)?.unwrap_or(Duration::from_secs(60)),
+            allow_hosts: list(values, "outbound.allow_hosts"),
+            ca_file: parse(values, "outbound.ca_file", |text| Ok(PathBuf::from(text)))?,
+            log: parse(values, "log", |text| text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string()))?
                 .unwrap_or(LogLevel::Info),
-            log_format: parse(&values, "log_format", |text| {
+            log_format: parse(values, "log_format", |text| {
                 text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string())
             })?
             .unwrap_or(LogFormat::Text),
         })
     }
 
-    /// The configuration of an appliance in `data_dir`, all else by default.
+    /// The configuration of an appliance in `data_dir`, all else by default: no file is read, wherever one may lie.
     pub fn in_directory(data_dir: &Path) -> Config {
-        let sources = Sources { data: Some(data_dir.to_owned()), ..Sources::default() };
-        let values = Config::build(&sources);
+        let values = Config::of(data_dir.to_owned(), &Values::new());
         values.unwrap_or_else(|error| unreachable!("defaults are values their keys take: {error}"))
     }
 

@@ -17,11 +17,14 @@ use crate::base::id::{AttemptId, CheckId};
 /// The most that one log holds; what comes after is counted and left out.
 pub const LOG_BYTES: u64 = 4 << 20;
 
+/// The lengths of the logs that are being written, for whoever waits for more.
+type Growing = Arc<Mutex<HashMap<(AttemptId, CheckId), watch::Sender<u64>>>>;
+
 /// The logs of what is running.
 #[derive(Debug)]
 pub struct LiveLogs {
     dir: PathBuf,
-    open: Arc<Mutex<HashMap<(AttemptId, CheckId), watch::Sender<u64>>>>,
+    open: Growing,
 }
 
 impl LiveLogs {
@@ -88,7 +91,7 @@ pub struct LiveLog {
     file: fs::File,
     written: u64,
     left_out: u64,
-    open: Arc<Mutex<HashMap<(AttemptId, CheckId), watch::Sender<u64>>>>,
+    open: Growing,
 }
 
 impl LiveLog {

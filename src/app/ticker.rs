@@ -14,7 +14,7 @@ pub struct Ticker(JobScheduler);
 
 /// Looks whether upkeep is due, and records it if so.
 pub async fn tick(app: &App) -> store::Result<()> {
-    if !app.read(|tx, now| admin::is_any_due(tx, now)).await? {
+    if !app.read(admin::is_any_due).await? {
         return Ok(());
     }
     let intervals = app.config.intervals();

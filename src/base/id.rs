@@ -160,7 +160,7 @@ pub struct Ids {
 #[derive(Debug)]
 enum Source {
     System,
-    /// A seeded sequence (SplitMix64), so that a test run can be repeated.
+    /// A seeded sequence (`SplitMix64`), so that a test run can be repeated.
     Seeded(AtomicU64),
 }
 

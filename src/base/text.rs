@@ -24,7 +24,7 @@ pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -83,6 +83,35 @@ pub fn nearest<'a>(input: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .map(|(_, candidate)| candidate)
 }
 
+/// Whether a character would do something else than show itself: command a terminal, or turn the direction of what follows.
+pub fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            // Marks of direction.
+            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            // What has no width or ends a line.
+            | '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{2064}' | '\u{206a}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// A hostile character by its number: `\x1b`, `\u{202e}`.
+pub fn written_out(c: char) -> String {
+    if c.is_ascii() { format!("\\x{:02x}", u32::from(c)) } else { format!("\\u{{{:x}}}", u32::from(c)) }
+}
+
+/// A text on one line, in which nothing is hostile any more: for terminals, which may be shown what others wrote.
+pub fn quiet(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => out.push(' '),
+            c if is_hostile(c) => out.push_str(&written_out(c)),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,5 +137,10 @@ mod tests {
     fn a_slip_of_the_hand_finds_the_word_that_was_meant() {
         assert_eq!(nearest("checkz", ["checks", "coverage"]), Some("checks"));
         assert_eq!(nearest("zebra", ["checks", "coverage"]), None);
+    }
+
+    #[test]
+    fn a_hostile_text_is_written_out_on_one_line() {
+        assert_eq!(quiet("a\u{1b}[31m\u{202e}b\r\nc\u{9b}2J é 日本"), "a\\x1b[31m\\u{202e}b\\x0d c\\u{9b}2J é 日本");
     }
 }

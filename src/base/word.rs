@@ -1,7 +1,7 @@
 //! Words that travel: the closed sets of names (states, kinds, severities, scopes) that stand in JSON, in pages, in filters and on the
 //! command line.
 //!
-//! One macro gives such an enum its text form, parsing, serde and the list for the OpenAPI document, so that no two places can spell a
+//! One macro gives such an enum its text form, parsing, serde and the list for the `OpenAPI` document, so that no two places can spell a
 //! word differently. In postcard a word is its variant's number: variants are only ever appended.
 
 /// A word that is not one of those expected.

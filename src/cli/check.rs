@@ -1,12 +1,156 @@
-//! `plumbline check`: the checks of a working tree or commit, in the terminal.
+//! `plumbline check`: the checks of a working tree or commit, in the terminal, without a server.
+//!
+//! The same verbs as the server's, over the engine in memory: a repository is added, checks are asked for, the work is claimed and
+//! carried out in this very thread. So what fails here fails there. What a server knows besides is its history; here a base stands for
+//! it, analysed first, and without one all that is found is judged.
+//!
+//! Nothing is written into the repository and no socket is opened. The few files that a run makes lie in a scratch directory, which
+//! goes when the command ends, however it ends.
 
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use super::{Error, Result};
+use crate::app::App;
+use crate::app::check::{self, Manner};
+use crate::app::config::Config;
+use crate::app::runner::{Attempt, Failure};
+use crate::base::event::{Actor, Verdict};
+use crate::base::id::Ids;
+use crate::base::name::CommitSha;
+use crate::base::text::quiet;
+use crate::base::time::Clock;
+use crate::base::work::Lane;
+use crate::domain::checks::{self, CheckSet};
+use crate::domain::issues;
+use crate::domain::repos::{self, NewRepository, RepoSource, Repository};
+use crate::engine::queue;
+
+mod excerpt;
+mod json;
+mod meter;
+mod report;
+mod sarif;
+mod scratch;
+mod source;
+mod style;
+mod text;
+
+use meter::Meter;
+use report::Report;
+use scratch::Scratch;
+use source::Source;
+use style::Style;
 
 /// What `plumbline check` is asked.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Exits with 0 if the gate holds, 1 if it fails or cannot tell, 2 on wrong usage.")]
+pub struct Args {
+    /// A working directory, a bare repository, or a plain folder. Of a file or directory within a repository, the whole repository is
+    /// read, its manifest holds, and the findings beneath the path alone count
+    #[arg(value_name = "PATH", default_value = ".", hide_default_value = true)]
+    path: PathBuf,
+    /// Checks this commit instead of the files as they are: a branch, a tag, a sha, HEAD~2
+    #[arg(long, value_name = "REV")]
+    rev: Option<String>,
+    /// Judges what is new against this commit, or against where the history left it; without it, all that is found
+    #[arg(long, value_name = "REV")]
+    base: Option<String>,
+    /// How the findings are written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Judges every file anew, those that are as in the base included
+    #[arg(long)]
+    no_reuse: bool,
+}
+
+/// How the findings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs: one document.
+    Json,
+    /// For code scanning: SARIF 2.1.0.
+    Sarif,
+}
 
 /// Runs the checks and says what they found.
-pub fn run(_: Args) -> super::Result<ExitCode> {
-    Err(super::Error::new("not yet"))
+pub fn run(args: Args) -> Result<ExitCode> {
+    let meter = Meter::on_stderr();
+    meter.say("reading the files");
+    let source = Source::open(&args.path, args.rev.as_deref(), args.base.as_deref());
+    meter.erase();
+    let source = source?;
+    let scratch = Scratch::new()?;
+    let report = analyse(&source, &scratch, !args.no_reuse, &meter);
+    meter.erase();
+    let report = report?;
+    if let Some(note) = &report.note {
+        // Nobody may be reading.
+        let _ = writeln!(std::io::stderr(), "plumbline: {}", quiet(note));
+    }
+
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let written = match args.format {
+        Format::Text => text::write(&mut out, &report, &source, &Style::of_stdout()),
+        Format::Json => json::write(&mut out, &report, &source),
+        Format::Sarif => sarif::write(&mut out, &report, &source),
+    };
+    match written.and_then(|()| out.flush()) {
+        // Whoever read has read enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        other => other.map_err(|error| Error::because("cannot write the findings", error))?,
+    }
+    Ok(if report.set.verdict == Verdict::Success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs the checks of the base, if there is one, then those of the head against it.
+fn analyse(source: &Source, scratch: &Scratch, reuses: bool, meter: &Meter) -> Result<Report> {
+    let app = App::in_memory(Config::in_directory(scratch.path()), Clock::System, Ids::system())
+        .map_err(|error| Error::because("cannot prepare the checks", error))?;
+    let (slug, remote) = (source.slug.clone(), source.slug.to_string());
+    // Its first fetch is asked for as everywhere, and nobody is there to make it.
+    let repository = app
+        .write_now(&Actor::System, move |tx, now| {
+            repos::add(tx, NewRepository { slug: slug.clone(), source: RepoSource::Local, remote: remote.clone(), owner: None }, now)
+        })
+        .map_err(|error| Error::because("cannot prepare the checks", error))?;
+
+    let mut manner = Manner { reuses, judges_all: true, beneath: source.beneath.clone() };
+    let mut note = None;
+    if let Some(base) = &source.base {
+        let set = perform(&app, &repository, source, base.sha, &manner, meter)?;
+        let id = repository.id;
+        let sha = base.sha;
+        manner.judges_all = app.read_now(|tx, _| issues::standing(tx, id, sha)).map_err(unreadable)?.is_none();
+        if manner.judges_all {
+            note = Some(format!("nothing is known of the base {}, all that is found is judged: {}", base.sha.short(), set.sentence));
+        }
+    }
+    let set = perform(&app, &repository, source, source.head, &manner, meter)?;
+    Report::read(&app, source, set, note).map_err(unreadable)
+}
+
+fn unreadable(error: issues::Error) -> Error {
+    Error::because("cannot read what the checks found", error)
+}
+
+/// Runs the checks of one tree to their end.
+fn perform(app: &App, repository: &Repository, source: &Source, sha: CommitSha, manner: &Manner, meter: &Meter) -> Result<CheckSet> {
+    let id = repository.id;
+    let done = || -> std::result::Result<CheckSet, Failure> {
+        let set = app.write_now(&Actor::System, move |tx, now| checks::request(tx, id, sha, now))?;
+        let claim = app.write_now(&Actor::System, |tx, now| queue::claim(tx, Lane::Checks, "terminal", now))?;
+        let Some(claim) = claim else {
+            return Err(Failure { message: "the clock was set back".to_owned(), verdict: queue::Verdict::GiveUp });
+        };
+        let attempt = Attempt { claim, cancel: app.cancel_token(set.attempt) };
+        check::run(app, &attempt, set, repository, source, manner, &|progress| {
+            meter.say(&format!("{}: {} of {} files", progress.check, progress.done, progress.total));
+        })?;
+        Ok(app.read_now(|tx, _| checks::find(tx, id, sha))?)
+    };
+    done().map_err(|failure| Error::because("the checks could not be carried out", failure))
 }

@@ -121,6 +121,22 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
+/// The host's own socket, which its owner alone may open.
+fn bind_host(app: &App) -> Result<tokio::net::UnixListener> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let path = app.config.data_dir.join("admin.sock");
+    let failed = |error| Error::because(format!("cannot listen at `{}`", path.display()), error);
+    // One that an earlier process left: the store's lock says that none is alive.
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let listener = tokio::net::UnixListener::bind(&path).map_err(failed)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(listener)
+}
+
 async fn serve(app: App, sources: Vec<Source>) -> Result<()> {
     let listener = bind(app.config.listen).await?;
     let address = listener.local_addr().map_err(|error| Error::because("the listener has no address", error))?;
@@ -130,6 +146,7 @@ async fn serve(app: App, sources: Vec<Source>) -> Result<()> {
         let listener = bind(public).await?;
         servers.spawn(http::serve(app.clone(), http::public_router(&app), listener));
     }
+    servers.spawn(http::host::serve(app.clone(), ui::router(&app), bind_host(&app)?));
     super::say(&format!("listening on http://{address}\n"));
     servers.spawn(http::serve(app.clone(), ui::router(&app), listener));
 
@@ -148,6 +165,8 @@ async fn serve(app: App, sources: Vec<Source>) -> Result<()> {
         failed => failed,
     };
     app.stop();
+    // Nobody is to find a socket that nobody serves.
+    let _ = std::fs::remove_file(app.config.data_dir.join("admin.sock"));
     ticker.stop().await;
     // What is under way is finished; a client that does not read is not waited for for ever.
     let drained = tokio::time::timeout(DRAIN, async { while servers.join_next().await.is_some() {} }).await;

@@ -2,7 +2,7 @@
 //!
 //! A tool finds something at a place; the next commit moves the place, rewords the line, renames the file. What people triage, discuss
 //! and count is the same thing all along: an [`Issue`]. [`track`] recognises it, [`identify`] applies that to a commit's findings,
-//! [`standing`] keeps what stands at each commit in chunks that commits share, [`settle`] tells the issues' own rows what happened to
+//! [`mod@standing`] keeps what stands at each commit in chunks that commits share, [`settle`] tells the issues' own rows what happened to
 //! them, [`list`] reads a commit's issues with filters and counts.
 //!
 //! New, open and fixed are words about a commit and its base: *new* stands here and not in the base, *fixed* the other way round. They

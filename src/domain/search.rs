@@ -1,6 +1,6 @@
 //! What is searchable, and how it is asked: issues, by the words in their message, rule, path and line of code, and by what they are.
 //!
-//! A query is a text ([`parse`]) that becomes a tree ([`Ast`]), and the tree means one thing, said twice: [`matches`] holds it against one
+//! A query is a text ([`parse`]) that becomes a tree ([`Ast`]), and the tree means one thing, said twice: [`matches()`] holds it against one
 //! document, and [`SearchIndex`] translates it for the full-text engine. A property test says that both find the same. The index is
 //! derived from the store and never asked for truth: it answers ids, newest first unless told otherwise.
 //!

@@ -8,6 +8,7 @@ use crate::base::text::count;
 
 use super::issues::Counts;
 use super::issues::finding::Severity;
+use super::issues::standing::BySeverity;
 use super::repos::manifest::{FailOn, IssuesGate, Manifest};
 
 /// Where the gate gets its question from.
@@ -55,18 +56,33 @@ pub fn gate(counts: &Counts, asked: Asked, is_baseline: bool) -> Judgement {
         FailOn::New => (&counts.new_by_severity, "new issue"),
         FailOn::Any => (&counts.open_by_severity, "open issue"),
     };
-    let failing: u64 = counted[gate.min_severity as usize..].iter().sum();
-    let above = match gate.min_severity {
+    weigh(counted, gate.min_severity, noun, found)
+}
+
+/// Judges all that stands at a commit, for who has nothing to hold it against: every issue counts as a new one would.
+pub fn gate_all(counts: &Counts, asked: Asked) -> Judgement {
+    let found = || if counts.open == 0 { "no issues".to_owned() } else { count(counts.open, "issue") };
+    let why_not = match asked {
+        Asked::Nothing => "nothing is gated without a manifest",
+        Asked::Issues(IssuesGate { fail_on: FailOn::None, .. }) => "issues gate nothing here",
+        Asked::Issues(gate) => return weigh(&counts.open_by_severity, gate.min_severity, "issue", found),
+    };
+    Judgement { verdict: Verdict::Success, sentence: format!("{}; {why_not}", found()) }
+}
+
+/// Whether any of what counts is grave enough; `otherwise` says it where there is nothing.
+fn weigh(counted: &BySeverity, least: Severity, noun: &str, otherwise: impl Fn() -> String) -> Judgement {
+    let failing: u64 = counted[least as usize..].iter().sum();
+    let above = match least {
         Severity::Info => String::new(),
         severity => format!(" of severity {severity} or above"),
     };
     if failing > 0 {
         return Judgement { verdict: Verdict::Failure, sentence: format!("{}{above}", count(failing, noun)) };
     }
-    let below: u64 = counted.iter().sum();
-    let sentence = match (below, gate.fail_on) {
-        (0, _) => found(),
-        (below, _) => format!("{}, below severity {}", count(below, noun), gate.min_severity),
+    let sentence = match counted.iter().sum() {
+        0 => otherwise(),
+        below => format!("{}, below severity {least}", count(below, noun)),
     };
     Judgement { verdict: Verdict::Success, sentence }
 }
@@ -126,6 +142,20 @@ mod tests {
     fn nothing_is_gated_without_a_manifest() {
         let bad = counts(&[(Severity::Blocker, 9)], &[], 0);
         assert_eq!(said(&bad, Asked::Nothing, false), "success: 9 new issues; nothing is gated without a manifest");
+    }
+
+    #[test]
+    fn where_all_is_judged_every_issue_counts_as_new() {
+        let said = |counts: &Counts, asked| {
+            let judgement = gate_all(counts, asked);
+            format!("{}: {}", judgement.verdict, judgement.sentence)
+        };
+        let old = counts(&[], &[(Severity::Major, 2), (Severity::Info, 1)], 0);
+        assert_eq!(said(&old, asks(FailOn::New, Severity::Minor)), "failure: 2 issues of severity minor or above");
+        assert_eq!(said(&old, asks(FailOn::Any, Severity::Critical)), "success: 3 issues, below severity critical");
+        assert_eq!(said(&old, asks(FailOn::None, Severity::Minor)), "success: 3 issues; issues gate nothing here");
+        assert_eq!(said(&old, Asked::Nothing), "success: 3 issues; nothing is gated without a manifest");
+        assert_eq!(said(&Counts::default(), asks(FailOn::New, Severity::Minor)), "success: no issues");
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub use migrate::{Migration, Schema, TableSpec};
 pub use record::{AnyIndex, Index, Record, Scan};
 pub use tx::{ReadTx, WriteTx};
 pub use verify::Discrepancy;
+pub use writer::Statistics;
 
 /// What can fail in the store. Cheap to clone, since one failed commit is told to every verb of its batch.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -293,6 +294,11 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         self.writer.submit(verb, answer);
+    }
+
+    /// What the writer has done since the store was opened.
+    pub fn statistics(&self) -> Statistics {
+        self.writer.statistics()
     }
 
     /// Makes ids in the order of this store's own.

@@ -132,8 +132,27 @@ pub struct NewTokenBody {
     pub scopes: Vec<Scope>,
     /// The repositories it is for, as `owner/name`; all unless said.
     pub repos: Option<Vec<RepoSlug>>,
+    /// The login of the person a personal token acts as; on the server itself alone, elsewhere it is whoever asks.
+    pub user: Option<String>,
     /// When it ends; never unless said.
     pub expires_at: Option<Timestamp>,
+}
+
+/// Whom a one-time link is for.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLinkBody {
+    /// What they sign in as.
+    pub login: String,
+}
+
+/// A one-time link.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LinkView {
+    /// Where it leads: a page with one button, which signs in and spends it.
+    pub url: String,
+    /// Until when it can be used.
+    pub expires_at: Timestamp,
 }
 
 /// What a new user is to be.
@@ -291,11 +310,18 @@ async fn make_token(
             for slug in body.repos.iter().flatten() {
                 ids.push(permit.repo_of_own(tx, slug)?.id);
             }
+            let user = match (&permit.caller, &body.user) {
+                (Caller::Host, Some(login)) => Some(accounts::find_user(tx, login)?.id),
+                (_, Some(_)) => {
+                    return Err(ApiError::field(Code::Forbidden, "user", "a token for another person is made on the server itself"));
+                }
+                (caller, None) => caller.user().map(|user| user.id),
+            };
             let new = NewToken {
                 kind,
                 name: body.name.trim().to_owned(),
                 scopes: body.scopes.clone(),
-                user: permit.caller.user().map(|user| user.id),
+                user,
                 repos: ids,
                 expires_at: body.expires_at,
             };
@@ -375,4 +401,24 @@ pub async fn create_user(
         })
         .await?;
     Ok((StatusCode::CREATED, Json(user.into())))
+}
+
+/// `POST /api/v1/admin/links`.
+pub async fn create_link(
+    State(app): State<App>,
+    permit: Permit,
+    JsonBody(body): JsonBody<NewLinkBody>,
+) -> Result<(StatusCode, Json<LinkView>), ApiError> {
+    let plain = Plain::session();
+    let secret = plain.hashed();
+    let actor = permit.actor();
+    let link = app
+        .write(&actor, move |tx, now| -> Result<_, ApiError> {
+            permit.instance(tx)?;
+            let user = accounts::find_user(tx, &body.login)?;
+            Ok(accounts::open_link(tx, user.id, secret, now)?)
+        })
+        .await?;
+    let url = format!("{}/link/{}", app.public_url(), plain.expose());
+    Ok((StatusCode::CREATED, Json(LinkView { url, expires_at: link.expires_at })))
 }

@@ -211,11 +211,23 @@ impl From<git::Error> for ApiError {
             git::Error::UnknownRevision { .. } | git::Error::NoCommits { .. } => ApiError::new(Code::CommitNotFound, message),
             git::Error::AmbiguousRevision { .. } => ApiError::new(Code::AmbiguousCommit, message),
             git::Error::Io { .. } => ApiError::internal(message),
-            #[expect(
-                clippy::wildcard_enum_match_arm,
-                reason = "all else is about what the repository holds, and says so in words for people"
-            )]
-            _ => ApiError::new(Code::RepositoryUnreadable, message),
+            git::Error::Busy { .. } => ApiError::new(Code::Unavailable, message),
+            git::Error::TooLarge { .. }
+            | git::Error::ObjectTooLarge { .. }
+            | git::Error::NotARepository { .. }
+            | git::Error::Unsupported { .. }
+            | git::Error::OtherOwner { .. }
+            | git::Error::TooMany { .. }
+            | git::Error::Corrupt { .. }
+            | git::Error::Canceled
+            | git::Error::TimedOut { .. }
+            | git::Error::AuthenticationRequired { .. }
+            | git::Error::PlainCredentials { .. }
+            | git::Error::NotThere { .. }
+            | git::Error::Redirected { .. }
+            | git::Error::Status { .. }
+            | git::Error::Protocol { .. }
+            | git::Error::Outbound(_) => ApiError::new(Code::RepositoryUnreadable, message),
         }
     }
 }

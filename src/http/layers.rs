@@ -25,7 +25,10 @@ pub struct Id(pub RequestId);
 
 /// Put on a response that failed: how a page shows it, under the request's id. Without it, errors are JSON.
 #[derive(Clone)]
-pub struct ErrorPage(pub Arc<dyn Fn(&ApiError, &str) -> Response + Send + Sync>);
+pub struct ErrorPage(pub Arc<ShowError>);
+
+/// Makes a page of an error and the request's id.
+pub type ShowError = dyn Fn(&ApiError, &str) -> Response + Send + Sync;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

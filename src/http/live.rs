@@ -91,7 +91,7 @@ fn tail(app: App, file: std::fs::File, grown: watch::Receiver<u64>) -> Response 
             let read = (&tail.file).take(STEP).read_to_end(&mut bytes).unwrap_or(0);
             if read > 0 {
                 tail.rest = bytes.split_off(whole(&bytes));
-                let event = SseEvent::default().data(String::from_utf8_lossy(&bytes).into_owned());
+                let event = SseEvent::default().data(String::from_utf8_lossy(&bytes));
                 return Some((Ok::<_, Infallible>(event), tail));
             }
             tail.rest = bytes;

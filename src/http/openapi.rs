@@ -1,4 +1,4 @@
-//! The OpenAPI document, made from the table of routes: it cannot say what the server does not do.
+//! The `OpenAPI` document, made from the table of routes: it cannot say what the server does not do.
 
 use std::collections::BTreeMap;
 

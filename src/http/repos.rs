@@ -11,12 +11,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::code::Code;
 use super::error::ApiError;
 use super::extract::{self, JsonBody, Paging, Params, Permit, Query};
-use super::issues::IssueView;
 use super::page::List;
 use crate::app::App;
 use crate::base::event::Verdict;
 use crate::base::id::RepoId;
-use crate::base::name::{BranchName, CommitSha, RepoSlug, TreePath};
+use crate::base::name::{BranchName, CommitSha, RepoSlug};
 use crate::base::page::{Cursor, Limit, Page};
 use crate::base::time::Timestamp;
 use crate::domain::accounts::{Caller, Permission, Resource};
@@ -24,7 +23,6 @@ use crate::domain::checks::{self, CheckState};
 use crate::domain::issues;
 use crate::domain::repos::{self, Branch, Commit, NewRepository, RepoSource, Repository};
 use crate::engine::git::history::Order;
-use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 use crate::engine::git::{self, Source};
 use crate::engine::store::ReadTx;
 
@@ -141,48 +139,6 @@ pub struct CoverageView {
     pub total: u64,
 }
 
-/// A folder of a commit.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct TreeView {
-    /// The folder; empty is the root.
-    pub path: String,
-    /// What is in it: folders first, then files, by name.
-    pub entries: Vec<EntryView>,
-    /// Whether the commit was analysed, so that the counts of issues mean something.
-    pub analysed: bool,
-}
-
-/// Something in a folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct EntryView {
-    /// Its name within the folder.
-    pub name: String,
-    /// Its whole path.
-    pub path: String,
-    /// `folder`, `file`, `executable`, `symlink` or `submodule`.
-    pub kind: &'static str,
-    /// A file's length; null for a folder.
-    pub size_bytes: Option<u64>,
-    /// How many open issues it holds.
-    pub issues: u64,
-}
-
-/// A file of a commit.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct FileView {
-    /// Its path.
-    pub path: TreePath,
-    /// Its length.
-    pub size_bytes: u64,
-    /// Its text; null for one that is binary or too large to show.
-    pub text: Option<String>,
-    /// Why there is no text: `binary`, `too_large`, `symlink` or `submodule`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub not_shown: Option<&'static str>,
-    /// Its open issues, by line.
-    pub issues: Vec<IssueView>,
-}
-
 /// Which repositories are wanted.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 pub struct ListQuery {
@@ -227,37 +183,6 @@ pub struct NewRepoBody {
 pub struct DeleteBody {
     /// The full name of what is to be deleted.
     pub confirm: String,
-}
-
-/// Which figure over which time.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-pub struct TrendQuery {
-    /// `issues` or `gate`; `coverage` has no points yet.
-    pub metric: Option<String>,
-    /// The branch; the default one unless said.
-    pub branch: Option<String>,
-    /// The first instant; 90 days ago unless said.
-    pub from: Option<String>,
-    /// The last instant; now unless said.
-    pub to: Option<String>,
-}
-
-/// A figure over time.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct TrendView {
-    /// The figure at each analysed commit, oldest first.
-    pub points: Vec<PointView>,
-}
-
-/// A figure at a commit.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct PointView {
-    /// When the commit was recorded.
-    pub at: Timestamp,
-    /// The figure; for the gate 1 is success and 0 is not.
-    pub value: f64,
-    /// The commit.
-    pub sha: CommitSha,
 }
 
 /// The repository as a caller sees it.
@@ -610,178 +535,4 @@ pub async fn log(
 pub async fn commit(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<CommitView>, ApiError> {
     let (_, commit) = repo_and_commit(&app, &permit, &params).await?;
     Ok(Json(app.read(move |tx, _| commit_view(tx, &commit)).await?))
-}
-
-/// How many commits of a branch a trend looks at.
-const TREND_COMMITS: usize = 500;
-/// How far back a trend goes unless told.
-const TREND_SPAN: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3_600);
-
-/// `GET /api/v1/repos/{owner}/{name}/trends`.
-pub async fn trends(
-    State(app): State<App>,
-    permit: Permit,
-    params: Params,
-    Query(query): Query<TrendQuery>,
-) -> Result<Json<TrendView>, ApiError> {
-    let slug = params.slug()?;
-    let repo = app.read(move |tx, _| permit.repo(tx, &slug)).await?;
-    let instant = |name: &str, text: &Option<String>| -> Result<Option<Timestamp>, ApiError> {
-        text.as_deref()
-            .filter(|text| !text.is_empty())
-            .map(|text| text.parse().map_err(|error| ApiError::field(Code::InvalidParameter, name, error)))
-            .transpose()
-    };
-    let to = instant("to", &query.to)?.unwrap_or_else(|| app.clock.now());
-    let from = instant("from", &query.from)?.unwrap_or_else(|| to - TREND_SPAN);
-    let metric = match query.metric.as_deref() {
-        None | Some("" | "issues") => Metric::Issues,
-        Some("gate") => Metric::Gate,
-        Some("coverage") => Metric::Coverage,
-        Some(_) => return Err(ApiError::field(Code::InvalidParameter, "metric", "not one of: issues, coverage, gate")),
-    };
-    let points = match branch_of(&app, &repo, query.branch.as_deref()).await? {
-        Some(branch) => trend(&app, &repo, branch.head, metric, from, to).await?,
-        None => Vec::new(),
-    };
-    Ok(Json(TrendView { points }))
-}
-
-/// A figure that is followed over time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metric {
-    /// Open issues.
-    Issues,
-    /// Whether the gate holds.
-    Gate,
-    /// Percent covered.
-    Coverage,
-}
-
-/// A figure at the analysed commits of a branch's history, oldest first.
-pub async fn trend(
-    app: &App,
-    repo: &Repository,
-    head: CommitSha,
-    metric: Metric,
-    from: Timestamp,
-    to: Timestamp,
-) -> Result<Vec<PointView>, ApiError> {
-    let (handle, id) = (app.clone(), repo.id);
-    app.blocking(move || -> Result<Vec<PointView>, ApiError> {
-        let mirror = handle.mirror(id)?;
-        let mut points = Vec::new();
-        for info in mirror.first_parents(head).take(TREND_COMMITS) {
-            let info = info?;
-            if info.committed_at < from {
-                break;
-            }
-            if info.committed_at > to {
-                continue;
-            }
-            let value = handle.read_now(|tx, _| -> Result<_, ApiError> {
-                Ok(match metric {
-                    Metric::Issues => issues::standing(tx, id, info.sha)?.map(|standing| standing.counts.open as f64),
-                    Metric::Gate => checks::look(tx, id, info.sha)?
-                        .filter(|set| set.state.is_finished())
-                        .map(|set| f64::from(u8::from(set.verdict == Verdict::Success))),
-                    Metric::Coverage => None,
-                })
-            })?;
-            points.extend(value.map(|value| PointView { at: info.committed_at, value, sha: info.sha }));
-        }
-        points.reverse();
-        Ok(points)
-    })
-    .await?
-}
-
-/// `GET …/tree[/{path}]`.
-pub async fn tree(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<TreeView>, ApiError> {
-    let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
-    Ok(Json(folder(&app, &repo, commit.sha, &params.path()).await?))
-}
-
-/// What is in a folder of a commit.
-pub async fn folder(app: &App, repo: &Repository, sha: CommitSha, path: &TreePath) -> Result<TreeView, ApiError> {
-    let (handle, repo, path) = (app.clone(), repo.clone(), path.clone());
-    app.blocking(move || -> Result<TreeView, ApiError> {
-        let tree = handle.mirror(repo.id)?.tree(sha)?;
-        let counts = handle.read_now(|tx, _| -> Result<_, ApiError> { Ok(issues::list::counts_by_path(tx, repo.id, sha)?) })?;
-        let analysed = counts.is_some();
-        let counts = counts.unwrap_or_default();
-        let is_root = path.as_bytes().is_empty();
-        let prefix = if is_root { Vec::new() } else { [path.as_bytes(), b"/"].concat() };
-        let mut entries: Vec<EntryView> = Vec::new();
-        for file in tree.files().iter().filter(|file| file.path.as_bytes().starts_with(&prefix)) {
-            let rest = &file.path.as_bytes()[prefix.len()..];
-            let (name, kind) = match rest.iter().position(|byte| *byte == b'/') {
-                Some(slash) => (&rest[..slash], "folder"),
-                None => (rest, kind_of(file)),
-            };
-            let issues = counts.get(&file.path).copied().unwrap_or(0);
-            let name = TreePath::new(name);
-            match entries.last_mut().filter(|last| kind == "folder" && last.kind == "folder" && last.name == name.to_string()) {
-                Some(folder) => folder.issues += issues,
-                None => {
-                    let whole = TreePath::new([prefix.as_slice(), name.as_bytes()].concat());
-                    let size_bytes = if kind == "folder" { None } else { Some(tree.size(file)?) };
-                    entries.push(EntryView { name: name.to_string(), path: whole.to_string(), kind, size_bytes, issues });
-                }
-            }
-        }
-        if entries.is_empty() && !is_root {
-            return Err(ApiError::new(Code::FileNotFound, format!("commit `{}` has no folder `{path}`", sha.short())));
-        }
-        entries.sort_by(|a, b| (a.kind != "folder", &a.name).cmp(&(b.kind != "folder", &b.name)));
-        Ok(TreeView { path: path.to_string(), entries, analysed })
-    })
-    .await?
-}
-
-fn kind_of(file: &TreeFile) -> &'static str {
-    match file.kind {
-        FileKind::Regular => "file",
-        FileKind::Executable => "executable",
-        FileKind::Symlink => "symlink",
-        FileKind::Submodule => "submodule",
-    }
-}
-
-/// The largest file that is shown.
-pub const SHOWN_BYTES: u64 = 1 << 20;
-
-/// `GET …/files/{path}`.
-pub async fn file(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<FileView>, ApiError> {
-    let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
-    Ok(Json(source(&app, &repo, commit.sha, &params.path()).await?))
-}
-
-/// A file of a commit with its issues.
-pub async fn source(app: &App, repo: &Repository, sha: CommitSha, path: &TreePath) -> Result<FileView, ApiError> {
-    let (handle, repo, path) = (app.clone(), repo.clone(), path.clone());
-    app.blocking(move || -> Result<FileView, ApiError> {
-        let tree = handle.mirror(repo.id)?.tree(sha)?;
-        let missing = || ApiError::new(Code::FileNotFound, format!("commit `{}` has no file `{path}`", sha.short()));
-        let file = tree.find(&path).ok_or_else(missing)?;
-        let size_bytes = tree.size(file)?;
-        let (text, not_shown) = match file.kind {
-            FileKind::Submodule => (None, Some("submodule")),
-            _ if size_bytes > SHOWN_BYTES => (None, Some("too_large")),
-            kind => {
-                let content = tree.read(file, SHOWN_BYTES)?;
-                match String::from_utf8(content) {
-                    Ok(text) if !text.contains('\0') => (Some(text), (kind == FileKind::Symlink).then_some("symlink")),
-                    Err(error) if !error.as_bytes().contains(&0) => (Some(String::from_utf8_lossy(error.as_bytes()).into_owned()), None),
-                    _ => (None, Some("binary")),
-                }
-            }
-        };
-        let issues = handle.read_now(|tx, _| -> Result<_, ApiError> {
-            let listed = issues::list::of_path(tx, repo.id, sha, &path)?;
-            listed.into_iter().map(|listed| super::issues::listed_view(&repo, sha, listed)).collect::<Result<Vec<_>, _>>()
-        })?;
-        Ok(FileView { path, size_bytes, text, not_shown, issues })
-    })
-    .await?
 }

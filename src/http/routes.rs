@@ -1,6 +1,6 @@
-//! THE TABLE of the API: method, path, permission, handler, and what the OpenAPI document says of each.
+//! THE TABLE of the API: method, path, permission, handler, and what the `OpenAPI` document says of each.
 //!
-//! A route cannot be written without a permission: the constructors ask for one. The OpenAPI document is made from this table, so the
+//! A route cannot be written without a permission: the constructors ask for one. The `OpenAPI` document is made from this table, so the
 //! two cannot differ.
 
 use axum::Extension;
@@ -9,7 +9,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::openapi::Doc;
-use super::{accounts, badges, checks, health, issues, live, repos, search};
+use super::{accounts, badges, checks, files, health, issues, live, repos, search, trends};
 use crate::app::App;
 use crate::domain::accounts::Permission;
 
@@ -79,7 +79,7 @@ fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permis
 /// Every route of the API.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    use Permission::{Admin, Identified, Public, RepoCreate, RepoDelete, RepoRead, RepoWrite};
+    use Permission::{Admin, Host, Identified, Public, RepoCreate, RepoDelete, RepoRead, RepoWrite};
 
     vec![
         get("/livez", Public, health::live, "Whether the process answers").says(|doc| doc.answers::<health::HealthView>(200)).public(),
@@ -97,6 +97,7 @@ pub fn table() -> Vec<Route> {
         delete("/api/v1/me/tokens/{id}", Identified, accounts::delete_own_token, "Ends one of your tokens").says(|doc| doc.answers_nothing(204)),
         get("/api/v1/admin/users", Admin, accounts::list_users, "Everybody who has an account").says(|doc| doc.list::<accounts::UserView>()),
         post("/api/v1/admin/users", Admin, accounts::create_user, "Gives somebody an account").says(|doc| doc.takes::<accounts::NewUserBody>().answers::<accounts::UserView>(201)),
+        post("/api/v1/admin/links", Host, accounts::create_link, "Makes a one-time sign-in link; on the server itself alone").says(|doc| doc.takes::<accounts::NewLinkBody>().answers::<accounts::LinkView>(201)),
         get("/api/v1/admin/tokens", Admin, accounts::list_tokens, "Every token").says(|doc| doc.list::<accounts::TokenView>()),
         post("/api/v1/admin/tokens", Admin, accounts::create_token, "Makes a token of any kind; its text is shown this once").says(|doc| doc.takes::<accounts::NewTokenBody>().answers::<accounts::CreatedTokenView>(201)),
         delete("/api/v1/admin/tokens/{id}", Admin, accounts::delete_token, "Ends a token at once").says(|doc| doc.answers_nothing(204)),
@@ -110,10 +111,10 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/repos/{owner}/{name}/branches/{branch}", RepoRead, repos::branch, "A branch").says(|doc| doc.answers::<repos::BranchView>(200)),
         get("/api/v1/repos/{owner}/{name}/commits", RepoRead, repos::commits, "The commits of a branch, newest first").says(|doc| doc.query::<repos::CommitsQuery>().list::<repos::CommitView>()),
         get("/api/v1/repos/{owner}/{name}/commits/{sha}", RepoRead, repos::commit, "A commit").says(|doc| doc.answers::<repos::CommitView>(200)),
-        get("/api/v1/repos/{owner}/{name}/trends", RepoRead, repos::trends, "A figure over time, at the analysed commits of a branch").says(|doc| doc.query::<repos::TrendQuery>().answers::<repos::TrendView>(200)),
-        get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree", RepoRead, repos::tree, "The root folder of a commit").says(|doc| doc.answers::<repos::TreeView>(200)),
-        get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree/{*path}", RepoRead, repos::tree, "A folder of a commit").says(|doc| doc.answers::<repos::TreeView>(200)),
-        get("/api/v1/repos/{owner}/{name}/commits/{sha}/files/{*path}", RepoRead, repos::file, "A file with its issues").says(|doc| doc.answers::<repos::FileView>(200)),
+        get("/api/v1/repos/{owner}/{name}/trends", RepoRead, trends::trends, "A figure over time, at the analysed commits of a branch").says(|doc| doc.query::<trends::TrendQuery>().answers::<trends::TrendView>(200)),
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree", RepoRead, files::tree, "The root folder of a commit").says(|doc| doc.answers::<files::TreeView>(200)),
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree/{*path}", RepoRead, files::tree, "A folder of a commit").says(|doc| doc.answers::<files::TreeView>(200)),
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}/files/{*path}", RepoRead, files::file, "A file with its issues").says(|doc| doc.answers::<files::FileView>(200)),
 
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/checks", RepoRead, checks::find, "The checks of a commit").says(|doc| doc.answers::<checks::CheckSetView>(200)),
         post("/api/v1/repos/{owner}/{name}/commits/{sha}/checks", RepoWrite, checks::run, "Runs the checks of a commit, or runs them again").says(|doc| doc.answers::<checks::CheckSetView>(202)),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so where it stands")]
 
+mod cli_check;
+mod flow;
 mod store;
 mod support;
 mod tidy;

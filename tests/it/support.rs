@@ -1,6 +1,11 @@
-//! What several suites need: disks that fail, and randomness that can be replayed.
+//! What several suites need: the appliance and its clients, repositories, disks that fail, and randomness that can be replayed.
 
+pub mod app;
+pub mod client;
 pub mod crash;
+pub mod raw;
+pub mod repo;
+pub mod world;
 
 /// Randomness from a seed: the same for the same seed, on every machine.
 #[derive(Debug, Clone)]

@@ -246,7 +246,9 @@ fn nothing_is_left_undone_skipped_or_slept_through() {
         for (at, line) in source.text.lines().enumerate() {
             for (head, tail) in FORBIDDEN {
                 let word = format!("{head}{tail}");
-                if line.contains(&word) {
+                // A bench may wait: how much a process takes while it rests is measured while it rests.
+                let is_bench = source.path.starts_with("tests/bench/") && word == "thread::sleep";
+                if line.contains(&word) && !is_bench {
                     findings.push(format!("{}:{}: `{word}`", source.path, at + 1));
                 }
             }

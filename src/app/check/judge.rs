@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::{Progress, Stop, succeeded, summary, version_of};
+use super::{Manner, Progress, Stop, succeeded, summary, version_of};
 use crate::app::{App, CancelToken};
 use crate::base::name::TreePath;
 use crate::domain::checks::builtin::{self, Builtin};
@@ -37,6 +37,7 @@ pub(super) struct Judge<'a> {
     pub known: &'a [ChunkRef],
     pub identity: Option<&'a Standing>,
     pub exclude: Option<&'a Globs>,
+    pub manner: &'a Manner,
     pub cancel: &'a CancelToken,
 }
 
@@ -70,11 +71,17 @@ impl Judge<'_> {
             .flatten()
             .map(|file| &file.path)
             .collect();
-        let files: Vec<&TreeFile> =
-            self.tree.files().iter().filter(|file| self.looks_at(planned, file) && (!reuse || changed.contains(&file.path))).collect();
+        let mut files: Vec<&TreeFile> = self.tree.files().iter().filter(|file| self.looks_at(planned, file)).collect();
+        let all = files.len();
+        files.retain(|file| !reuse || changed.contains(&file.path));
 
         let mut found = Vec::new();
         for (done, file) in files.iter().enumerate() {
+            // The findings of one run are kept in memory; what a hostile tree could bring beyond is not even looked for.
+            if found.len() > builtin::MAX_PER_RUN {
+                log.line(&format!("{} of {} files judged; there are too many findings to go on", done, files.len()));
+                break;
+            }
             if done % STRIDE == 0 {
                 if self.cancel.is_tripped() {
                     return Err(Stop::Canceled);
@@ -90,7 +97,7 @@ impl Judge<'_> {
         }
         progress(Progress { check: &planned.name, done: files.len(), total: files.len() });
         let cancel = || self.cancel.is_tripped();
-        for finding in builtin.tree(&**self.tree, &cancel)? {
+        for finding in tracing::trace_span!("plugin").in_scope(|| builtin.tree(&**self.tree, &cancel))? {
             if self.speaks_of(planned, &finding.path) {
                 found.push(Located::new(&planned.name, true, finding, None));
             }
@@ -99,12 +106,12 @@ impl Judge<'_> {
             return Err(Stop::Canceled);
         }
         if found.len() > builtin::MAX_PER_RUN {
-            found.sort_by(|a, b| a.finding.cmp(&b.finding));
+            found.sort_by(|a, b| (&a.finding.path, &a.finding).cmp(&(&b.finding.path, &b.finding)));
             log.line(&format!("{} findings; the first {} are kept", found.len(), builtin::MAX_PER_RUN));
             found.truncate(builtin::MAX_PER_RUN);
         }
         let (kept, known) = self.past(planned, reuse, &changed)?;
-        let reused = self.tree.files().len() - files.len();
+        let reused = all - files.len();
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         log.line(&summary(files.len(), reused, found.len() as u64, took_ms));
         let issues = found.len() as u64 + self.occurrences(&kept)?;
@@ -115,14 +122,17 @@ impl Judge<'_> {
     /// Whether the base's results of this check hold for files that did not change.
     fn is_reusable(&self, planned: &Planned) -> bool {
         let version = version_of(planned, self.exclude);
-        self.before.is_some()
+        self.manner.reuses
+            && self.before.is_some()
             && self
                 .identity
                 .is_some_and(|identity| identity.sources.iter().any(|source| source.source == planned.name && source.version == version))
     }
 
     fn speaks_of(&self, planned: &Planned, path: &TreePath) -> bool {
-        !self.exclude.is_some_and(|exclude| exclude.matches(path)) && planned.paths.as_ref().is_none_or(|paths| paths.matches(path))
+        self.manner.speaks_of(path)
+            && !self.exclude.is_some_and(|exclude| exclude.matches(path))
+            && planned.paths.as_ref().is_none_or(|paths| paths.matches(path))
     }
 
     fn looks_at(&self, planned: &Planned, file: &TreeFile) -> bool {
@@ -130,7 +140,9 @@ impl Judge<'_> {
     }
 
     fn file(&self, builtin: &dyn Builtin, source: &str, file: &TreeFile, found: &mut Vec<Located>) -> crate::engine::git::Result<()> {
-        let findings: Vec<Finding> = builtin::bounded(builtin::judge(builtin, &**self.tree, file)?, builtin::MAX_PER_FILE);
+        let findings: Vec<Finding> = tracing::trace_span!("plugin").in_scope(|| {
+            Ok::<_, crate::engine::git::Error>(builtin::bounded(builtin::judge(builtin, &**self.tree, file)?, builtin::MAX_PER_FILE))
+        })?;
         if findings.is_empty() {
             return Ok(());
         }

@@ -61,3 +61,10 @@ fn data_goes_where_the_desktop_keeps_it_unless_told() {
     assert_eq!(of(env(&[("HOME", "/home/ada"), ("XDG_DATA_HOME", "/xdg")])).unwrap(), Path::new("/xdg/plumbline"));
     assert!(matches!(of(env(&[])), Err(Error::NoHome)));
 }
+
+#[test]
+fn a_configuration_by_default_reads_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("plumbline.toml"), "listen = \"nowhere\"\n").unwrap();
+    assert_eq!(Config::in_directory(dir.path()).listen.port(), 7867);
+}

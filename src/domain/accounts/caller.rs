@@ -52,6 +52,8 @@ words! {
         RepoCreateLocal = "repo_create_local",
         /// Administer the instance.
         Admin = "admin",
+        /// Do what only whoever owns the data directory may: at the host itself.
+        Host = "host",
     }
 }
 
@@ -104,6 +106,7 @@ impl Permission {
             Permission::RepoCreate => (Some(Scope::RepoWrite), None, Member, "the scope repo:write"),
             Permission::RepoCreateLocal => (Some(Scope::Admin), None, Admin, "an administrator of the instance"),
             Permission::Admin => (Some(Scope::Admin), None, Admin, "an administrator of the instance"),
+            Permission::Host => (Some(Scope::Admin), None, Admin, "the command line on the server itself"),
         };
         Terms { scope, repo, instance, needs }
     }
@@ -150,6 +153,9 @@ impl Caller {
             return Err(Refusal::Unauthenticated.into());
         }
         let terms = permission.terms();
+        if permission == Permission::Host {
+            return Err(Refusal::Forbidden { needs: terms.needs }.into());
+        }
         let forbidden = Err(Refusal::Forbidden { needs: terms.needs }.into());
         match resource {
             Resource::Repository(repo) => {

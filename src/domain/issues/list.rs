@@ -183,7 +183,7 @@ fn entries(tx: &ReadTx, standing: &Standing) -> Result<Vec<Entry>> {
 }
 
 impl Sort {
-    fn key<'a>(self, entry: &'a Entry) -> (u8, &'a str, &'a [u8], u32) {
+    fn key(self, entry: &Entry) -> (u8, &str, &[u8], u32) {
         let occurrence = &entry.standee.occurrence;
         let line = occurrence.span.map_or(0, |span| span.line_start);
         let rank = match self {

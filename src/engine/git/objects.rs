@@ -76,6 +76,7 @@ impl Objects {
 
     /// Lends a handle of the pool.
     pub fn with<T>(&self, read: impl FnOnce(&HandleArc) -> T) -> T {
+        let _span = tracing::trace_span!("git").entered();
         let lent = self.pool.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let handle = lent.unwrap_or_else(|| self.handle());
         let answer = read(&handle);

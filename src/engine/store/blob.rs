@@ -63,6 +63,8 @@ impl std::str::FromStr for BlobHash {
 #[derive(Debug)]
 pub struct Blobs {
     dir: PathBuf,
+    /// Whether what is stored is to survive a power cut; syncing is nearly all that storing costs.
+    is_durable: bool,
     /// Tells temporary files of one process apart.
     written: AtomicU64,
     /// Held while a file is renamed into place, and from a sweep's look at a file to its removal: else a sweep that has seen an old file
@@ -90,16 +92,23 @@ impl Blobs {
         within.map(|name| dir.join(name)).filter(|folder| !folder.is_dir()).try_for_each(|folder| make_one(&folder))?;
         sync_dir(dir)?;
         above(dir).map_or(Ok(()), sync_dir)?;
-        Ok(Blobs { dir: dir.to_owned(), written: AtomicU64::new(0), placing: Mutex::default() })
+        Ok(Blobs { dir: dir.to_owned(), is_durable: true, written: AtomicU64::new(0), placing: Mutex::default() })
     }
 
-    /// Stores `content`; once this returns it survives a power cut.
+    /// A folder for a process that leaves nothing behind: nothing is synced.
+    pub fn fleeting(dir: &Path) -> Result<Blobs> {
+        make_one(&dir.join("part"))?;
+        Ok(Blobs { dir: dir.to_owned(), is_durable: false, written: AtomicU64::new(0), placing: Mutex::default() })
+    }
+
+    /// Stores `content`; once this returns it survives a power cut, unless the folder is a fleeting one.
     pub fn put(&self, content: &[u8]) -> Result<BlobHash> {
         self.copy(&mut &content[..], content.len() as u64)
     }
 
-    /// Stores all that `content` gives, at most `cap` bytes; once this returns it survives a power cut.
+    /// Stores all that `content` gives, at most `cap` bytes; as durable as with [`Blobs::put`].
     pub fn copy(&self, content: &mut dyn Read, cap: u64) -> Result<BlobHash> {
+        let _span = tracing::trace_span!("blob").entered();
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let part = self.dir.join("part").join(format!("{}-{number}", std::process::id()));
         let outcome = self.write_part(&part, content, cap);
@@ -134,13 +143,19 @@ impl Blobs {
         let path = self.path(hash);
         // Always renamed into place, also over a blob that is there: its age is then that of the latest put, and a sweep whose grace
         // runs from that age cannot take it before the row that is about to name it commits.
-        file.sync_all().map_err(failed)?;
         let folder = above(&path).expect("a blob's path has the folder of its first two digits");
+        if self.is_durable {
+            file.sync_all().map_err(failed)?;
+        } else {
+            make_one(folder)?;
+        }
         {
             let _placing = self.placing.lock().unwrap_or_else(PoisonError::into_inner);
             fs::rename(part, &path).map_err(failed)?;
         }
-        sync_dir(folder)?;
+        if self.is_durable {
+            sync_dir(folder)?;
+        }
         Ok(hash)
     }
 
@@ -246,6 +261,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(&dir.path().join("blobs")).unwrap();
         (dir, blobs)
+    }
+
+    #[test]
+    fn a_fleeting_folder_keeps_blobs_as_well() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::fleeting(&dir.path().join("blobs")).unwrap();
+        let hash = blobs.put(b"content").unwrap();
+        assert_eq!(blobs.get(hash, 100).unwrap(), b"content");
+        assert_eq!(blobs.sweep(later(), Duration::from_secs(60), |_| false).unwrap().removed, 1);
     }
 
     fn later() -> Timestamp {

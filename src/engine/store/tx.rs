@@ -80,6 +80,12 @@ impl Overlay {
         self.tables.is_empty()
     }
 
+    /// How many rows there are, and the bytes of their keys and values.
+    pub(super) fn weight(&self) -> (u64, u64) {
+        let rows = self.tables.values().flat_map(|(_, changes)| changes);
+        rows.fold((0, 0), |(rows, bytes), (key, value)| (rows + 1, bytes + (key.len() + value.as_ref().map_or(0, Vec::len)) as u64))
+    }
+
     pub(super) fn tables(&self) -> impl Iterator<Item = (Table, &Changes)> {
         self.tables.values().map(|(table, changes)| (*table, changes))
     }

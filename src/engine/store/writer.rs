@@ -7,8 +7,8 @@
 //! the disk kept the batch all the same is then open, as with any commit whose answer is lost, but it kept all of it or nothing.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,56 @@ const BATCH_TIME: Duration = if cfg!(test) { Duration::MAX } else { Duration::fr
 /// A verb that takes longer than this is told of: it holds everyone up.
 const SLOW_VERB: Duration = Duration::from_millis(20);
 
+/// What the writer has done since the store was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Statistics {
+    /// Commits that were made durable.
+    pub commits: u64,
+    /// Verbs that were carried out, those included whose layer was dropped.
+    pub verbs: u64,
+    /// Rows that commits wrote or removed, index entries included.
+    pub rows: u64,
+    /// The bytes of those rows, keys and values.
+    pub bytes: u64,
+    /// The longest time that one verb held the writer.
+    pub longest_verb: Duration,
+}
+
+/// The counts behind [`Statistics`].
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    commits: AtomicU64,
+    verbs: AtomicU64,
+    rows: AtomicU64,
+    bytes: AtomicU64,
+    longest_verb: AtomicU64,
+}
+
+impl Counters {
+    fn ran(&self, took: Duration) {
+        self.verbs.fetch_add(1, Ordering::Relaxed);
+        self.longest_verb.fetch_max(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn committed(&self, changes: &Overlay) {
+        let (rows, bytes) = changes.weight();
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn read(&self) -> Statistics {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Statistics {
+            commits: read(&self.commits),
+            verbs: read(&self.verbs),
+            rows: read(&self.rows),
+            bytes: read(&self.bytes),
+            longest_verb: Duration::from_nanos(read(&self.longest_verb)),
+        }
+    }
+}
+
 /// What the writer needs of an engine.
 pub(super) trait Engine: Send + Sync + 'static {
     fn snapshot(&self) -> Result<Snapshot>;
@@ -37,7 +87,7 @@ pub(super) type Listener = Box<dyn Fn(&[Recorded]) + Send + Sync>;
 /// A verb that waits, and the way to answer whoever waits for it.
 trait Job: Send {
     /// Runs the verb; says whether what it wrote is to be kept.
-    fn run(&mut self, tx: &mut WriteTx) -> bool;
+    fn run(&mut self, tx: &mut WriteTx, counters: &Counters) -> bool;
 
     /// Answers, with the verb's own result or with why the batch could not be committed.
     fn answer(self: Box<Self>, committed: &Result<()>);
@@ -56,7 +106,7 @@ where
     T: Send,
     E: From<Error> + Send,
 {
-    fn run(&mut self, tx: &mut WriteTx) -> bool {
+    fn run(&mut self, tx: &mut WriteTx, counters: &Counters) -> bool {
         let began = Instant::now();
         let verb = &self.verb;
         let result = std::panic::catch_unwind(AssertUnwindSafe(|| verb(tx))).unwrap_or_else(|panic| {
@@ -65,6 +115,7 @@ where
             Err(E::from(Error::Panicked { message }))
         });
         let took = began.elapsed();
+        counters.ran(took);
         if took > SLOW_VERB {
             tracing::warn!(took_ms = took.as_millis(), verb = std::any::type_name::<V>(), "a verb held the writer for {took:?}");
         }
@@ -95,16 +146,24 @@ pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
 pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<thread::JoinHandle<()>>,
+    counters: Arc<Counters>,
 }
 
 impl Writer {
     pub(super) fn start(engine: Arc<dyn Engine>, ids: Arc<Ids>, listener: Listener) -> Result<Writer> {
         let (jobs, waiting) = mpsc::channel();
+        let counters = Arc::new(Counters::default());
+        let counted = Arc::clone(&counters);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || serve(&*engine, &ids, &listener, &waiting))
+            .spawn(move || serve(&*engine, &ids, &listener, &waiting, &counted))
             .map_err(|source| Error::io("cannot start the writer thread", source))?;
-        Ok(Writer { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Writer { jobs: Some(jobs), thread: Some(thread), counters })
+    }
+
+    /// What was done so far.
+    pub(super) fn statistics(&self) -> Statistics {
+        self.counters.read()
     }
 
     /// Queues a verb; `answer` is called on the writer thread, after the commit.
@@ -135,10 +194,10 @@ impl Drop for Writer {
     }
 }
 
-fn serve(engine: &dyn Engine, ids: &Arc<Ids>, listener: &Listener, waiting: &mpsc::Receiver<Box<dyn Job>>) {
+fn serve(engine: &dyn Engine, ids: &Arc<Ids>, listener: &Listener, waiting: &mpsc::Receiver<Box<dyn Job>>, counters: &Counters) {
     while let Ok(first) = waiting.recv() {
         let mut ran = Vec::new();
-        let (committed, recorded) = batch(engine, ids, first, waiting, &mut ran);
+        let (committed, recorded) = batch(engine, ids, first, waiting, counters, &mut ran);
         if let Err(error) = &committed {
             tracing::error!(error = %error, verbs = ran.len(), "a commit failed; its verbs are told so");
         } else if !recorded.is_empty() {
@@ -172,6 +231,7 @@ fn batch(
     ids: &Arc<Ids>,
     first: Box<dyn Job>,
     waiting: &mpsc::Receiver<Box<dyn Job>>,
+    counters: &Counters,
     ran: &mut Vec<Box<dyn Job>>,
 ) -> (Result<()>, Vec<Recorded>) {
     let began = Instant::now();
@@ -185,7 +245,7 @@ fn batch(
     };
     let mut next = Some(first);
     while let Some(mut job) = next {
-        if job.run(&mut tx) {
+        if job.run(&mut tx, counters) {
             recorded.append(&mut tx.settle());
         } else {
             tx.discard();
@@ -194,6 +254,12 @@ fn batch(
         next = if ran.len() < BATCH_VERBS && began.elapsed() < BATCH_TIME { waiting.try_recv().ok() } else { None };
     }
     let changes = tx.into_settled();
-    let committed = if changes.is_empty() { Ok(()) } else { guarded("the engine", || engine.apply(&changes)) };
+    if changes.is_empty() {
+        return (Ok(()), recorded);
+    }
+    let committed = tracing::trace_span!("commit").in_scope(|| guarded("the engine", || engine.apply(&changes)));
+    if committed.is_ok() {
+        counters.committed(&changes);
+    }
     (committed, recorded)
 }

@@ -12,7 +12,8 @@ use crate::base::name::TreePath;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::Params;
-use crate::http::repos::{SHOWN_BYTES, repo_and_commit, source};
+use crate::http::files::{SHOWN_BYTES, source};
+use crate::http::repos::repo_and_commit;
 use crate::ui::file::{Content, EntryKind, FilePage, TreeEntry, TreePage};
 use crate::ui::source::{Highlighter, Source};
 
@@ -23,7 +24,7 @@ const ENTRIES: usize = 5_000;
 pub async fn folder(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &asked.permit, &params).await?;
     let sha = commit.sha;
-    let view = crate::http::repos::folder(&app, &repo, sha, &params.path()).await?;
+    let view = crate::http::files::folder(&app, &repo, sha, &params.path()).await?;
     let path = Some(params.path()).filter(|path| !path.as_bytes().is_empty());
     let left_out = view.entries.len().saturating_sub(ENTRIES) as u64;
     let entries = view.entries.into_iter().take(ENTRIES).map(|entry| TreeEntry {

@@ -13,7 +13,8 @@ use crate::domain::{checks, repos};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Form, Paging, Query};
-use crate::http::repos::{ListQuery, Metric, NewRepoBody, commit_view, trend, visible};
+use crate::http::repos::{ListQuery, NewRepoBody, commit_view, visible};
+use crate::http::trends::{Metric, trend};
 use crate::ui::chart::Point;
 use crate::ui::home::{AddForm, HomePage, RepoRow, RunningRow};
 

@@ -5,7 +5,6 @@ use crate::engine::git::memory::MemoryTree;
 
 use super::*;
 
-mod corpus;
 mod hostile;
 
 const BOM: &str = "\u{feff}";

@@ -1,0 +1,101 @@
+//! `plumbline token`: tokens for programs, from the host.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::user::all;
+use super::{Error, Result, admin, say};
+use crate::app::config::Config;
+use crate::base::time::Clock;
+
+/// What `plumbline token` is asked.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Makes a token and prints its text, which is shown this once
+    Create {
+        /// personal, service, upload, webhook-key or worker
+        #[arg(long)]
+        kind: String,
+        /// What people call it
+        #[arg(long)]
+        name: String,
+        /// What it may be used for; may be repeated or hold a comma list
+        #[arg(long = "scope", value_delimiter = ',')]
+        scopes: Vec<String>,
+        /// A repository it is for, as OWNER/NAME; may be repeated; all unless said
+        #[arg(long = "repo", value_name = "O/N")]
+        repos: Vec<String>,
+        /// The user a personal token acts as
+        #[arg(long)]
+        user: Option<String>,
+        /// When it ends, such as 30d or 12h; never unless said
+        #[arg(long)]
+        expires: Option<String>,
+    },
+    /// Lists every token
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ends a token at once
+    Revoke {
+        /// Its id or name
+        token: String,
+    },
+}
+
+/// Carries out one of them.
+pub fn run(command: Command, config: &Config) -> Result<ExitCode> {
+    match command {
+        Command::Create { kind, name, scopes, repos, user, expires } => {
+            let expires_at = expires.map(|text| span(&text)).transpose()?.map(|span| (Clock::System.now() + span).to_string());
+            let repos = if repos.is_empty() { Value::Null } else { json!(repos) };
+            let body = json!({
+                "kind": kind.replace('-', "_"), "name": name, "scopes": scopes, "repos": repos, "user": user, "expires_at": expires_at,
+            });
+            let token = admin::ask(config, "POST", "/api/v1/admin/tokens", Some(&body))?;
+            say(&format!("{}\n", token["token"].as_str().unwrap_or("")));
+        }
+        Command::List { json } => {
+            let tokens = all(config, "/api/v1/admin/tokens")?;
+            if json {
+                say(&format!("{:#}\n", Value::Array(tokens)));
+                return Ok(ExitCode::SUCCESS);
+            }
+            for token in tokens {
+                let text = |key: &str| token[key].as_str().unwrap_or("").to_owned();
+                let state = if token["revoked_at"].is_null() { "good" } else { "revoked" };
+                say(&format!("{} {:<11} {:<8} {}\n", text("id"), text("kind"), state, text("name")));
+            }
+        }
+        Command::Revoke { token } => {
+            let known = all(config, "/api/v1/admin/tokens")?;
+            let is_meant = |one: &&Value| one["id"] == token || one["name"] == token && one["revoked_at"].is_null();
+            let meant: Vec<&Value> = known.iter().filter(is_meant).collect();
+            let id = match meant.as_slice() {
+                [one] => one["id"].as_str().unwrap_or(""),
+                [] => return Err(Error::new(format!("no token `{token}` is known; `plumbline token list` names those that are"))),
+                _ => return Err(Error::new(format!("several tokens are named `{token}`; give the id that `plumbline token list` shows"))),
+            };
+            admin::ask(config, "DELETE", &format!("/api/v1/admin/tokens/{id}"), None)?;
+            say(&format!("{token} is revoked\n"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A span of time such as `12h` or `30d`, at most ten years.
+fn span(text: &str) -> Result<Duration> {
+    let wrong = || Error::new(format!("--expires `{text}` is not a span such as 12h or 30d, of at most ten years"));
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let hours = match unit {
+        "h" => Some(number),
+        "d" => number.checked_mul(24),
+        _ => None,
+    };
+    hours.filter(|hours| (1..=87_600).contains(hours)).map(|hours| Duration::from_secs(hours * 3_600)).ok_or_else(wrong)
+}

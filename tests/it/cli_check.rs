@@ -1,0 +1,302 @@
+//! `plumbline check`, by the real binary.
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::repo::TestRepo;
+
+mod formats;
+mod sources;
+mod terminal;
+
+const MANIFEST: (&str, &str) = (".plumbline.yaml", "version: 1\n");
+const CONFLICT: &str = "fn main() {\n<<<<<<< HEAD\n    one();\n=======\n    two();\n>>>>>>> topic\n}\n";
+const COMMA: &str = "{\n  \"name\": \"app\",\n}\n";
+
+/// What a command did.
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ran {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
+    }
+
+    /// The output without what differs from run to run: how long a check took.
+    fn steady(&self) -> String {
+        let line = |line: &str| match line.rsplit_once("  ") {
+            Some((head, time)) if time.ends_with(" ms") || time.ends_with(" s") => format!("{}  TIME", head.trim_end()),
+            _ => line.to_owned(),
+        };
+        self.stdout.lines().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    fn last_line(&self) -> &str {
+        self.stdout.lines().last().unwrap_or_default()
+    }
+}
+
+/// `plumbline check` in a directory, with nothing of this process's environment, and a place of its own for temporary files.
+#[expect(clippy::disallowed_methods, reason = "these tests are about the process")]
+fn command(dir: &Path, temporary: &Path, arguments: &[&OsStr]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline"));
+    command.current_dir(dir).arg("check").args(arguments).env_clear().env("TMPDIR", temporary).stdin(Stdio::null());
+    command
+}
+
+/// Runs `plumbline check` to its end and holds it to what is true of every run: nothing is left behind.
+fn check_with(dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Ran {
+    let temporary = tempfile::tempdir().unwrap();
+    let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+    let output = command(dir, temporary.path(), &arguments).envs(env.iter().copied()).output().unwrap();
+    assert_is_empty(&temporary);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+fn check(dir: &Path, arguments: &[&str]) -> Ran {
+    check_with(dir, arguments, &[])
+}
+
+fn assert_is_empty(dir: &TempDir) {
+    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+/// A run that says nothing but why it failed.
+fn refused(dir: &Path, arguments: &[&str]) -> String {
+    let ran = check(dir, arguments);
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{}", ran.stderr);
+    ran.stderr.trim_end().replace(&dir.display().to_string(), "DIR")
+}
+
+#[test]
+fn findings_are_shown_with_their_lines_and_the_gate_fails() {
+    let repo = TestRepo::new();
+    repo.commit([MANIFEST, ("src/main.rs", CONFLICT), ("src/lib.rs", "\n"), ("package.json", COMMA)]);
+    let ran = check(repo.path(), &[]);
+    assert_snapshot!(ran.steady(), @r#"
+    package.json  1 issue
+
+      package.json:3:1  major  invalid-json
+      Not valid JSON: a comma stands before the closing `}`
+      2 │   "name": "app",
+      3 │ }
+        │ ^
+
+    src/main.rs  1 issue
+
+      src/main.rs:2:1  critical  conflict-marker
+      A merge conflict was committed, from here to line 6; keep what is right and delete the markers
+      1 │ fn main() {
+      2 │ <<<<<<< HEAD
+        │ ^^^^^^^^^^^^
+      3 │     one();
+
+    check    state      findings       time
+    hygiene  succeeded         2  TIME
+
+    2 issues: 1 critical, 1 major
+    ▲ The gate fails: 2 issues of severity minor or above.
+    "#);
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, ""));
+}
+
+#[test]
+fn a_tree_without_findings_holds() {
+    let repo = TestRepo::new();
+    repo.commit([MANIFEST, ("src/main.rs", "fn main() {}\n")]);
+    let ran = check(repo.path(), &[]);
+    assert_snapshot!(ran.steady(), @"
+    check    state      findings       time
+    hygiene  succeeded         0  TIME
+
+    ● The gate holds: no issues.
+    ");
+    assert_eq!(ran.code, 0);
+}
+
+#[test]
+fn nothing_is_gated_without_a_manifest() {
+    let repo = TestRepo::new();
+    repo.commit([("package.json", COMMA)]);
+    let ran = check(repo.path(), &[]);
+    assert_snapshot!(ran.last_line(), @"● The gate holds: 1 issue; nothing is gated without a manifest.");
+    assert_eq!(ran.code, 0);
+}
+
+#[test]
+fn the_manifest_says_what_the_gate_asks() {
+    let repo = TestRepo::new();
+    repo.commit([("package.json", COMMA)]);
+    let mut said = Vec::new();
+    for issues in ["{min_severity: critical}", "{fail_on: none}", "{fail_on: any}"] {
+        repo.write(".plumbline.yaml", format!("version: 1\nissues: {issues}\n"));
+        let ran = check(repo.path(), &[]);
+        said.push(format!("{} {}", ran.code, ran.last_line()));
+    }
+    repo.write(".plumbline.yaml", "version: 1\nchecks: []\n");
+    let ran = check(repo.path(), &[]);
+    said.push(format!("{} {}", ran.code, ran.last_line()));
+    assert_snapshot!(said.join("\n"), @"
+    0 ● The gate holds: 1 issue, below severity critical.
+    0 ● The gate holds: 1 issue; issues gate nothing here.
+    1 ▲ The gate fails: 1 issue of severity minor or above.
+    0 ● The gate holds: the manifest names no checks.
+    ");
+}
+
+#[test]
+fn with_a_base_only_what_is_new_is_judged() {
+    let repo = TestRepo::new();
+    let base = repo.commit([MANIFEST, ("old.json", COMMA), ("mended.json", COMMA)]);
+    repo.commit([("mended.json", "{}\n"), ("src/main.rs", CONFLICT)]);
+    let ran = check(repo.path(), &["--base", "HEAD~1"]);
+    assert_snapshot!(ran.steady().replace(&base[..7], "BASE"), @"
+    src/main.rs  1 issue
+
+      src/main.rs:2:1  critical  conflict-marker  new
+      A merge conflict was committed, from here to line 6; keep what is right and delete the markers
+      1 │ fn main() {
+      2 │ <<<<<<< HEAD
+        │ ^^^^^^^^^^^^
+      3 │     one();
+
+    check    state      findings       time
+    hygiene  succeeded         2  TIME
+
+    2 issues: 1 critical, 1 major
+    1 new issue: 1 critical; 1 fixed; held against HEAD~1 (BASE)
+    ▲ The gate fails: 1 new issue of severity minor or above.
+    ");
+    assert_eq!(ran.code, 1);
+
+    let document = check(repo.path(), &["--base", &base, "--rev", "HEAD", "--format", "json"]).json();
+    let paths = |of: &str| {
+        document[of].as_array().unwrap().iter().map(|issue| (issue["path"].clone(), issue["is_new"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(paths("issues"), [(json!("old.json"), json!(false)), (json!("src/main.rs"), json!(true))]);
+    assert_eq!(paths("fixed"), [(json!("mended.json"), json!(false))]);
+    assert_eq!(document["base"], json!(base));
+    let counts = &document["counts"];
+    assert_eq!([&counts["open"], &counts["new"], &counts["fixed"]], [2, 1, 1]);
+}
+
+#[test]
+fn what_the_base_has_as_well_does_not_fail_the_gate() {
+    let repo = TestRepo::new();
+    repo.commit([MANIFEST, ("old.json", COMMA)]);
+    repo.write("moved/old.json", COMMA);
+    std::fs::remove_file(repo.path().join("old.json")).unwrap();
+    let ran = check(repo.path(), &["--base", "HEAD"]);
+    assert_snapshot!(ran.last_line(), @"● The gate holds: no new issues.");
+    assert_eq!(ran.code, 0);
+
+    repo.write(".plumbline.yaml", "version: 1\nissues: {fail_on: any}\n");
+    let ran = check(repo.path(), &["--base", "HEAD"]);
+    assert!(ran.stdout.contains("moved/old.json:3:1"), "{}", ran.stdout);
+    assert_eq!(ran.code, 1);
+}
+
+#[test]
+fn a_branch_is_held_against_where_it_left_the_base() {
+    let repo = TestRepo::new();
+    let fork = repo.commit([MANIFEST, ("old.json", COMMA)]);
+    repo.switch("topic");
+    repo.commit([("topic.txt", "topic\n")]);
+    repo.switch("main");
+    repo.commit([("old.json", "{}\n")]);
+    repo.switch("topic");
+    let ran = check(repo.path(), &["--base", "main"]);
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    assert!(ran.stdout.contains(&format!("0 new issues; 0 fixed; held against {}, where main was left", &fork[..7])), "{}", ran.stdout);
+}
+
+#[test]
+fn a_commit_held_against_itself_has_nothing_new() {
+    let repo = TestRepo::new();
+    repo.commit([MANIFEST, ("old.json", COMMA)]);
+    let ran = check(repo.path(), &["--rev", "main", "--base", "main"]);
+    assert!(ran.stdout.contains("0 new issues; 0 fixed"), "{}", ran.stdout);
+    assert_eq!(ran.code, 0);
+}
+
+#[test]
+fn a_base_that_was_not_analysed_is_told_of_and_all_is_judged() {
+    let repo = TestRepo::new();
+    repo.commit([(".plumbline.yaml", "version: 2\n"), ("old.json", COMMA)]);
+    repo.write(".plumbline.yaml", "version: 1\n");
+    let ran = check(repo.path(), &["--base", "HEAD"]);
+    assert!(ran.stderr.contains("all that is found is judged: `.plumbline.yaml` line 1"), "{}", ran.stderr);
+    assert_snapshot!(ran.last_line(), @"▲ The gate fails: 1 issue of severity minor or above.");
+    assert_eq!(ran.code, 1);
+}
+
+#[test]
+fn results_are_the_same_whether_they_are_reused_or_not() {
+    let repo = TestRepo::new();
+    repo.commit([MANIFEST, ("a.json", COMMA), ("b.json", COMMA)]);
+    repo.commit([("b.json", "{\n\n  \"name\": \"app\",\n}\n"), ("c.json", COMMA)]);
+    let of = |arguments: &[&str]| {
+        let mut document = check(repo.path(), &[&["--base", "HEAD~1", "--format", "json"], arguments].concat()).json();
+        document["check_set"] = Value::Null;
+        document
+    };
+    let reused = of(&[]);
+    assert_eq!(reused, of(&["--no-reuse"]));
+    assert_eq!([&reused["counts"]["open"], &reused["counts"]["new"]], [3, 1]);
+}
+
+#[test]
+fn wrong_usage_is_told_from_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    for wrong in [&["--format", "xml"][..], &["--frob"], &["a", "b"], &["--rev"]] {
+        let ran = check(dir.path(), wrong);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{wrong:?}");
+    }
+    assert_eq!(check(dir.path(), &["--help"]).code, 0);
+}
+
+#[test]
+fn an_invalid_manifest_is_shown_where_it_is_wrong() {
+    let repo = TestRepo::new();
+    repo.commit([(".plumbline.yaml", "version: 1\nissues:\n  fail_on: nwe\n"), ("package.json", COMMA)]);
+    let ran = check(repo.path(), &[]);
+    assert_snapshot!(ran.steady(), @"
+    .plumbline.yaml:3:12
+      2 │ issues:
+      3 │   fail_on: nwe
+        │            ^
+
+    ◆ The gate cannot tell: `.plumbline.yaml` line 3, column 12, `issues.fail_on`: expected one of new, any, none, found `nwe`.
+    ");
+    assert_eq!(ran.code, 1);
+    let document = check(repo.path(), &["--format", "json"]).json();
+    assert_eq!((&document["verdict"], &document["check_set"]["error"]["code"]), (&json!("error"), &json!("manifest_invalid")));
+}
+
+#[test]
+fn a_check_that_cannot_be_carried_out_leaves_the_gate_unsure() {
+    let repo = TestRepo::new();
+    repo.commit([(".plumbline.yaml", "version: 1\nchecks:\n- plugin: hygiene\n- plugin: hygeine\n")]);
+    let ran = check(repo.path(), &[]);
+    assert_snapshot!(ran.steady(), @"
+    check    state      findings       time
+    hygiene  succeeded         0  TIME
+    hygeine  errored           –  TIME
+      plugin_unknown: No plugin is named `hygeine`; there are: hygiene. Did you mean `hygiene`?
+
+    ◆ The gate cannot tell: 1 check could not be carried out; no issues.
+    ");
+    assert_eq!(ran.code, 1);
+}

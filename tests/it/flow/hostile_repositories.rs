@@ -1,0 +1,305 @@
+//! Bad input through the door: each repository gets a clear error, at the place where somebody looks, and nothing else stops.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use serde_json::{Value, json};
+
+use crate::support::app::TestApp;
+use crate::support::raw::{FILE, LINK, RawRepo, TREE};
+use crate::support::repo::TestRepo;
+use crate::support::world::{World, text};
+
+/// Adds a repository that is in order; it is checked whatever else there is.
+async fn goes_on(world: &World) {
+    let repo = world.repo("good", [("a.json", "{\n")]).await;
+    assert_eq!(repo.checks(&repo.first).await, "succeeded: hygiene succeeded");
+    assert_eq!(repo.places(&repo.first, "open").await, ["a.json:1 invalid-json"]);
+}
+
+/// What its page says of the last fetch.
+async fn sync_error(world: &World, name: &str) -> String {
+    let repo = world.see(name, "").await;
+    assert_eq!(repo["synced_at"], Value::Null);
+    let page = world.admin.page(&format!("/r/local/{name}")).await.expect(200).text();
+    assert!(page.contains("</html>"));
+    text(&repo["sync_error"]).to_owned()
+}
+
+/// Why the checks of a commit could not tell: `code: message`.
+async fn check_error(world: &World, name: &str, sha: &str) -> String {
+    let set = world.see(name, &format!("/commits/{sha}/checks")).await;
+    assert_eq!(set["state"], json!("errored"), "{set}");
+    format!("{}: {}", text(&set["error"]["code"]), text(&set["error"]["message"]))
+}
+
+#[tokio::test]
+async fn an_empty_repository_is_in_order_and_is_checked_once_it_has_a_commit() {
+    let world = World::new().await;
+    let git = TestRepo::bare();
+    world.add("app", git.path()).await;
+    let repo = world.see("app", "").await;
+    assert_eq!((&repo["sync_error"], &repo["default_branch"], &repo["gate"]), (&Value::Null, &Value::Null, &Value::Null));
+    assert_eq!(world.see("app", "/commits").await["items"], json!([]));
+    assert_eq!(world.see("app", "/branches").await["items"], json!([]));
+    world.admin.page("/r/local/app").await.expect(200);
+
+    let sha = git.commit([("a.rb", "puts 1\n")]);
+    world.sync("app").await;
+    assert!(world.verdict("app", &sha).await.starts_with("success: 0 open issues"));
+}
+
+#[tokio::test]
+async fn a_head_that_names_no_branch_with_a_commit_leaves_no_default_branch() {
+    let world = World::new().await;
+    let git = RawRepo::new();
+    let sha = git.push(&[(FILE, b"a.json", git.blob("{\n"))]);
+    std::fs::write(git.path().join("HEAD"), "ref: refs/heads/unborn\n").unwrap();
+    world.add("app", git.path()).await;
+    assert_eq!(world.see("app", "").await["default_branch"], Value::Null);
+    assert_eq!(world.see("app", "/branches/main").await["head"]["sha"], json!(sha));
+    assert_eq!(world.see("app", "/trends").await["points"], json!([]));
+    world.admin.page("/r/local/app").await.expect(200);
+    goes_on(&world).await;
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_repository_says_what_to_give() {
+    let world = World::new().await;
+    let folder = world.app.scratch("no-repository");
+    std::fs::write(folder.join("file"), "").unwrap();
+    world.add("app", &folder).await;
+    let error = sync_error(&world, "app").await;
+    assert!(error.contains("is not a git repository: give the directory that holds `.git`"), "{error}");
+
+    let missing = world.admin.post("/api/v1/repos", json!({"path": folder.join("nowhere"), "name": "b"})).await.expect(422);
+    assert!(missing.refused("source_refused").contains("cannot be found"));
+    goes_on(&world).await;
+}
+
+#[tokio::test]
+async fn a_repository_of_somebody_else_is_not_read() {
+    let world = World::new().await;
+    let git = TestRepo::new();
+    git.commit([("a.rb", "puts 1\n")]);
+    let paths = [git.path().to_owned(), git.path().join(".git")];
+    if paths.iter().any(|path| std::os::unix::fs::chown(path, Some(65_534), None).is_err()) {
+        eprintln!("SKIPPED: only root can give a directory to somebody else");
+        return;
+    }
+    world.add("app", git.path()).await;
+    let error = sync_error(&world, "app").await;
+    assert!(error.contains("belongs to user 65534") && error.contains("chown"), "{error}");
+    goes_on(&world).await;
+}
+
+#[tokio::test]
+async fn names_in_a_tree_that_would_lead_elsewhere_are_refused() {
+    let world = World::new().await;
+    for (name, entry) in [("dots", &b".."[..]), ("git", b".git"), ("alias", b".GIT"), ("slash", b"a/b"), ("dot", b".")] {
+        let git = RawRepo::new();
+        let sha = git.push(&[(TREE, entry, git.tree(&[(FILE, b"config", git.blob("x\n"))]))]);
+        world.add(name, git.path()).await;
+        let repo = world.see(name, "").await;
+        let told = match repo["sync_error"].as_str() {
+            Some(error) => error.to_owned(),
+            None => check_error(&world, name, &sha).await,
+        };
+        assert!(told.contains("tree") || told.contains("name"), "{name}: {told}");
+        let files = world.admin.get(&format!("/api/v1/repos/local/{name}/commits/{sha}/tree")).await;
+        assert!(matches!(files.status, 404 | 422), "{name}: {}", files.text());
+    }
+    goes_on(&world).await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_utf_8_is_shown_and_asked_for_by_its_bytes() {
+    let world = World::new().await;
+    let git = RawRepo::new();
+    let sha = git.push(&[(FILE, b"caf\xe9.json", git.blob("{\n")), (FILE, b"ok.txt", git.blob("ok\n"))]);
+    world.add("app", git.path()).await;
+    let issues = world.see("app", &format!("/commits/{sha}/issues")).await;
+    assert_eq!(issues["items"][0]["path"], json!("caf%E9.json"), "{issues}");
+    let file = world.see("app", &format!("/commits/{sha}/files/caf%E9.json")).await;
+    assert_eq!((&file["text"], &file["path"]), (&json!("{\n"), &json!("caf%E9.json")));
+    assert_eq!(file["issues"].as_array().unwrap().len(), 1);
+    let tree = world.see("app", &format!("/commits/{sha}/tree")).await;
+    assert_eq!(tree["entries"][0]["path"], json!("caf%E9.json"), "{tree}");
+    let page = world.admin.page(&format!("/r/local/app/commits/{sha}/files/caf%E9.json")).await.expect(200).text();
+    assert!(page.contains("invalid-json") || page.contains("JSON"), "{page}");
+    let sarif = world.see("app", &format!("/commits/{sha}/issues.sarif")).await;
+    let place = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+    assert_eq!(place, &json!("caf%E9.json"));
+}
+
+#[tokio::test]
+async fn links_that_lead_out_or_in_circles_are_findings_and_are_never_followed() {
+    let world = World::new().await;
+    let git = RawRepo::new();
+    let entries = [("a", "b"), ("b", "a"), ("out", "/etc/passwd"), ("up", "../../../etc/passwd")];
+    let entries: Vec<_> = entries.iter().map(|(name, to)| (LINK, name.as_bytes(), git.blob(to))).collect();
+    let sha = git.push(&entries);
+    world.add("app", git.path()).await;
+    let issues = world.see("app", &format!("/commits/{sha}/issues")).await;
+    let rules: Vec<&str> = issues["items"].as_array().unwrap().iter().map(|issue| text(&issue["rule"])).collect();
+    assert!(!rules.is_empty() && rules.iter().all(|rule| *rule == "dangling-symlink"), "{issues}");
+    let file = world.see("app", &format!("/commits/{sha}/files/out")).await;
+    assert_eq!((&file["text"], &file["not_shown"]), (&json!("/etc/passwd"), &json!("symlink")));
+    let page = world.admin.page(&format!("/r/local/app/commits/{sha}/files/up")).await.expect(200).text();
+    assert!(!page.contains("root:"), "a link is shown, not followed");
+}
+
+#[tokio::test]
+async fn a_tree_of_a_hundred_thousand_files_is_checked() {
+    let world = World::new().await;
+    let git = RawRepo::new();
+    let empty = git.blob("");
+    let names: Vec<String> = (0..100_000).map(|n| format!("f{n:06}")).collect();
+    let mut entries: Vec<_> = names.iter().map(|name| (FILE, name.as_bytes(), empty)).collect();
+    entries.insert(0, (FILE, b"a.json", git.blob("{\n")));
+    let sha = git.push(&entries);
+    world.add("app", git.path()).await;
+    assert_eq!(world.see("app", &format!("/commits/{sha}/checks")).await["state"], json!("succeeded"));
+    assert_eq!(world.see("app", &format!("/commits/{sha}")).await["issues"]["open"], json!(1));
+    assert_eq!(world.see("app", &format!("/commits/{sha}/tree")).await["entries"].as_array().unwrap().len(), 100_001);
+}
+
+#[tokio::test]
+async fn a_tree_with_more_files_than_are_taken_says_how_many_are() {
+    let world = World::new().await;
+    let git = RawRepo::new();
+    // A tree that holds one tree many times over is small in git and large when it is walked.
+    let mut tree = git.tree(&[(FILE, b"f", git.blob(""))]);
+    for _ in 0..18 {
+        tree = git.tree(&[(TREE, b"a", tree), (TREE, b"b", tree)]);
+    }
+    let commit = git.commit(tree, &[]);
+    git.point("main", commit);
+    world.add("app", git.path()).await;
+    let error = check_error(&world, "app", &commit.to_string()).await;
+    assert!(error.starts_with("fetch_failed: ") && error.contains("more than 200000"), "{error}");
+    goes_on(&world).await;
+}
+
+#[tokio::test]
+async fn an_object_that_is_not_what_its_name_says_is_not_taken() {
+    let world = World::new().await;
+    let (lying, truncated, missing) = (RawRepo::new(), RawRepo::new(), RawRepo::new());
+    let other = lying.blob("something else\n");
+    let blob = lying.blob("{}\n");
+    lying.push(&[(FILE, b"a.json", blob)]);
+    std::fs::remove_file(lying.loose(blob)).unwrap();
+    std::fs::copy(lying.loose(other), lying.loose(blob)).unwrap();
+
+    let blob = truncated.blob("a longer text that is compressed, and then cut in two\n".repeat(100));
+    truncated.push(&[(FILE, b"a.txt", blob)]);
+    let bytes = std::fs::read(truncated.loose(blob)).unwrap();
+    std::fs::remove_file(truncated.loose(blob)).unwrap();
+    std::fs::write(truncated.loose(blob), &bytes[..bytes.len() / 2]).unwrap();
+
+    let blob = missing.blob("{}\n");
+    missing.push(&[(FILE, b"a.json", blob)]);
+    std::fs::remove_file(missing.loose(blob)).unwrap();
+
+    for (name, git) in [("lying", &lying), ("truncated", &truncated), ("missing", &missing)] {
+        world.add(name, git.path()).await;
+        let error = sync_error(&world, name).await;
+        assert!(error.contains("damaged"), "{name}: {error}");
+    }
+    goes_on(&world).await;
+}
+
+#[tokio::test]
+async fn a_manifest_that_would_eat_memory_is_refused_with_its_place() {
+    let world = World::new().await;
+    let mut bomb = "version: 1\na0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for n in 1..12 {
+        let before = n - 1;
+        bomb += &format!("a{n}: &a{n} [*a{before}, *a{before}, *a{before}, *a{before}, *a{before}, *a{before}, *a{before}, *a{before}]\n");
+    }
+    let large = format!("version: 1\n# {}\n", "x".repeat(10 << 20));
+    let deep = format!("version: 1\nchecks: {}{}\n", "[".repeat(10_000), "]".repeat(10_000));
+    for (name, manifest) in [("bomb", bomb), ("large", large), ("deep", deep), ("binary", "version: \u{0}\n".to_owned())] {
+        let git = TestRepo::new();
+        let sha = git.commit([(".plumbline.yaml", manifest)]);
+        world.add(name, git.path()).await;
+        let error = check_error(&world, name, &sha).await;
+        assert!(error.starts_with("manifest_invalid: `.plumbline.yaml` line ") && error.len() < 600, "{name}: {error}");
+        world.admin.page(&format!("/r/local/{name}/commits/{sha}")).await.expect(200);
+    }
+    goes_on(&world).await;
+}
+
+#[tokio::test]
+async fn an_address_within_the_network_is_refused_when_it_is_fetched() {
+    let world = World::new().await;
+    for (name, url, why) in [
+        ("loop", "http://127.0.0.1:1/app.git", "a loopback address"),
+        ("private", "https://10.1.2.3/app.git", "a private address"),
+        ("metadata", "http://169.254.169.254/latest", "a link-local address"),
+        ("mapped", "http://[::ffff:127.0.0.1]/app.git", "a loopback address"),
+    ] {
+        world.admin.post("/api/v1/repos", json!({"url": url, "name": name})).await.expect(201);
+        world.app.settle().await;
+        let error = sync_error(&world, name).await;
+        assert!(error.contains(why) && error.contains("allowed in the configuration"), "{name}: {error}");
+    }
+    goes_on(&world).await;
+}
+
+/// A host that answers each request with these bytes and closes.
+fn host(answer: &'static [u8]) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // It ends with the test's process: a host outlives who asks it.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut read = [0; 4_096];
+            let _ = stream.read(&mut read);
+            let _ = stream.write_all(answer);
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_host_that_points_elsewhere_or_speaks_something_else_is_not_believed() {
+    let world = World::of(TestApp::with(|config| config.allow_hosts = vec!["127.0.0.1".to_owned()])).await;
+    let answers: [(&str, &'static [u8], &str); 4] = [
+        (
+            "elsewhere",
+            b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest\r\ncontent-length: 0\r\n\r\n",
+            "redirects to elsewhere are not followed",
+        ),
+        ("page", b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 5\r\n\r\n<html", "does not answer as git does"),
+        ("absent", b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", "there is no repository at this address"),
+        ("locked", b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n", "asks for credentials"),
+    ];
+    for (name, answer, why) in answers {
+        let url = format!("http://{}/app.git", host(answer));
+        world.admin.post("/api/v1/repos", json!({"url": url, "name": name})).await.expect(201);
+        world.app.settle().await;
+        let error = sync_error(&world, name).await;
+        assert!(error.contains(why), "{name}: {error}");
+    }
+    goes_on(&world).await;
+}
+
+#[tokio::test]
+async fn a_host_that_breaks_off_is_asked_again_later() {
+    let world = World::of(TestApp::with(|config| config.allow_hosts = vec!["127.0.0.1".to_owned()])).await;
+    let url = format!("http://{}/app.git", host(b""));
+    world.admin.post("/api/v1/repos", json!({"url": url, "name": "app"})).await.expect(201);
+    world.app.settle().await;
+    let error = sync_error(&world, "app").await;
+    assert!(error.contains("127.0.0.1"), "{error}");
+    let waiting = world.app.work(plumbline::engine::queue::WorkState::Ready);
+    assert_eq!(waiting.len(), 1, "{waiting:#?}");
+    assert!(waiting[0].due_at > world.app.now());
+    goes_on(&world).await;
+
+    world.admin.json("DELETE", "/api/v1/repos/local/app", json!({"confirm": "local/app"})).await.expect(204);
+    world.app.advance(std::time::Duration::from_secs(3_600));
+    world.app.settle().await;
+}
