@@ -34,7 +34,8 @@ const VERBS: &[&str] = &["unused", "missing", "duplicate", "undefined", "depreca
 const NOUNS: &[&str] = &["variable", "import", "argument", "function", "parameter", "method", "return", "statement", "string", "loop"];
 const OWNERS: &[&str] = &["user", "order", "cfg", "tmp", "http", "repo"];
 const THINGS: &[&str] = &["id", "name", "list", "ctx"];
-const QUERIES: &[&str] = &["unused", "unused+variable", "kind:security+severity:critical", "path:src/mod12/", "rule:rule-7+-import", "cfg", ""];
+const QUERIES: &[&str] =
+    &["unused", "unused+variable", "kind:security+severity:critical", "path:src/mod12/", "rule:rule-7+-import", "cfg", ""];
 /// How many issues one verb tells: more than the product tells at once, since nobody else waits here.
 const TOLD_AT_ONCE: u64 = 5_000;
 const START: i64 = 1_700_000_000_000;
@@ -81,7 +82,8 @@ fn fill(data: &Path, count: u64, token: &Plain) {
         .map(|number| {
             let slug = RepoSlug::local(&format!("app{number}")).unwrap();
             let new = move |tx: &mut _, now| {
-                let new = NewRepository { slug: slug.clone(), source: RepoSource::Local, remote: format!("/nowhere/app{number}"), owner: None };
+                let new =
+                    NewRepository { slug: slug.clone(), source: RepoSource::Local, remote: format!("/nowhere/app{number}"), owner: None };
                 repos::add(tx, new, now)
             };
             app.write_now(&Actor::System, new).unwrap().id

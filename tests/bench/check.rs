@@ -261,7 +261,12 @@ fn main() {
     let handed = median(ten.iter().map(|run| run.after.bytes - run.before.bytes).collect());
     let kib = |bytes: u64| format!("{} KiB", bytes.div_ceil(1024));
     table.bound("Rows that a commit stores which changes ten of 2,000 files", &kib(stored), "kilobytes: under 64 KiB", stored < 64 << 10);
-    table.bound("The same with events, work and index entries, rewritten rows counted each time", &kib(handed), "under 128 KiB", handed < 128 << 10);
+    table.bound(
+        "The same with events, work and index entries, rewritten rows counted each time",
+        &kib(handed),
+        "under 128 KiB",
+        handed < 128 << 10,
+    );
     let longest = world.app.store.statistics().longest_verb;
     table.time("Longest time a closure held the writer, all runs", longest, Duration::from_millis(20));
     table.finish();

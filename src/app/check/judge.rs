@@ -114,7 +114,7 @@ impl Judge<'_> {
         let reused = all - files.len();
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         log.line(&summary(files.len(), reused, found.len() as u64, took_ms));
-        let issues = found.len() as u64 + self.occurrences(&kept)?;
+        let issues = found.len() as u64 + kept.iter().map(|chunk| u64::from(chunk.occurrences)).sum::<u64>();
         let log = self.app.blobs.put(&log.content().map_err(crate::engine::store::Error::from)?)?;
         Ok((Judged { found, known, kept }, succeeded(issues, Some(log))))
     }
@@ -140,8 +140,9 @@ impl Judge<'_> {
     }
 
     fn file(&self, builtin: &dyn Builtin, source: &str, file: &TreeFile, found: &mut Vec<Located>) -> crate::engine::git::Result<()> {
-        let findings: Vec<Finding> = tracing::trace_span!("plugin")
-            .in_scope(|| Ok::<_, crate::engine::git::Error>(builtin::bounded(builtin::judge(builtin, &**self.tree, file)?, builtin::MAX_PER_FILE)))?;
+        let findings: Vec<Finding> = tracing::trace_span!("plugin").in_scope(|| {
+            Ok::<_, crate::engine::git::Error>(builtin::bounded(builtin::judge(builtin, &**self.tree, file)?, builtin::MAX_PER_FILE))
+        })?;
         if findings.is_empty() {
             return Ok(());
         }
@@ -167,12 +168,6 @@ impl Judge<'_> {
         let kept =
             self.known.iter().filter(|chunk| chunk.source == planned.name && self.tree.find(&chunk.path).is_some()).cloned().collect();
         Ok(Judged { found: Vec::new(), known: Vec::new(), kept })
-    }
-
-    fn occurrences(&self, chunks: &[ChunkRef]) -> Result<u64, Stop> {
-        let repo = self.set.repo;
-        let chunks = self.app.read_now(|tx, _| load(tx, repo, chunks))?;
-        Ok(chunks.iter().map(|chunk| chunk.occurrences.len() as u64).sum())
     }
 
     fn errored(&self, error: CheckError, log: &mut crate::app::live::LiveLog) -> Result<Outcome, Stop> {
