@@ -609,3 +609,6 @@ fn summary(judged: usize, reused: usize, found: u64, took_ms: u64) -> String {
 fn succeeded(issues: u64, log: Option<crate::engine::store::blob::BlobHash>) -> Outcome {
     Outcome { state: CheckState::Succeeded, issues: Some(issues), error: None, log }
 }
+
+#[cfg(test)]
+mod tests;
