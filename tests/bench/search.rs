@@ -1,7 +1,7 @@
 //! Search over a million issues: how fast they are indexed, how long a query takes, and what the open index weighs.
 //!
 //! `search [COUNT] [DIRECTORY]`: the index is made in the directory, unless it holds one already; so a second run measures a process that
-//! has only opened it.
+//! has only opened it. With `--test` or `PLUMBLINE_BENCH_SMOKE=1` a thousand issues stand for all.
 #![expect(clippy::unwrap_used, reason = "a benchmark ends where something fails")]
 
 use std::path::PathBuf;
@@ -88,7 +88,8 @@ fn resident(what: &str) {
 
 fn main() {
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
-    let count: u64 = arguments.next().map_or(100_000, |count| count.parse().unwrap());
+    let is_smoke = std::env::args().any(|arg| arg == "--test") || std::env::var_os("PLUMBLINE_BENCH_SMOKE").is_some();
+    let count: u64 = arguments.next().map_or(if is_smoke { 1_000 } else { 100_000 }, |count| count.parse().unwrap());
     let kept = arguments.next().map(PathBuf::from);
     let directory = kept.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("plumbline-bench-{}", std::process::id())));
 
