@@ -419,7 +419,7 @@ fn judge_all(
         sources.push(SourceVersion { source: planned.name.clone(), version: version_of(planned, exclude) });
         judged.push(one);
     }
-    if errored(&states) > 0 {
+    if errored(&ran.states) > 0 {
         judged.push(judge.of_the_unplanned(planned));
     }
     let hunks = judge.hunks(&judged)?;
