@@ -249,7 +249,7 @@ fn standing() -> Standing {
 }
 
 fn node() -> Node {
-    let chunk = ChunkRef { path: path(), source: "hygiene".to_owned(), of_tree: true, part: 300, chunk: [4; 16] };
+    let chunk = ChunkRef { path: path(), source: "hygiene".to_owned(), of_tree: true, part: 300, chunk: [4; 16], occurrences: 200 };
     Node { repo: repo(), id: [3; 16], chunks: vec![chunk] }
 }
 
