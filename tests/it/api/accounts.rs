@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plumbline::domain::accounts::{InstanceRole, Scope, TokenKind};
+use plumbline::domain::accounts::InstanceRole;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
