@@ -7,12 +7,11 @@ use crate::support::world::World;
 #[tokio::test]
 async fn a_badge_says_how_it_stands_to_those_who_may_know() {
     let world = World::new().await;
-    let repo = world.repo("app", [("a.json", "{\n")]).await;
+    world.repo("app", [("a.json", "{\n")]).await;
     let badge = async |client: &crate::support::client::Client, rest: &str| {
         let answer = client.get(&format!("/badges/local/{rest}")).await.expect(200);
         assert_eq!(answer.header("content-type"), Some("image/svg+xml"));
-        let title = answer.text().split("<title>").nth(1).unwrap().split("</title>").next().unwrap().to_owned();
-        title
+        answer.text().split("<title>").nth(1).unwrap().split("</title>").next().unwrap().to_owned()
     };
     assert_eq!(badge(&world.admin, "app/issues.svg").await, "issues: 1 open");
     assert_eq!(badge(&world.admin, "app/gate.svg?label=main&style=plastic").await, "main: holds");
@@ -25,5 +24,4 @@ async fn a_badge_says_how_it_stands_to_those_who_may_know() {
     }
     world.admin.get("/badges/local/app/size.svg").await.expect(404).refused("not_found");
     world.admin.get("/badges/local/app/issues").await.expect(404).refused("not_found");
-    let _ = repo;
 }

@@ -1,4 +1,4 @@
-//! The OpenAPI document says what the table says, and its references lead somewhere.
+//! The document of the API says what the table says, and its references lead somewhere.
 
 use std::collections::BTreeSet;
 
