@@ -58,7 +58,10 @@ fn step(number: u64, dice: &mut Dice) -> Step {
         hint: None,
     };
     let path = TreePath::new(format!("src/mod{}/file_{}.py", dice.roll(501), dice.roll(3_001)));
-    Step::Added { standee: Box::new(Standee { path, source: format!("tool{}", number % 12), occurrence }), is_new: number % 10 == 0 }
+    Step::Added {
+        standee: Box::new(Standee { path, source: format!("tool{}", number % 12), occurrence }),
+        is_new: number.is_multiple_of(10),
+    }
 }
 
 /// Fills the data directory with so many issues, and the index with them.
