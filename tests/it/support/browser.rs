@@ -1,4 +1,4 @@
-//! A browser that a test drives: headless Chromium by way of chromedriver, over the few words of the WebDriver protocol that are needed.
+//! A browser that a test drives: headless Chromium by way of chromedriver, over the few words of the `WebDriver` protocol that are needed.
 //!
 //! Waiting is the browser's: a script looks for a condition at each frame and answers when it holds, or at the end of [`PATIENCE`].
 
