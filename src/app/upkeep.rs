@@ -10,6 +10,7 @@ use crate::base::id::RepoId;
 use crate::domain::search::{Change, Document, State};
 use crate::domain::{accounts, checks, issues, repos};
 use crate::engine::fulltext::Opened;
+use crate::engine::queue;
 use crate::engine::store::journal;
 
 /// How long events are kept.
@@ -70,6 +71,11 @@ pub fn index(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     let latest = app.read_now(|tx, _| issues::latest_revision(tx))?;
     let mut fed = app.index.watermark()?.filter(|fed| *fed <= latest).unwrap_or(0);
     loop {
+        // What was fed is kept: the next process goes on from there.
+        if attempt.cancel.is_tripped() {
+            let verdict = queue::Verdict::RetryAfter(Duration::from_secs(1));
+            return Err(Failure { message: "the process stopped while the index was fed".to_owned(), verdict });
+        }
         let from = fed;
         let (changes, last) = app.read_now(move |tx, _| -> Result<_, Failure> {
             let changed = issues::changed_since(tx, from, INDEXED_AT_A_TIME)?;

@@ -154,7 +154,11 @@ async fn serve(app: App, sources: Vec<Source>) -> Result<()> {
     let ticker = Ticker::start(&app).await.map_err(|error| Error::because("cannot start the ticker", error))?;
     let outcome = tokio::select! {
         outcome = attend(&app, sources) => outcome,
-        () = told_to_stop() => Ok(()),
+        // Both this and `attend` hear the signal; whichever is looked at first, the stop is said.
+        () = told_to_stop() => {
+            app.stop();
+            Ok(())
+        }
         Some(ended) = servers.join_next() => ended_early(ended),
     };
     let outcome = match outcome {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so where it stands")]
 
 mod api;
+mod browser;
 mod cli_check;
 mod flow;
 mod guard;
