@@ -7,7 +7,7 @@ use super::App;
 use super::runner::{Attempt, Failure};
 use crate::base::event::Actor;
 use crate::base::id::RepoId;
-use crate::domain::search::{Change, Document, State};
+use crate::domain::search::{Change, Document};
 use crate::domain::{accounts, checks, issues, repos};
 use crate::engine::fulltext::Opened;
 use crate::engine::queue;
@@ -114,11 +114,7 @@ fn document(issue: issues::Issue, slug: &str) -> Document {
         kind: issue.kind,
         severity: issue.severity,
         source: issue.source,
-        state: match issue.state {
-            issues::IssueState::Open => State::Open,
-            issues::IssueState::Fixed => State::Fixed,
-            issues::IssueState::Ignored => State::Ignored,
-        },
+        state: issue.state,
         is_new: issue.is_new,
         author: issue.author,
         branches: Vec::new(),
