@@ -11,8 +11,9 @@ use plumbline::base::id::{Id, IssueId, RepoId};
 use plumbline::base::name::TreePath;
 use plumbline::base::page::Limit;
 use plumbline::base::time::Timestamp;
+use plumbline::domain::issues::IssueState;
 use plumbline::domain::issues::finding::{Kind, Severity};
-use plumbline::domain::search::{Change, Document, Question, Scope, SearchIndex, Sort, State, parse};
+use plumbline::domain::search::{Change, Document, Question, Scope, SearchIndex, Sort, parse};
 
 const VERBS: &[&str] = &["unused", "missing", "duplicate", "undefined", "deprecated", "unreachable", "redundant", "insecure", "implicit"];
 const NOUNS: &[&str] = &["variable", "import", "argument", "function", "parameter", "method", "return", "statement", "string", "loop"];
@@ -69,7 +70,7 @@ fn document(number: u64, dice: &mut Dice) -> Document {
         kind: dice.pick(Kind::ALL),
         severity: dice.pick(Severity::ALL),
         source: format!("tool{}", dice.roll(12)),
-        state: dice.pick(&[State::Open, State::Open, State::Open, State::Fixed, State::Ignored]),
+        state: dice.pick(&[IssueState::Open, IssueState::Open, IssueState::Open, IssueState::Fixed, IssueState::Ignored]),
         is_new: dice.roll(10) == 0,
         author: Some(format!("dev{}", dice.roll(40))),
         branches: vec!["main".to_owned()],
