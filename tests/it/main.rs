@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so where it stands")]
 
 mod cli_check;
+mod cli_serve;
 mod flow;
 mod store;
 mod support;
