@@ -11,6 +11,7 @@ use std::time::Duration;
 const SOON: Duration = Duration::from_secs(30);
 
 /// A server that has said a line with `until` in it.
+#[expect(clippy::disallowed_methods, reason = "the tests' harness may start a process")]
 fn serving(data: &Path, repo: Option<&str>, allowed: &str, until: &str) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline"));
     command.args(["serve", "--listen", ":0", "--data"]).arg(data).env("PLUMBLINE_OUTBOUND_ALLOW_HOSTS", allowed);
