@@ -5,6 +5,7 @@
 mod api;
 mod browser;
 mod cli_check;
+mod cli_serve;
 mod flow;
 mod guard;
 mod readme;
