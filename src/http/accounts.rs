@@ -300,12 +300,6 @@ async fn make_token(
     let view = app
         .write(&actor, move |tx, now| -> Result<TokenView, ApiError> {
             permit.instance(tx)?;
-            // A token cannot be used to make one that may do more than it.
-            if let Caller::Token { token, .. } = &permit.caller
-                && let Some(scope) = body.scopes.iter().find(|scope| !token.scopes.contains(scope))
-            {
-                return Err(ApiError::field(Code::Forbidden, "scopes", format!("the token that asks does not have `{scope}` itself")));
-            }
             let mut ids = Vec::new();
             for slug in body.repos.iter().flatten() {
                 ids.push(permit.repo_of_own(tx, slug)?.id);
@@ -325,6 +319,11 @@ async fn make_token(
                 repos: ids,
                 expires_at: body.expires_at,
             };
+            if let Caller::Token { token, .. } = &permit.caller
+                && let Some((field, why)) = token.exceeded_by(&new)
+            {
+                return Err(ApiError::field(Code::Forbidden, field, why));
+            }
             let token = accounts::create_token(tx, new, secret, now)?;
             token_view(tx, token)
         })
