@@ -105,13 +105,15 @@ pub fn perform(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, wante
 pub fn abandon(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, given_up: AttemptId) -> Result<(), Failure> {
     let claim = attempt.claim.clone();
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
-        if let Ok(set) = checks::attempt(tx, repo, sha, given_up)
-            && !set.state.is_finished()
-        {
-            let message =
-                "The attempt ended several times without a word; see the work queue for the last error, then run it again.".to_owned();
-            let error = CheckError { code: ErrorCode::Lost, message };
-            checks::complete(tx, &set, could_not_tell(error), now)?;
+        match checks::attempt(tx, repo, sha, given_up) {
+            Ok(set) if !set.state.is_finished() => {
+                let message =
+                    "The attempt ended several times without a word; see the work queue for the last error, then run it again.".to_owned();
+                let error = CheckError { code: ErrorCode::Lost, message };
+                checks::complete(tx, &set, could_not_tell(error), now)?;
+            }
+            Ok(_) | Err(checks::Error::Superseded) => {}
+            Err(error) => return Err(error.into()),
         }
         Ok(queue::finish(tx, &claim, now)?)
     })
@@ -200,7 +202,12 @@ pub fn run(
         return conclude(app, attempt, &set, conclusion);
     }
     let (of, plans) = (set.clone(), planned.clone());
-    let set = app.write_now(&Actor::System, move |tx, now| checks::start(tx, &of, &plans, now))?;
+    let set = match app.write_now(&Actor::System, move |tx, now| checks::start(tx, &of, &plans, now)) {
+        Ok(set) => set,
+        // It was canceled between the look and now.
+        Err(checks::Error::Superseded) => return ended_otherwise(app, attempt, &set),
+        Err(error) => return Err(error.into()),
+    };
 
     let bases = bases(app, &set, trees)?;
     let identity = bases.identity.as_ref().or(bases.compared.as_ref());
@@ -501,7 +508,7 @@ fn batches(rows: Vec<Staged>) -> Vec<Vec<Staged>> {
     batches
 }
 
-/// Counts what stands at a commit, from its base's counts and what differs.
+/// Counts what stands at a commit, and how it differs from its base.
 fn counts(tx: &crate::engine::store::ReadTx, base: Option<&Standing>, standing: &Standing) -> issues::Result<Counts> {
     let turnover = turnover(tx, base, standing)?;
     let mut counts = Counts { fixed: turnover.gone.len() as u64, ..Counts::default() };
