@@ -1,7 +1,6 @@
 //! `plumbline serve`: the appliance. Builds it, starts HTTP, the workers and the ticker, and stops them in order.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -253,7 +252,7 @@ async fn register(app: &App, source: &Source) -> Result<Repository> {
         Source::Http(url) => (RepoSource::Git, url.clone()),
     };
     if let Source::Path(path) = source {
-        app.allow_root(path.parent().map_or_else(|| PathBuf::from("/"), PathBuf::from));
+        app.allow_root(path.clone());
     }
     let wanted = http::repos::name_of(&remote);
     let slug = RepoSlug::local(&wanted).map_err(|error| Error::because(format!("`{remote}` gives no name for a repository"), error))?;
