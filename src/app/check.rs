@@ -527,10 +527,25 @@ fn counts(tx: &crate::engine::store::ReadTx, base: Option<&Standing>, standing: 
     Ok(counts)
 }
 
+/// The commits of the default branch after this one, which is one of them; `None` if it is not.
+fn later(head: CommitSha, sha: CommitSha, trees: &dyn Trees) -> git::Result<Option<Vec<CommitSha>>> {
+    let mut line = vec![head];
+    line.extend(trees.ancestors(head)?);
+    let at = line.iter().position(|one| *one == sha);
+    Ok(at.map(|at| {
+        line.truncate(at);
+        line
+    }))
+}
+
 /// Tells the issues what the commit did to them, some at a time, and ends the claim.
 fn tell(app: &App, attempt: &Attempt, set: &CheckSet, repository: &Repository, trees: &dyn Trees) -> Result<(), Failure> {
     let (repo, sha) = (set.repo, set.sha);
     let default_head = trees.default_head();
+    let later = match default_head {
+        Some(head) if head != sha => later(head, sha, trees)?,
+        _ => None,
+    };
     let steps = app.read_now(|tx, _| -> Result<_, Failure> {
         let Some(standing) = issues::standing(tx, repo, sha)? else { return Ok(None) };
         let look = |sha: Option<CommitSha>| match sha {
@@ -538,14 +553,24 @@ fn tell(app: &App, attempt: &Attempt, set: &CheckSet, repository: &Repository, t
             None => Ok(None),
         };
         let base = look(standing.base)?;
-        let is_default_head = default_head == Some(sha);
+        let is_past = match &later {
+            Some(later) => later.iter().try_fold(false, |is, sha| Ok::<_, Failure>(is || issues::standing(tx, repo, *sha)?.is_some()))?,
+            None => false,
+        };
+        let is_default_head = default_head == Some(sha) || later.is_some() && !is_past;
         let before = match repos::branches_at(tx, repo, sha)?.first() {
             Some(name) if !is_default_head => look(repos::branch(tx, repository, name)?.previous)?,
             _ => None,
         };
         let default = look(default_head.filter(|head| *head != sha))?;
-        let circumstances =
-            Circumstances { standing: &standing, base: base.as_ref(), before: before.as_ref(), default: default.as_ref(), is_default_head };
+        let circumstances = Circumstances {
+            standing: &standing,
+            base: base.as_ref(),
+            before: before.as_ref(),
+            default: default.as_ref(),
+            is_default_head,
+            is_past,
+        };
         let author = repos::commit(tx, repo, sha)?.map(|commit| commit.author.name);
         Ok(Some((settle::plan(tx, &circumstances)?, Sighting { sha, at: standing.at }, author)))
     })?;
