@@ -206,10 +206,10 @@ async fn told_to_stop() {
 async fn attend(app: &App, sources: Vec<Source>) -> Result<()> {
     let mut commits = Vec::new();
     for source in sources {
-        match register(app, &source).await {
-            Ok(repo) => commits.extend(progress::follow(app, &repo).await?),
-            Err(error) => return Err(error),
-        }
+        // Before it is asked for: the fetch may be over before anybody looks.
+        let asked_at = app.clock.now();
+        let repo = register(app, &source).await?;
+        commits.extend(progress::follow(app, &repo, asked_at).await?);
     }
     if let Some(link) = first_link(app).await? {
         super::say(&format!("sign in as {FIRST_LOGIN} (once, within 30 minutes): {link}\n"));
