@@ -307,6 +307,11 @@ impl CancelToken {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// The flag itself, for an engine that looks at it.
+    pub fn flag(&self) -> &AtomicBool {
+        &self.0
+    }
+
     /// Tells it to stop.
     pub fn trip(&self) {
         self.0.store(true, Ordering::Relaxed);

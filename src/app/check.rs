@@ -106,13 +106,15 @@ pub fn perform(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, wante
 pub fn abandon(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, given_up: AttemptId) -> Result<(), Failure> {
     let claim = attempt.claim.clone();
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
-        if let Ok(set) = checks::attempt(tx, repo, sha, given_up)
-            && !set.state.is_finished()
-        {
-            let message =
-                "The attempt ended several times without a word; see the work queue for the last error, then run it again.".to_owned();
-            let error = CheckError { code: ErrorCode::Lost, message };
-            checks::complete(tx, &set, could_not_tell(error), now)?;
+        match checks::attempt(tx, repo, sha, given_up) {
+            Ok(set) if !set.state.is_finished() => {
+                let message =
+                    "The attempt ended several times without a word; see the work queue for the last error, then run it again.".to_owned();
+                let error = CheckError { code: ErrorCode::Lost, message };
+                checks::complete(tx, &set, could_not_tell(error), now)?;
+            }
+            Ok(_) | Err(checks::Error::Superseded) => {}
+            Err(error) => return Err(error.into()),
         }
         Ok(queue::finish(tx, &claim, now)?)
     })
@@ -201,14 +203,20 @@ pub fn run(
         return conclude(app, attempt, &set, conclusion);
     }
     let (of, plans) = (set.clone(), planned.clone());
-    let set = app.write_now(&Actor::System, move |tx, now| -> checks::Result<CheckSet> {
+    let started = app.write_now(&Actor::System, move |tx, now| -> checks::Result<CheckSet> {
         let set = checks::start(tx, &of, &plans, now)?;
         // Each commit waits for the disk; so what happens at one moment is written at once.
         if let Some(first) = plans.first() {
             checks::start_check(tx, &set, &first.name, now)?;
         }
         Ok(set)
-    })?;
+    });
+    let set = match started {
+        Ok(set) => set,
+        // It was canceled between the look and now.
+        Err(checks::Error::Superseded) => return ended_otherwise(app, attempt, &set),
+        Err(error) => return Err(error.into()),
+    };
 
     let bases = bases(app, &set, trees)?;
     let identity = bases.identity.as_ref().or(bases.compared.as_ref());
@@ -529,7 +537,7 @@ fn batches(rows: Vec<Staged>) -> Vec<Vec<Staged>> {
     batches
 }
 
-/// Counts what stands at a commit, from its base's counts and what differs.
+/// Counts what stands at a commit, and how it differs from its base.
 fn counts(tx: &crate::engine::store::ReadTx, base: Option<&Standing>, standing: &Standing) -> issues::Result<Counts> {
     let turnover = turnover(tx, base, standing)?;
     let mut counts = Counts { fixed: turnover.gone.len() as u64, ..Counts::default() };
@@ -549,10 +557,27 @@ fn counts(tx: &crate::engine::store::ReadTx, base: Option<&Standing>, standing: 
     Ok(counts)
 }
 
+/// The commits of the default branch after this one, which is one of them; `None` if it is not.
+fn later(head: CommitSha, sha: CommitSha, trees: &dyn Trees) -> git::Result<Option<Vec<CommitSha>>> {
+    let mut later = vec![head];
+    for one in trees.ancestors(head) {
+        let one = one?;
+        if one == sha {
+            return Ok(Some(later));
+        }
+        later.push(one);
+    }
+    Ok(None)
+}
+
 /// Tells the issues what the commit did to them, some at a time, and ends the claim.
 fn tell(app: &App, attempt: &Attempt, set: &CheckSet, repository: &Repository, trees: &dyn Trees) -> Result<(), Failure> {
     let (repo, sha) = (set.repo, set.sha);
     let default_head = trees.default_head();
+    let later = match default_head {
+        Some(head) if head != sha => later(head, sha, trees)?,
+        _ => None,
+    };
     let steps = app.read_now(|tx, _| -> Result<_, Failure> {
         let Some(standing) = issues::standing(tx, repo, sha)? else { return Ok(None) };
         let look = |sha: Option<CommitSha>| match sha {
@@ -560,14 +585,24 @@ fn tell(app: &App, attempt: &Attempt, set: &CheckSet, repository: &Repository, t
             None => Ok(None),
         };
         let base = look(standing.base)?;
-        let is_default_head = default_head == Some(sha);
+        let is_past = match &later {
+            Some(later) => later.iter().try_fold(false, |is, sha| Ok::<_, Failure>(is || issues::standing(tx, repo, *sha)?.is_some()))?,
+            None => false,
+        };
+        let is_default_head = default_head == Some(sha) || later.is_some() && !is_past;
         let before = match repos::branches_at(tx, repo, sha)?.first() {
             Some(name) if !is_default_head => look(repos::branch(tx, repository, name)?.previous)?,
             _ => None,
         };
         let default = look(default_head.filter(|head| *head != sha))?;
-        let circumstances =
-            Circumstances { standing: &standing, base: base.as_ref(), before: before.as_ref(), default: default.as_ref(), is_default_head };
+        let circumstances = Circumstances {
+            standing: &standing,
+            base: base.as_ref(),
+            before: before.as_ref(),
+            default: default.as_ref(),
+            is_default_head,
+            is_past,
+        };
         let author = repos::commit(tx, repo, sha)?.map(|commit| commit.author.name);
         Ok(Some((settle::plan(tx, &circumstances)?, Sighting { sha, at: standing.at }, author)))
     })?;

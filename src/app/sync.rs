@@ -1,7 +1,5 @@
 //! Fetching a repository and registering what is new: read, then do, then write.
 
-use std::sync::atomic::AtomicBool;
-
 use super::App;
 use super::runner::{Attempt, Failure};
 use crate::base::event::Actor;
@@ -22,8 +20,13 @@ pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> 
         Err(repos::Error::NotFound { .. }) => return attempt.done(app),
         Err(error) => return Err(error.into()),
     };
-    match fetch(app, &repo).and_then(|(mirror, fetched)| Ok((news(app, &repo, &mirror, &fetched)?, fetched))) {
+    match fetch(app, attempt, &repo).and_then(|(mirror, fetched)| Ok((news(app, &repo, &mirror, &fetched)?, fetched))) {
         Ok((commits, fetched)) => record(app, attempt, id, &commits, fetched),
+        // The process stops, or another attempt has its place: the repository is not at fault.
+        Err(_) if attempt.cancel.is_tripped() => Err(Failure {
+            message: "the process stopped while it fetched".to_owned(),
+            verdict: Verdict::RetryAfter(std::time::Duration::from_secs(1)),
+        }),
         Err(failure) => {
             let told = failure.message.clone();
             app.write_now(&Actor::System, move |tx, _| match repos::record_fetch_failure(tx, id, &told) {
@@ -36,11 +39,10 @@ pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> 
     }
 }
 
-fn fetch(app: &App, repo: &Repository) -> Result<(Mirror, Fetched), Failure> {
+fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fetched), Failure> {
     let source: Source = repo.remote.parse()?;
     let mirror = app.mirror(repo.id)?;
-    let cancel = AtomicBool::new(false);
-    let asked = Asked { credentials: None, outbound: &app.outbound, trust: Trust::Ours, cancel: &cancel, progress: &|_| {} };
+    let asked = Asked { credentials: None, outbound: &app.outbound, trust: Trust::Ours, cancel: attempt.cancel.flag(), progress: &|_| {} };
     let fetched = mirror.fetch(&source, &asked)?;
     Ok((mirror, fetched))
 }

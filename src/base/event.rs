@@ -150,7 +150,7 @@ words! {
         Poll = "poll",
         /// Forget what is past its time: sessions, links, old events.
         Expire = "expire",
-        /// Remove blobs and result rows that nothing names.
+        /// Remove blobs that nothing names.
         Sweep = "sweep",
     }
 }

@@ -48,7 +48,7 @@ pub enum Work {
     PollRepositories,
     /// Forget what is past its time.
     Expire,
-    /// Remove blobs and result rows that nothing names.
+    /// Remove blobs that nothing names.
     Sweep,
 }
 

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::base::event::Event;
 use crate::base::name::CommitSha;
 use crate::base::text::clip;
+use crate::base::time::Timestamp;
 use crate::domain::checks::{self, CheckSet};
 use crate::domain::repos::{self, Repository};
 
@@ -37,11 +38,10 @@ impl Line {
     }
 }
 
-/// Waits until a repository is fetched and its default branch's head is checked; answers the sentence and page of that commit.
-pub(super) async fn follow(app: &App, repo: &Repository) -> Result<Vec<String>> {
+/// Waits until a repository is fetched, not before `asked_at`, and its default branch's head is checked; answers the sentence and page of that commit.
+pub(super) async fn follow(app: &App, repo: &Repository, asked_at: Timestamp) -> Result<Vec<String>> {
     let mut heard = app.listen();
     let mut line = Line { is_terminal: std::io::stderr().is_terminal(), last: String::new() };
-    let asked_at = app.clock.now();
     loop {
         let (id, slug) = (repo.id, repo.slug.clone());
         let state = app

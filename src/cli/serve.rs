@@ -1,7 +1,6 @@
 //! `plumbline serve`: the appliance. Builds it, starts HTTP, the workers and the ticker, and stops them in order.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -206,10 +205,10 @@ async fn told_to_stop() {
 async fn attend(app: &App, sources: Vec<Source>) -> Result<()> {
     let mut commits = Vec::new();
     for source in sources {
-        match register(app, &source).await {
-            Ok(repo) => commits.extend(progress::follow(app, &repo).await?),
-            Err(error) => return Err(error),
-        }
+        // Before it is asked for: the fetch may be over before anybody looks.
+        let asked_at = app.clock.now();
+        let repo = register(app, &source).await?;
+        commits.extend(progress::follow(app, &repo, asked_at).await?);
     }
     if let Some(link) = first_link(app).await? {
         super::say(&format!("sign in as {FIRST_LOGIN} (once, within 30 minutes): {link}\n"));
@@ -250,7 +249,7 @@ async fn register(app: &App, source: &Source) -> Result<Repository> {
         Source::Http(url) => (RepoSource::Git, url.clone()),
     };
     if let Source::Path(path) = source {
-        app.allow_root(path.parent().map_or_else(|| PathBuf::from("/"), PathBuf::from));
+        app.allow_root(path.clone());
     }
     let wanted = http::repos::name_of(&remote);
     let slug = RepoSlug::local(&wanted).map_err(|error| Error::because(format!("`{remote}` gives no name for a repository"), error))?;

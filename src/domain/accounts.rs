@@ -267,22 +267,6 @@ pub fn revoke_own_token(tx: &mut WriteTx, user: Option<UserId>, id: TokenId, now
     revoke_token(tx, id, now)
 }
 
-/// The token with this id, or the only one of this name that is not revoked.
-pub fn find_token(tx: &ReadTx, named: &str) -> Result<Token> {
-    let missing = || Error::TokenNotFound { token: crate::base::text::clip(named, 80).into_owned() };
-    if let Ok(id) = named.parse::<TokenId>() {
-        return tx.get::<Token>(&id)?.ok_or_else(missing);
-    }
-    let mut cursor = None;
-    loop {
-        let page = list_tokens(tx, cursor.as_ref(), Limit::MAX)?;
-        if let Some(token) = page.items.into_iter().find(|token| token.name == named && token.revoked_at.is_none()) {
-            return Ok(token);
-        }
-        cursor = Some(page.next.ok_or_else(missing)?);
-    }
-}
-
 /// Ends a token at once.
 pub fn revoke_token(tx: &mut WriteTx, id: TokenId, now: Timestamp) -> Result<Token> {
     let mut token = tx.get::<Token>(&id)?.ok_or_else(|| Error::TokenNotFound { token: id.to_string() })?;

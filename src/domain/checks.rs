@@ -222,7 +222,7 @@ pub fn finish_check(tx: &mut WriteTx, of: &CheckSet, name: &str, outcome: Outcom
 /// What is known when a set ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conclusion {
-    /// In which state, before the gate is asked: what the checks themselves say.
+    /// In which state.
     pub state: CheckState,
     /// Why we could not tell.
     pub error: Option<CheckError>,
@@ -230,11 +230,11 @@ pub struct Conclusion {
     pub verdict: Verdict,
     /// Why, in a sentence.
     pub sentence: String,
-    /// Whether there were results whose issues are still to be told.
+    /// Whether no results are left whose issues are still to be told.
     pub is_settled: bool,
 }
 
-/// Ends a set. Call it in the transaction that switches to its results.
+/// Ends a set, and with it what of its checks has not ended. Call it in the transaction that switches to its results.
 pub fn complete(tx: &mut WriteTx, of: &CheckSet, conclusion: Conclusion, now: Timestamp) -> Result<CheckSet> {
     let mut set = going(tx, of)?;
     set.state = conclusion.state;
@@ -244,6 +244,12 @@ pub fn complete(tx: &mut WriteTx, of: &CheckSet, conclusion: Conclusion, now: Ti
     set.is_settled = conclusion.is_settled;
     set.started_at = set.started_at.or(Some(now));
     set.finished_at = Some(now);
+    // A set that was given up halfway leaves no check that seems to run for ever.
+    for check in set.checks.iter_mut().filter(|check| !check.state.is_finished()) {
+        check.state = CheckState::Errored;
+        check.error.clone_from(&set.error);
+        check.finished_at = check.started_at.map(|_| now);
+    }
     tx.put(&set)?;
     tx.record(Event::CheckSetCompleted { repo: set.repo, sha: set.sha, verdict: set.verdict }, now)?;
     Ok(set)

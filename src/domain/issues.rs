@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::event::Event;
 use crate::base::id::{IssueId, RepoId};
 use crate::base::name::CommitSha;
-use crate::engine::store::{self, ReadTx, Record, Scan, WriteTx};
+use crate::engine::store::{self, ReadTx, Record, WriteTx};
 
 pub mod finding;
 pub mod identify;
@@ -88,11 +88,6 @@ pub fn switch(tx: &mut WriteTx, standing: &Standing) -> Result<()> {
 /// What stands at a commit, if it was analysed.
 pub fn standing(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<Option<Standing>> {
     Ok(tx.get::<Standing>(&(repo, sha))?)
-}
-
-/// Whether any commit of the repository was analysed.
-pub fn is_analysed(tx: &ReadTx, repo: RepoId) -> Result<bool> {
-    Ok(tx.first(&Scan::<Standing>::prefix(repo))?.is_some())
 }
 
 /// The issues that these fingerprints belonged to, the latest of each.

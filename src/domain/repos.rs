@@ -153,9 +153,12 @@ pub fn place(repo: &Repository) -> Cursor {
     Cursor::new((repo.slug.clone(), repo.id).to_key())
 }
 
-/// Asks for a fetch now.
+/// Asks for a fetch now; what went wrong with the last one is not said any more.
 pub fn request_sync(tx: &mut WriteTx, repo: RepoId, now: Timestamp) -> Result<()> {
-    get(tx, repo)?;
+    let mut repository = get(tx, repo)?;
+    if repository.sync_error.take().is_some() {
+        tx.put(&repository)?;
+    }
     Ok(tx.record(Event::SyncRequested { repo }, now)?)
 }
 

@@ -143,7 +143,7 @@ pub async fn run(State(app): State<App>, permit: Permit, params: Params) -> Resu
     let actor = permit.actor();
     let view = app
         .write(&actor, move |tx, now| -> Result<_, ApiError> {
-            permit.repo(tx, &repo.slug)?;
+            permit.same_repo(tx, &repo)?;
             repos::register(tx, &commit)?;
             Ok(CheckSetView::of(checks::request(tx, repo.id, commit.sha, now)?, now))
         })
@@ -157,7 +157,7 @@ pub async fn cancel(State(app): State<App>, permit: Permit, params: Params) -> R
     let actor = permit.actor();
     let view = app
         .write(&actor, move |tx, now| -> Result<_, ApiError> {
-            permit.repo(tx, &repo.slug)?;
+            permit.same_repo(tx, &repo)?;
             Ok(CheckSetView::of(checks::cancel(tx, repo.id, commit.sha, now)?, now))
         })
         .await?;

@@ -56,6 +56,15 @@ impl Permit {
         }
     }
 
+    /// Decides once more, where what was read before is about to be changed: on the repository that was found then, not on another that
+    /// has its name by now.
+    pub fn same_repo(&self, tx: &ReadTx, found: &Repository) -> Result<(), ApiError> {
+        if self.repo(tx, &found.slug)?.id == found.id {
+            return Ok(());
+        }
+        Err(repos::Error::NotFound { repo: found.slug.to_string() }.into())
+    }
+
     /// A repository that is named within a request about something else: one that the caller may see.
     pub fn repo_of_own(&self, tx: &ReadTx, slug: &RepoSlug) -> Result<Repository, ApiError> {
         self.to_read().repo(tx, slug)
@@ -162,7 +171,7 @@ pub async fn commit(app: &App, repo: &Repository, named: &str) -> Result<CommitS
     }
 }
 
-/// The query of a URL: parsed strictly, a key that is not known is an error.
+/// The query of a URL: values are parsed strictly; a key that is not known is passed over.
 #[derive(Debug, Clone)]
 pub struct Query<T>(pub T);
 

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -102,6 +102,10 @@ pub async fn etag(request: Request, next: Next) -> Response {
     if !is_get || is_stream || response.status() != StatusCode::OK || response.headers().contains_key(header::ETAG) {
         return response;
     }
+    // What is too large to be held goes out as it is.
+    if response.body().size_hint().upper().is_none_or(|length| length > ETAG_BYTES as u64) {
+        return response;
+    }
     let (mut parts, body) = response.into_parts();
     let Ok(collected) = http_body_util::Limited::new(body, ETAG_BYTES).collect().await else {
         return ApiError::internal("an answer is larger than it may be").into_response();
@@ -119,4 +123,33 @@ pub async fn etag(request: Request, next: Next) -> Response {
         return Response::from_parts(parts, Body::empty());
     }
     Response::from_parts(parts, Body::from(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn answer(length: usize) -> Response {
+        let router = axum::Router::new()
+            .route("/", axum::routing::get(move || async move { vec![b'x'; length] }))
+            .layer(axum::middleware::from_fn(etag));
+        router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_answer_too_large_for_an_etag_is_sent_without_one() {
+        assert!(answer(10).await.headers().contains_key(header::ETAG));
+        let large = answer(ETAG_BYTES + 1).await;
+        assert_eq!(large.status(), StatusCode::OK);
+        assert!(!large.headers().contains_key(header::ETAG));
+        assert_eq!(large.into_body().collect().await.unwrap().to_bytes().len(), ETAG_BYTES + 1);
+    }
+
+    #[test]
+    fn a_one_time_link_is_not_logged() {
+        assert_eq!(told("/link/secret"), "/link/…");
+        assert_eq!(told("/r/local/app"), "/r/local/app");
+    }
 }

@@ -61,6 +61,7 @@ fn step(number: u64, dice: &mut Dice) -> Step {
     Step::Added {
         standee: Box::new(Standee { path, source: format!("tool{}", number % 12), occurrence }),
         is_new: number.is_multiple_of(10),
+        reopens: true,
     }
 }
 

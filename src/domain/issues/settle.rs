@@ -3,7 +3,7 @@
 //! A standing is switched to in one row; afterwards the issues that it changed are written, some at a time. That is repeated after a
 //! crash without harm: each step looks at the row as it is and does what is left to do.
 //!
-//! States follow the default branch's head: what is gone there is fixed, what stands there again is reopened. A commit elsewhere adds
+//! States follow the latest analysed commit of the default branch: what is gone there is fixed, what stands there again is reopened. A commit elsewhere adds
 //! what was never seen before, and fixes only what its own branch brought.
 
 use super::issue::{Issue, IssueState, Sighting, Turn, TurnKind};
@@ -25,6 +25,8 @@ pub enum Step {
         standee: Box<Standee>,
         /// Whether that makes it new: not at the first analysed commit.
         is_new: bool,
+        /// Whether it is open again if it was fixed.
+        reopens: bool,
     },
     /// It stands here and in the base, and its place or wording changed.
     Changed {
@@ -51,8 +53,10 @@ pub struct Circumstances<'a> {
     pub before: Option<&'a Standing>,
     /// What stands at the default branch's head, if that is another commit.
     pub default: Option<&'a Standing>,
-    /// Whether it is the default branch's head.
+    /// Whether it is the latest analysed commit of the default branch: its head, or one that was pushed over before it was checked.
     pub is_default_head: bool,
+    /// Whether a later commit of the default branch was analysed: then what was fixed since is not open again.
+    pub is_past: bool,
 }
 
 /// What is to be told to which issue.
@@ -60,7 +64,11 @@ pub fn plan(tx: &ReadTx, commits: &Circumstances<'_>) -> Result<Vec<Step>> {
     let against_base = turnover(tx, commits.base, commits.standing)?;
     let mut steps = Vec::new();
     let is_new = commits.base.is_some();
-    steps.extend(against_base.added.into_iter().map(|standee| Step::Added { standee: Box::new(standee), is_new }));
+    steps.extend(against_base.added.into_iter().map(|standee| Step::Added {
+        standee: Box::new(standee),
+        is_new,
+        reopens: !commits.is_past,
+    }));
     if commits.is_default_head {
         steps.extend(against_base.changed.into_iter().map(|(from, standee)| Step::Changed { standee: Box::new(standee), from }));
         steps.extend(against_base.gone.into_iter().map(|standee| Step::Gone { issue: standee.occurrence.issue }));
@@ -88,7 +96,7 @@ pub fn apply(tx: &mut WriteTx, repo: RepoId, seen: Sighting, author: Option<&str
     let mut changed = Vec::new();
     for step in steps {
         let issue = match step {
-            Step::Added { standee, is_new } => added(tx, repo, seen, author, standee, *is_new)?,
+            Step::Added { standee, is_new, reopens } => added(tx, repo, seen, author, standee, *is_new, *reopens)?,
             Step::Changed { standee, from } => {
                 tx.get::<Issue>(&standee.occurrence.issue)?.and_then(|issue| moved(issue, seen, standee, from))
             }
@@ -104,7 +112,15 @@ pub fn apply(tx: &mut WriteTx, repo: RepoId, seen: Sighting, author: Option<&str
     put_changed(tx, changed, seen.at)
 }
 
-fn added(tx: &ReadTx, repo: RepoId, seen: Sighting, author: Option<&str>, standee: &Standee, is_new: bool) -> Result<Option<Issue>> {
+fn added(
+    tx: &ReadTx,
+    repo: RepoId,
+    seen: Sighting,
+    author: Option<&str>,
+    standee: &Standee,
+    is_new: bool,
+    reopens: bool,
+) -> Result<Option<Issue>> {
     let occurrence = &standee.occurrence;
     let Some(mut issue) = tx.get::<Issue>(&occurrence.issue)? else {
         return Ok(Some(Issue {
@@ -128,7 +144,7 @@ fn added(tx: &ReadTx, repo: RepoId, seen: Sighting, author: Option<&str>, stande
             revision: 0,
         }));
     };
-    if issue.state != IssueState::Fixed {
+    if issue.state != IssueState::Fixed || !reopens {
         return Ok(None);
     }
     issue.state = IssueState::Open;

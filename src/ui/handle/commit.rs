@@ -195,7 +195,7 @@ pub async fn run(State(app): State<App>, asked: Asked, params: Params) -> Result
     let to = href::commit(&repo.slug, &commit.sha);
     let permit = asked.permit.clone();
     app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
-        permit.repo(tx, &repo.slug)?;
+        permit.same_repo(tx, &repo)?;
         repos::register(tx, &commit)?;
         checks::request(tx, repo.id, commit.sha, now)?;
         Ok(())
@@ -210,7 +210,7 @@ pub async fn cancel(State(app): State<App>, asked: Asked, params: Params) -> Res
     let to = href::commit(&repo.slug, &commit.sha);
     let permit = asked.permit.clone();
     app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
-        permit.repo(tx, &repo.slug)?;
+        permit.same_repo(tx, &repo)?;
         checks::cancel(tx, repo.id, commit.sha, now)?;
         Ok(())
     })

@@ -253,3 +253,35 @@ async fn an_unknown_plugin_leaves_the_other_checks_alone_and_calls_nothing_fixed
         "a check that was taken out takes its issues along"
     );
 }
+
+#[tokio::test]
+async fn a_commit_that_is_run_again_reopens_nothing_that_was_fixed_since() {
+    let world = World::new().await;
+    let repo = world.repo("app", [GATED, ("app.rb", "puts 1\n")]).await;
+    let broken = repo.push([("config.json", "{\"a\": }\n")]).await;
+    let id = text(&repo.issues(&broken, "new").await[0]["id"]).to_owned();
+    repo.push([("config.json", "{\"a\": 1}\n")]).await;
+    world.admin.own("POST", &repo.commit(&broken, "/checks")).await.expect(202);
+    world.app.settle().await;
+    assert_eq!(repo.life(&id).await, ["first_seen", "fixed"]);
+    assert_eq!(repo.found("state:fixed").await, 1);
+}
+
+#[tokio::test]
+async fn what_a_commit_fixed_is_fixed_though_another_was_pushed_before_its_checks_ran() {
+    let world = World::new().await;
+    let repo = world.repo("app", [GATED, ("config.json", "{\"a\": }\n")]).await;
+    let id = text(&repo.issues(&repo.first, "open").await[0]["id"]).to_owned();
+    let git = |world: &World| {
+        let app = world.app.app().clone();
+        tokio::task::spawn_blocking(move || runner::run_next(&app, Lane::Git, "test", None))
+    };
+    repo.git.commit([("config.json", "{\"a\": 1}\n")]);
+    world.admin.own("POST", "/api/v1/repos/local/app/sync").await.expect(202);
+    assert!(git(&world).await.unwrap().unwrap());
+    repo.git.commit([("other.rb", "1\n")]);
+    world.admin.own("POST", "/api/v1/repos/local/app/sync").await.expect(202);
+    assert!(git(&world).await.unwrap().unwrap());
+    world.app.settle().await;
+    assert_eq!(repo.life(&id).await, ["first_seen", "fixed"]);
+}
