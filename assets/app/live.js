@@ -27,6 +27,7 @@ export function live(ready) {
     // What happened before the stream stood, or while it was away, is seen by reading once more.
     let stood = false;
     events.onopen = () => {
+      document.documentElement.dataset.live = "";
       if (stood || main.querySelector(".is-running, .is-waiting")) hear();
       stood = true;
     };

@@ -43,8 +43,9 @@ pub trait Trees: Send + Sync {
     /// The tree of a commit.
     fn tree(&self, sha: CommitSha) -> git::Result<Arc<dyn Tree>>;
 
-    /// The commits before this one, each the first parent of the one before; itself left out.
-    fn ancestors(&self, sha: CommitSha) -> git::Result<Vec<CommitSha>>;
+    /// The commits before this one, each the first parent of the one before; itself left out. They are read as they are asked for: the
+    /// one that is looked for is most often the first.
+    fn ancestors(&self, sha: CommitSha) -> Box<dyn Iterator<Item = git::Result<CommitSha>> + '_>;
 
     /// The best common ancestor.
     fn merge_base(&self, a: CommitSha, b: CommitSha) -> git::Result<Option<CommitSha>>;
@@ -64,8 +65,8 @@ impl Trees for Mirrored {
         Ok(Arc::new(self.mirror.tree(sha)?))
     }
 
-    fn ancestors(&self, sha: CommitSha) -> git::Result<Vec<CommitSha>> {
-        self.mirror.first_parents(sha).skip(1).take(ANCESTORS).map(|commit| commit.map(|commit| commit.sha)).collect()
+    fn ancestors(&self, sha: CommitSha) -> Box<dyn Iterator<Item = git::Result<CommitSha>> + '_> {
+        Box::new(self.mirror.first_parents(sha).skip(1).take(ANCESTORS).map(|commit| commit.map(|commit| commit.sha)))
     }
 
     fn merge_base(&self, a: CommitSha, b: CommitSha) -> git::Result<Option<CommitSha>> {
@@ -202,7 +203,15 @@ pub fn run(
         return conclude(app, attempt, &set, conclusion);
     }
     let (of, plans) = (set.clone(), planned.clone());
-    let set = match app.write_now(&Actor::System, move |tx, now| checks::start(tx, &of, &plans, now)) {
+    let started = app.write_now(&Actor::System, move |tx, now| -> checks::Result<CheckSet> {
+        let set = checks::start(tx, &of, &plans, now)?;
+        // Each commit waits for the disk; so what happens at one moment is written at once.
+        if let Some(first) = plans.first() {
+            checks::start_check(tx, &set, &first.name, now)?;
+        }
+        Ok(set)
+    });
+    let set = match started {
         Ok(set) => set,
         // It was canceled between the look and now.
         Err(checks::Error::Superseded) => return ended_otherwise(app, attempt, &set),
@@ -217,9 +226,13 @@ pub fn run(
         Err(Stop::Canceled) => return ended_otherwise(app, attempt, &set),
         Err(Stop::Failed(failure)) => return Err(failure),
     };
-    let standing = stage(app, attempt, &set, &bases, identity, found.0)?;
+    if attempt.cancel.is_tripped() {
+        return ended_otherwise(app, attempt, &set);
+    }
+    let (findings, ran) = found;
+    let standing = stage(app, attempt, &set, &bases, identity, findings)?;
 
-    let states: Vec<CheckState> = found.1;
+    let Ran { states, last } = ran;
     let could_tell = !states.iter().any(|state| matches!(state, CheckState::Errored | CheckState::TimedOut));
     let asked = Asked::by(manifest.as_ref());
     let mut judgement = if manner.judges_all {
@@ -241,6 +254,9 @@ pub fn run(
     let (claim, of) = (attempt.claim.clone(), set.clone());
     let ended = app.write_now(&Actor::System, move |tx, now| -> Result<CheckSet, Failure> {
         queue::check(tx, &claim)?;
+        if let Some((name, outcome)) = &last {
+            checks::finish_check(tx, &of, name, outcome.clone(), now)?;
+        }
         let ended = checks::complete(tx, &of, conclusion.clone(), now)?;
         issues::switch(tx, &standing)?;
         Ok(ended)
@@ -304,15 +320,15 @@ fn bases(app: &App, set: &CheckSet, trees: &dyn Trees) -> Result<checks::Bases, 
         let compared = own.base.map(standing).transpose()?.flatten();
         return Ok(checks::Bases { compared, identity: Some(own) });
     }
-    let first_analysed = |shas: &[CommitSha]| -> Result<Option<Standing>, Failure> {
-        for sha in shas {
-            if let Some(standing) = standing(*sha)? {
+    let first_analysed = |from: CommitSha| -> Result<Option<Standing>, Failure> {
+        for sha in trees.ancestors(from) {
+            if let Some(standing) = standing(sha?)? {
                 return Ok(Some(standing));
             }
         }
         Ok(None)
     };
-    let nearest = first_analysed(&trees.ancestors(sha)?)?;
+    let nearest = first_analysed(sha)?;
     let fork = match trees.default_head() {
         Some(head) if head != sha => trees.merge_base(sha, head)?.filter(|fork| *fork != sha),
         _ => None,
@@ -321,7 +337,7 @@ fn bases(app: &App, set: &CheckSet, trees: &dyn Trees) -> Result<checks::Bases, 
     // A branch is held against where it left the default branch, however many commits it has had since.
     let compared = match standing(fork)? {
         Some(standing) => Some(standing),
-        None => first_analysed(&trees.ancestors(fork)?)?,
+        None => first_analysed(fork)?,
     };
     Ok(checks::Bases { identity: nearest.or_else(|| compared.clone()), compared })
 }
@@ -346,6 +362,13 @@ struct Findings {
     sources: Vec<SourceVersion>,
 }
 
+/// How the checks of a set ended.
+struct Ran {
+    states: Vec<CheckState>,
+    /// The last one's outcome, which is written together with the end of the set.
+    last: Option<(String, Outcome)>,
+}
+
 #[expect(clippy::too_many_arguments, reason = "one step of `run`, cut out to be read by itself")]
 fn judge_all(
     app: &App,
@@ -358,7 +381,7 @@ fn judge_all(
     trees: &dyn Trees,
     manner: &Manner,
     progress: &dyn Fn(Progress<'_>),
-) -> Result<(Findings, Vec<CheckState>), Stop> {
+) -> Result<(Findings, Ran), Stop> {
     let before: Option<Arc<dyn Tree>> = match identity {
         // A base whose objects are gone cannot be compared with: everything is judged, and known again by its fingerprint.
         Some(identity) => trees.tree(identity.sha).ok(),
@@ -387,22 +410,28 @@ fn judge_all(
         manner,
         cancel: &attempt.cancel,
     };
-    let (mut judged, mut states, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut judged, mut sources) = (Vec::new(), Vec::new());
+    let mut ran = Ran { states: Vec::new(), last: None };
     for planned in planned {
-        let (of, name) = (set.clone(), planned.name.clone());
-        app.write_now(&Actor::System, move |tx, now| checks::start_check(tx, &of, &name, now)).map_err(superseded)?;
+        if let Some((before, outcome)) = ran.last.take() {
+            let (of, name) = (set.clone(), planned.name.clone());
+            app.write_now(&Actor::System, move |tx, now| {
+                checks::finish_check(tx, &of, &before, outcome.clone(), now)?;
+                checks::start_check(tx, &of, &name, now)
+            })
+            .map_err(superseded)?;
+        }
         let (one, outcome) = judge.check(planned, progress)?;
-        states.push(outcome.state);
-        let (of, name) = (set.clone(), planned.name.clone());
-        app.write_now(&Actor::System, move |tx, now| checks::finish_check(tx, &of, &name, outcome.clone(), now)).map_err(superseded)?;
+        ran.states.push(outcome.state);
+        ran.last = Some((planned.name.clone(), outcome));
         sources.push(SourceVersion { source: planned.name.clone(), version: version_of(planned, exclude) });
         judged.push(one);
     }
-    if errored(&states) > 0 {
+    if errored(&ran.states) > 0 {
         judged.push(judge.of_the_unplanned(planned));
     }
     let hunks = judge.hunks(&judged)?;
-    Ok((Findings { judged, changes, hunks, sources }, states))
+    Ok((Findings { judged, changes, hunks, sources }, ran))
 }
 
 fn superseded(error: checks::Error) -> Stop {
@@ -512,30 +541,32 @@ fn batches(rows: Vec<Staged>) -> Vec<Vec<Staged>> {
 fn counts(tx: &crate::engine::store::ReadTx, base: Option<&Standing>, standing: &Standing) -> issues::Result<Counts> {
     let turnover = turnover(tx, base, standing)?;
     let mut counts = Counts { fixed: turnover.gone.len() as u64, ..Counts::default() };
-    for chunk in issues::standing::load(tx, standing.repo, &issues::standing::chunk_refs(tx, standing)?)? {
-        for occurrence in &chunk.occurrences {
-            counts.open += 1;
-            counts.open_by_severity[occurrence.severity as usize] += 1;
-        }
-    }
-    if base.is_some() {
+    if let Some(base) = base {
+        (counts.open, counts.open_by_severity) = (base.counts.open, base.counts.open_by_severity);
+        counts.new = turnover.added.len() as u64;
         for standee in &turnover.added {
-            counts.new += 1;
             counts.new_by_severity[standee.occurrence.severity as usize] += 1;
         }
+    }
+    // What both have is counted in the base's; only what differs is looked at.
+    let (before, after) = turnover.unshared;
+    counts.open = (counts.open + after.iter().sum::<u64>()).saturating_sub(before.iter().sum());
+    for (open, (before, after)) in counts.open_by_severity.iter_mut().zip(before.iter().zip(&after)) {
+        *open = (*open + after).saturating_sub(*before);
     }
     Ok(counts)
 }
 
 /// The commits of the default branch after this one, which is one of them; `None` if it is not.
 fn later(head: CommitSha, sha: CommitSha, trees: &dyn Trees) -> git::Result<Option<Vec<CommitSha>>> {
-    let mut line = vec![head];
-    line.extend(trees.ancestors(head)?);
-    let at = line.iter().position(|one| *one == sha);
-    Ok(at.map(|at| {
-        line.truncate(at);
-        line
-    }))
+    let mut later = vec![head];
+    for one in trees.ancestors(head) {
+        match one? {
+            one if one == sha => return Ok(Some(later)),
+            one => later.push(one),
+        }
+    }
+    Ok(None)
 }
 
 /// Tells the issues what the commit did to them, some at a time, and ends the claim.
@@ -574,9 +605,12 @@ fn tell(app: &App, attempt: &Attempt, set: &CheckSet, repository: &Repository, t
         let author = repos::commit(tx, repo, sha)?.map(|commit| commit.author.name);
         Ok(Some((settle::plan(tx, &circumstances)?, Sighting { sha, at: standing.at }, author)))
     })?;
+    let mut last = None;
     if let Some((steps, seen, author)) = steps {
         for some in steps.chunks(settle::ISSUES_PER_WRITE) {
-            let (some, author, claim) = (some.to_vec(), author.clone(), attempt.claim.clone());
+            let told = (seen, author.clone(), some.to_vec());
+            let Some((seen, author, some)) = last.replace(told) else { continue };
+            let claim = attempt.claim.clone();
             app.write_now(&Actor::System, move |tx, _| -> Result<(), Failure> {
                 queue::check(tx, &claim)?;
                 Ok(settle::apply(tx, repo, seen, author.as_deref(), &some)?)
@@ -585,6 +619,10 @@ fn tell(app: &App, attempt: &Attempt, set: &CheckSet, repository: &Repository, t
     }
     let (claim, of) = (attempt.claim.clone(), set.clone());
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
+        if let Some((seen, author, some)) = &last {
+            queue::check(tx, &claim)?;
+            settle::apply(tx, repo, *seen, author.as_deref(), some)?;
+        }
         match checks::mark_settled(tx, &of) {
             Ok(()) | Err(checks::Error::Superseded) => {}
             Err(error) => return Err(error.into()),
@@ -608,3 +646,6 @@ fn summary(judged: usize, reused: usize, found: u64, took_ms: u64) -> String {
 fn succeeded(issues: u64, log: Option<crate::engine::store::blob::BlobHash>) -> Outcome {
     Outcome { state: CheckState::Succeeded, issues: Some(issues), error: None, log }
 }
+
+#[cfg(test)]
+mod tests;

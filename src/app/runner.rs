@@ -283,6 +283,10 @@ fn work(app: &App, lane: Lane, holder: &str, stop: &AtomicBool, held: &Held) {
         if !stop.load(Ordering::SeqCst) {
             app.wake.wait(registered, wait);
         }
+        // Whoever feeds the index also lets go of it: it may wait for a merge, and nobody else waits here.
+        if lane == Lane::Upkeep {
+            app.index.rest_if_idle(search::IDLE);
+        }
     }
 }
 

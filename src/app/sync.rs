@@ -79,8 +79,7 @@ fn record(app: &App, attempt: &Attempt, id: RepoId, commits: &[CommitInfo], fetc
         let some = some.to_vec();
         app.write_now(&Actor::System, move |tx, now| repos::register_commits(tx, id, &some, now))?;
     }
-    // A HEAD that names a branch without a commit is no default branch yet.
-    let default: Option<BranchName> = fetched.default_branch.filter(|name| fetched.branches.iter().any(|(branch, _)| branch == name));
+    let default = default_branch(fetched.default_branch, &fetched.branches);
     let branches: Vec<(BranchName, CommitSha)> = fetched.branches;
     let claim = attempt.claim.clone();
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
@@ -91,6 +90,14 @@ fn record(app: &App, attempt: &Attempt, id: RepoId, commits: &[CommitInfo], fetc
         }
         Ok(queue::finish(tx, &claim, now)?)
     })
+}
+
+/// The branch that HEAD names, if there is a commit on it. Where HEAD names none (it is detached, or its branch has no commit) and there
+/// are branches all the same, the one that most likely is meant.
+fn default_branch(named: Option<BranchName>, branches: &[(BranchName, CommitSha)]) -> Option<BranchName> {
+    let has = |name: &str| branches.iter().map(|(branch, _)| branch).find(|branch| branch.as_str() == name).cloned();
+    let named = named.and_then(|name| has(name.as_str()));
+    named.or_else(|| has("main")).or_else(|| has("master")).or_else(|| branches.first().map(|(branch, _)| branch.clone()))
 }
 
 /// Erases what hangs on a deleted repository: rows some at a time, then what is found, then the mirror. May be repeated from the start.

@@ -7,9 +7,10 @@ use super::App;
 use super::runner::{Attempt, Failure};
 use crate::base::event::Actor;
 use crate::base::id::RepoId;
-use crate::domain::search::{Change, Document, State};
+use crate::domain::search::{Change, Document};
 use crate::domain::{accounts, checks, issues, repos};
 use crate::engine::fulltext::Opened;
+use crate::engine::queue;
 use crate::engine::store::journal;
 
 /// How long events are kept.
@@ -70,6 +71,11 @@ pub fn index(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     let latest = app.read_now(|tx, _| issues::latest_revision(tx))?;
     let mut fed = app.index.watermark()?.filter(|fed| *fed <= latest).unwrap_or(0);
     loop {
+        // What was fed is kept: the next process goes on from there.
+        if attempt.cancel.is_tripped() {
+            let verdict = queue::Verdict::RetryAfter(Duration::from_secs(1));
+            return Err(Failure { message: "the process stopped while the index was fed".to_owned(), verdict });
+        }
         let from = fed;
         let (changes, last) = app.read_now(move |tx, _| -> Result<_, Failure> {
             let changed = issues::changed_since(tx, from, INDEXED_AT_A_TIME)?;
@@ -108,11 +114,7 @@ fn document(issue: issues::Issue, slug: &str) -> Document {
         kind: issue.kind,
         severity: issue.severity,
         source: issue.source,
-        state: match issue.state {
-            issues::IssueState::Open => State::Open,
-            issues::IssueState::Fixed => State::Fixed,
-            issues::IssueState::Ignored => State::Ignored,
-        },
+        state: issue.state,
         is_new: issue.is_new,
         author: issue.author,
         branches: Vec::new(),

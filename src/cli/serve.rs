@@ -22,6 +22,8 @@ use crate::{http, ui};
 
 /// How long a stop waits for requests that are under way.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long a stop waits for work that is under way, requests being done.
+const SETTLE: Duration = Duration::from_secs(5);
 /// The login of the first administrator.
 const FIRST_LOGIN: &str = "admin";
 
@@ -151,17 +153,12 @@ async fn serve(app: App, sources: Vec<Source>) -> Result<()> {
 
     let runner = Runner::start(&app).map_err(|error| Error::because("cannot start the workers", error))?;
     let ticker = Ticker::start(&app).await.map_err(|error| Error::because("cannot start the ticker", error))?;
+    // Once all are greeted, that branch is done with, and what ends it is one of the others. Signals are heard in this one place.
     let outcome = tokio::select! {
-        outcome = attend(&app, sources) => outcome,
+        Err(error) = attend(&app, sources) => Err(error),
         () = told_to_stop() => Ok(()),
+        () = app.stopping() => Ok(()),
         Some(ended) = servers.join_next() => ended_early(ended),
-    };
-    let outcome = match outcome {
-        Ok(()) => tokio::select! {
-            () = app.stopping() => Ok(()),
-            Some(ended) = servers.join_next() => ended_early(ended),
-        },
-        failed => failed,
     };
     app.stop();
     // Nobody is to find a socket that nobody serves.
@@ -172,9 +169,11 @@ async fn serve(app: App, sources: Vec<Source>) -> Result<()> {
     if drained.is_err() {
         tracing::warn!("some requests were still under way after {} s and were dropped", DRAIN.as_secs());
     }
-    let stopped = tokio::task::spawn_blocking(move || runner.stop()).await;
-    if stopped.is_err() {
-        tracing::error!("a worker could not be stopped");
+    // A fetch may wait for a host that does not answer, for half an hour. What is not finished begins anew at the next start.
+    match tokio::time::timeout(SETTLE, tokio::task::spawn_blocking(move || runner.stop())).await {
+        Ok(Ok(())) => {}
+        Ok(Err(_)) => tracing::error!("a worker could not be stopped"),
+        Err(_) => tracing::warn!("some work was still under way after {} s; it begins anew at the next start", SETTLE.as_secs()),
     }
     outcome
 }
@@ -202,7 +201,7 @@ async fn told_to_stop() {
     tracing::info!("stopping");
 }
 
-/// Greets whoever started it, then waits for the signal to stop.
+/// Adds what it was started with, and greets whoever started it.
 async fn attend(app: &App, sources: Vec<Source>) -> Result<()> {
     let mut commits = Vec::new();
     for source in sources {
@@ -217,8 +216,6 @@ async fn attend(app: &App, sources: Vec<Source>) -> Result<()> {
     for page in commits {
         super::say(&format!("{page}\n"));
     }
-    told_to_stop().await;
-    app.stop();
     Ok(())
 }
 

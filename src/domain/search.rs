@@ -11,7 +11,7 @@ mod evaluate;
 mod index;
 mod query;
 
-pub use document::{Document, LINE_MAX_BYTES, MESSAGE_MAX_BYTES, State};
+pub use document::{Document, LINE_MAX_BYTES, MESSAGE_MAX_BYTES};
 pub use evaluate::matches;
 pub use index::{Change, Error, Facets, Found, IDLE, Question, Scope, SearchIndex, Sort};
 pub use query::{Age, Ast, Comparison, FieldName, Filter, Pattern, QueryInvalid, StateFilter, Unit, parse};

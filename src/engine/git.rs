@@ -123,8 +123,8 @@ pub enum Error {
     },
     /// A repository belongs to somebody else.
     #[error(
-        "`{}` belongs to user {owner} and this process runs as user {ours}: run it as that user, give the directory to user {ours} \
-         (chown), or allow repositories of other owners",
+        "`{}` belongs to user {owner} and this process runs as user {ours}: run it as that user, or give the directory \
+         to user {ours} (chown)",
         path.display()
     )]
     OtherOwner {

@@ -198,7 +198,7 @@ enum Backing {
 impl writer::Engine for Backing {
     fn snapshot(&self) -> Result<tx::Snapshot> {
         Ok(match self {
-            Backing::Disk(disk) => tx::Snapshot::Disk(disk.snapshot()?),
+            Backing::Disk(disk) => tx::Snapshot::Disk(Box::new(disk.snapshot()?)),
             Backing::Memory(memory) => tx::Snapshot::Memory(memory.snapshot()),
         })
     }

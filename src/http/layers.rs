@@ -41,7 +41,7 @@ pub async fn outermost(State(app): State<App>, mut request: Request, next: Next)
     let began = Instant::now();
     let id: RequestId = app.store.ids().next(app.clock.now());
     request.extensions_mut().insert(Id(id));
-    let (method, path) = (request.method().clone(), told(request.uri().path()));
+    let (method, path) = (request.method().clone(), told(request.uri().path()).to_owned());
     let answered = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(next.run(request))).await;
     let mut response = answered.unwrap_or_else(|_| ApiError::internal("a handler panicked").into_response());
     let page = response.extensions_mut().remove::<ErrorPage>();
@@ -66,9 +66,9 @@ pub async fn outermost(State(app): State<App>, mut request: Request, next: Next)
     response
 }
 
-/// A path as the log has it: a one-time link is as good as a password until it is spent.
-fn told(path: &str) -> String {
-    if path.starts_with("/link/") { "/link/…".to_owned() } else { path.to_owned() }
+/// The path as it may be logged: without the secret of a one-time link, which whoever reads the log could spend.
+fn told(path: &str) -> &str {
+    if path.starts_with("/link/") { "/link/…" } else { path }
 }
 
 fn headers(app: &App, response: &mut Response, id: RequestId) {

@@ -63,7 +63,7 @@ pub async fn log(State(app): State<App>, permit: Permit, params: Params, headers
     if accepts_events(&headers) {
         // It has ended: all of it, and the end.
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let events = [SseEvent::default().data(text), SseEvent::default().event("end").data("")];
+        let events = [SseEvent::default().data(text), SseEvent::default().event("end").data("end")];
         return Ok(Sse::new(stream::iter(events.map(Ok::<_, Infallible>))).into_response());
     }
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], bytes).into_response())
@@ -97,7 +97,7 @@ fn tail(app: App, file: std::fs::File, grown: watch::Receiver<u64>) -> Response 
             tail.rest = bytes;
             if tail.is_last {
                 tail.has_ended = true;
-                return Some((Ok(SseEvent::default().event("end").data("")), tail));
+                return Some((Ok(SseEvent::default().event("end").data("end")), tail));
             }
             let stopping = tail.app.stopping();
             let goes_on = tokio::select! {

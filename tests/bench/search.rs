@@ -1,7 +1,7 @@
 //! Search over a million issues: how fast they are indexed, how long a query takes, and what the open index weighs.
 //!
 //! `search [COUNT] [DIRECTORY]`: the index is made in the directory, unless it holds one already; so a second run measures a process that
-//! has only opened it.
+//! has only opened it. With `--test` or `PLUMBLINE_BENCH_SMOKE=1` a thousand issues stand for all.
 #![expect(clippy::unwrap_used, reason = "a benchmark ends where something fails")]
 
 use std::path::PathBuf;
@@ -11,8 +11,9 @@ use plumbline::base::id::{Id, IssueId, RepoId};
 use plumbline::base::name::TreePath;
 use plumbline::base::page::Limit;
 use plumbline::base::time::Timestamp;
+use plumbline::domain::issues::IssueState;
 use plumbline::domain::issues::finding::{Kind, Severity};
-use plumbline::domain::search::{Change, Document, Question, Scope, SearchIndex, Sort, State, parse};
+use plumbline::domain::search::{Change, Document, Question, Scope, SearchIndex, Sort, parse};
 
 const VERBS: &[&str] = &["unused", "missing", "duplicate", "undefined", "deprecated", "unreachable", "redundant", "insecure", "implicit"];
 const NOUNS: &[&str] = &["variable", "import", "argument", "function", "parameter", "method", "return", "statement", "string", "loop"];
@@ -69,7 +70,7 @@ fn document(number: u64, dice: &mut Dice) -> Document {
         kind: dice.pick(Kind::ALL),
         severity: dice.pick(Severity::ALL),
         source: format!("tool{}", dice.roll(12)),
-        state: dice.pick(&[State::Open, State::Open, State::Open, State::Fixed, State::Ignored]),
+        state: dice.pick(&[IssueState::Open, IssueState::Open, IssueState::Open, IssueState::Fixed, IssueState::Ignored]),
         is_new: dice.roll(10) == 0,
         author: Some(format!("dev{}", dice.roll(40))),
         branches: vec!["main".to_owned()],
@@ -88,7 +89,8 @@ fn resident(what: &str) {
 
 fn main() {
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
-    let count: u64 = arguments.next().map_or(100_000, |count| count.parse().unwrap());
+    let is_smoke = std::env::args().any(|arg| arg == "--test") || std::env::var_os("PLUMBLINE_BENCH_SMOKE").is_some();
+    let count: u64 = arguments.next().map_or(if is_smoke { 1_000 } else { 100_000 }, |count| count.parse().unwrap());
     let kept = arguments.next().map(PathBuf::from);
     let directory = kept.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("plumbline-bench-{}", std::process::id())));
 

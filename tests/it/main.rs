@@ -2,8 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so where it stands")]
 
+mod api;
+mod browser;
 mod cli_check;
+mod cli_serve;
 mod flow;
+mod guard;
+mod readme;
 mod store;
 mod support;
+mod tables;
 mod tidy;

@@ -1,6 +1,7 @@
 //! What several suites need: the appliance and its clients, repositories, disks that fail, and randomness that can be replayed.
 
 pub mod app;
+pub mod browser;
 pub mod client;
 pub mod crash;
 pub mod raw;

@@ -123,7 +123,7 @@ impl Judge<'_> {
         let reused = all - files.len();
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         log.line(&summary(files.len(), reused, found.len() as u64, took_ms));
-        let issues = found.len() as u64 + self.occurrences(&kept)?;
+        let issues = found.len() as u64 + kept.iter().map(|chunk| u64::from(chunk.occurrences)).sum::<u64>();
         let log = self.app.blobs.put(&log.content().map_err(crate::engine::store::Error::from)?)?;
         Ok((Judged { found, known, kept }, succeeded(issues, Some(log))))
     }
@@ -185,12 +185,6 @@ impl Judge<'_> {
         let is_unplanned = |chunk: &&ChunkRef| !planned.iter().any(|one| one.name == chunk.source);
         let kept = self.known.iter().filter(is_unplanned).filter(|chunk| self.tree.find(&chunk.path).is_some()).cloned().collect();
         Judged { found: Vec::new(), known: Vec::new(), kept }
-    }
-
-    fn occurrences(&self, chunks: &[ChunkRef]) -> Result<u64, Stop> {
-        let repo = self.set.repo;
-        let chunks = self.app.read_now(|tx, _| load(tx, repo, chunks))?;
-        Ok(chunks.iter().map(|chunk| chunk.occurrences.len() as u64).sum())
     }
 
     fn errored(&self, error: CheckError, log: &mut crate::app::live::LiveLog) -> Result<Outcome, Stop> {

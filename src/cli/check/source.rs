@@ -222,8 +222,8 @@ impl Trees for Source {
     }
 
     /// The base is all that is known to lie before.
-    fn ancestors(&self, sha: CommitSha) -> git::Result<Vec<CommitSha>> {
-        Ok(self.base.iter().filter(|_| sha == self.head).map(|base| base.sha).collect())
+    fn ancestors(&self, sha: CommitSha) -> Box<dyn Iterator<Item = git::Result<CommitSha>> + '_> {
+        Box::new(self.base.iter().filter(move |_| sha == self.head).map(|base| Ok(base.sha)))
     }
 
     fn merge_base(&self, _: CommitSha, _: CommitSha) -> git::Result<Option<CommitSha>> {

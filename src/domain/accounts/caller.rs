@@ -138,7 +138,9 @@ impl Caller {
             Caller::Host => true,
             Caller::User { user, .. } => user.role == InstanceRole::Admin,
             Caller::Token { token, user } => {
-                token.scopes.contains(&Scope::Admin) && user.as_ref().is_none_or(|user| user.role == InstanceRole::Admin)
+                token.repos.is_empty()
+                    && token.scopes.contains(&Scope::Admin)
+                    && user.as_ref().is_none_or(|user| user.role == InstanceRole::Admin)
             }
             Caller::Anonymous => false,
         }
@@ -164,6 +166,10 @@ impl Caller {
                 if is_enough && self.has_scope(terms.scope) { Ok(()) } else { forbidden }
             }
             Resource::Instance => {
+                // A token that is for some repositories is for nothing beyond them.
+                if matches!(self, Caller::Token { token, .. } if !token.repos.is_empty()) && terms.instance == InstanceRole::Admin {
+                    return forbidden;
+                }
                 let is_enough = match self {
                     Caller::User { user, .. } | Caller::Token { user: Some(user), .. } => user.role >= terms.instance,
                     // A service token has no person behind it: its scopes alone say what it may.

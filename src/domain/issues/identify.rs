@@ -112,7 +112,8 @@ impl Identified {
         for ((path, source, of_tree), occurrences) in groups {
             for (part, occurrences) in (0..).zip(occurrences.chunks(CHUNK_OCCURRENCES)) {
                 let chunk = Chunk::new(repo, path.clone(), source.clone(), occurrences.to_vec());
-                refs.push(ChunkRef { path: path.clone(), source: source.clone(), of_tree, part, chunk: chunk.id });
+                let held = u16::try_from(occurrences.len()).expect("a chunk has at most as many as one may have");
+                refs.push(ChunkRef { path: path.clone(), source: source.clone(), of_tree, part, occurrences: held, chunk: chunk.id });
                 chunks.push(chunk);
             }
         }

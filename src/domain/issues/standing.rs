@@ -124,6 +124,8 @@ pub struct ChunkRef {
     pub of_tree: bool,
     /// Which of several, where a file has more occurrences than fit one.
     pub part: u16,
+    /// How many occurrences it holds.
+    pub occurrences: u16,
     /// Its name.
     pub chunk: ContentId,
 }
@@ -288,6 +290,8 @@ pub struct Turnover {
     pub gone: Vec<Standee>,
     /// Issues of both whose occurrence is another one, as the second has it, with the file the first has it in.
     pub changed: Vec<(TreePath, Standee)>,
+    /// How many occurrences each has in chunks that the other lacks, by severity: of the first, of the second.
+    pub unshared: (BySeverity, BySeverity),
 }
 
 /// Compares two standings by the identities in them; `None` before stands for nothing at all.
@@ -305,10 +309,14 @@ pub fn turnover(tx: &ReadTx, before: Option<&Standing>, after: &Standing) -> Res
             })
             .collect()
     };
-    let mut gone: HashMap<IssueId, Standee> =
-        spread(load(tx, after.repo, &old)?).into_iter().map(|standee| (standee.occurrence.issue, standee)).collect();
     let mut turnover = Turnover::default();
+    let mut gone = HashMap::new();
+    for standee in spread(load(tx, after.repo, &old)?) {
+        turnover.unshared.0[standee.occurrence.severity as usize] += 1;
+        gone.insert(standee.occurrence.issue, standee);
+    }
     for standee in spread(load(tx, after.repo, &new)?) {
+        turnover.unshared.1[standee.occurrence.severity as usize] += 1;
         match gone.remove(&standee.occurrence.issue) {
             None => turnover.added.push(standee),
             Some(was) if was.path != standee.path || was.occurrence != standee.occurrence => turnover.changed.push((was.path, standee)),

@@ -6,9 +6,9 @@ use crate::base::id::{Id, IssueId, RepoId};
 use crate::base::name::TreePath;
 use crate::base::text::clip;
 use crate::base::time::Timestamp;
+use crate::domain::issues::IssueState;
 use crate::domain::issues::finding::{Kind, Severity};
 use crate::engine::fulltext::{Entry, Field, Kind as FieldKind, Value};
-use crate::words;
 
 /// How much of a message is searched.
 pub const MESSAGE_MAX_BYTES: usize = 4_096;
@@ -16,18 +16,6 @@ pub const MESSAGE_MAX_BYTES: usize = 4_096;
 pub const LINE_MAX_BYTES: usize = 1_024;
 /// How much of a path, rule, source, author or branch counts.
 const KEYWORD_MAX_BYTES: usize = 4_096;
-
-words! {
-    /// Where an issue stands.
-    pub enum State: "state" {
-        /// There.
-        Open = "open",
-        /// Gone.
-        Fixed = "fixed",
-        /// There and muted.
-        Ignored = "ignored",
-    }
-}
 
 /// An issue as it is searched for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +35,7 @@ pub struct Document {
     /// The tool it comes from.
     pub source: String,
     /// Where it stands.
-    pub state: State,
+    pub state: IssueState,
     /// Whether it was not there in the base.
     pub is_new: bool,
     /// Who wrote the line, if it is known.
@@ -113,7 +101,7 @@ impl Document {
 
     /// Whether it is open and was not there in the base.
     pub(super) fn is_open_and_new(&self) -> bool {
-        self.state == State::Open && self.is_new
+        self.state == IssueState::Open && self.is_new
     }
 
     /// The document as the index takes it.

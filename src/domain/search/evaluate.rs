@@ -3,9 +3,8 @@
 use super::document::{Document, keyword};
 use super::query::{Age, Ast, Comparison, Filter, Pattern, StateFilter};
 use crate::base::time::Timestamp;
+use crate::domain::issues::IssueState;
 use crate::engine::fulltext::{Words, fold};
-
-use super::document::State;
 
 /// Whether the document is what the query looks for.
 pub fn matches(query: &Ast, document: &Document, now: Timestamp) -> bool {
@@ -63,9 +62,9 @@ fn passes(filter: &Filter, document: &Document, now: Timestamp) -> bool {
 fn stands(state: StateFilter, document: &Document) -> bool {
     match state {
         StateFilter::New => document.is_open_and_new(),
-        StateFilter::Open => document.state == State::Open,
-        StateFilter::Fixed => document.state == State::Fixed,
-        StateFilter::Ignored => document.state == State::Ignored,
+        StateFilter::Open => document.state == IssueState::Open,
+        StateFilter::Fixed => document.state == IssueState::Fixed,
+        StateFilter::Ignored => document.state == IssueState::Ignored,
     }
 }
 

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::document::{
-    AUTHOR, BRANCH, Document, FIELDS, FIRST_SEEN, KIND, NEW, PATH, REPO, REPO_ID, RULE, SEVERITY, SOURCE, STATE, State, TEXT, WEIGHT,
+    AUTHOR, BRANCH, Document, FIELDS, FIRST_SEEN, KIND, NEW, PATH, REPO, REPO_ID, RULE, SEVERITY, SOURCE, STATE, TEXT, WEIGHT,
 };
 use super::query::{Age, Ast, Comparison, Filter, Pattern, StateFilter};
 use crate::base::id::{Id, IssueId, RepoId};
 use crate::base::page::{Cursor, InvalidCursor, Limit};
 use crate::base::time::Timestamp;
+use crate::domain::issues::IssueState;
 use crate::engine::fulltext::{self, Direction, FullText, Opened, Operation, Order, Place, Query, Search};
 use crate::words;
 
@@ -237,9 +238,9 @@ fn keyword(field: &'static str, pattern: &Pattern) -> Query {
 fn state_word(state: StateFilter) -> &'static str {
     match state {
         StateFilter::New => NEW,
-        StateFilter::Open => State::Open.as_str(),
-        StateFilter::Fixed => State::Fixed.as_str(),
-        StateFilter::Ignored => State::Ignored.as_str(),
+        StateFilter::Open => IssueState::Open.as_str(),
+        StateFilter::Fixed => IssueState::Fixed.as_str(),
+        StateFilter::Ignored => IssueState::Ignored.as_str(),
     }
 }
 

@@ -6,6 +6,8 @@
 //! After an input or output error redb takes no further write until it is opened again, and reads no page that it has not cached.
 //! [`Disk`] opens it afresh at the next use: it waits for the readers of the old handle, since pages they read could be used anew.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -104,7 +106,7 @@ impl Disk {
     pub(super) fn snapshot(&self) -> Result<Snapshot> {
         let handle = self.handle()?;
         match handle.db().begin_read() {
-            Ok(tx) => Ok(Snapshot { tx, handle }),
+            Ok(tx) => Ok(Snapshot { open: RefCell::default(), tx, handle }),
             Err(error) => Err(handle.failed(error)),
         }
     }
@@ -161,18 +163,28 @@ fn write<R>(db: &Database, change: impl FnOnce(&redb::WriteTransaction) -> Resul
 /// One moment of the database.
 pub(super) struct Snapshot {
     // Dropped before the handle, which may close the database.
+    /// Tables that were read: to open one costs as much as to read a row.
+    open: RefCell<HashMap<(&'static str, &'static str), Rows>>,
     tx: redb::ReadTransaction,
     handle: Arc<Handle>,
 }
 
+type Rows = Option<Arc<redb::ReadOnlyTable<&'static [u8], &'static [u8]>>>;
+
 impl Snapshot {
-    fn table(&self, table: Table) -> Result<Option<redb::ReadOnlyTable<&'static [u8], &'static [u8]>>> {
-        let name = table.name();
-        match self.tx.open_table(Definition::new(&name)) {
-            Ok(rows) => Ok(Some(rows)),
-            Err(TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(self.handle.failed(error)),
+    /// The rows of a table; `None` if nothing was ever written to it.
+    fn table(&self, table: Table) -> Result<Rows> {
+        if let Some(rows) = self.open.borrow().get(&table.place()) {
+            return Ok(rows.clone());
         }
+        let name = table.name();
+        let rows = match self.tx.open_table(Definition::new(&name)) {
+            Ok(rows) => Some(Arc::new(rows)),
+            Err(TableError::TableDoesNotExist(_)) => None,
+            Err(error) => return Err(self.handle.failed(error)),
+        };
+        self.open.borrow_mut().insert(table.place(), rows.clone());
+        Ok(rows)
     }
 
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {

@@ -22,7 +22,7 @@ use crate::base::time::Timestamp;
 
 /// One moment of an engine.
 pub(super) enum Snapshot {
-    Disk(disk::Snapshot),
+    Disk(Box<disk::Snapshot>),
     Memory(memory::Snapshot),
 }
 

@@ -96,7 +96,9 @@ pub async fn add(State(app): State<App>, asked: Asked, Form(entered): Form<Enter
         Ok(repo) => see(&format!("/r/{}/{}", repo.owner, repo.name)),
         // What was entered can be mended here; everything else is a page of its own.
         Err(error) if matches!(error.code, Code::SourceRefused | Code::InvalidBody | Code::AlreadyExists) => {
-            let form = AddForm { entered: text, error: Some(error.message.to_string()) };
+            // The API names the key of the body; here there is one field.
+            let message = ["path: ", "url: "].iter().find_map(|key| error.message.strip_prefix(key)).unwrap_or(&error.message);
+            let form = AddForm { entered: text, error: Some(crate::ui::words::sentence(message)) };
             let mut response = render(&page(&app, &asked, ListQuery::default(), form).await?)?;
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)

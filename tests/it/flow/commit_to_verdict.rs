@@ -147,6 +147,13 @@ async fn checks_that_run_again_find_the_same_issues() {
     assert_eq!(repo.issues(&repo.first, "open").await, before);
     assert_eq!(repo.places(&repo.first, "new").await, [""; 0], "a baseline stays one");
     assert_eq!(repo.life(text(&before[0]["id"])).await, ["first_seen"]);
+
+    let second = repo.push([("b.json", "[]\n"), ("c.json", "{\n")]).await;
+    let (verdict, issues) = (repo.verdict(&second).await, repo.issues(&second, "new,fixed").await);
+    assert_eq!(verdict, "success: 1 new issue, 1 fixed; nothing is gated without a manifest");
+    world.admin.own("POST", &repo.commit(&second, "/checks")).await.expect(202);
+    world.app.settle().await;
+    assert_eq!((repo.verdict(&second).await, repo.issues(&second, "new,fixed").await), (verdict, issues), "against the base it had");
 }
 
 #[tokio::test]
@@ -179,8 +186,7 @@ async fn what_a_crash_interrupts_is_done_once_after_it() {
     let claim = world.app.app().write_now(&Actor::System, |tx, now| queue::claim(tx, Lane::Checks, "before the crash", now)).unwrap();
     assert!(claim.is_some());
     world.app.crash();
-    world.admin.address = world.app.anonymous().address;
-    world.admin = world.admin.with("host", &world.admin.address.to_string());
+    world.follow();
 
     world.app.settle().await;
     let repo = Repo { world: &world, name: "app", git, first: sha.clone() };

@@ -3,12 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
+use plumbline::base::event::Actor;
 use plumbline::base::id::RepoId;
+use plumbline::base::work::Lane;
 use plumbline::domain::accounts::Membership;
 use plumbline::domain::checks::CheckSet;
 use plumbline::domain::issues::issue::BY_FINGERPRINT;
 use plumbline::domain::issues::{Chunk, Node, Standing};
 use plumbline::domain::repos::{Branch, Commit};
+use plumbline::engine::queue::{self, Verdict, WorkState};
 use plumbline::engine::store::Scan;
 use serde_json::json;
 
@@ -75,6 +78,31 @@ async fn a_deleted_repository_leaves_nothing_behind() {
     world.app.tick().await;
     let left = files(&world.app.data_dir().join("blobs"));
     assert!(left < blobs && left > 0, "{left} of {blobs} blobs are left");
+}
+
+#[tokio::test]
+async fn checks_whose_work_is_given_up_end_as_lost_and_can_run_again() {
+    let world = World::new().await;
+    let repo = world.repo("app", [("a.json", "{\n")]).await;
+    world.admin.own("POST", &repo.commit(&repo.first, "/checks")).await.expect(202);
+    let app = world.app.app();
+    // What a worker writes down of an attempt that it cannot carry out.
+    app.write_now(&Actor::System, |tx, now| {
+        let claim = queue::claim(tx, Lane::Checks, "a worker", now)?.expect("the checks wait");
+        queue::fail(tx, &claim, Verdict::GiveUp, "it fell over", now)
+    })
+    .unwrap();
+    world.app.settle().await;
+    let set = repo.see(&format!("/commits/{}/checks", repo.first)).await;
+    assert_eq!((&set["state"], &set["error"]["code"]), (&json!("errored"), &json!("lost")));
+    assert_eq!(repo.places(&repo.first, "open").await, ["a.json:1 invalid-json"], "what was known before stands");
+    let dead = world.app.work(WorkState::Dead);
+    assert_eq!((dead.len(), dead[0].last_error.as_deref()), (1, Some("it fell over")));
+    world.app.expect_dead(1);
+
+    world.admin.own("POST", &repo.commit(&repo.first, "/checks")).await.expect(202);
+    world.app.settle().await;
+    assert_eq!(repo.checks(&repo.first).await, "succeeded: hygiene succeeded");
 }
 
 /// How many rows of a repository each table has.

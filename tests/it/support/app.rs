@@ -90,7 +90,13 @@ impl TestApp {
 
     /// Ends the process as a crash would, as far as the store can tell: whatever was claimed stays claimed. Then starts it again.
     pub fn crash(&mut self) {
+        self.crash_and(|_| {});
+    }
+
+    /// As [`TestApp::crash`], with something done to the data directory in between.
+    pub fn crash_and(&mut self, meanwhile: impl FnOnce(&Path)) {
         self.served.take().unwrap().stop();
+        meanwhile(&self.config.data_dir);
         self.open(2);
     }
 

@@ -27,6 +27,7 @@ const HEADERS: &[&str] = &[
     "referrer-policy",
     "retry-after",
     "set-cookie",
+    "strict-transport-security",
     "transfer-encoding",
     "vary",
     "www-authenticate",
@@ -127,6 +128,13 @@ impl Client {
         let answer = Answer::parse(asked, &bytes, method == "HEAD");
         answer.is_as_all_are();
         answer
+    }
+
+    /// The status that a stream begins with; it is closed again.
+    pub async fn head_of_stream(&self, path: &str) -> u16 {
+        let stream = self.begin("GET", path, "HTTP/1.0", None).await;
+        let head = Events { stream, read: Vec::new() }.until(b"\r\n").await.expect("an answer begins");
+        head.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
     async fn begin(&self, method: &str, path: &str, version: &str, body: Option<&[u8]>) -> TcpStream {

@@ -24,6 +24,12 @@ impl World {
         World { app, admin }
     }
 
+    /// Lets the administrator's browser follow the appliance to its new port; people's sessions are the same.
+    pub fn follow(&mut self) {
+        self.admin.address = self.app.anonymous().address;
+        self.admin = self.admin.with("host", &self.admin.address.to_string());
+    }
+
     /// Adds the repository at a path and fetches it.
     pub async fn add(&self, name: &str, path: &Path) -> Value {
         let added = self.register(name, path).await;

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::super::{matches, parse, query::tests::asts};
 use super::*;
 use crate::base::name::TreePath;
+use crate::domain::issues::IssueState;
 use crate::domain::issues::finding::{Kind, Severity};
 
 const NOW: Timestamp = Timestamp::EPOCH;
@@ -17,7 +18,7 @@ fn document(number: u128) -> Document {
         kind: Kind::Style,
         severity: Severity::Minor,
         source: "eslint".to_owned(),
-        state: State::Open,
+        state: IssueState::Open,
         is_new: false,
         author: None,
         branches: vec!["main".to_owned()],
@@ -61,7 +62,7 @@ fn words_are_looked_for_in_message_rule_path_and_line() {
 #[test]
 fn what_is_new_is_open_as_well() {
     let new = Document { is_new: true, ..document(2) };
-    let fixed = Document { is_new: true, state: State::Fixed, ..document(3) };
+    let fixed = Document { is_new: true, state: IssueState::Fixed, ..document(3) };
     let index = fed([document(1), new, fixed]);
     assert_eq!(numbers(&index, "state:new"), [2]);
     assert_eq!(numbers(&index, "state:open"), [1, 2]);
@@ -168,7 +169,7 @@ fn documents() -> impl Strategy<Value = Vec<Document>> {
     let how = (
         proptest::sample::select(&Kind::ALL[..4]),
         proptest::sample::select(Severity::ALL),
-        proptest::sample::select(State::ALL),
+        proptest::sample::select(IssueState::ALL),
         any::<bool>(),
         -30_i64..3,
     );

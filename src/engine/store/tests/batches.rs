@@ -18,6 +18,7 @@ on_both_engines! {
     an_actor_is_forgotten_after_its_verb
     old_facts_expire_and_their_numbers_are_not_used_again
     panicking_listeners_and_answers_do_not_stop_the_writer
+    the_writer_counts_what_it_committed_and_nothing_else
 }
 
 fn a_verb_reads_what_it_wrote(store: &Opened) {
@@ -259,4 +260,20 @@ fn the_last_handle_may_be_dropped_on_the_writer_thread() {
     drop(store);
     open.send(()).unwrap();
     was_dropped.recv().unwrap();
+}
+
+fn the_writer_counts_what_it_committed_and_nothing_else(store: &Opened) {
+    let before = store.statistics();
+    put(store, [note(1, "ada")]);
+    let one = store.statistics();
+    // The row and its entry in the one index where it has a key.
+    assert_eq!((one.commits - before.commits, one.verbs - before.verbs, one.rows - before.rows), (1, 1, 2));
+    assert!(one.bytes > before.bytes && one.longest_verb > std::time::Duration::ZERO);
+    let refused = store.write(|tx| -> std::result::Result<(), Failure> {
+        tx.put(&note(2, "ada"))?;
+        Err(Failure::Refused)
+    });
+    assert!(refused.is_err());
+    let two = store.statistics();
+    assert_eq!((two.commits, two.verbs, two.rows, two.bytes), (one.commits, one.verbs + 1, one.rows, one.bytes));
 }

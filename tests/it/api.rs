@@ -1,0 +1,11 @@
+//! Each endpoint over the wire: as it is meant, refused, and malformed. What holds for every answer is checked by the client itself.
+
+mod accounts;
+mod badges;
+mod checks;
+mod health;
+mod issues;
+mod live;
+mod openapi;
+mod repos;
+mod search;

@@ -1,0 +1,161 @@
+//! The pages as a person has them: the real program, in a real browser, from the first sign-in to the verdict.
+//!
+//! Skipped, and said so, where there is no browser; `PLUMBLINE_REQUIRE=browser` makes that a failure.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::support::browser::Browser;
+use crate::support::repo::TestRepo;
+
+/// Enough files that a check is under way for long enough to be seen.
+const FILES: usize = 3_000;
+const ESCAPE: &str = "\u{e00c}";
+const ENTER: &str = "\u{e007}";
+
+/// The program as somebody starts it, over an empty directory.
+struct Served {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    _data: TempDir,
+}
+
+impl Served {
+    #[expect(clippy::disallowed_methods, reason = "this test is about the program as it is started")]
+    fn start(repo: &TestRepo) -> Served {
+        let data = tempfile::tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_plumbline"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--repo"])
+            .arg(repo.path())
+            .arg("--data")
+            .arg(data.path())
+            .env("PLUMBLINE_LOG", "error")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Served { child, out, _data: data }
+    }
+
+    /// The next line of its greeting that has this in it.
+    fn says(&mut self, what: &str) -> String {
+        let mut line = String::new();
+        while self.out.read_line(&mut line).unwrap() > 0 {
+            if line.contains(what) {
+                return line.trim().to_owned();
+            }
+            line.clear();
+        }
+        panic!("the program ended without a word of `{what}`");
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A repository whose head has one thing wrong, and a branch with very many files that nobody has checked.
+fn repository() -> (TestRepo, String, String) {
+    let repo = TestRepo::new();
+    let manifest = "version: 1\nchecks:\n  - plugin: hygiene\n";
+    let head = repo.commit([(".plumbline.yaml", manifest), ("config/limits.json", "{\n  \"wind\": 8\n  \"depth\": 5\n}\n")]);
+    repo.switch("many");
+    let mut files: Vec<(String, String)> = (0..FILES).map(|n| (format!("data/{}/{n}.json", n % 40), format!("{{\"n\": {n}}}\n"))).collect();
+    files.push(("data/last.json".to_owned(), "{\"n\": ]\n".to_owned()));
+    let many = repo.commit(files);
+    repo.switch("main");
+    (repo, head, many)
+}
+
+#[test]
+fn somebody_signs_in_and_sees_a_check_come_to_its_verdict() {
+    let browser = match Browser::start() {
+        Ok(browser) => browser,
+        Err(missing) => {
+            let is_required = std::env::var("PLUMBLINE_REQUIRE").is_ok_and(|all| all.split(',').any(|one| one == "browser"));
+            assert!(!is_required, "PLUMBLINE_REQUIRE names the browser, but {missing}");
+            println!("skipped: {missing}");
+            return;
+        }
+    };
+    let (repo, head, many) = repository();
+    let mut served = Served::start(&repo);
+    let link = served.says("/link/").rsplit(' ').next().unwrap().to_owned();
+    let page = served.says("/commits/");
+    assert!(page.ends_with(&head), "{page}");
+
+    // The link shows a button; the button signs in.
+    browser.open(&link);
+    browser.click("main button");
+    browser.until("location.pathname === '/' && document.querySelector('.repos')");
+    browser.open(&link);
+    assert!(browser.text("h1").contains("link"), "a link that was used says so: {}", browser.text("h1"));
+    let gone = browser.complaints();
+    assert!(gone.iter().all(|complaint| complaint.contains("410")), "{gone:?}");
+
+    browser.open(&page);
+    browser.until("document.querySelector('h1').innerText.startsWith('1 open issue')");
+    assert!(browser.text(".line").contains("Gate: holds"), "{}", browser.text(".line"));
+    assert!(browser.text(".issues").contains("limits.json") || browser.text(".group").contains("limits.json"));
+
+    // A check that is started elsewhere comes to its verdict on the page that is open.
+    browser.open(&page.replace(&head, &many));
+    assert!(browser.text("main").contains("No checks were asked for"), "{}", browser.text("main"));
+    browser.until("'live' in document.documentElement.dataset");
+    browser.run("window.stayed = true; fetch(document.querySelector('.commit-head form').action, {method: 'POST'})");
+    browser.until("/^1 new issue/.test(document.querySelector('h1').innerText) && window.stayed");
+    assert!(browser.text(".line").contains("Gate: fails"), "{}", browser.text(".line"));
+    browser.click("summary.step .unfold");
+    browser.until("document.querySelector('details[open] .log')?.innerText.includes('hygiene version')");
+
+    // One that is started here leads to the same page, which finishes by itself.
+    browser.run("window.stayed = true");
+    browser.click(".commit-head button");
+    browser.until("!window.stayed && /^1 new issue/.test(document.querySelector('h1').innerText)");
+
+    keyboard(&browser);
+    narrow_and_dark(&browser, &page);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+fn keyboard(browser: &Browser) {
+    browser.press("gh");
+    browser.until("location.pathname === '/'");
+    browser.press("?");
+    browser.until("document.getElementById('keys').matches(':popover-open')");
+    browser.press(ESCAPE);
+    browser.until("!document.getElementById('keys').matches(':popover-open')");
+    browser.press("j");
+    browser.until("document.querySelector('.at-row')");
+    browser.press(ENTER);
+    browser.until("location.pathname.startsWith('/r/local/')");
+    browser.press("gi");
+    browser.until("location.pathname === '/issues' && document.querySelector('.results')");
+    // The list follows what is typed, and the address with it.
+    browser.press("/path:data/last.json");
+    browser.until("document.querySelector('h1').innerText === '1 issue' && location.search.includes('last')");
+    assert_eq!(browser.run("return document.activeElement.id"), "find");
+}
+
+fn narrow_and_dark(browser: &Browser, page: &str) {
+    let ground = "return getComputedStyle(document.body).backgroundColor";
+    browser.open(page);
+    let light = browser.run(ground);
+    let (start, _) = page.split_once("/r/").unwrap();
+    let repo = page.split_once("/commits/").unwrap().0;
+    let pages = [format!("{start}/"), format!("{start}/issues"), format!("{start}/account"), format!("{start}/api/docs"), repo.to_owned()];
+    let below = [format!("{repo}/commits"), page.to_owned(), format!("{page}/tree"), format!("{page}/files/config/limits.json")];
+    browser.look(390, "dark");
+    for address in pages.iter().chain(&below) {
+        browser.open(address);
+        let widths = browser.run("return [document.documentElement.scrollWidth, innerWidth]");
+        assert!(widths[0].as_u64() <= widths[1].as_u64(), "{address} scrolls sideways: {widths}");
+        assert_ne!(browser.run(ground), light, "{address} is not dark");
+    }
+}

@@ -1,0 +1,59 @@
+//! How `plumbline serve` ends: soon, whenever it is told to.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Longer than a stop may take, with what it waits for.
+const SOON: Duration = Duration::from_secs(30);
+
+/// A server that has said a line with `until` in it.
+#[expect(clippy::disallowed_methods, reason = "the tests' harness may start a process")]
+fn serving(data: &Path, repo: Option<&str>, allowed: &str, until: &str) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline"));
+    command.args(["serve", "--listen", ":0", "--data"]).arg(data).env("PLUMBLINE_OUTBOUND_ALLOW_HOSTS", allowed);
+    command.args(repo.iter().flat_map(|repo| ["--repo", *repo]));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok).any(|line| line.contains(until));
+    assert!(said, "it ended without `{until}`");
+    child
+}
+
+/// Sends a signal, and answers the exit code if it ends soon.
+fn ends(mut child: Child, signal: rustix::process::Signal) -> Option<i32> {
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, signal).unwrap();
+    let (done, ended) = mpsc::channel();
+    let waits = std::thread::spawn(move || done.send(child.wait().unwrap().code()));
+    let code = ended.recv_timeout(SOON).ok().flatten();
+    if code.is_none() {
+        let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
+    }
+    waits.join().unwrap().unwrap();
+    code
+}
+
+/// Two places once heard the signal, and which of them acted on it was a matter of luck: half of all stops never ended.
+#[test]
+fn a_signal_ends_it_every_time() {
+    for n in 0..8 {
+        let data = tempfile::tempdir().unwrap();
+        let signal = if n % 2 == 0 { rustix::process::Signal::TERM } else { rustix::process::Signal::INT };
+        assert_eq!(ends(serving(data.path(), None, "", "sign in as admin"), signal), Some(0), "start {n}");
+    }
+}
+
+#[test]
+fn a_remote_that_never_answers_does_not_keep_it_alive() {
+    let host = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = host.local_addr().unwrap().to_string();
+    let data = tempfile::tempdir().unwrap();
+    let child = serving(data.path(), Some(&format!("http://{address}/repo.git")), &address, "listening on");
+    // It has connected, has asked, and waits.
+    let (mut asked, _) = host.accept().unwrap();
+    std::io::Read::read_exact(&mut asked, &mut [0; 3]).unwrap();
+    assert_eq!(ends(child, rustix::process::Signal::TERM), Some(0));
+}

@@ -1,0 +1,6 @@
+//! Who may do what, and what never leaves: the tables that a reviewer reads, held against the server.
+
+mod headers;
+mod pages;
+mod permissions;
+mod redaction;

@@ -1,0 +1,89 @@
+//! Pages are behind the same permits as the API: who comes how far, as one table; and what is in a repository never becomes markup.
+
+use std::fmt::Write as _;
+
+use plumbline::base::event::Actor;
+use plumbline::domain::accounts::{self, InstanceRole, RepoRole};
+
+use crate::support::repo::TestRepo;
+use crate::support::world::{World, text};
+
+#[tokio::test]
+async fn every_page_lets_in_whom_it_should() {
+    let world = World::new().await;
+    let repo = world.repo("app", [("lib/a.json", "{\n")]).await;
+    let issue = text(&repo.issues(&repo.first, "open").await[0]["id"]).to_owned();
+    let id = text(&repo.see("").await["id"]).parse().unwrap();
+    let member = world.app.sign_in(world.app.user("member", InstanceRole::Member)).await;
+    let reader = world.app.user("reader", InstanceRole::Member);
+    world.app.app().write_now(&Actor::System, move |tx, _| accounts::grant(tx, id, reader, RepoRole::Read)).unwrap();
+    let reader = world.app.sign_in(reader).await;
+    let anonymous = world.app.anonymous();
+    let pages = [
+        ("GET", "/"),
+        ("GET", "/sign-in"),
+        ("GET", "/link/nonsense"),
+        ("GET", "/api/docs"),
+        ("GET", "/favicon.ico"),
+        ("GET", "/account"),
+        ("POST", "/account/sessions/ses_00000000000000000000000000/end"),
+        ("POST", "/account/tokens/tok_00000000000000000000000000/revoke"),
+        ("GET", "/issues"),
+        ("GET", "/issues/{issue}"),
+        ("GET", "/r/local/app"),
+        ("GET", "/r/local/nope"),
+        ("POST", "/r/local/app/sync"),
+        ("GET", "/r/local/app/commits"),
+        ("GET", "/r/local/app/commits/{sha}"),
+        ("POST", "/r/local/app/commits/{sha}/checks"),
+        ("POST", "/r/local/app/commits/{sha}/checks/cancel"),
+        ("GET", "/r/local/app/commits/{sha}/tree"),
+        ("GET", "/r/local/app/commits/{sha}/tree/lib"),
+        ("GET", "/r/local/app/commits/{sha}/files/lib/a.json"),
+        ("GET", "/r/local/app/commits/{sha}/files/lib/nope"),
+    ];
+    let mut table = format!("{:66} anonymous  member  reader  admin\n", "");
+    for (method, page) in pages {
+        let path = page.replace("{issue}", &issue).replace("{sha}", &repo.first);
+        let mut cells = Vec::new();
+        for client in [&anonymous, &member, &reader, &world.admin] {
+            let answer = client.with("accept", "text/html").own(method, &path).await;
+            assert!(answer.status < 500, "{method} {path}: {}", answer.text());
+            cells.push(answer.status);
+        }
+        writeln!(table, "{method:5} {page:60} {:>9} {:>7} {:>7} {:>6}", cells[0], cells[1], cells[2], cells[3]).unwrap();
+    }
+    world.app.settle().await;
+    insta::assert_snapshot!("pages_and_callers", table);
+}
+
+#[tokio::test]
+async fn what_is_in_a_repository_is_text_on_every_page() {
+    let world = World::new().await;
+    let name = "<img src=x onerror=alert(1)>\".json";
+    let git = TestRepo::new();
+    let sha = git.commit([(name, "{ <script>alert(1)</script>\n"), (".plumbline.yaml", "version: 1\n")]);
+    git.switch("<b>branch");
+    git.switch("main");
+    world.add("app", git.path()).await;
+    let path = "%3Cimg%20src=x%20onerror=alert(1)%3E%22.json";
+    let issue = world.see("app", &format!("/commits/{sha}/issues")).await["items"][0].clone();
+    assert_eq!(text(&issue["path"]), name);
+    for page in [
+        "/".to_owned(),
+        "/r/local/app".to_owned(),
+        format!("/r/local/app/commits/{sha}"),
+        format!("/r/local/app/commits/{sha}/tree"),
+        format!("/r/local/app/commits/{sha}/files/{path}"),
+        "/issues?q=%3Cscript%3Ealert(1)%3C/script%3E".to_owned(),
+        "/issues".to_owned(),
+        format!("/issues/{}", text(&issue["id"])),
+        "/r/local/%3Cscript%3E".to_owned(),
+    ] {
+        let html = world.admin.page(&page).await.text();
+        for markup in ["<script>alert", "<img src=x", "<b>branch"] {
+            assert!(!html.contains(markup), "{page} holds {markup}");
+        }
+        assert!(html.contains("</html>"), "{page}");
+    }
+}
