@@ -285,23 +285,6 @@ pub async fn list_tokens(State(app): State<App>, permit: Permit, Query(paging): 
     List::of(page, &paging)
 }
 
-/// Refuses a new token with a scope, a repository or a time that the one that asks does not have.
-fn within(token: &Token, body: &NewTokenBody) -> Result<(), ApiError> {
-    if let Some(scope) = body.scopes.iter().find(|scope| !token.scopes.contains(scope)) {
-        return Err(ApiError::field(Code::Forbidden, "scopes", format!("the token that asks does not have `{scope}` itself")));
-    }
-    // Which ones it may name is decided where they are looked up.
-    if !token.repos.is_empty() && body.repos.as_ref().is_none_or(Vec::is_empty) {
-        return Err(ApiError::field(Code::Forbidden, "repos", "the token that asks is for certain repositories: name some of them"));
-    }
-    if let Some(end) = token.expires_at
-        && body.expires_at.is_none_or(|later| later > end)
-    {
-        return Err(ApiError::field(Code::Forbidden, "expires_at", format!("the token that asks ends at {end}: end no later")));
-    }
-    Ok(())
-}
-
 async fn make_token(
     app: App,
     permit: Permit,
@@ -317,10 +300,6 @@ async fn make_token(
     let view = app
         .write(&actor, move |tx, now| -> Result<TokenView, ApiError> {
             permit.instance(tx)?;
-            // A token cannot be used to make one that may do more than it.
-            if let Caller::Token { token, .. } = &permit.caller {
-                within(token, &body)?;
-            }
             let mut ids = Vec::new();
             for slug in body.repos.iter().flatten() {
                 ids.push(permit.repo_of_own(tx, slug)?.id);
@@ -340,6 +319,11 @@ async fn make_token(
                 repos: ids,
                 expires_at: body.expires_at,
             };
+            if let Caller::Token { token, .. } = &permit.caller
+                && let Some((field, why)) = token.exceeded_by(&new)
+            {
+                return Err(ApiError::field(Code::Forbidden, field, why));
+            }
             let token = accounts::create_token(tx, new, secret, now)?;
             token_view(tx, token)
         })

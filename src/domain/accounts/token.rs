@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::NewToken;
 use super::role::Scope;
 use crate::base::id::{RepoId, TokenId, UserId};
 use crate::base::secret::Secret;
@@ -188,6 +189,20 @@ impl Token {
     pub fn is_good(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
+
+    /// What of a token that this one asks for goes beyond it: the name of the field, and why. Otherwise whoever finds a narrow token
+    /// makes a wide one of it.
+    pub fn exceeded_by(&self, new: &NewToken) -> Option<(&'static str, String)> {
+        if let Some(scope) = new.scopes.iter().find(|scope| !self.scopes.contains(scope)) {
+            return Some(("scopes", format!("the token that asks does not have `{scope}` itself")));
+        }
+        let is_within = self.repos.is_empty() || !new.repos.is_empty() && new.repos.iter().all(|repo| self.repos.contains(repo));
+        if !is_within {
+            return Some(("repos", "the token that asks is for certain repositories; name some of those".to_owned()));
+        }
+        let outlives = self.expires_at.is_some_and(|end| new.expires_at.is_none_or(|new| new > end));
+        outlives.then(|| ("expires_at", "the token that asks ends before".to_owned()))
+    }
 }
 
 impl Record for Token {
@@ -246,6 +261,42 @@ mod tests {
         assert_eq!(base62(&61_u32.to_be_bytes(), 6), "00000z");
         assert_eq!(base62(&u32::MAX.to_be_bytes(), 6), "4gfFC3");
         assert_eq!(base62(&[0xff; 32], 43).len(), 43);
+    }
+
+    #[test]
+    fn a_token_makes_none_that_may_do_more_or_lives_longer_than_itself() {
+        use crate::base::id::Id;
+
+        let (one, other) = (RepoId::from_u128(1), RepoId::from_u128(2));
+        let end = Timestamp::from_millis(1_000);
+        let token = Token {
+            id: TokenId::from_u128(3),
+            kind: TokenKind::Personal,
+            name: "narrow".to_owned(),
+            secret: Hashed::of("narrow"),
+            scopes: vec![Scope::RepoRead],
+            user: None,
+            repos: vec![one],
+            created_at: Timestamp::EPOCH,
+            expires_at: Some(end),
+            last_used_at: None,
+            revoked_at: None,
+        };
+        let new = |scopes: &[Scope], repos: &[RepoId], expires_at| NewToken {
+            kind: TokenKind::Personal,
+            name: "new".to_owned(),
+            scopes: scopes.to_vec(),
+            user: None,
+            repos: repos.to_vec(),
+            expires_at,
+        };
+        let exceeded = |new: NewToken| token.exceeded_by(&new).map(|(field, _)| field);
+        assert_eq!(exceeded(new(&[Scope::RepoRead], &[one], Some(end))), None);
+        assert_eq!(exceeded(new(&[Scope::RepoWrite], &[one], Some(end))), Some("scopes"));
+        assert_eq!(exceeded(new(&[Scope::RepoRead], &[], Some(end))), Some("repos"));
+        assert_eq!(exceeded(new(&[Scope::RepoRead], &[one, other], Some(end))), Some("repos"));
+        assert_eq!(exceeded(new(&[Scope::RepoRead], &[one], None)), Some("expires_at"));
+        assert_eq!(exceeded(new(&[Scope::RepoRead], &[one], Some(end + std::time::Duration::from_secs(1)))), Some("expires_at"));
     }
 
     #[test]
