@@ -38,7 +38,8 @@ impl Line {
     }
 }
 
-/// Waits until a repository is fetched, not before `asked_at`, and its default branch's head is checked; answers the sentence and page of that commit.
+/// Waits until a repository is fetched, not before `asked_at`, and its default branch's head is checked; answers the sentence and page
+/// of that commit.
 pub(super) async fn follow(app: &App, repo: &Repository, asked_at: Timestamp) -> Result<Vec<String>> {
     let mut heard = app.listen();
     let mut line = Line { is_terminal: std::io::stderr().is_terminal(), last: String::new() };

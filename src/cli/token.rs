@@ -9,20 +9,21 @@ use super::user::all;
 use super::{Error, Result, admin, say};
 use crate::app::config::Config;
 use crate::base::time::Clock;
+use crate::domain::accounts::Scope;
 
 /// What `plumbline token` is asked.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Makes a token and prints its text, which is shown this once
     Create {
-        /// personal, service, upload, webhook-key or worker
-        #[arg(long)]
+        /// Its kind
+        #[arg(long, value_parser = ["personal", "service", "upload", "webhook-key", "worker"])]
         kind: String,
         /// What people call it
         #[arg(long)]
         name: String,
         /// What it may be used for; may be repeated or hold a comma list
-        #[arg(long = "scope", value_delimiter = ',')]
+        #[arg(long = "scope", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(Scope::ALL.iter().map(|scope| scope.as_str())))]
         scopes: Vec<String>,
         /// A repository it is for, as OWNER/NAME; may be repeated; all unless said
         #[arg(long = "repo", value_name = "O/N")]

@@ -76,9 +76,10 @@ pub async fn find(app: &App, permit: &Permit, query: &SearchQuery) -> Result<Fou
             permit.instance(tx)?;
             scope(tx, &permit)
         })?;
-        if let Opened::Fresh { .. } = handle.index.open()? {
-            // Nothing was fed to it yet: whoever asks has it built.
+        if matches!(handle.index.open()?, Opened::Fresh { .. }) && handle.read_now(|tx, _| issues::latest_revision(tx))? > 0 {
+            // Nothing was fed to it yet: whoever asks has it built, and is not told that nothing was found.
             handle.request_indexing()?;
+            return Err(ApiError::of(Code::IndexRebuilding));
         }
         let question = Question { query: &ast, scope: &scope, sort, limit, after: cursor.as_ref(), now: handle.clock.now() };
         let found = handle.index.search(&question)?;
