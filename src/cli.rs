@@ -108,6 +108,19 @@ fn configuration(data: Option<PathBuf>, file: Option<PathBuf>, flags: BTreeMap<&
         .map_err(|error: config::Error| Error::because("the configuration cannot be used", error))
 }
 
+/// Tells of a failure on stderr that is no reason to end.
+fn complain(error: &Error) {
+    use std::io::Write;
+
+    let mut text = format!("plumbline: {error}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    let _ = writeln!(std::io::stderr(), "{}", crate::base::text::quiet(&text));
+}
+
 /// Writes to stdout. A reader that went away has heard enough.
 fn say(text: &str) {
     use std::io::Write;

@@ -208,7 +208,11 @@ async fn attend(app: &App, sources: Vec<Source>) -> Result<()> {
         // Before it is asked for: the fetch may be over before anybody looks.
         let asked_at = app.clock.now();
         let repo = register(app, &source).await?;
-        commits.extend(progress::follow(app, &repo, asked_at).await?);
+        match progress::follow(app, &repo, asked_at).await {
+            Ok(lines) => commits.extend(lines),
+            // It may be there again in a minute: the others are served meanwhile, and the next poll looks.
+            Err(error) => super::complain(&error),
+        }
     }
     if let Some(link) = first_link(app).await? {
         super::say(&format!("sign in as {FIRST_LOGIN} (once, within 30 minutes): {link}\n"));

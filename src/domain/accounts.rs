@@ -354,6 +354,3 @@ pub fn expire(tx: &mut WriteTx, limit: usize, now: Timestamp) -> Result<usize> {
     }
     Ok(gone)
 }
-
-#[cfg(test)]
-mod tests;

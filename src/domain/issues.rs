@@ -150,6 +150,3 @@ pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> Result<usize> {
     erased += tx.remove_all(&issue::BY_FINGERPRINT.prefix(repo), limit - erased)?;
     Ok(erased)
 }
-
-#[cfg(test)]
-mod tests;

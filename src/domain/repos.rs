@@ -304,6 +304,3 @@ pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> Result<usize> {
     erased += tx.remove_all(&Scan::<Commit>::prefix(repo), limit.saturating_sub(erased))?;
     Ok(erased)
 }
-
-#[cfg(test)]
-mod tests;
