@@ -283,7 +283,7 @@ fn ended_otherwise(app: &App, attempt: &Attempt, set: &CheckSet) -> Result<(), F
     if is_going {
         return Err(Failure {
             message: "the process stopped while the checks ran".to_owned(),
-            verdict: queue::Verdict::RetryAfter(std::time::Duration::from_secs(1)),
+            verdict: queue::Verdict::Released,
         });
     }
     attempt.done(app)

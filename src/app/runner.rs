@@ -145,16 +145,27 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
     });
     if let Err(failure) = outcome {
         let claim = attempt.claim;
-        tracing::warn!(work = claim.work.name(), id = %claim.id, attempt = claim.attempt, "{} failed: {failure}", claim.work.name());
-        match app.write_now(&Actor::System, move |tx, now| queue::fail(tx, &claim, failure.verdict, &failure.message, now)) {
-            Ok(_) | Err(queue::Error::Fenced { .. }) => {}
-            Err(queue::Error::Store(error)) => return Err(error),
-            Err(error @ (queue::Error::NotFound { .. } | queue::Error::WrongState { .. })) => {
-                tracing::error!("an attempt cannot be ended: {error}");
+        match failure.verdict {
+            Verdict::Released => tracing::info!(work = claim.work.name(), id = %claim.id, "{} is put back: {failure}", claim.work.name()),
+            Verdict::Retry | Verdict::RetryAfter(_) | Verdict::GiveUp => {
+                tracing::warn!(work = claim.work.name(), id = %claim.id, attempt = claim.attempt, "{} failed: {failure}", claim.work.name());
             }
         }
+        end(app, claim, failure)?;
     }
     Ok(true)
+}
+
+/// Writes down that an attempt failed, unless another one has its place.
+fn end(app: &App, claim: Claim, failure: Failure) -> store::Result<()> {
+    match app.write_now(&Actor::System, move |tx, now| queue::fail(tx, &claim, failure.verdict, &failure.message, now)) {
+        Ok(_) | Err(queue::Error::Fenced { .. }) => Ok(()),
+        Err(queue::Error::Store(error)) => Err(error),
+        Err(error @ (queue::Error::NotFound { .. } | queue::Error::WrongState { .. })) => {
+            tracing::error!("an attempt cannot be ended: {error}");
+            Ok(())
+        }
+    }
 }
 
 /// Carries out one attempt.
@@ -203,9 +214,23 @@ impl Held {
         Letting(self.clone(), attempt.claim.id)
     }
 
+    fn all(&self) -> Vec<Attempt> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Puts back what is still under way, for a process that ends without waiting for it: whatever such an attempt writes from now on is
+    /// refused, and none of them counts.
+    pub fn release(&self, app: &App) {
+        for attempt in self.all() {
+            let failure = Failure { message: "the process stopped and did not wait for it".to_owned(), verdict: Verdict::Released };
+            if let Err(error) = end(app, attempt.claim, failure) {
+                tracing::warn!("work that was under way could not be put back: {error}");
+            }
+        }
+    }
+
     fn beat(&self, app: &App) {
-        let held: Vec<Attempt> = self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-        for attempt in held {
+        for attempt in self.all() {
             let claim = attempt.claim.clone();
             match app.write_now(&Actor::System, move |tx, now| queue::heartbeat(tx, &claim, now)) {
                 Ok(Pulse::Held) => {}
@@ -213,6 +238,18 @@ impl Held {
                 Err(error) => tracing::warn!("a lease could not be lengthened: {error}"),
             }
         }
+    }
+}
+
+/// How many threads a lane has.
+pub fn workers(lane: Lane) -> usize {
+    match lane {
+        Lane::Checks => std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
+        Lane::Git => 2,
+        // One after the other: what erases, what sweeps and what indexes must not cross.
+        Lane::Upkeep => 1,
+        // No work goes there: a thread would wait for nothing.
+        Lane::Hooks | Lane::Outbound => 0,
     }
 }
 
@@ -227,16 +264,9 @@ pub struct Runner {
 impl Runner {
     /// Starts the workers of every lane, and the one that keeps leases alive.
     pub fn start(app: &App) -> std::io::Result<Runner> {
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let mut runner = Runner { app: app.clone(), stop: Arc::default(), held: Held::default(), threads: Vec::new() };
         for lane in Lane::ALL {
-            let workers = match lane {
-                Lane::Checks => cores.div_ceil(2),
-                Lane::Git | Lane::Outbound => 2,
-                // One after the other: what erases and what indexes must not cross.
-                Lane::Hooks | Lane::Upkeep => 1,
-            };
-            for n in 0..workers {
+            for n in 0..workers(*lane) {
                 let name = format!("{lane}-{n}");
                 let (app, stop, held, holder) = (app.clone(), Arc::clone(&runner.stop), runner.held.clone(), name.clone());
                 runner.threads.push(std::thread::Builder::new().name(name).spawn(move || work(&app, *lane, &holder, &stop, &held))?);
@@ -247,10 +277,15 @@ impl Runner {
         Ok(runner)
     }
 
+    /// The attempts that are being made, for whoever does not wait for [`Runner::stop`] to its end.
+    pub fn held(&self) -> Held {
+        self.held.clone()
+    }
+
     /// Tells the workers to stop and waits for what they are at; running checks are told to stop, and begin anew at the next start.
     pub fn stop(self) {
         self.stop.store(true, Ordering::SeqCst);
-        for attempt in self.held.0.lock().unwrap_or_else(PoisonError::into_inner).values() {
+        for attempt in self.held.all() {
             attempt.cancel.trip();
         }
         self.app.wake.rouse();

@@ -73,8 +73,7 @@ pub fn index(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     loop {
         // What was fed is kept: the next process goes on from there.
         if attempt.cancel.is_tripped() {
-            let verdict = queue::Verdict::RetryAfter(Duration::from_secs(1));
-            return Err(Failure { message: "the process stopped while the index was fed".to_owned(), verdict });
+            return Err(Failure { message: "the process stopped while the index was fed".to_owned(), verdict: queue::Verdict::Released });
         }
         let from = fed;
         let (changes, last) = app.read_now(move |tx, _| -> Result<_, Failure> {

@@ -170,10 +170,14 @@ async fn serve(app: App, sources: Vec<Source>) -> Result<()> {
         tracing::warn!("some requests were still under way after {} s and were dropped", DRAIN.as_secs());
     }
     // A fetch may wait for a host that does not answer, for half an hour. What is not finished begins anew at the next start.
+    let held = runner.held();
     match tokio::time::timeout(SETTLE, tokio::task::spawn_blocking(move || runner.stop())).await {
         Ok(Ok(())) => {}
         Ok(Err(_)) => tracing::error!("a worker could not be stopped"),
-        Err(_) => tracing::warn!("some work was still under way after {} s; it begins anew at the next start", SETTLE.as_secs()),
+        Err(_) => {
+            tracing::warn!("some work was still under way after {} s; it begins anew at the next start", SETTLE.as_secs());
+            let _ = tokio::task::spawn_blocking(move || held.release(&app)).await;
+        }
     }
     outcome
 }

@@ -75,6 +75,8 @@ pub enum Verdict {
     RetryAfter(Duration),
     /// It would fail again: give it up.
     GiveUp,
+    /// The process stops, and the work is not at fault: the attempt does not count.
+    Released,
 }
 
 /// What a heartbeat learned.
@@ -191,6 +193,10 @@ pub fn fail(tx: &mut WriteTx, claim: &Claim, verdict: Verdict, error: &str, now:
     let error = crate::base::text::clip(error, ERROR_BYTES).into_owned();
     let wait = match verdict {
         Verdict::GiveUp => None,
+        Verdict::Released => {
+            item.attempts = item.attempts.saturating_sub(1);
+            Some(RELEASED_FOR)
+        }
         _ if item.attempts >= item.work.attempt_limit() => None,
         Verdict::Retry => Some(backoff::after(item.attempts, spread(&item))),
         Verdict::RetryAfter(wait) => Some(wait.max(Duration::from_secs(1))),
@@ -221,6 +227,9 @@ fn end(tx: &mut WriteTx, item: WorkItem, now: Timestamp) -> store::Result<Option
         None => tx.remove::<WorkItem>(&item.id).map(|_| None),
     }
 }
+
+/// How long what was released waits, so that a worker which has not heard of the stop yet does not take it up again.
+const RELEASED_FOR: Duration = Duration::from_secs(1);
 
 /// How much of an error an item keeps.
 const ERROR_BYTES: usize = 2_000;

@@ -7,6 +7,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use plumbline::app::App;
+use plumbline::app::config::Config;
+use plumbline::base::id::Ids;
+use plumbline::base::time::Clock;
+use plumbline::base::work::Work;
+use plumbline::engine::queue::{WorkItem, WorkState};
+use plumbline::engine::store::Scan;
+
 /// Longer than a stop may take, with what it waits for.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -56,4 +64,10 @@ fn a_remote_that_never_answers_does_not_keep_it_alive() {
     let (mut asked, _) = host.accept().unwrap();
     std::io::Read::read_exact(&mut asked, &mut [0; 3]).unwrap();
     assert_eq!(ends(child, rustix::process::Signal::TERM), Some(0));
+
+    // The fetch waits for the next start, and none of its attempts is used up.
+    let app = App::open(Config::in_directory(data.path()), Clock::System, Ids::system()).unwrap();
+    let fetches: Vec<WorkItem> = app.read_now(|tx, _| tx.find(&Scan::all(), 10)).unwrap();
+    let fetches: Vec<_> = fetches.iter().filter(|item| matches!(item.work, Work::SyncRepository { .. })).collect();
+    assert_eq!(fetches.iter().map(|item| (item.state, item.attempts, item.leases)).collect::<Vec<_>>(), [(WorkState::Ready, 0, 1)]);
 }

@@ -65,6 +65,7 @@ fn command() -> impl Strategy<Value = Command> {
     let verdict = prop_oneof![
         4 => Just(Verdict::Retry),
         1 => Just(Verdict::GiveUp),
+        2 => Just(Verdict::Released),
         2 => seconds(vec![0, 5, 500]).prop_map(Verdict::RetryAfter),
     ];
     prop_oneof![
@@ -361,10 +362,14 @@ impl World {
         let (id, item) = (held.1, self.items.get_mut(&held.1).unwrap());
         if item.is_canceled {
             self.end(id);
-        } else if verdict == Verdict::GiveUp || item.attempts >= item.work.attempt_limit() {
+        } else if verdict != Verdict::Released && (verdict == Verdict::GiveUp || item.attempts >= item.work.attempt_limit()) {
             self.give_up(id);
         } else {
             let least = match verdict {
+                Verdict::Released => {
+                    item.attempts -= 1;
+                    Duration::from_secs(1)
+                }
                 Verdict::RetryAfter(wait) => wait.max(Duration::from_secs(1)),
                 _ => backoff::after(item.attempts, 0),
             };
@@ -434,4 +439,20 @@ fn a_push_after_a_cancellation_survives_a_crash() {
     }
     world.assert_as_the_model_says();
     assert_eq!(world.items.values().map(|item| item.state).collect::<Vec<_>>(), [WorkState::Ready]);
+}
+
+/// A service that is restarted often must not lose its checks: each stop took one of their three attempts.
+#[test]
+fn stops_use_up_no_attempt_and_failures_do() {
+    let mut world = World::new();
+    let perform = |world: &mut World, commands: &[Command]| commands.iter().for_each(|command| world.perform(command));
+    perform(&mut world, &[Command::Push { what: 3, after: Duration::ZERO }]);
+    let attempt = |verdict| [Command::Claim(Lane::Checks), Command::Fail(0, verdict), Command::Wait(Duration::from_secs(2_000))];
+    (0..9).for_each(|_| perform(&mut world, &attempt(Verdict::Released)));
+    (0..2).for_each(|_| perform(&mut world, &attempt(Verdict::Retry)));
+    perform(&mut world, &attempt(Verdict::Released));
+    world.assert_as_the_model_says();
+    assert_eq!(world.died, []);
+    perform(&mut world, &attempt(Verdict::Retry));
+    assert_eq!(world.died.len(), 1, "the third that failed was the last");
 }
