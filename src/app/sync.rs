@@ -1,15 +1,20 @@
 //! Fetching a repository and registering what is new: read, then do, then write.
 
+use std::collections::{HashMap, HashSet};
+
 use super::App;
 use super::runner::{Attempt, Failure};
 use crate::base::event::Actor;
 use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha};
-use crate::domain::repos::{self, COMMITS_PER_BRANCH, Repository};
+use crate::base::time::Timestamp;
+use crate::domain::repos::{self, BranchChange, COMMITS_PER_BRANCH, Repository};
 use crate::domain::{checks, issues};
 use crate::engine::git::history::Order;
 use crate::engine::git::{Asked, CommitInfo, Fetched, Mirror, Source, Trust};
-use crate::engine::queue::{self, Verdict};
+use crate::engine::queue::{self, Claim, Verdict};
+use crate::engine::store::blob::BlobHash;
+use crate::engine::store::{ReadTx, WriteTx};
 
 /// Fetches a repository, registers its commits and asks for the checks of the heads that moved. May be repeated: objects are named by
 /// their content, rows by their commit, and a head that was asked for is not asked for again.
@@ -20,23 +25,42 @@ pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> 
         Err(repos::Error::NotFound { .. }) => return attempt.done(app),
         Err(error) => return Err(error.into()),
     };
-    match fetch(app, attempt, &repo).and_then(|(mirror, fetched)| Ok((news(app, &repo, &mirror, &fetched)?, fetched))) {
-        Ok((commits, fetched)) => record(app, attempt, id, &commits, fetched),
+    let outcome = match fetch(app, attempt, &repo).and_then(|(mirror, fetched)| Ok((news(app, &repo, &mirror, &fetched)?, fetched))) {
+        Ok((commits, fetched)) => record(app, attempt, &repo, &commits, fetched),
         // The process stops, or another attempt has its place: the repository is not at fault.
-        Err(_) if attempt.cancel.is_tripped() => Err(Failure {
-            message: "the process stopped while it fetched".to_owned(),
-            verdict: Verdict::RetryAfter(std::time::Duration::from_secs(1)),
-        }),
-        Err(failure) => {
-            let told = failure.message.clone();
-            app.write_now(&Actor::System, move |tx, _| match repos::record_fetch_failure(tx, id, &told) {
-                Err(repos::Error::NotFound { .. }) => Ok(()),
-                other => other,
-            })?;
-            // What a person must mend is said on the repository's page; the next poll looks again.
-            if failure.verdict == Verdict::GiveUp { attempt.done(app) } else { Err(failure) }
+        Err(_) if attempt.cancel.is_tripped() => {
+            Err(Failure { message: "the process stopped while it fetched".to_owned(), verdict: Verdict::Released })
         }
+        Err(failure) => fail(app, attempt, &repo, failure),
+    };
+    match outcome {
+        // It was deleted meanwhile, and what hangs on it goes.
+        Err(_) if app.read_now(|tx, _| is_gone(tx, id))? => attempt.done(app),
+        outcome => outcome,
     }
+}
+
+fn is_gone(tx: &ReadTx, id: RepoId) -> Result<bool, Failure> {
+    match repos::get(tx, id) {
+        Ok(_) => Ok(false),
+        Err(repos::Error::NotFound { .. }) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Says on the repository's page why it could not be fetched. What only a person can mend, and what a second try did not mend, is left
+/// to the next poll: it must not be tried and told of in the log once a minute until somebody comes.
+fn fail(app: &App, attempt: &Attempt, repo: &Repository, failure: Failure) -> Result<(), Failure> {
+    let (id, told) = (repo.id, failure.message.clone());
+    let is_news = app.write_now(&Actor::System, move |tx, _| repos::record_fetch_failure(tx, id, &told))?;
+    let is_left = failure.verdict == Verdict::GiveUp || repo.is_polled() && (attempt.claim.attempt > 1 || !is_news);
+    if !is_left {
+        return Err(failure);
+    }
+    if is_news {
+        tracing::warn!(repo.slug = %repo.slug, "cannot fetch {}: {failure}", repo.slug);
+    }
+    attempt.done(app)
 }
 
 fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fetched), Failure> {
@@ -50,10 +74,11 @@ fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fet
 /// The newest commits of each branch that moved, within bounds: what is older is read from the mirror.
 fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: &Fetched) -> Result<Vec<CommitInfo>, Failure> {
     let before = app.read_now(|tx, _| repos::all_branches(tx, repo.id))?;
+    let before: HashMap<&BranchName, CommitSha> = before.iter().map(|branch| (&branch.name, branch.head)).collect();
     let mut news = Vec::new();
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for (name, head) in &fetched.branches {
-        let old = before.iter().find(|branch| branch.name == *name).map(|branch| branch.head);
+        let old = before.get(name).copied();
         if old == Some(*head) {
             continue;
         }
@@ -71,25 +96,74 @@ const HEADS_OF_NEW_BRANCH: usize = 20;
 /// How many commits one closure registers.
 const COMMITS_PER_WRITE: usize = 200;
 
-fn record(app: &App, attempt: &Attempt, id: RepoId, commits: &[CommitInfo], fetched: Fetched) -> Result<(), Failure> {
-    for (name, why) in &fetched.skipped {
-        tracing::warn!(repo = %id, branch = %name, "a branch was not taken: {why}");
+/// How many branches one closure writes down: with a check that is asked for, each is a dozen rows.
+const BRANCHES_PER_WRITE: usize = 40;
+/// How many branches that were not taken the log names.
+const SKIPPED_TOLD: usize = 20;
+
+/// Writes down what a fetch brought, some at a time. Each step leaves a state that may be read, and the one in which a branch moves also
+/// asks for the check of its head: whatever a crash leaves out is found again by the next fetch.
+fn record(app: &App, attempt: &Attempt, repo: &Repository, commits: &[CommitInfo], fetched: Fetched) -> Result<(), Failure> {
+    let id = repo.id;
+    let skipped = skipped(&fetched);
+    if skipped != repo.skipped {
+        tell_skipped(repo, &fetched);
     }
     for some in commits.chunks(COMMITS_PER_WRITE) {
         let some = some.to_vec();
         app.write_now(&Actor::System, move |tx, now| repos::register_commits(tx, id, &some, now))?;
     }
     let default = default_branch(fetched.default_branch, &fetched.branches);
-    let branches: Vec<(BranchName, CommitSha)> = fetched.branches;
+    let (repository, known) =
+        app.read_now(|tx, _| -> repos::Result<_> { Ok((repos::get(tx, id)?, repos::all_branches(tx, id)?)) })?;
+    let changes = repos::compare(&repository, &known, default.as_ref(), &fetched.branches);
+    let mut steps: Vec<Vec<BranchChange>> = changes.chunks(BRANCHES_PER_WRITE).map(<[_]>::to_vec).collect();
+    let last = steps.pop().unwrap_or_default();
+    for some in steps {
+        let (claim, default) = (attempt.claim.clone(), default.clone());
+        app.write_now(&Actor::System, move |tx, now| step(tx, &claim, id, default.as_ref(), &some, now))?;
+    }
     let claim = attempt.claim.clone();
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
-        for moved in repos::record_fetch(tx, id, default.as_ref(), &branches, now)? {
-            if moved.is_checked {
-                checks::request_once(tx, id, moved.head, now)?;
-            }
-        }
+        step(tx, &claim, id, default.as_ref(), &last, now)?;
+        repos::record_fetch(tx, id, skipped, now)?;
         Ok(queue::finish(tx, &claim, now)?)
     })
+}
+
+/// Some branches, and the checks of their heads. The default branch is named in every step: what becomes of it stands in the first.
+fn step(
+    tx: &mut WriteTx,
+    claim: &Claim,
+    repo: RepoId,
+    default: Option<&BranchName>,
+    changes: &[BranchChange],
+    now: Timestamp,
+) -> Result<(), Failure> {
+    queue::check(tx, claim)?;
+    repos::name_default(tx, repo, default)?;
+    repos::record_branches(tx, repo, changes, now)?;
+    for change in changes {
+        if let BranchChange::Moved { head, is_checked: true, .. } = change {
+            checks::request_once(tx, repo, *head, now)?;
+        }
+    }
+    Ok(())
+}
+
+/// What stands for the branches that were not taken.
+fn skipped(fetched: &Fetched) -> Option<BlobHash> {
+    let lines: String = fetched.skipped.iter().map(|(name, why)| format!("{name}\n{why}\n")).collect();
+    (!lines.is_empty()).then(|| BlobHash::of(lines.as_bytes()))
+}
+
+fn tell_skipped(repo: &Repository, fetched: &Fetched) {
+    for (name, why) in fetched.skipped.iter().take(SKIPPED_TOLD) {
+        tracing::warn!(repo.slug = %repo.slug, branch = %name, "a branch of {} is not taken: {why}", repo.slug);
+    }
+    if let Some(further @ 1..) = fetched.skipped.len().checked_sub(SKIPPED_TOLD) {
+        tracing::warn!(repo.slug = %repo.slug, "{further} further branches of {} are not taken", repo.slug);
+    }
 }
 
 /// The branch that HEAD names, if there is a commit on it. Where HEAD names none (it is detached, or its branch has no commit) and there

@@ -19,7 +19,7 @@ pub enum Event {
         /// The repository.
         repo: RepoId,
     },
-    /// Somebody asked to fetch a repository now.
+    /// Somebody asked to fetch a repository now: a person, or a program in their name.
     SyncRequested {
         /// The repository.
         repo: RepoId,
@@ -127,6 +127,19 @@ pub enum Event {
         /// Which.
         upkeep: Upkeep,
     },
+    /// A repository's turn to be looked at has come.
+    SyncDue {
+        /// The repository.
+        repo: RepoId,
+    },
+}
+
+impl Event {
+    /// Whether the journal keeps it. That a turn of the clock has come is followed like any event and then over: nothing has changed by
+    /// it, nobody did it, and with one a minute for each repository the facts between them would be hard to find.
+    pub fn is_kept(&self) -> bool {
+        !matches!(self, Event::Due { .. } | Event::SyncDue { .. })
+    }
 }
 
 words! {
@@ -184,7 +197,7 @@ pub enum Actor {
 /// A fact with its number, its instant and who did it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
-    /// Its place in the journal, without gaps among those that are kept.
+    /// Its place in the journal, without gaps among those that are kept; of what is not kept, the place of the last fact before it.
     pub number: u64,
     /// When it was recorded.
     pub at: Timestamp,

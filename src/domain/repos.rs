@@ -3,11 +3,15 @@
 //! A [`Repository`] is a name and where to fetch it from; what git knows of it lives in a bare mirror. Rows are kept for what the mirror
 //! cannot say: when a commit was first seen here, which branch pointed where at the last fetch, and what went wrong since.
 //!
-//! A fetch is carried out outside of any transaction and recorded in steps: the commits it brought, some at a time, then the branches in
-//! one transaction. So a branch never names a commit that is not registered.
+//! A fetch is carried out outside of any transaction and recorded in steps: the commits it brought, some at a time; then what became of
+//! the branches, some at a time, the default one first; then that it went well. So a branch never names a commit that is not registered,
+//! and the default branch is never one that is gone. Between the steps a reader may see some branches as this fetch found them and others
+//! as the last one did; `synced_at` says that all are. A fetch that is recorded once more from the start changes nothing twice.
 //!
 //! Deleting hides a repository at once, since its row and name go in the same transaction; what hangs on it is erased in the background,
 //! some rows at a time, and its mirror with it.
+
+use std::collections::BTreeMap;
 
 use crate::base::event::Event;
 use crate::base::id::{RepoId, UserId};
@@ -15,6 +19,7 @@ use crate::base::name::{BranchName, CommitSha, InvalidName, RepoSlug};
 use crate::base::page::{Cursor, Limit, Page};
 use crate::base::time::Timestamp;
 use crate::engine::git::CommitInfo;
+use crate::engine::store::blob::BlobHash;
 use crate::engine::store::key::RowKey;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::words;
@@ -119,6 +124,7 @@ pub fn add(tx: &mut WriteTx, new: NewRepository, now: Timestamp) -> Result<Repos
         created_at: now,
         synced_at: None,
         sync_error: None,
+        skipped: None,
     };
     tx.put(&repo)?;
     if let Some(owner) = new.owner {
@@ -162,11 +168,11 @@ pub fn request_sync(tx: &mut WriteTx, repo: RepoId, now: Timestamp) -> Result<()
     Ok(tx.record(Event::SyncRequested { repo }, now)?)
 }
 
-/// Asks for a fetch of every repository that does not tell us of its pushes: one page of them. Answers where the next page begins.
+/// Asks for a fetch of every repository that is polled: one page of them. Answers where the next page begins.
 pub fn poll(tx: &mut WriteTx, after: Option<&Cursor>, now: Timestamp) -> Result<Option<Cursor>> {
     let page = list(tx, after, Limit::MAX)?;
-    for repo in page.items.iter().filter(|repo| !repo.is_archived && repo.source != RepoSource::Github) {
-        tx.record(Event::SyncRequested { repo: repo.id }, now)?;
+    for repo in page.items.iter().filter(|repo| repo.is_polled()) {
+        tx.record(Event::SyncDue { repo: repo.id }, now)?;
     }
     Ok(page.next)
 }
@@ -190,65 +196,112 @@ pub fn register(tx: &mut WriteTx, commit: &Commit) -> Result<()> {
     Ok(())
 }
 
-/// A branch that points elsewhere than at the last fetch.
+/// What a fetch found of a branch that is otherwise than at the last one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
-    /// The branch.
-    pub branch: BranchName,
-    /// Its new head.
-    pub head: CommitSha,
-    /// Whether the head is to be checked: always but for the branches beside the default one at the first fetch.
-    pub is_checked: bool,
+pub enum BranchChange {
+    /// It points elsewhere, is new, or has become the default one.
+    Moved {
+        /// The branch.
+        branch: BranchName,
+        /// Its head.
+        head: CommitSha,
+        /// Whether the head is to be checked: always but for the branches beside the default one at the first fetch.
+        is_checked: bool,
+    },
+    /// It is gone.
+    Gone {
+        /// The branch.
+        branch: BranchName,
+    },
 }
 
-/// Records what a fetch found: the branches, which one is the default, and that it went well. Their heads must be registered.
-pub fn record_fetch(
-    tx: &mut WriteTx,
-    repo: RepoId,
+impl BranchChange {
+    /// The branch.
+    pub fn branch(&self) -> &BranchName {
+        match self {
+            BranchChange::Moved { branch, .. } | BranchChange::Gone { branch } => branch,
+        }
+    }
+}
+
+/// Compares the branches that a fetch found with those that are known. What becomes of the default branch, the old and the new one,
+/// stands first.
+pub fn compare(
+    repository: &Repository,
+    known: &[Branch],
     default_branch: Option<&BranchName>,
-    branches: &[(BranchName, CommitSha)],
-    now: Timestamp,
-) -> Result<Vec<Moved>> {
-    let mut repository = get(tx, repo)?;
+    found: &[(BranchName, CommitSha)],
+) -> Vec<BranchChange> {
     let is_first = repository.synced_at.is_none();
     let default_moved = repository.default_branch.as_ref() != default_branch;
-    repository.default_branch = default_branch.cloned();
-    repository.synced_at = Some(now);
-    repository.sync_error = None;
-    tx.put(&repository)?;
-
-    let mut known = all_branches(tx, repo)?;
-    let mut moved = Vec::new();
-    for (name, head) in branches {
-        let before = known.iter().position(|branch| branch.name == *name).map(|at| known.swap_remove(at));
+    let mut known: BTreeMap<&BranchName, CommitSha> = known.iter().map(|branch| (&branch.name, branch.head)).collect();
+    let mut changes = Vec::new();
+    for (name, head) in found {
         let is_default = Some(name) == default_branch;
-        if before.as_ref().is_some_and(|before| before.head == *head) {
-            // A branch that becomes the default one is looked at even though it did not move.
-            if is_default && default_moved {
-                moved.push(Moved { branch: name.clone(), head: *head, is_checked: true });
-            }
-            continue;
+        // A branch that becomes the default one is looked at even though it did not move.
+        if known.remove(name) != Some(*head) || is_default && default_moved {
+            changes.push(BranchChange::Moved { branch: name.clone(), head: *head, is_checked: !is_first || is_default });
         }
-        tx.put(&Branch { repo, name: name.clone(), head: *head, previous: before.map(|before| before.head), moved_at: now })?;
-        tx.record(Event::BranchMoved { repo, branch: name.clone(), head: *head }, now)?;
-        moved.push(Moved { branch: name.clone(), head: *head, is_checked: !is_first || is_default });
     }
-    for gone in known {
-        tx.remove::<Branch>(&(repo, gone.name.clone()))?;
-        tx.record(Event::BranchDeleted { repo, branch: gone.name }, now)?;
-    }
-    Ok(moved)
+    changes.extend(known.into_keys().map(|name| BranchChange::Gone { branch: name.clone() }));
+    let is_of_the_default =
+        |change: &BranchChange| Some(change.branch()) == default_branch || Some(change.branch()) == repository.default_branch.as_ref();
+    changes.sort_by_key(|change| !is_of_the_default(change));
+    changes
 }
 
-/// Records that a fetch failed, in words for people.
-pub fn record_fetch_failure(tx: &mut WriteTx, repo: RepoId, why: &str) -> Result<()> {
+/// Writes down what became of some branches. Their heads must be registered.
+pub fn record_branches(tx: &mut WriteTx, repo: RepoId, changes: &[BranchChange], now: Timestamp) -> Result<()> {
+    get(tx, repo)?;
+    for change in changes {
+        match change {
+            BranchChange::Moved { branch, head, .. } => {
+                let before = tx.get::<Branch>(&(repo, branch.clone()))?.map(|before| before.head);
+                if before != Some(*head) {
+                    tx.put(&Branch { repo, name: branch.clone(), head: *head, previous: before, moved_at: now })?;
+                    tx.record(Event::BranchMoved { repo, branch: branch.clone(), head: *head }, now)?;
+                }
+            }
+            BranchChange::Gone { branch } => {
+                if tx.remove::<Branch>(&(repo, branch.clone()))? {
+                    tx.record(Event::BranchDeleted { repo, branch: branch.clone() }, now)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Says which branch is the default one. Call it in the transaction that records what became of that branch and the one before.
+pub fn name_default(tx: &mut WriteTx, repo: RepoId, default_branch: Option<&BranchName>) -> Result<()> {
     let mut repository = get(tx, repo)?;
-    let why = crate::base::text::clip(why, 1_000);
-    if repository.sync_error.as_deref() != Some(&why) {
-        repository.sync_error = Some(why.into_owned());
+    if repository.default_branch.as_ref() != default_branch {
+        repository.default_branch = default_branch.cloned();
         tx.put(&repository)?;
     }
     Ok(())
+}
+
+/// Records that a fetch went well and all it found is written down. `skipped` stands for the branches that it did not take, if there
+/// were any.
+pub fn record_fetch(tx: &mut WriteTx, repo: RepoId, skipped: Option<BlobHash>, now: Timestamp) -> Result<()> {
+    let mut repository = get(tx, repo)?;
+    repository.synced_at = Some(now);
+    repository.sync_error = None;
+    repository.skipped = skipped;
+    Ok(tx.put(&repository)?)
+}
+
+/// Records that a fetch failed, in words for people. Says whether that is news: the one before did not fail, or otherwise.
+pub fn record_fetch_failure(tx: &mut WriteTx, repo: RepoId, why: &str) -> Result<bool> {
+    let mut repository = get(tx, repo)?;
+    let why = crate::base::text::clip(why, 1_000);
+    let is_news = repository.sync_error.as_deref() != Some(&why);
+    if is_news {
+        repository.sync_error = Some(why.into_owned());
+        tx.put(&repository)?;
+    }
+    Ok(is_news)
 }
 
 /// The most branches a repository is taken with.

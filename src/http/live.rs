@@ -156,6 +156,7 @@ async fn hint(app: &App, permit: &Permit, recorded: &Recorded) -> Option<serde_j
         Event::CheckSetCompleted { repo, sha, .. } => ("check_set_completed", *repo, Some(*sha)),
         Event::CheckSetCanceled { repo, sha, .. } => ("check_set_canceled", *repo, Some(*sha)),
         Event::SyncRequested { .. }
+        | Event::SyncDue { .. }
         | Event::RepositoryDeleted { .. }
         | Event::IssuesChanged
         | Event::UserCreated { .. }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use plumbline::base::event::{Event, Upkeep};
+use plumbline::base::event::Event;
 use plumbline::base::id::{Id, Ids, IssueId, RepoId};
 use plumbline::base::time::Timestamp;
 use plumbline::base::work::Work;
@@ -76,7 +76,7 @@ fn put_issue(tx: &mut WriteTx, n: u64) -> queue::Result<()> {
     let fingerprint = u128::from(scattered(n)).to_be_bytes();
     let (path, message) = (format!("src/engine/part{}/file{}.rs", n % 31, n % 997), "an unused variable that nobody reads".to_owned());
     tx.put(&Finding { id: tx.new_id(now), repo, fingerprint, path, message, first_seen_at: now })?;
-    tx.record(Event::Due { upkeep: Upkeep::Poll }, now)?;
+    tx.record(Event::IssuesChanged, now)?;
     queue::push(tx, Work::EraseRepository { repo: RepoId::from_u128(u128::from(n)) }, now, now)?;
     Ok(())
 }

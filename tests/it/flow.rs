@@ -2,5 +2,6 @@
 
 mod commit_to_verdict;
 mod hostile_repositories;
+mod polling;
 mod power_cut;
 mod upkeep;

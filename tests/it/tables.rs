@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use plumbline::app::reactions;
+use plumbline::app::{reactions, runner};
 use plumbline::base::event::{Event, Upkeep, Verdict};
 use plumbline::base::id::{AttemptId, Id, RepoId, TokenId, UserId, WorkId};
 use plumbline::base::name::{CommitSha, RepoSlug};
@@ -50,6 +50,7 @@ fn events() -> Vec<Event> {
     let mut events = vec![
         Event::RepositoryAdded { repo },
         Event::SyncRequested { repo },
+        Event::SyncDue { repo },
         Event::RepositoryDeleted { repo, slug: RepoSlug::local("app").unwrap() },
         Event::BranchMoved { repo, branch: branch(), head: sha },
         Event::BranchDeleted { repo, branch: branch() },
@@ -122,4 +123,11 @@ fn each_piece_of_work_has_a_key_that_others_do_not_share() {
     let keys: std::collections::BTreeSet<Option<String>> = works().iter().map(Work::unique_key).collect();
     assert_eq!(keys.len(), works().len());
     assert!(!keys.contains(&None));
+}
+
+#[test]
+fn every_lane_that_work_goes_to_has_somebody_to_do_it() {
+    for work in works() {
+        assert!(runner::workers(work.lane()) > 0, "nobody does {}", work.name());
+    }
 }

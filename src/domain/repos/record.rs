@@ -8,6 +8,7 @@ use crate::base::name::{BranchName, CommitSha, RepoSlug};
 use crate::base::text::clip;
 use crate::base::time::Timestamp;
 use crate::engine::git::CommitInfo;
+use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{AnyIndex, Index, Record};
 
 /// A repository.
@@ -35,6 +36,15 @@ pub struct Repository {
     pub synced_at: Option<Timestamp>,
     /// Why the last fetch failed; none if it went well.
     pub sync_error: Option<String>,
+    /// Stands for the branches that the last fetch did not take, and why: they are told of when that changes.
+    pub skipped: Option<BlobHash>,
+}
+
+impl Repository {
+    /// Whether it is looked at from time to time, since nobody tells us of its pushes.
+    pub fn is_polled(&self) -> bool {
+        !self.is_archived && self.source != RepoSource::Github
+    }
 }
 
 impl Record for Repository {

@@ -1,4 +1,4 @@
-//! The journal: every fact that verbs recorded, numbered in the order of their commits.
+//! The journal: every fact that verbs recorded and that is to be kept, numbered in the order of their commits.
 //!
 //! Numbers are never used twice, since others remember how far they have read. So old facts leave through [`expire`] alone, which keeps
 //! the last one whatever its age: the next number is one above it.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::base::event::{Event, Recorded, Upkeep};
+use crate::base::event::{Event, Recorded};
 use crate::base::time::Timestamp;
 
 mod batches;
@@ -137,7 +137,7 @@ fn assert_verified(store: &Store) {
 }
 
 fn happen(tx: &mut WriteTx) -> Result<()> {
-    tx.record(Event::Due { upkeep: Upkeep::Poll }, Timestamp::from_millis(1_000))
+    tx.record(Event::IssuesChanged, Timestamp::from_millis(1_000))
 }
 
 fn journal_numbers(store: &Store) -> Vec<u64> {

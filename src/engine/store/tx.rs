@@ -310,7 +310,7 @@ impl WriteTx {
         self.actor = actor;
     }
 
-    /// Records a fact beside what the verb changes, under the journal's next number.
+    /// Records a fact beside what the verb changes, under the journal's next number; what the journal does not keep is only followed.
     pub fn record(&mut self, event: Event, now: Timestamp) -> Result<()> {
         let settled = match self.journal_end {
             Some(number) => number,
@@ -319,9 +319,12 @@ impl WriteTx {
         if self.recorded.is_empty() {
             self.journal_end = Some(settled);
         }
-        let number = settled.saturating_add(self.recorded.len() as u64 + 1);
-        let recorded = Recorded { number, at: now, actor: self.actor.clone(), event };
-        self.put(&Journaled(recorded.clone()))?;
+        let before = self.recorded.last().map_or(settled, |last| last.number);
+        let is_kept = event.is_kept();
+        let recorded = Recorded { number: before.saturating_add(u64::from(is_kept)), at: now, actor: self.actor.clone(), event };
+        if is_kept {
+            self.put(&Journaled(recorded.clone()))?;
+        }
         self.recorded.push(recorded);
         Ok(())
     }
@@ -329,6 +332,11 @@ impl WriteTx {
     /// The facts this verb has recorded so far.
     pub fn recorded_events(&self) -> &[Recorded] {
         &self.recorded
+    }
+
+    /// How many rows the verb has written or removed so far, index entries included.
+    pub(super) fn rows(&self) -> u64 {
+        self.read.own.tables().map(|(_, changes)| changes.len() as u64).sum()
     }
 
     /// Keeps what the verb wrote for the batch, and makes ready for the next.

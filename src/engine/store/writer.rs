@@ -38,6 +38,8 @@ pub struct Statistics {
     pub bytes: u64,
     /// The longest time that one verb held the writer.
     pub longest_verb: Duration,
+    /// The most rows that one verb wrote or removed, index entries included.
+    pub largest_verb: u64,
 }
 
 /// The counts behind [`Statistics`].
@@ -48,10 +50,12 @@ pub(super) struct Counters {
     rows: AtomicU64,
     bytes: AtomicU64,
     longest_verb: AtomicU64,
+    largest_verb: AtomicU64,
 }
 
 impl Counters {
-    fn ran(&self, took: Duration) {
+    fn ran(&self, took: Duration, rows: u64) {
+        self.largest_verb.fetch_max(rows, Ordering::Relaxed);
         self.verbs.fetch_add(1, Ordering::Relaxed);
         self.longest_verb.fetch_max(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
@@ -71,6 +75,7 @@ impl Counters {
             rows: read(&self.rows),
             bytes: read(&self.bytes),
             longest_verb: Duration::from_nanos(read(&self.longest_verb)),
+            largest_verb: read(&self.largest_verb),
         }
     }
 }
@@ -115,7 +120,7 @@ where
             Err(E::from(Error::Panicked { message }))
         });
         let took = began.elapsed();
-        counters.ran(took);
+        counters.ran(took, tx.rows());
         if took > SLOW_VERB {
             tracing::warn!(took_ms = took.as_millis(), verb = std::any::type_name::<V>(), "a verb held the writer for {took:?}");
         }

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use plumbline::base::event::{Event, Upkeep};
+use plumbline::base::event::Event;
 use plumbline::base::id::{Id, Ids, RepoId};
 use plumbline::base::time::Timestamp;
 use plumbline::base::work::{Lane, Work};
@@ -121,14 +121,14 @@ impl Act {
         match self {
             Act::Put(deeds) => {
                 deeds.iter().try_for_each(|deed| tx.put(deed))?;
-                tx.record(Event::Due { upkeep: Upkeep::Poll }, now)?;
+                tx.record(Event::IssuesChanged, now)?;
             }
             Act::Remove(id) => {
                 tx.remove::<Deed>(id)?;
             }
             Act::Refuse(deed) => {
                 tx.put(deed)?;
-                tx.record(Event::Due { upkeep: Upkeep::Sweep }, now)?;
+                tx.record(Event::IssuesChanged, now)?;
                 return Err(Failure::Refused);
             }
             Act::Push(repo) => {

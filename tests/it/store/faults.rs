@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plumbline::base::event::{Event, Upkeep};
+use plumbline::base::event::Event;
 use plumbline::base::id::Ids;
 use plumbline::base::time::Timestamp;
 use plumbline::engine::store::journal::Journaled;
@@ -46,7 +46,7 @@ fn open(disk: &Disk) -> store::Result<Store> {
 fn put(store: &Store, id: u32) -> store::Result<()> {
     store.write(move |tx| {
         tx.put(&page(id))?;
-        tx.record(Event::Due { upkeep: Upkeep::Poll }, Timestamp::EPOCH)
+        tx.record(Event::IssuesChanged, Timestamp::EPOCH)
     })
 }
 

@@ -62,7 +62,7 @@ fn shape<T: Record + PartialEq>(sample: &T) -> Shape {
 /// Every field has a value of its own, every option is there: else two fields could change places unseen.
 fn journaled() -> Journaled {
     let actor = Actor::User { user: UserId::from_u128(0x0102), address: Some("192.0.2.7".to_owned()) };
-    Journaled(Recorded { number: 300, at: Timestamp::from_millis(1_000), actor, event: Event::Due { upkeep: Upkeep::Expire } })
+    Journaled(Recorded { number: 300, at: Timestamp::from_millis(1_000), actor, event: Event::SyncDue { repo: repo() } })
 }
 
 fn work_item() -> WorkItem {
@@ -161,6 +161,7 @@ fn repository() -> Repository {
         created_at: at(1),
         synced_at: Some(at(2)),
         sync_error: Some("gone".to_owned()),
+        skipped: Some(BlobHash::of(b"skipped")),
     }
 }
 

@@ -223,7 +223,7 @@ fn an_actor_is_forgotten_after_its_verb(store: &Opened) {
 fn old_facts_expire_and_their_numbers_are_not_used_again(store: &Opened) {
     let at = |second| Timestamp::from_seconds(second);
     for second in 1..=5 {
-        write(store, move |tx| tx.record(Event::Due { upkeep: Upkeep::Poll }, at(second)));
+        write(store, move |tx| tx.record(Event::IssuesChanged, at(second)));
     }
     assert_eq!(write(store, move |tx| journal::expire(tx, at(4), 2)), 2);
     assert_eq!(write(store, move |tx| journal::expire(tx, at(4), 100)), 1);
