@@ -28,6 +28,7 @@ pub mod live;
 pub mod reactions;
 pub mod runner;
 pub mod schema;
+pub mod sweep;
 pub mod sync;
 pub mod ticker;
 pub mod upkeep;
@@ -58,6 +59,8 @@ pub struct Inner {
     pub outbound: outbound::Client,
     /// The logs of what is running.
     pub live: LiveLogs,
+    /// Who is about to name rows that nothing names yet.
+    pub staging: sweep::Staging,
     /// Where the mirrors are.
     pub mirrors: PathBuf,
     /// Rouses workers.
@@ -152,14 +155,30 @@ impl App {
         let wake = runner::Wake::default();
         let (stop, _) = tokio::sync::watch::channel(false);
         let found = Mutex::default();
-        Ok(App(Arc::new(Inner { config, clock, store, blobs, index, outbound, live, mirrors, wake, events, cancels, stop, found })))
+        let staging = sweep::Staging::default();
+        Ok(App(Arc::new(Inner {
+            config,
+            clock,
+            store,
+            blobs,
+            index,
+            outbound,
+            live,
+            staging,
+            mirrors,
+            wake,
+            events,
+            cancels,
+            stop,
+            found,
+        })))
     }
 
     /// Takes back the work of an earlier process, and clears away what it left half-written.
     fn recover(&self) -> Result<(), StartError> {
         const AT_A_TIME: usize = 200;
         while self.write_now(&Actor::System, |tx, now| queue::recover(tx, AT_A_TIME, now))? == AT_A_TIME {}
-        self.live.clear();
+        self.live.sweep();
         Ok(())
     }
 

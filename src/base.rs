@@ -12,6 +12,7 @@ pub mod name;
 pub mod page;
 pub mod percent;
 pub mod secret;
+pub mod seen;
 pub mod severity;
 pub mod text;
 pub mod time;

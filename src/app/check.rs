@@ -218,6 +218,8 @@ pub fn run(
         Err(error) => return Err(error.into()),
     };
 
+    // From the look at what is kept of earlier commits to the row that names it, a sweep leaves the repository alone.
+    let _staging = app.staging.begin(set.repo);
     let bases = bases(app, &set, trees)?;
     let identity = bases.identity.as_ref().or(bases.compared.as_ref());
     let found = match judge_all(app, attempt, &set, &planned, manifest.as_ref(), &tree, identity, trees, manner, progress) {
@@ -281,10 +283,7 @@ fn ended_otherwise(app: &App, attempt: &Attempt, set: &CheckSet) -> Result<(), F
         Err(error) => Err(error),
     })?;
     if is_going {
-        return Err(Failure {
-            message: "the process stopped while the checks ran".to_owned(),
-            verdict: queue::Verdict::Released,
-        });
+        return Err(Failure { message: "the process stopped while the checks ran".to_owned(), verdict: queue::Verdict::Released });
     }
     attempt.done(app)
 }

@@ -41,9 +41,11 @@ impl LiveLogs {
     pub fn begin(&self, attempt: AttemptId, check: CheckId) -> std::io::Result<LiveLog> {
         let key = (attempt, check);
         let path = self.path(key);
+        // A sweep must not find the file before it is known to be open.
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let file = fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path)?;
         let (length, _) = watch::channel(0);
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(key, length);
+        open.insert(key, length);
         Ok(LiveLog { key, path, file, written: 0, left_out: 0, open: Arc::clone(&self.open) })
     }
 
@@ -73,13 +75,23 @@ impl LiveLogs {
         Ok(Some((fs::File::open(self.path(key))?, length.subscribe())))
     }
 
-    /// Removes what an earlier process left; whatever it belonged to begins anew.
-    pub fn clear(&self) {
+    /// Removes what is not being written: an earlier process left it, and whatever it belonged to begins anew; or it could not be removed
+    /// when its log ended. Answers how much went.
+    pub fn sweep(&self) -> usize {
+        let mut removed = 0;
         for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
-            if let Err(error) = fs::remove_file(entry.path()) {
-                tracing::warn!(error = %error, "cannot remove `{}`", entry.path().display());
+            let path = entry.path();
+            let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            if open.keys().any(|key| self.path(*key) == path) {
+                continue;
+            }
+            let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            match if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) } {
+                Ok(()) => removed += 1,
+                Err(error) => tracing::warn!(error = %error, "cannot remove `{}`", path.display()),
             }
         }
+        removed
     }
 }
 

@@ -26,7 +26,9 @@ fn now(work: Work) -> Vec<Followup> {
 /// What follows from an event.
 pub fn follow(event: &Event) -> Vec<Followup> {
     match event {
-        Event::RepositoryAdded { repo } | Event::SyncRequested { repo } | Event::SyncDue { repo } => now(Work::SyncRepository { repo: *repo }),
+        Event::RepositoryAdded { repo } | Event::SyncRequested { repo } | Event::SyncDue { repo } => {
+            now(Work::SyncRepository { repo: *repo })
+        }
         Event::RepositoryDeleted { repo, .. } => now(Work::EraseRepository { repo: *repo }),
         Event::CheckSetRequested { repo, sha, attempt } => now(Work::RunCheckSet { repo: *repo, sha: *sha, attempt: *attempt }),
         Event::IssuesChanged => now(Work::IndexIssues),

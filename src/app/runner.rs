@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{App, CancelToken, check, sync, upkeep};
+use super::{App, CancelToken, check, sweep, sync, upkeep};
 use crate::base::event::Actor;
 use crate::base::id::WorkId;
 use crate::base::work::{Lane, Work};
@@ -178,7 +178,7 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::EraseRepository { repo } => sync::erase(app, attempt, *repo),
         Work::PollRepositories => upkeep::poll(app, attempt),
         Work::Expire => upkeep::expire(app, attempt),
-        Work::Sweep => upkeep::sweep(app, attempt),
+        Work::Sweep => sweep::perform(app, attempt),
     }
 }
 

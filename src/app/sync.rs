@@ -114,8 +114,7 @@ fn record(app: &App, attempt: &Attempt, repo: &Repository, commits: &[CommitInfo
         app.write_now(&Actor::System, move |tx, now| repos::register_commits(tx, id, &some, now))?;
     }
     let default = default_branch(fetched.default_branch, &fetched.branches);
-    let (repository, known) =
-        app.read_now(|tx, _| -> repos::Result<_> { Ok((repos::get(tx, id)?, repos::all_branches(tx, id)?)) })?;
+    let (repository, known) = app.read_now(|tx, _| -> repos::Result<_> { Ok((repos::get(tx, id)?, repos::all_branches(tx, id)?)) })?;
     let changes = repos::compare(&repository, &known, default.as_ref(), &fetched.branches);
     let mut steps: Vec<Vec<BranchChange>> = changes.chunks(BRANCHES_PER_WRITE).map(<[_]>::to_vec).collect();
     let last = steps.pop().unwrap_or_default();

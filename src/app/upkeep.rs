@@ -1,6 +1,5 @@
-//! What the appliance does for itself: polling, expiry, sweeping, and keeping the search index in step.
+//! What the appliance does for itself: polling, expiry, and keeping the search index in step. Sweeping is in [`sweep`](super::sweep).
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use super::App;
@@ -8,7 +7,7 @@ use super::runner::{Attempt, Failure};
 use crate::base::event::Actor;
 use crate::base::id::RepoId;
 use crate::domain::search::{Change, Document};
-use crate::domain::{accounts, checks, issues, repos};
+use crate::domain::{accounts, issues, repos};
 use crate::engine::fulltext::Opened;
 use crate::engine::queue;
 use crate::engine::store::journal;
@@ -19,8 +18,6 @@ const EVENTS_KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
 const FORGOTTEN_PER_WRITE: usize = 200;
 /// How many issues are fed to the index at a time.
 const INDEXED_AT_A_TIME: usize = 2_000;
-/// How long a blob that nothing names is left alone: longer than any attempt takes from writing it to naming it.
-const BLOB_GRACE: Duration = Duration::from_secs(24 * 3_600);
 
 /// Asks for a sync of every repository that does not tell us of its pushes.
 pub fn poll(app: &App, attempt: &Attempt) -> Result<(), Failure> {
@@ -38,27 +35,6 @@ pub fn poll(app: &App, attempt: &Attempt) -> Result<(), Failure> {
 pub fn expire(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     while app.write_now(&Actor::System, |tx, now| accounts::expire(tx, FORGOTTEN_PER_WRITE, now))? > 0 {}
     while app.write_now(&Actor::System, |tx, now| journal::expire(tx, now - EVENTS_KEPT, FORGOTTEN_PER_WRITE))? > 0 {}
-    attempt.done(app)
-}
-
-/// Removes blobs that no row names.
-pub fn sweep(app: &App, attempt: &Attempt) -> Result<(), Failure> {
-    let named = app.read_now(|tx, _| -> Result<_, checks::Error> {
-        let mut named = HashSet::new();
-        let mut after = None;
-        loop {
-            let (logs, next) = checks::logs(tx, after.as_ref())?;
-            named.extend(logs);
-            match next {
-                Some(next) => after = Some(next),
-                None => return Ok(named),
-            }
-        }
-    })?;
-    let swept = app.blobs.sweep(app.clock.now(), BLOB_GRACE, |hash| named.contains(&hash))?;
-    if swept.removed > 0 {
-        tracing::info!(removed = swept.removed, bytes = swept.bytes, "swept {} blobs that nothing names", swept.removed);
-    }
     attempt.done(app)
 }
 

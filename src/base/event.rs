@@ -163,7 +163,7 @@ words! {
         Poll = "poll",
         /// Forget what is past its time: sessions, links, old events.
         Expire = "expire",
-        /// Remove blobs that nothing names.
+        /// Remove what nothing names: blobs, staged rows, mirrors.
         Sweep = "sweep",
     }
 }

@@ -48,7 +48,7 @@ pub enum Work {
     PollRepositories,
     /// Forget what is past its time.
     Expire,
-    /// Remove blobs that nothing names.
+    /// Remove what nothing names: blobs, staged rows, mirrors.
     Sweep,
 }
 

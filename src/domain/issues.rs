@@ -27,6 +27,7 @@ pub mod list;
 pub mod settle;
 pub mod standing;
 pub mod track;
+pub mod unnamed;
 
 pub use finding::{Finding, Kind, Severity, Span};
 pub use issue::{Issue, IssueState, Sighting, Turn, TurnKind};

@@ -4,4 +4,5 @@ mod commit_to_verdict;
 mod hostile_repositories;
 mod polling;
 mod power_cut;
+mod sweeping;
 mod upkeep;

@@ -28,6 +28,11 @@ impl BlobHash {
     pub fn of(content: &[u8]) -> BlobHash {
         BlobHash(Sha256::digest(content).into())
     }
+
+    /// Its first half: enough to tell one from another where a mistake does no harm.
+    pub fn prefix(self) -> u128 {
+        u128::from_be_bytes(std::array::from_fn(|at| self.0[at]))
+    }
 }
 
 impl std::fmt::Display for BlobHash {

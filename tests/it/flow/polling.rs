@@ -145,7 +145,8 @@ async fn what_became_of_branches_may_be_recorded_twice_and_from_any_step_on() {
     let head: CommitSha = repo.first.parse().unwrap();
     let found: Vec<(BranchName, CommitSha)> = (0..6).map(|n| (branch(n), head)).collect();
     let look = |world: &World| {
-        let read = |tx: &store::ReadTx, _| -> repos::Result<(Repository, Vec<Branch>)> { Ok((repos::get(tx, id)?, repos::all_branches(tx, id)?)) };
+        let read =
+            |tx: &store::ReadTx, _| -> repos::Result<(Repository, Vec<Branch>)> { Ok((repos::get(tx, id)?, repos::all_branches(tx, id)?)) };
         world.app.app().read_now(read).unwrap()
     };
     let (row, known) = look(&world);
