@@ -10,11 +10,13 @@
 //!
 //! Not here: checking out, pushing, merging, the `ssh` transport, and any word of the product.
 
+mod aside;
 pub mod blame;
 pub mod commit;
 pub mod diff;
 pub mod fetch;
 pub mod history;
+mod inflate;
 mod intake;
 pub mod layout;
 pub mod memory;
@@ -22,6 +24,7 @@ pub mod mirror;
 mod objects;
 mod packs;
 mod refs;
+mod sieve;
 pub mod source;
 mod transport;
 pub mod tree;
@@ -43,8 +46,10 @@ use crate::engine::outbound;
 /// How much of a repository is taken, and for how long.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// The largest object that is loaded or received, in bytes: 512 MiB.
+    /// The largest object that is loaded, in bytes: 512 MiB. A larger file passes through in a stream and is kept, but not read.
     pub object_bytes: u64,
+    /// The most bytes that the files larger than that have together, in one fetch: 64 GiB.
+    pub large_bytes: u64,
     /// The largest pack that one fetch takes, in bytes: 4 GiB.
     pub pack_bytes: u64,
     /// The most objects that one fetch takes: 20 million.
@@ -69,6 +74,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             object_bytes: 512 << 20,
+            large_bytes: 64 << 30,
             pack_bytes: 4 << 30,
             objects: 20_000_000,
             tree_entries: 200_000,
@@ -285,6 +291,16 @@ impl Error {
     fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.to_owned();
         move |source| Error::Io { doing, path, source }
+    }
+
+    /// What failed while objects were written beneath `dir`: the disk, or what was to be written.
+    fn written(dir: &Path, what: &str, error: &gix::Error) -> Error {
+        match error.downcast_any_ref::<std::io::Error>().map(std::io::Error::kind) {
+            Some(kind @ (std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::ReadOnlyFilesystem)) => {
+                Error::io("write", dir)(kind.into())
+            }
+            _ => Error::corrupt(what, error),
+        }
     }
 
     fn corrupt(what: impl Into<String>, why: impl std::fmt::Display) -> Error {

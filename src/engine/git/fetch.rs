@@ -15,12 +15,14 @@ use gix::progress::Discard;
 use gix::protocol::handshake::Ref;
 use gix::protocol::transport::{Protocol, Service, client::blocking_io::http::Transport};
 
+use super::aside::Aside;
 use super::commit;
 use super::intake::{Bounds, Incoming, Progress, missing};
 use super::layout::Trust;
 use super::mirror::Mirror;
 use super::packs;
 use super::refs::{self, Head};
+use super::sieve::Sieve;
 use super::source::{Credentials, Source};
 use super::transport::{Carrier, LISTING, Place};
 use super::{Error, Result};
@@ -123,9 +125,10 @@ impl Mirror {
         // Objects are found by their place in a pack from here on: packs must stay where they are.
         from.prevent_pack_unload();
         let new = missing(&from, &self.objects, &tips, &shallow, bounds)?;
-        if !new.is_empty() {
+        Aside::new(incoming, bounds).copy(&source.objects, &new.large)?;
+        if !new.objects.is_empty() {
             let scratch = incoming.scratch();
-            packs::write(from, new, &scratch, bounds)?;
+            packs::write(from, new.objects, &scratch, bounds)?;
             let file = File::open(&scratch).map_err(Error::io("open", &scratch))?;
             incoming.pack(&mut BufReader::with_capacity(64 << 10, file), bounds, None)?;
         }
@@ -204,7 +207,10 @@ impl Mirror {
         }
         // With a handler set, what the other side says about itself is told from what it sends; it is not shown.
         reader.set_progress_handler(Some(Box::new(|_, _| std::ops::ControlFlow::Continue(()))));
-        incoming.pack(&mut reader, bounds, Some(self.objects.handle())).map_err(|e| failure.or(|| e))?;
+        let mut sieve = Sieve::new(&mut reader, Aside::new(incoming, bounds), bounds);
+        let taken = incoming.pack(&mut sieve, bounds, Some(self.objects.handle()));
+        // The first cause is the one to tell: the connection, then the pack, then what was made of it.
+        taken.map_err(|e| failure.or(|| sieve.failure.take().unwrap_or(e)))?;
         Ok(offer)
     }
 
