@@ -56,7 +56,7 @@ pub struct Limits {
     pub objects: usize,
     /// The most entries of a tree, its directories' entries included: 200,000.
     pub tree_entries: usize,
-    /// The deepest directory of a tree: 128.
+    /// How many directories a directory may lie below; what is deeper is refused and the rest is read: 128.
     pub tree_depth: usize,
     /// The most bytes that the paths of one tree have together: 64 MiB.
     pub path_bytes: usize,

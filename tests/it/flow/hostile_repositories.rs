@@ -119,6 +119,25 @@ async fn names_in_a_tree_that_would_lead_elsewhere_are_left_out_and_the_log_says
 }
 
 #[tokio::test]
+async fn a_tree_deeper_than_is_followed_is_judged_as_far_as_that_and_the_log_says_where_it_ends() {
+    let world = World::new().await;
+    let git = RawRepo::new();
+    let broken = git.blob("{\n");
+    let mut tree = git.tree(&[(FILE, b"a.json", broken)]);
+    for _ in 0..300 {
+        tree = git.tree(&[(TREE, b"d", tree)]);
+    }
+    let sha = git.push(&[(FILE, b"a.json", broken), (TREE, b"d", tree)]);
+    world.add("app", git.path()).await;
+    let issues = world.see("app", &format!("/commits/{sha}/issues")).await;
+    assert_eq!(issues["items"][0]["path"], json!("a.json"), "{issues}");
+    let log = world.admin.get(&format!("/api/v1/repos/local/app/commits/{sha}/checks/hygiene/log")).await.expect(200).text();
+    assert!(log.contains("d/d` is left out: it is a directory below 128 others, the most that are followed"), "{log}");
+    let check = world.see("app", &format!("/commits/{sha}/checks/hygiene")).await;
+    assert_eq!(check["state"], json!("succeeded"));
+}
+
+#[tokio::test]
 async fn a_name_that_is_not_utf_8_is_shown_and_asked_for_by_its_bytes() {
     let world = World::new().await;
     let git = RawRepo::new();

@@ -210,13 +210,13 @@ fn what_is_too_large_and_no_file_kept_whole_is_refused_by_its_limit_and_lies_abo
     fixture.push("main", &[("a", "1\n")]);
     let noise = noise();
     let limit = "bytes, the most that is read";
-    type Make = Box<dyn Fn(&mut Made)>;
+    type Make = Box<dyn Fn(&mut Made) -> u64>;
     let cases: [(&str, Make, &str); 6] = [
         (
             "a commit",
             Box::new({
                 let noise = noise.clone();
-                move |pack: &mut Made| drop(pack.whole(Kind::Commit, &noise))
+                move |pack: &mut Made| pack.whole(Kind::Commit, &noise)
             }),
             limit,
         ),
@@ -226,16 +226,16 @@ fn what_is_too_large_and_no_file_kept_whole_is_refused_by_its_limit_and_lies_abo
                 let base = pack.whole(Kind::Blob, b"base");
                 let delta = [length(4), length(2_000_000_000), vec![1, b'x']].concat();
                 let base_distance = pack.bytes.len() as u64 - base;
-                pack.entry(Header::OfsDelta { base_distance }, delta.len(), &delta);
+                pack.entry(Header::OfsDelta { base_distance }, delta.len(), &delta)
             }),
             limit,
         ),
-        ("a large file cut short", Box::new(|pack| drop(pack.entry(Header::Blob, LARGE, b"short"))), "it is shorter than it says"),
+        ("a large file cut short", Box::new(|pack| pack.entry(Header::Blob, LARGE, b"short")), "it is shorter than it says"),
         (
             "a large file that goes on",
             Box::new({
                 let noise = noise.clone();
-                move |pack: &mut Made| drop(pack.entry(Header::Blob, LARGE - 1, &noise))
+                move |pack: &mut Made| pack.entry(Header::Blob, LARGE - 1, &noise)
             }),
             "it is longer than it says",
         ),
@@ -243,13 +243,13 @@ fn what_is_too_large_and_no_file_kept_whole_is_refused_by_its_limit_and_lies_abo
             "a small file that goes on",
             Box::new({
                 let noise = noise.clone();
-                move |pack: &mut Made| drop(pack.entry(Header::Blob, 9, &noise))
+                move |pack: &mut Made| pack.entry(Header::Blob, 9, &noise)
             }),
             "an object is longer than it says",
         ),
         (
             "a base outside",
-            Box::new(|pack| drop(pack.entry(Header::OfsDelta { base_distance: 1 << 40 }, 9, b"123456789"))),
+            Box::new(|pack| pack.entry(Header::OfsDelta { base_distance: 1 << 40 }, 9, b"123456789")),
             "a delta's base does not lie in it",
         ),
     ];
