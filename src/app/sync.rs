@@ -5,10 +5,10 @@ use super::runner::{Attempt, Failure};
 use crate::base::event::Actor;
 use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha};
-use crate::domain::repos::{self, COMMITS_PER_BRANCH, Repository};
+use crate::domain::repos::{self, COMMITS_PER_BRANCH, Repository, SyncError};
 use crate::domain::{checks, issues};
 use crate::engine::git::history::Order;
-use crate::engine::git::{Asked, CommitInfo, Fetched, Mirror, Source, Trust};
+use crate::engine::git::{self, Asked, CommitInfo, Fetched, Mirror, Source, Trust};
 use crate::engine::queue::{self, Verdict};
 
 /// Fetches a repository, registers its commits and asks for the checks of the heads that moved. May be repeated: objects are named by
@@ -27,8 +27,12 @@ pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> 
             message: "the process stopped while it fetched".to_owned(),
             verdict: Verdict::RetryAfter(std::time::Duration::from_secs(1)),
         }),
-        Err(failure) => {
-            let told = failure.message.clone();
+        Err(Trouble { public, failure }) => {
+            let told = SyncError { public, message: failure.message.clone() };
+            // A failure that is tried again is logged where it is ended.
+            if failure.verdict == Verdict::GiveUp {
+                tracing::warn!(repo.slug = %repo.slug, "cannot fetch {}: {failure}", repo.slug);
+            }
             app.write_now(&Actor::System, move |tx, _| match repos::record_fetch_failure(tx, id, &told) {
                 Err(repos::Error::NotFound { .. }) => Ok(()),
                 other => other,
@@ -39,7 +43,31 @@ pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> 
     }
 }
 
-fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fetched), Failure> {
+/// Why a fetch failed: for everybody, and for administrators and the queue.
+struct Trouble {
+    public: String,
+    failure: Failure,
+}
+
+impl From<git::Error> for Trouble {
+    fn from(error: git::Error) -> Trouble {
+        Trouble { public: error.public().into_owned(), failure: error.into() }
+    }
+}
+
+impl From<git::InvalidSource> for Trouble {
+    fn from(error: git::InvalidSource) -> Trouble {
+        Trouble { public: "its address cannot be used".to_owned(), failure: error.into() }
+    }
+}
+
+impl From<repos::Error> for Trouble {
+    fn from(error: repos::Error) -> Trouble {
+        Trouble { public: "the appliance could not read its own data".to_owned(), failure: error.into() }
+    }
+}
+
+fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fetched), Trouble> {
     let source: Source = repo.remote.parse()?;
     let mirror = app.mirror(repo.id)?;
     let asked = Asked { credentials: None, outbound: &app.outbound, trust: Trust::Ours, cancel: attempt.cancel.flag(), progress: &|_| {} };
@@ -48,7 +76,7 @@ fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fet
 }
 
 /// The newest commits of each branch that moved, within bounds: what is older is read from the mirror.
-fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: &Fetched) -> Result<Vec<CommitInfo>, Failure> {
+fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: &Fetched) -> Result<Vec<CommitInfo>, Trouble> {
     let before = app.read_now(|tx, _| repos::all_branches(tx, repo.id))?;
     let mut news = Vec::new();
     let mut seen = std::collections::HashSet::new();

@@ -24,7 +24,7 @@ use super::accounts::{self, RepoRole};
 pub mod manifest;
 mod record;
 
-pub use record::{Author, Branch, Commit, Repository};
+pub use record::{Author, Branch, Commit, Repository, SyncError};
 
 words! {
     /// Where a repository comes from.
@@ -241,11 +241,12 @@ pub fn record_fetch(
 }
 
 /// Records that a fetch failed, in words for people.
-pub fn record_fetch_failure(tx: &mut WriteTx, repo: RepoId, why: &str) -> Result<()> {
+pub fn record_fetch_failure(tx: &mut WriteTx, repo: RepoId, why: &SyncError) -> Result<()> {
     let mut repository = get(tx, repo)?;
-    let why = crate::base::text::clip(why, 1_000);
-    if repository.sync_error.as_deref() != Some(&why) {
-        repository.sync_error = Some(why.into_owned());
+    let clipped = |text: &str| crate::base::text::clip(text, 1_000).into_owned();
+    let why = Some(SyncError { public: clipped(&why.public), message: clipped(&why.message) });
+    if repository.sync_error != why {
+        repository.sync_error = why;
         tx.put(&repository)?;
     }
     Ok(())

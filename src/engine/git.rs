@@ -30,6 +30,7 @@ mod transport;
 pub mod tree;
 pub mod worktree;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ use crate::base::name::{CommitSha, TreePath};
 use crate::engine::outbound;
 
 /// How much of a repository is taken, and for how long.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// The largest object that is loaded, in bytes: 512 MiB. A larger file passes through in a stream and is kept, but not read.
     pub object_bytes: u64,
@@ -291,6 +292,33 @@ impl Error {
     fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.to_owned();
         move |source| Error::Io { doing, path, source }
+    }
+
+    /// What failed, in words for people who need not know where it is fetched from: no address, no path, nothing that the other side said.
+    pub fn public(&self) -> Cow<'static, str> {
+        match self {
+            // These name objects and files of the repository alone.
+            Error::TooLarge { .. } | Error::ObjectTooLarge { .. } | Error::UnknownRevision { .. } | Error::AmbiguousRevision { .. } => {
+                self.to_string().into()
+            }
+            Error::Canceled | Error::TimedOut { .. } => self.to_string().into(),
+            Error::NotARepository { .. } => "there is no git repository at its path".into(),
+            Error::Unsupported { why, .. } => format!("the repository cannot be read: {why}").into(),
+            Error::OtherOwner { .. } => "the repository belongs to another user of the appliance's host".into(),
+            Error::NoCommits { .. } => "the repository has no commit yet".into(),
+            Error::TooMany { of, limit, .. } => format!("the repository has more than {limit} {of}, the most that is read").into(),
+            Error::Corrupt { .. } => "the repository, or what was sent of it, is damaged".into(),
+            Error::Busy { .. } => "the repository is being fetched already".into(),
+            Error::AuthenticationRequired { refused: true, .. } => "its host does not take the credentials".into(),
+            Error::AuthenticationRequired { refused: false, .. } => "its host asks for credentials".into(),
+            Error::PlainCredentials { .. } => "credentials are not sent over http://".into(),
+            Error::NotThere { .. } => "its host has no repository there, or does not show it".into(),
+            Error::Redirected { .. } => "its host redirects to elsewhere, which is not followed".into(),
+            Error::Status { status, .. } => format!("its host answers with the HTTP status {status}").into(),
+            Error::Protocol { .. } => "its host does not answer as git does".into(),
+            Error::Outbound(error) => error.public().into(),
+            Error::Io { doing, .. } => format!("the appliance could not {doing} a file").into(),
+        }
     }
 
     /// What failed while objects were written beneath `dir`: the disk, or what was to be written.

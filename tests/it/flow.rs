@@ -3,4 +3,5 @@
 mod commit_to_verdict;
 mod hostile_repositories;
 mod power_cut;
+mod remote_hosts;
 mod upkeep;

@@ -17,7 +17,7 @@ use gix::protocol::transport::{Protocol, Service, client::blocking_io::http::Tra
 
 use super::aside::Aside;
 use super::commit;
-use super::intake::{Bounds, Incoming, Progress, missing};
+use super::intake::{Bounds, Incoming, Progress, missing, watched};
 use super::layout::Trust;
 use super::mirror::Mirror;
 use super::packs;
@@ -79,10 +79,16 @@ impl Mirror {
         };
         (bounds.progress)(Progress::Asking);
         let incoming = Incoming::new(&self.layout.common_dir)?;
-        let mut offer = match source {
-            Source::Path(path) => self.copy(path, asked.trust, &incoming, &bounds)?,
-            Source::Http(url) => self.ask(url, asked, &incoming, &bounds)?,
+        let offer = match source {
+            Source::Path(path) => self.copy(path, asked.trust, &incoming, &bounds),
+            Source::Http(url) => {
+                // A host that says nothing holds up no one who wants to stop: its connections are closed.
+                let client = asked.outbound.apart();
+                watched(&bounds, || client.close(), || self.ask(url, asked.credentials, &client, &incoming, &bounds))
+            }
         };
+        // Whatever broke because the fetch was to end says that.
+        let mut offer = offer.map_err(|e| bounds.check().err().unwrap_or(e))?;
         let tips: Vec<ObjectId> = offer.branches.iter().map(|(_, id)| *id).collect();
         incoming.check(&self.objects, &tips, &bounds)?;
         incoming.keep()?;
@@ -148,9 +154,16 @@ impl Mirror {
     }
 
     /// Asks a host.
-    fn ask(&self, url: &str, asked: &Asked<'_>, incoming: &Incoming, bounds: &Bounds<'_>) -> Result<Offer> {
+    fn ask(
+        &self,
+        url: &str,
+        credentials: Option<&Credentials>,
+        client: &Client,
+        incoming: &Incoming,
+        bounds: &Bounds<'_>,
+    ) -> Result<Offer> {
         let host = Place::of(url)?.host;
-        let carrier = Carrier::new(asked.outbound, asked.credentials, bounds.until, bounds.limits.pack_bytes.max(LISTING));
+        let carrier = Carrier::new(client, credentials, bounds.until, bounds.limits.pack_bytes.max(LISTING));
         let failure = carrier.failure.clone();
         let strange = |e: &dyn std::fmt::Display| {
             let why = crate::base::text::clip(&e.to_string(), 300).into_owned();

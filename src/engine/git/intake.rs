@@ -123,10 +123,22 @@ impl Incoming {
         };
         let mut counted = Counted { inner: pack, bytes: 0, told: 0, bounds, failure: None };
         let stop = AtomicBool::new(false);
-        let written = watched(bounds, &stop, || {
-            let mut reader = std::io::BufReader::with_capacity(64 << 10, &mut counted);
-            gix_pack::Bundle::write_to_directory(&mut reader, Some(&self.dir.join("pack")), &mut Discard, &stop, thin, Hash::Sha1, options)
-        });
+        let written = watched(
+            bounds,
+            || stop.store(true, Ordering::Relaxed),
+            || {
+                let mut reader = std::io::BufReader::with_capacity(64 << 10, &mut counted);
+                gix_pack::Bundle::write_to_directory(
+                    &mut reader,
+                    Some(&self.dir.join("pack")),
+                    &mut Discard,
+                    &stop,
+                    thin,
+                    Hash::Sha1,
+                    options,
+                )
+            },
+        );
         if let Some(failure) = counted.failure {
             return Err(failure);
         }
@@ -287,8 +299,8 @@ impl Read for Counted<'_> {
     }
 }
 
-/// Does a long piece of work that looks at a flag, which is raised when the time is over or the fetch is canceled.
-pub(super) fn watched<T>(bounds: &Bounds<'_>, stop: &AtomicBool, work: impl FnOnce() -> T) -> T {
+/// Does a long piece of work that `stop` ends, which is called when the time is over or the fetch is canceled.
+pub(super) fn watched<T>(bounds: &Bounds<'_>, stop: impl FnOnce() + Send, work: impl FnOnce() -> T) -> T {
     /// How soon a fetch that was canceled ends.
     const LOOK: std::time::Duration = std::time::Duration::from_millis(100);
     let (done, ended) = std::sync::mpsc::channel::<()>();
@@ -298,8 +310,7 @@ pub(super) fn watched<T>(bounds: &Bounds<'_>, stop: &AtomicBool, work: impl FnOn
             // The sender is dropped when the work is done, even by a panic.
             while let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(LOOK) {
                 if Instant::now() >= until || cancel.load(Ordering::Relaxed) {
-                    stop.store(true, Ordering::Relaxed);
-                    return;
+                    return stop();
                 }
             }
         });
