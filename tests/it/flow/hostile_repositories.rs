@@ -173,6 +173,24 @@ async fn a_name_that_is_not_utf_8_is_shown_and_asked_for_by_its_bytes() {
 }
 
 #[tokio::test]
+async fn pages_show_a_name_with_percent_signs_as_it_is_and_lead_to_the_file() {
+    let world = World::new().await;
+    let git = RawRepo::new();
+    let broken = git.blob("{\n");
+    let sha = git.push(&[(FILE, b"100%.json", broken), (FILE, b"a%20b.json", broken), (FILE, b"caf\xe9.json", broken)]);
+    world.add("app", git.path()).await;
+    let commit = format!("/r/local/app/commits/{sha}");
+    for page in [commit.clone(), format!("{commit}/tree"), "/issues".to_owned()] {
+        let page = world.admin.page(&page).await.expect(200).text();
+        for (name, address) in [("100%.json", "100%25.json"), ("a%20b.json", "a%2520b.json"), ("caf\\xe9.json", "caf%E9.json")] {
+            assert!(page.contains(&format!(">{name}")) && page.contains(&format!("{commit}/files/{address}")), "{name}: {page}");
+        }
+    }
+    let page = world.admin.page(&format!("{commit}/files/a%2520b.json")).await.expect(200).text();
+    assert!(page.contains("<h1>a%20b.json</h1>"), "{page}");
+}
+
+#[tokio::test]
 async fn links_that_lead_out_or_in_circles_are_findings_and_are_never_followed() {
     let world = World::new().await;
     let git = RawRepo::new();
