@@ -237,7 +237,7 @@ impl App {
 
     /// The mirror of a repository, created if it is not there.
     pub fn mirror(&self, repo: RepoId) -> git::Result<Mirror> {
-        Mirror::open(&self.mirrors.join(format!("{repo}.git")), git::Limits::default())
+        Mirror::open(&self.mirrors.join(format!("{repo}.git")), self.config.git.clone())
     }
 
     /// Where people reach the appliance, without a slash at the end.

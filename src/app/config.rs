@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::base::text::nearest;
 use crate::domain::admin::Intervals;
-use crate::engine::outbound;
+use crate::engine::{git, outbound};
 use crate::words;
 
 words! {
@@ -126,6 +126,8 @@ pub struct Config {
     pub local_roots: Vec<PathBuf>,
     /// How often repositories are asked for new commits.
     pub poll_interval: Duration,
+    /// How much of a repository is taken, and for how long. Not a key.
+    pub git: git::Limits,
     /// Hosts that are spoken to although their address is private.
     pub allow_hosts: Vec<String>,
     /// Certificates of the authorities to trust.
@@ -236,6 +238,7 @@ impl Config {
                 .unwrap_or(false),
             local_roots: list(values, "repos.local_roots").into_iter().map(PathBuf::from).collect(),
             poll_interval: parse(values, "repos.poll_interval", span)?.unwrap_or(Duration::from_secs(60)),
+            git: git::Limits::default(),
             allow_hosts: list(values, "outbound.allow_hosts"),
             ca_file: parse(values, "outbound.ca_file", |text| Ok(PathBuf::from(text)))?,
             log: parse(values, "log", |text| text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string()))?

@@ -200,22 +200,31 @@ pub fn settle(app: &App) -> store::Result<usize> {
 
 /// The attempts that this process is making: their leases are lengthened, and they are told when they lost them.
 #[derive(Debug, Clone, Default)]
-pub struct Held(Arc<Mutex<HashMap<WorkId, Attempt>>>);
+pub struct Held {
+    attempts: Arc<Mutex<HashMap<WorkId, Attempt>>>,
+    /// Set before all that are held are told to stop: what is claimed in that moment is told as well.
+    stopping: Arc<AtomicBool>,
+}
 
 impl Held {
     fn hold(&self, attempt: &Attempt) -> impl Drop + use<> {
         struct Letting(Held, WorkId);
         impl Drop for Letting {
             fn drop(&mut self) {
-                self.0.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+                self.0.attempts.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
             }
         }
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt.claim.id, attempt.clone());
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.insert(attempt.claim.id, attempt.clone());
+        if self.stopping.load(Ordering::SeqCst) {
+            attempt.cancel.trip();
+        }
+        drop(attempts);
         Letting(self.clone(), attempt.claim.id)
     }
 
     fn all(&self) -> Vec<Attempt> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// Puts back what is still under way, for a process that ends without waiting for it: whatever such an attempt writes from now on is
@@ -227,6 +236,13 @@ impl Held {
                 tracing::warn!("work that was under way could not be put back: {error}");
             }
         }
+    }
+
+    /// Tells all that are held, and all that will be, to stop.
+    fn stop(&self) {
+        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        self.stopping.store(true, Ordering::SeqCst);
+        attempts.values().for_each(|attempt| attempt.cancel.trip());
     }
 
     fn beat(&self, app: &App) {
@@ -285,9 +301,7 @@ impl Runner {
     /// Tells the workers to stop and waits for what they are at; running checks are told to stop, and begin anew at the next start.
     pub fn stop(self) {
         self.stop.store(true, Ordering::SeqCst);
-        for attempt in self.held.all() {
-            attempt.cancel.trip();
-        }
+        self.held.stop();
         self.app.wake.rouse();
         for thread in self.threads {
             // A worker's panic was caught and told where it happened.

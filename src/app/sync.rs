@@ -8,10 +8,10 @@ use crate::base::event::Actor;
 use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha};
 use crate::base::time::Timestamp;
-use crate::domain::repos::{self, BranchChange, COMMITS_PER_BRANCH, Repository};
+use crate::domain::repos::{self, BranchChange, COMMITS_PER_BRANCH, Repository, SyncError};
 use crate::domain::{checks, issues};
 use crate::engine::git::history::Order;
-use crate::engine::git::{Asked, CommitInfo, Fetched, Mirror, Source, Trust};
+use crate::engine::git::{self, Asked, CommitInfo, Fetched, Mirror, Source, Trust};
 use crate::engine::queue::{self, Claim, Verdict};
 use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{ReadTx, WriteTx};
@@ -31,7 +31,7 @@ pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> 
         Err(_) if attempt.cancel.is_tripped() => {
             Err(Failure { message: "the process stopped while it fetched".to_owned(), verdict: Verdict::Released })
         }
-        Err(failure) => fail(app, attempt, &repo, failure),
+        Err(trouble) => fail(app, attempt, &repo, trouble),
     };
     match outcome {
         // It was deleted meanwhile, and what hangs on it goes.
@@ -50,8 +50,9 @@ fn is_gone(tx: &ReadTx, id: RepoId) -> Result<bool, Failure> {
 
 /// Says on the repository's page why it could not be fetched. What only a person can mend, and what a second try did not mend, is left
 /// to the next poll: it must not be tried and told of in the log once a minute until somebody comes.
-fn fail(app: &App, attempt: &Attempt, repo: &Repository, failure: Failure) -> Result<(), Failure> {
-    let (id, told) = (repo.id, failure.message.clone());
+fn fail(app: &App, attempt: &Attempt, repo: &Repository, trouble: Trouble) -> Result<(), Failure> {
+    let Trouble { public, failure } = trouble;
+    let (id, told) = (repo.id, SyncError { public, message: failure.message.clone() });
     let is_news = app.write_now(&Actor::System, move |tx, _| repos::record_fetch_failure(tx, id, &told))?;
     let is_left = failure.verdict == Verdict::GiveUp || repo.is_polled() && (attempt.claim.attempt > 1 || !is_news);
     if !is_left {
@@ -63,7 +64,31 @@ fn fail(app: &App, attempt: &Attempt, repo: &Repository, failure: Failure) -> Re
     attempt.done(app)
 }
 
-fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fetched), Failure> {
+/// Why a fetch failed: for everybody, and for administrators and the queue.
+struct Trouble {
+    public: String,
+    failure: Failure,
+}
+
+impl From<git::Error> for Trouble {
+    fn from(error: git::Error) -> Trouble {
+        Trouble { public: error.public().into_owned(), failure: error.into() }
+    }
+}
+
+impl From<git::InvalidSource> for Trouble {
+    fn from(error: git::InvalidSource) -> Trouble {
+        Trouble { public: "its address cannot be used".to_owned(), failure: error.into() }
+    }
+}
+
+impl From<repos::Error> for Trouble {
+    fn from(error: repos::Error) -> Trouble {
+        Trouble { public: "the appliance could not read its own data".to_owned(), failure: error.into() }
+    }
+}
+
+fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fetched), Trouble> {
     let source: Source = repo.remote.parse()?;
     let mirror = app.mirror(repo.id)?;
     let asked = Asked { credentials: None, outbound: &app.outbound, trust: Trust::Ours, cancel: attempt.cancel.flag(), progress: &|_| {} };
@@ -72,7 +97,7 @@ fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fet
 }
 
 /// The newest commits of each branch that moved, within bounds: what is older is read from the mirror.
-fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: &Fetched) -> Result<Vec<CommitInfo>, Failure> {
+fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: &Fetched) -> Result<Vec<CommitInfo>, Trouble> {
     let before = app.read_now(|tx, _| repos::all_branches(tx, repo.id))?;
     let before: HashMap<&BranchName, CommitSha> = before.iter().map(|branch| (&branch.name, branch.head)).collect();
     let mut news = Vec::new();

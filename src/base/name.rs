@@ -249,6 +249,17 @@ impl TreePath {
         std::str::from_utf8(&name[dot + 1..]).ok()
     }
 
+    /// The path as a person knows it: only bytes that are not UTF-8 are written out, as `\xe9`. It cannot be read back; what a character
+    /// does to the place where it is shown is for that place to see to.
+    pub fn shown(&self) -> String {
+        let mut out = String::with_capacity(self.0.len());
+        for chunk in self.0.utf8_chunks() {
+            out.push_str(chunk.valid());
+            out.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+        }
+        out
+    }
+
     /// Reads the wire form: `%XX` stands for a byte, every other character for itself.
     pub fn from_wire(text: &str) -> TreePath {
         let bytes = text.as_bytes();
@@ -399,6 +410,13 @@ mod tests {
             assert_eq!(TreePath::from_wire(&path.to_string()), path);
         }
         assert_eq!(TreePath::new(b"caf\xe9.txt").to_string(), "caf%E9.txt");
+    }
+
+    #[test]
+    fn a_path_is_shown_as_people_know_it_and_only_what_is_not_utf_8_is_written_out() {
+        let shown = |bytes: &[u8]| TreePath::new(bytes).shown();
+        assert_eq!(shown("100% café/%25.rs".as_bytes()), "100% café/%25.rs");
+        assert_eq!(shown(b"caf\xe9/\xff\xfe.txt"), "caf\\xe9/\\xff\\xfe.txt");
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub(super) async fn follow(app: &App, repo: &Repository, asked_at: Timestamp) ->
         match (is_fetched, &repository.sync_error, set) {
             (_, Some(why), _) => {
                 line.done();
-                return Err(Error::new(format!("cannot fetch {slug}: {why}")));
+                return Err(Error::new(format!("cannot fetch {slug}: {}", why.message)));
             }
             (false, None, _) => line.show(format!("{slug}: fetching {}", repository.remote)),
             (true, None, None) => {

@@ -1,6 +1,7 @@
 //! `plumbline serve`: the appliance. Builds it, starts HTTP, the workers and the ticker, and stops them in order.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ pub fn run(args: &Args, config: Config) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     log_to_stderr(&config);
-    let sources = args.repos.iter().map(|repo| source(repo)).collect::<Result<Vec<_>>>()?;
+    let sources = args.repos.iter().map(|repo| source(repo, &config.data_dir)).collect::<Result<Vec<_>>>()?;
     let app = App::open(config, Clock::System, Ids::system()).map_err(|error| match error {
         StartError::Store(error) => Error::because("cannot open the store", error),
         other => Error::because("cannot start", other),
@@ -98,13 +99,16 @@ fn log_to_stderr(config: &Config) {
     let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
 }
 
-/// What `--repo` names, with a path made absolute so that it stays true.
-fn source(repo: &str) -> Result<Source> {
+/// What `--repo` names, with a path made absolute so that it stays true. The appliance's own data is no repository of anybody's.
+fn source(repo: &str, data: &Path) -> Result<Source> {
     let source: Source = repo.parse().map_err(|error| Error::because("--repo cannot be used", error))?;
     match source {
         Source::Path(path) => {
             let real =
                 path.canonicalize().map_err(|error| Error::because(format!("--repo `{}` cannot be found", path.display()), error))?;
+            if data.canonicalize().is_ok_and(|data| real.starts_with(data)) {
+                return Err(Error::new(format!("--repo `{}` is in the appliance's own data: name a repository elsewhere", real.display())));
+            }
             Ok(Source::Path(real))
         }
         Source::Http(url) => Ok(Source::Http(url)),

@@ -29,7 +29,7 @@ use super::accounts::{self, RepoRole};
 pub mod manifest;
 mod record;
 
-pub use record::{Author, Branch, Commit, Repository};
+pub use record::{Author, Branch, Commit, Repository, SyncError};
 
 words! {
     /// Where a repository comes from.
@@ -293,12 +293,13 @@ pub fn record_fetch(tx: &mut WriteTx, repo: RepoId, skipped: Option<BlobHash>, n
 }
 
 /// Records that a fetch failed, in words for people. Says whether that is news: the one before did not fail, or otherwise.
-pub fn record_fetch_failure(tx: &mut WriteTx, repo: RepoId, why: &str) -> Result<bool> {
+pub fn record_fetch_failure(tx: &mut WriteTx, repo: RepoId, why: &SyncError) -> Result<bool> {
     let mut repository = get(tx, repo)?;
-    let why = crate::base::text::clip(why, 1_000);
-    let is_news = repository.sync_error.as_deref() != Some(&why);
+    let clipped = |text: &str| crate::base::text::clip(text, 1_000).into_owned();
+    let why = Some(SyncError { public: clipped(&why.public), message: clipped(&why.message) });
+    let is_news = repository.sync_error != why;
     if is_news {
-        repository.sync_error = Some(why.into_owned());
+        repository.sync_error = why;
         tx.put(&repository)?;
     }
     Ok(is_news)

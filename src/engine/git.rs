@@ -10,11 +10,13 @@
 //!
 //! Not here: checking out, pushing, merging, the `ssh` transport, and any word of the product.
 
+mod aside;
 pub mod blame;
 pub mod commit;
 pub mod diff;
 pub mod fetch;
 pub mod history;
+mod inflate;
 mod intake;
 pub mod layout;
 pub mod memory;
@@ -22,11 +24,13 @@ pub mod mirror;
 mod objects;
 mod packs;
 mod refs;
+mod sieve;
 pub mod source;
 mod transport;
 pub mod tree;
 pub mod worktree;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,17 +45,19 @@ use crate::base::name::{CommitSha, TreePath};
 use crate::engine::outbound;
 
 /// How much of a repository is taken, and for how long.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest object that is loaded or received, in bytes: 512 MiB.
+    /// The largest object that is loaded, in bytes: 512 MiB. A larger file passes through in a stream and is kept, but not read.
     pub object_bytes: u64,
+    /// The most bytes that the files larger than that have together, in one fetch: 64 GiB.
+    pub large_bytes: u64,
     /// The largest pack that one fetch takes, in bytes: 4 GiB.
     pub pack_bytes: u64,
     /// The most objects that one fetch takes: 20 million.
     pub objects: usize,
     /// The most entries of a tree, its directories' entries included: 200,000.
     pub tree_entries: usize,
-    /// The deepest directory of a tree: 128.
+    /// How many directories a directory may lie below; what is deeper is refused and the rest is read: 128.
     pub tree_depth: usize,
     /// The most bytes that the paths of one tree have together: 64 MiB.
     pub path_bytes: usize,
@@ -69,6 +75,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             object_bytes: 512 << 20,
+            large_bytes: 64 << 30,
             pack_bytes: 4 << 30,
             objects: 20_000_000,
             tree_entries: 200_000,
@@ -285,6 +292,43 @@ impl Error {
     fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.to_owned();
         move |source| Error::Io { doing, path, source }
+    }
+
+    /// What failed, in words for people who need not know where it is fetched from: no address, no path, nothing that the other side said.
+    pub fn public(&self) -> Cow<'static, str> {
+        match self {
+            // These name objects and files of the repository alone.
+            Error::TooLarge { .. } | Error::ObjectTooLarge { .. } | Error::UnknownRevision { .. } | Error::AmbiguousRevision { .. } => {
+                self.to_string().into()
+            }
+            Error::Canceled | Error::TimedOut { .. } => self.to_string().into(),
+            Error::NotARepository { .. } => "there is no git repository at its path".into(),
+            Error::Unsupported { why, .. } => format!("the repository cannot be read: {why}").into(),
+            Error::OtherOwner { .. } => "the repository belongs to another user of the appliance's host".into(),
+            Error::NoCommits { .. } => "the repository has no commit yet".into(),
+            Error::TooMany { of, limit, .. } => format!("the repository has more than {limit} {of}, the most that is read").into(),
+            Error::Corrupt { .. } => "the repository, or what was sent of it, is damaged".into(),
+            Error::Busy { .. } => "the repository is being fetched already".into(),
+            Error::AuthenticationRequired { refused: true, .. } => "its host does not take the credentials".into(),
+            Error::AuthenticationRequired { refused: false, .. } => "its host asks for credentials".into(),
+            Error::PlainCredentials { .. } => "credentials are not sent over http://".into(),
+            Error::NotThere { .. } => "its host has no repository there, or does not show it".into(),
+            Error::Redirected { .. } => "its host redirects to elsewhere, which is not followed".into(),
+            Error::Status { status, .. } => format!("its host answers with the HTTP status {status}").into(),
+            Error::Protocol { .. } => "its host does not answer as git does".into(),
+            Error::Outbound(error) => error.public().into(),
+            Error::Io { doing, .. } => format!("the appliance could not {doing} a file").into(),
+        }
+    }
+
+    /// What failed while objects were written beneath `dir`: the disk, or what was to be written.
+    fn written(dir: &Path, what: &str, error: &gix::Error) -> Error {
+        match error.downcast_any_ref::<std::io::Error>().map(std::io::Error::kind) {
+            Some(kind @ (std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::ReadOnlyFilesystem)) => {
+                Error::io("write", dir)(kind.into())
+            }
+            _ => Error::corrupt(what, error),
+        }
     }
 
     fn corrupt(what: impl Into<String>, why: impl std::fmt::Display) -> Error {

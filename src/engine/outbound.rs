@@ -114,6 +114,21 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// What failed, in words that name no host and no address.
+    pub fn public(&self) -> &'static str {
+        match self {
+            Error::BadUrl { .. } => "its address cannot be used",
+            Error::Refused { .. } => "its address lies where requests do not go",
+            Error::Unresolved { .. } => "its host cannot be found",
+            Error::Timeout { .. } => "its host did not answer in time",
+            Error::Connection { .. } => "the connection to its host failed",
+            Error::Tls { .. } => "there is no trusted connection to its host",
+            Error::Protocol { .. } => "its host does not answer as HTTP asks",
+            Error::TooLarge { .. } => "its host answered with more than is read",
+            Error::Authorities { .. } => "the appliance's certificates cannot be used",
+        }
+    }
+
     /// Whether the same request may succeed a while later without anybody's doing.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -227,7 +227,7 @@ impl From<git::Error> for ApiError {
             | git::Error::Redirected { .. }
             | git::Error::Status { .. }
             | git::Error::Protocol { .. }
-            | git::Error::Outbound(_) => ApiError::new(Code::RepositoryUnreadable, message),
+            | git::Error::Outbound(_) => ApiError::new(Code::RepositoryUnreadable, error.public()).because(error),
         }
     }
 }

@@ -51,7 +51,7 @@ pub struct RepoView {
     pub coverage_percent: Option<f64>,
     /// How the gate stands there; null before a commit was looked at.
     pub gate: Option<Verdict>,
-    /// What went wrong with the last fetch, and what to do; null when it went well.
+    /// What went wrong with the last fetch; null when it went well. Administrators read all of it, others what kind of failure it was.
     pub sync_error: Option<String>,
     /// When it was last fetched.
     pub synced_at: Option<Timestamp>,
@@ -205,7 +205,7 @@ pub fn repo_view(tx: &ReadTx, caller: &Caller, repo: Repository) -> Result<RepoV
         issues_open,
         coverage_percent: None,
         gate,
-        sync_error: repo.sync_error.clone(),
+        sync_error: repo.sync_error.as_ref().map(|error| if caller.is_admin() { error.message.clone() } else { error.public.clone() }),
         synced_at: repo.synced_at,
         can: caller.can(tx, repo.id)?,
     })

@@ -6,6 +6,7 @@ use super::frame::{Frame, Place, Tab};
 use super::source::Source;
 use super::{href, words};
 use crate::base::name::{CommitSha, TreePath};
+use crate::base::text::is_hostile;
 use crate::http::issues::IssueView;
 
 /// A directory at a commit.
@@ -106,7 +107,20 @@ struct Step {
 }
 
 fn name_of(path: &TreePath) -> String {
-    TreePath::new(path.file_name()).to_string()
+    TreePath::new(path.file_name()).shown()
+}
+
+/// A path as a word that a shell takes for these bytes and nothing else: somebody else named it, and somebody here copies it.
+fn for_shell(path: &[u8]) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+@%,=:".contains(byte);
+    match std::str::from_utf8(path) {
+        Ok(path) if path.bytes().all(|byte| is_plain(&byte)) => path.to_owned(),
+        Ok(path) if !path.contains(is_hostile) => format!("'{}'", path.replace('\'', r"'\''")),
+        _ => {
+            let byte = |byte: &u8| if is_plain(byte) { char::from(*byte).to_string() } else { format!("\\x{byte:02x}") };
+            format!("$'{}'", path.iter().map(byte).collect::<String>())
+        }
+    }
 }
 
 /// The directories above a path, the outermost first.
@@ -185,7 +199,7 @@ impl FilePage {
     }
 
     fn show_command(&self) -> String {
-        format!("git show {}:{}", self.sha.short(), self.path)
+        format!("git show {}:{}", self.sha.short(), for_shell(self.path.as_bytes()))
     }
 
     fn summary(&self) -> String {

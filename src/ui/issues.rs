@@ -113,8 +113,8 @@ impl IssueRow {
     /// `src/main.rs:12`.
     pub(super) fn place(&self) -> String {
         match self.issue.line_start {
-            Some(line) => format!("{}:{line}", self.issue.path),
-            None => self.issue.path.to_string(),
+            Some(line) => format!("{}:{line}", self.issue.path.shown()),
+            None => self.issue.path.shown(),
         }
     }
 

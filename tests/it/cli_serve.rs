@@ -1,4 +1,4 @@
-//! How `plumbline serve` ends: soon, whenever it is told to.
+//! `plumbline serve` as a process: what its flags allow, and that it ends soon, whenever it is told to.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -14,20 +14,29 @@ use plumbline::base::time::Clock;
 use plumbline::base::work::Work;
 use plumbline::engine::queue::{WorkItem, WorkState};
 use plumbline::engine::store::Scan;
+use serde_json::json;
+
+use crate::support::client::Client;
+use crate::support::repo::TestRepo;
 
 /// Longer than a stop may take, with what it waits for.
 const SOON: Duration = Duration::from_secs(30);
 
-/// A server that has said a line with `until` in it.
+/// A server that has said a line with `until` in it, and all it said.
 #[expect(clippy::disallowed_methods, reason = "the tests' harness may start a process")]
-fn serving(data: &Path, repo: Option<&str>, allowed: &str, until: &str) -> Child {
+fn serving(data: &Path, repo: Option<&str>, allowed: &str, until: &str) -> (Child, Vec<String>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline"));
     command.args(["serve", "--listen", ":0", "--data"]).arg(data).env("PLUMBLINE_OUTBOUND_ALLOW_HOSTS", allowed);
     command.args(repo.iter().flat_map(|repo| ["--repo", *repo]));
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok).any(|line| line.contains(until));
-    assert!(said, "it ended without `{until}`");
-    child
+    let mut said = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
+        said.push(line);
+        if said.last().is_some_and(|line| line.contains(until)) {
+            return (child, said);
+        }
+    }
+    panic!("it ended without `{until}`: {said:?}");
 }
 
 /// Sends a signal, and answers the exit code if it ends soon.
@@ -50,7 +59,8 @@ fn a_signal_ends_it_every_time() {
     for n in 0..8 {
         let data = tempfile::tempdir().unwrap();
         let signal = if n % 2 == 0 { rustix::process::Signal::TERM } else { rustix::process::Signal::INT };
-        assert_eq!(ends(serving(data.path(), None, "", "sign in as admin"), signal), Some(0), "start {n}");
+        let (child, _) = serving(data.path(), None, "", "sign in as admin");
+        assert_eq!(ends(child, signal), Some(0), "start {n}");
     }
 }
 
@@ -59,7 +69,7 @@ fn a_remote_that_never_answers_does_not_keep_it_alive() {
     let host = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = host.local_addr().unwrap().to_string();
     let data = tempfile::tempdir().unwrap();
-    let child = serving(data.path(), Some(&format!("http://{address}/repo.git")), &address, "listening on");
+    let (child, _) = serving(data.path(), Some(&format!("http://{address}/repo.git")), &address, "listening on");
     // It has connected, has asked, and waits.
     let (mut asked, _) = host.accept().unwrap();
     std::io::Read::read_exact(&mut asked, &mut [0; 3]).unwrap();
@@ -70,4 +80,43 @@ fn a_remote_that_never_answers_does_not_keep_it_alive() {
     let fetches: Vec<WorkItem> = app.read_now(|tx, _| tx.find(&Scan::all(), 10)).unwrap();
     let fetches: Vec<_> = fetches.iter().filter(|item| matches!(item.work, Work::SyncRepository { .. })).collect();
     assert_eq!(fetches.iter().map(|item| (item.state, item.attempts, item.leases)).collect::<Vec<_>>(), [(WorkState::Ready, 0, 1)]);
+}
+
+#[tokio::test]
+async fn repositories_are_added_beneath_what_repo_names_and_nowhere_else() {
+    let repo = TestRepo::new();
+    repo.commit([("a.rb", "puts 1\n")]);
+    let (data, outside) = (repo.path().join("data"), TestRepo::new());
+    outside.commit([("b.rb", "puts 2\n")]);
+    let inside = repo.path().join("vendor/inside");
+    std::fs::create_dir_all(&inside).unwrap();
+    std::os::unix::fs::symlink(outside.path(), repo.path().join("vendor/out")).unwrap();
+    let (child, said) = serving(&data, Some(repo.path().to_str().unwrap()), "", "sign in as admin");
+    let after = |text: &str| said.iter().find_map(|line| line.split_once(text)).unwrap().1.to_owned();
+    let address = after("listening on http://");
+    let spent = Client::new(address.parse().unwrap()).own("POST", &format!("/link/{}", after("/link/"))).await.expect(303);
+    let admin = Client::new(address.parse().unwrap()).with("cookie", spent.header("set-cookie").unwrap().split(';').next().unwrap());
+
+    let add = async |path: &Path, name: &str| admin.post("/api/v1/repos", json!({"path": path, "name": name})).await;
+    let not_beneath = "is not beneath a folder of `repos.local_roots`";
+    add(&inside, "inside").await.expect(201);
+    assert!(add(outside.path(), "outside").await.refused("source_refused").contains(not_beneath));
+    assert!(add(&repo.path().join("vendor/out"), "link").await.refused("source_refused").contains(not_beneath), "a link is seen through");
+    assert!(add(&repo.path().join("vendor/../.."), "up").await.refused("source_refused").contains(not_beneath));
+    for own in [data.clone(), data.join("repos")] {
+        assert!(add(&own, "own").await.refused("source_refused").contains("the appliance's own data"));
+    }
+    assert_eq!(ends(child, rustix::process::Signal::TERM), Some(0));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the tests' harness may start a process")]
+fn repo_does_not_name_the_appliances_own_data() {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::create_dir(data.path().join("repos")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline"));
+    command.args(["serve", "--listen", ":0", "--data"]).arg(data.path()).arg("--repo").arg(data.path().join("repos"));
+    let ended = command.output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("is in the appliance's own data"), "{ended:?}");
 }

@@ -4,5 +4,6 @@ mod commit_to_verdict;
 mod hostile_repositories;
 mod polling;
 mod power_cut;
+mod remote_hosts;
 mod sweeping;
 mod upkeep;

@@ -4,8 +4,15 @@ pub mod app;
 pub mod browser;
 pub mod client;
 pub mod crash;
+// A host that serves repositories, and the packs it sends, are those of the tests beside the engine: one host, one kind of git.
+#[expect(dead_code, reason = "the engine's own tests make more of it")]
+#[path = "../../src/engine/git/tests/fixture.rs"]
+pub mod fixture;
 pub mod raw;
 pub mod repo;
+#[expect(dead_code, reason = "the engine's own tests ask for more of it")]
+#[path = "../../src/engine/git/tests/server.rs"]
+pub mod server;
 pub mod world;
 
 /// A directory for temporary files: in memory where there is room, since what these tests wait for is mostly the disk. What survives a

@@ -35,7 +35,7 @@ pub struct Repository {
     /// When it was last fetched without failure.
     pub synced_at: Option<Timestamp>,
     /// Why the last fetch failed; none if it went well.
-    pub sync_error: Option<String>,
+    pub sync_error: Option<SyncError>,
     /// Stands for the branches that the last fetch did not take, and why: they are told of when that changes.
     pub skipped: Option<BlobHash>,
 }
@@ -45,6 +45,15 @@ impl Repository {
     pub fn is_polled(&self) -> bool {
         !self.is_archived && self.source != RepoSource::Github
     }
+}
+
+/// Why a fetch failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncError {
+    /// What kind of failure it was, in words for everybody: without an address, and without a path of the host's.
+    pub public: String,
+    /// All that is known, for administrators.
+    pub message: String,
 }
 
 impl Record for Repository {

@@ -12,7 +12,7 @@ use gix::objs::tree::EntryKind;
 use gix::validate::path::component;
 
 use super::objects::{Objects, load};
-use super::tree::{FileKind, Tree, TreeFile};
+use super::tree::{FileKind, Listing, Tree, TreeFile};
 use super::{Error, Limits, Result};
 use crate::base::name::{BlobId, CommitSha, TreePath};
 use crate::base::text::clip;
@@ -154,16 +154,16 @@ fn person(line: &[u8]) -> (Signature, Timestamp) {
 /// The files of a commit.
 pub struct CommitTree {
     objects: Arc<Objects>,
-    files: Vec<TreeFile>,
-    refused: Vec<(TreePath, String)>,
+    listing: Listing,
 }
 
 impl CommitTree {
     /// Lists the tree `root`, all its directories included.
     pub(super) fn list(objects: Arc<Objects>, root: ObjectId) -> Result<CommitTree> {
-        let mut lister = Lister { limits: objects.limits().clone(), root, files: Vec::new(), refused: Vec::new(), entries: 0, bytes: 0 };
+        let mut lister = Lister { limits: objects.limits().clone(), root, listing: Listing::default(), entries: 0, bytes: 0 };
         objects.with(|handle| lister.directory(handle, root, &mut Vec::new(), 0))?;
-        let Lister { mut files, mut refused, .. } = lister;
+        let mut listing = lister.listing;
+        let Listing { files, refused } = &mut listing;
         // A tree that git wrote comes in order; one that was forged need not, and may name a path twice.
         if !files.is_sorted_by(|a, b| a.path < b.path) {
             files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -175,15 +175,14 @@ impl CommitTree {
                 same
             });
         }
-        Ok(CommitTree { objects, files, refused })
+        Ok(CommitTree { objects, listing })
     }
 }
 
 struct Lister {
     limits: Limits,
     root: ObjectId,
-    files: Vec<TreeFile>,
-    refused: Vec<(TreePath, String)>,
+    listing: Listing,
     entries: usize,
     bytes: usize,
 }
@@ -194,9 +193,6 @@ impl Lister {
     }
 
     fn directory(&mut self, handle: &gix::odb::HandleArc, tree: ObjectId, path: &mut Vec<u8>, depth: usize) -> Result<()> {
-        if depth >= self.limits.tree_depth {
-            return Err(self.too_many("levels of directories", self.limits.tree_depth));
-        }
         let data = load(handle, &tree, Kind::Tree, DIRECTORY)?;
         for entry in gix::objs::TreeRefIter::from_bytes(&data, Hash::Sha1) {
             let entry = entry.map_err(|e| Error::corrupt(format!("the tree {tree}"), e))?;
@@ -214,7 +210,9 @@ impl Lister {
                 return Err(self.too_many("bytes of paths", self.limits.path_bytes));
             }
             if let Some(why) = why_not(entry.filename, path) {
-                self.refused.push((TreePath::new(path.clone()), why.to_owned()));
+                self.listing.refused.push((TreePath::new(path.clone()), why.to_owned()));
+            } else if entry.mode.is_tree() && depth == self.limits.tree_depth {
+                self.listing.refused.push((TreePath::new(path.clone()), too_deep(&self.limits)));
             } else if entry.mode.is_tree() {
                 self.directory(handle, entry.oid.to_owned(), path, depth + 1)?;
             } else {
@@ -224,12 +222,17 @@ impl Lister {
                     EntryKind::Commit => FileKind::Submodule,
                     EntryKind::Blob | EntryKind::Tree => FileKind::Regular,
                 };
-                self.files.push(TreeFile { path: TreePath::new(path.clone()), kind, blob: blob_id(entry.oid) });
+                self.listing.files.push(TreeFile { path: TreePath::new(path.clone()), kind, blob: blob_id(entry.oid) });
             }
             path.truncate(parent);
         }
         Ok(())
     }
+}
+
+/// Why a directory is not entered that lies below as many as are followed.
+pub(super) fn too_deep(limits: &Limits) -> String {
+    format!("it is a directory below {} others, the most that are followed", limits.tree_depth)
 }
 
 /// Why a name cannot be part of a path, if it cannot.
@@ -253,18 +256,11 @@ pub(super) fn why_not(name: &[u8], path: &[u8]) -> Option<&'static str> {
 }
 
 impl Tree for CommitTree {
-    fn files(&self) -> &[TreeFile] {
-        &self.files
+    fn listing(&self) -> &Listing {
+        &self.listing
     }
 
-    fn refused(&self) -> &[(TreePath, String)] {
-        &self.refused
-    }
-
-    fn size(&self, file: &TreeFile) -> Result<u64> {
-        if file.kind == FileKind::Submodule {
-            return Ok(0);
-        }
+    fn content_size(&self, file: &TreeFile) -> Result<u64> {
         let id = ObjectId::from_bytes_or_panic(file.blob.as_bytes());
         match self.objects.header(&id)? {
             Some((Kind::Blob, size)) => Ok(size),
@@ -273,10 +269,7 @@ impl Tree for CommitTree {
         }
     }
 
-    fn read(&self, file: &TreeFile, cap: u64) -> Result<Vec<u8>> {
-        if file.kind == FileKind::Submodule {
-            return Ok(Vec::new());
-        }
+    fn content(&self, file: &TreeFile, cap: u64) -> Result<Vec<u8>> {
         let id = ObjectId::from_bytes_or_panic(file.blob.as_bytes());
         self.objects.read(&id, Kind::Blob, cap).map_err(|e| match e {
             Error::ObjectTooLarge { size, cap, .. } => Error::TooLarge { path: file.path.clone(), size, cap },

@@ -15,12 +15,14 @@ use gix::progress::Discard;
 use gix::protocol::handshake::Ref;
 use gix::protocol::transport::{Protocol, Service, client::blocking_io::http::Transport};
 
+use super::aside::Aside;
 use super::commit;
-use super::intake::{Bounds, Incoming, Progress, missing};
+use super::intake::{Bounds, Incoming, Progress, missing, watched};
 use super::layout::Trust;
 use super::mirror::Mirror;
 use super::packs;
 use super::refs::{self, Head};
+use super::sieve::Sieve;
 use super::source::{Credentials, Source};
 use super::transport::{Carrier, LISTING, Place};
 use super::{Error, Result};
@@ -77,10 +79,16 @@ impl Mirror {
         };
         (bounds.progress)(Progress::Asking);
         let incoming = Incoming::new(&self.layout.common_dir)?;
-        let mut offer = match source {
-            Source::Path(path) => self.copy(path, asked.trust, &incoming, &bounds)?,
-            Source::Http(url) => self.ask(url, asked, &incoming, &bounds)?,
+        let offer = match source {
+            Source::Path(path) => self.copy(path, asked.trust, &incoming, &bounds),
+            Source::Http(url) => {
+                // A host that says nothing holds up no one who wants to stop: its connections are closed.
+                let client = asked.outbound.apart();
+                watched(&bounds, || client.close(), || self.ask(url, asked.credentials, &client, &incoming, &bounds))
+            }
         };
+        // Whatever broke because the fetch was to end says that.
+        let mut offer = offer.map_err(|e| bounds.check().err().unwrap_or(e))?;
         let tips: Vec<ObjectId> = offer.branches.iter().map(|(_, id)| *id).collect();
         incoming.check(&self.objects, &tips, &bounds)?;
         incoming.keep()?;
@@ -123,9 +131,10 @@ impl Mirror {
         // Objects are found by their place in a pack from here on: packs must stay where they are.
         from.prevent_pack_unload();
         let new = missing(&from, &self.objects, &tips, &shallow, bounds)?;
-        if !new.is_empty() {
+        Aside::new(incoming, bounds).copy(&source.objects, &new.large)?;
+        if !new.objects.is_empty() {
             let scratch = incoming.scratch();
-            packs::write(from, new, &scratch, bounds)?;
+            packs::write(from, new.objects, &scratch, bounds)?;
             let file = File::open(&scratch).map_err(Error::io("open", &scratch))?;
             incoming.pack(&mut BufReader::with_capacity(64 << 10, file), bounds, None)?;
         }
@@ -145,9 +154,16 @@ impl Mirror {
     }
 
     /// Asks a host.
-    fn ask(&self, url: &str, asked: &Asked<'_>, incoming: &Incoming, bounds: &Bounds<'_>) -> Result<Offer> {
+    fn ask(
+        &self,
+        url: &str,
+        credentials: Option<&Credentials>,
+        client: &Client,
+        incoming: &Incoming,
+        bounds: &Bounds<'_>,
+    ) -> Result<Offer> {
         let host = Place::of(url)?.host;
-        let carrier = Carrier::new(asked.outbound, asked.credentials, bounds.until, bounds.limits.pack_bytes.max(LISTING));
+        let carrier = Carrier::new(client, credentials, bounds.until, bounds.limits.pack_bytes.max(LISTING));
         let failure = carrier.failure.clone();
         let strange = |e: &dyn std::fmt::Display| {
             let why = crate::base::text::clip(&e.to_string(), 300).into_owned();
@@ -204,7 +220,10 @@ impl Mirror {
         }
         // With a handler set, what the other side says about itself is told from what it sends; it is not shown.
         reader.set_progress_handler(Some(Box::new(|_, _| std::ops::ControlFlow::Continue(()))));
-        incoming.pack(&mut reader, bounds, Some(self.objects.handle())).map_err(|e| failure.or(|| e))?;
+        let mut sieve = Sieve::new(&mut reader, Aside::new(incoming, bounds), bounds);
+        let taken = incoming.pack(&mut sieve, bounds, Some(self.objects.handle()));
+        // The first cause is the one to tell: the connection, then the pack, then what was made of it.
+        taken.map_err(|e| failure.or(|| sieve.failure.take().unwrap_or(e)))?;
         Ok(offer)
     }
 

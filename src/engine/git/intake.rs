@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufRead, Read};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +18,7 @@ use gix::objs::Kind;
 use gix::odb::HandleArc;
 use gix::progress::Discard;
 
+use super::aside::{self, Large};
 use super::commit::Header;
 use super::objects::{Objects, load};
 use super::{Error, Limits, Result, refs};
@@ -102,13 +103,18 @@ impl Incoming {
         Ok(Incoming { mirror: mirror.to_owned(), dir })
     }
 
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// A file for what is written here on the way.
     pub fn scratch(&self) -> PathBuf {
         self.dir.join("scratch")
     }
 
     /// Takes a pack in, object by object, each named by its bytes.
-    pub fn pack(&self, pack: &mut dyn BufRead, bounds: &Bounds<'_>, thin: Option<HandleArc>) -> Result<Taken> {
+    pub fn pack(&self, pack: &mut dyn Read, bounds: &Bounds<'_>, thin: Option<HandleArc>) -> Result<Taken> {
         let options = gix_pack::bundle::write::Options {
             thread_limit: Some(1),
             iteration_mode: gix_pack::data::input::Mode::Verify,
@@ -117,15 +123,27 @@ impl Incoming {
         };
         let mut counted = Counted { inner: pack, bytes: 0, told: 0, bounds, failure: None };
         let stop = AtomicBool::new(false);
-        let written = watched(bounds, &stop, || {
-            let mut reader = std::io::BufReader::with_capacity(64 << 10, &mut counted);
-            gix_pack::Bundle::write_to_directory(&mut reader, Some(&self.dir.join("pack")), &mut Discard, &stop, thin, Hash::Sha1, options)
-        });
+        let written = watched(
+            bounds,
+            || stop.store(true, Ordering::Relaxed),
+            || {
+                let mut reader = std::io::BufReader::with_capacity(64 << 10, &mut counted);
+                gix_pack::Bundle::write_to_directory(
+                    &mut reader,
+                    Some(&self.dir.join("pack")),
+                    &mut Discard,
+                    &stop,
+                    thin,
+                    Hash::Sha1,
+                    options,
+                )
+            },
+        );
         if let Some(failure) = counted.failure {
             return Err(failure);
         }
         bounds.check()?;
-        let written = written.map_err(|e| Error::corrupt("the pack that came", e))?;
+        let written = written.map_err(|e| Error::written(&self.dir, "the pack that came", &e))?;
         let objects = written.index.num_objects as usize;
         if objects > bounds.limits.objects {
             return Err(Error::TooMany { what: "the pack that came".to_owned(), of: "objects", limit: bounds.limits.objects as u64 });
@@ -142,6 +160,8 @@ impl Incoming {
 
     /// Makes the objects durable and part of the mirror.
     pub fn keep(self) -> Result<()> {
+        // What trees name comes before them.
+        aside::keep(&self.dir, &self.mirror.join("objects"))?;
         let from = self.dir.join("pack");
         let to = self.mirror.join("objects/pack");
         let mut found: Vec<PathBuf> = Vec::new();
@@ -161,6 +181,14 @@ impl Incoming {
     }
 }
 
+/// Objects that one database has and another has not.
+pub(super) struct New {
+    /// Those that are loaded whole.
+    pub objects: Vec<ObjectId>,
+    /// Those that are too large for that.
+    pub large: Vec<Large>,
+}
+
 /// The objects that the tips name, directly or not, and that `known` has not; each is of the kind it is named as.
 pub(super) fn missing(
     from: &HandleArc,
@@ -168,9 +196,9 @@ pub(super) fn missing(
     tips: &[ObjectId],
     shallow: &HashSet<ObjectId>,
     bounds: &Bounds<'_>,
-) -> Result<Vec<ObjectId>> {
+) -> Result<New> {
     let has = known.handle();
-    let mut walk = Missing { seen: HashSet::new(), out: Vec::new(), has, bounds };
+    let mut walk = Missing { seen: HashSet::new(), out: New { objects: Vec::new(), large: Vec::new() }, wanted: 0, has, bounds };
     let mut todo: Vec<(ObjectId, Kind)> = Vec::new();
     for tip in tips {
         walk.want(&mut todo, *tip, Kind::Commit)?;
@@ -201,18 +229,23 @@ pub(super) fn missing(
             Kind::Blob | Kind::Tag => {
                 use gix::odb::Header;
                 let header = from.try_header(&id).map_err(|e| Error::corrupt(format!("the blob {id}"), e))?;
-                if header.is_none_or(|header| header.kind() != Kind::Blob) {
-                    return Err(Error::corrupt(format!("the blob {id}"), "it is missing"));
+                let size = header.filter(|header| header.kind() == Kind::Blob).map(|header| header.size());
+                let size = size.ok_or_else(|| Error::corrupt(format!("the blob {id}"), "it is missing"))?;
+                if size > bounds.limits.object_bytes {
+                    walk.out.large.push(Large { id, size });
+                    continue;
                 }
             }
         }
+        walk.out.objects.push(id);
     }
     Ok(walk.out)
 }
 
 struct Missing<'a> {
     seen: HashSet<ObjectId>,
-    out: Vec<ObjectId>,
+    out: New,
+    wanted: u64,
     has: HandleArc,
     bounds: &'a Bounds<'a>,
 }
@@ -226,11 +259,11 @@ impl Missing<'_> {
         if self.seen.len() > self.bounds.limits.objects {
             return Err(Error::TooMany { what: "the fetch".to_owned(), of: "objects", limit: self.bounds.limits.objects as u64 });
         }
-        self.out.push(id);
         todo.push((id, kind));
-        if self.out.len().is_multiple_of(1_024) {
+        self.wanted += 1;
+        if self.wanted.is_multiple_of(1_024) {
             self.bounds.check()?;
-            (self.bounds.progress)(Progress::Checking { objects: self.out.len() as u64 });
+            (self.bounds.progress)(Progress::Checking { objects: self.wanted });
         }
         Ok(())
     }
@@ -238,7 +271,7 @@ impl Missing<'_> {
 
 /// Counts what is read, and ends it where there is too much or too little time.
 struct Counted<'a> {
-    inner: &'a mut dyn BufRead,
+    inner: &'a mut dyn Read,
     bytes: u64,
     told: u64,
     bounds: &'a Bounds<'a>,
@@ -266,8 +299,8 @@ impl Read for Counted<'_> {
     }
 }
 
-/// Does a long piece of work that looks at a flag, which is raised when the time is over or the fetch is canceled.
-pub(super) fn watched<T>(bounds: &Bounds<'_>, stop: &AtomicBool, work: impl FnOnce() -> T) -> T {
+/// Does a long piece of work that `stop` ends, which is called when the time is over or the fetch is canceled.
+pub(super) fn watched<T>(bounds: &Bounds<'_>, stop: impl FnOnce() + Send, work: impl FnOnce() -> T) -> T {
     /// How soon a fetch that was canceled ends.
     const LOOK: std::time::Duration = std::time::Duration::from_millis(100);
     let (done, ended) = std::sync::mpsc::channel::<()>();
@@ -277,8 +310,7 @@ pub(super) fn watched<T>(bounds: &Bounds<'_>, stop: &AtomicBool, work: impl FnOn
             // The sender is dropped when the work is done, even by a panic.
             while let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(LOOK) {
                 if Instant::now() >= until || cancel.load(Ordering::Relaxed) {
-                    stop.store(true, Ordering::Relaxed);
-                    return;
+                    return stop();
                 }
             }
         });

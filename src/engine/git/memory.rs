@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 
 use crate::base::name::{BlobId, TreePath};
 
-use super::tree::{FileKind, Tree, TreeFile};
+use super::tree::{FileKind, Listing, Tree, TreeFile};
 use super::{Error, Result};
 
 /// A tree whose files and contents are values.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryTree {
-    /// Ascending by path, each path once.
-    files: Vec<TreeFile>,
+    listing: Listing,
     /// The content of each file, in the same order.
     contents: Vec<Vec<u8>>,
 }
@@ -34,14 +33,14 @@ impl MemoryTree {
         let mut tree = MemoryTree::default();
         for (path, (kind, content)) in by_path {
             let (blob, content) = blob_id(&content).map_or((empty, Vec::new()), |blob| (blob, content));
-            tree.files.push(TreeFile { path, kind, blob });
+            tree.listing.files.push(TreeFile { path, kind, blob });
             tree.contents.push(content);
         }
         tree
     }
 
-    fn content(&self, file: &TreeFile) -> &[u8] {
-        match self.files.binary_search_by(|known| known.path.cmp(&file.path)) {
+    fn bytes(&self, file: &TreeFile) -> &[u8] {
+        match self.files().binary_search_by(|known| known.path.cmp(&file.path)) {
             Ok(at) => &self.contents[at],
             Err(_) => &[],
         }
@@ -49,16 +48,16 @@ impl MemoryTree {
 }
 
 impl Tree for MemoryTree {
-    fn files(&self) -> &[TreeFile] {
-        &self.files
+    fn listing(&self) -> &Listing {
+        &self.listing
     }
 
-    fn size(&self, file: &TreeFile) -> Result<u64> {
-        Ok(self.content(file).len() as u64)
+    fn content_size(&self, file: &TreeFile) -> Result<u64> {
+        Ok(self.bytes(file).len() as u64)
     }
 
-    fn read(&self, file: &TreeFile, cap: u64) -> Result<Vec<u8>> {
-        let content = self.content(file);
+    fn content(&self, file: &TreeFile, cap: u64) -> Result<Vec<u8>> {
+        let content = self.bytes(file);
         let size = content.len() as u64;
         if size > cap {
             return Err(Error::TooLarge { path: file.path.clone(), size, cap });

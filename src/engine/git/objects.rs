@@ -4,7 +4,7 @@
 //! a pool and lent out for one call.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gix::hash::{Kind as Hash, ObjectId};
@@ -21,6 +21,7 @@ const CACHE: usize = 8 << 20;
 const SHALLOW: u64 = 4 << 20;
 
 pub(super) struct Objects {
+    dir: PathBuf,
     store: Arc<Store>,
     pool: Mutex<Vec<HandleArc>>,
     shallow: Mutex<Arc<HashSet<ObjectId>>>,
@@ -39,11 +40,19 @@ impl Objects {
         };
         let store = Store::at_opts(dir.to_owned(), Hash::Sha1, &mut std::iter::empty(), options).map_err(Error::io("open", dir))?;
         Ok(Objects {
+            dir: dir.to_owned(),
             store: Arc::new(store),
             pool: Mutex::new(Vec::new()),
             shallow: Mutex::new(Arc::new(HashSet::new())),
             limits: limits.clone(),
         })
+    }
+
+    /// The directories its objects lie in: its own first, then those it borrows from.
+    pub fn places(&self) -> Result<Vec<PathBuf>> {
+        let borrowed = gix::odb::alternate::resolve(self.dir.clone(), &self.dir)
+            .map_err(|e| Error::corrupt(self.dir.join("info/alternates").display().to_string(), e))?;
+        Ok(std::iter::once(self.dir.clone()).chain(borrowed).collect())
     }
 
     pub fn limits(&self) -> &Limits {
@@ -114,6 +123,12 @@ pub(super) fn load(handle: &HandleArc, id: &ObjectId, kind: Kind, cap: u64) -> R
         Some(data) => Err(damaged(&format_args!("it is a {}", name(data.kind)))),
         None => Err(damaged(&"it is missing")),
     }
+}
+
+/// Where an object lies that is stored alone.
+pub(super) fn loose_path(dir: &Path, id: &ObjectId) -> PathBuf {
+    let hex = id.to_string();
+    dir.join(&hex[..2]).join(&hex[2..])
 }
 
 /// What people call an object of this kind.

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gix::hash::{Kind as Hash, ObjectId};
 use gix::progress::Discard;
@@ -87,10 +87,14 @@ pub(super) fn write(from: gix::odb::HandleArc, objects: Vec<ObjectId>, to: &Path
     use gix_pack::data::output;
     let damaged = |e: gix::Error| Error::corrupt("the repository's object database", e);
     let stop = AtomicBool::new(false);
-    let (counts, _) = watched(bounds, &stop, || {
-        let mut ids = objects.into_iter().map(Ok);
-        output::count::objects_unthreaded(&from, &mut ids, &Discard, &stop, output::count::objects::ObjectExpansion::AsIs)
-    })
+    let (counts, _) = watched(
+        bounds,
+        || stop.store(true, Ordering::Relaxed),
+        || {
+            let mut ids = objects.into_iter().map(Ok);
+            output::count::objects_unthreaded(&from, &mut ids, &Discard, &stop, output::count::objects::ObjectExpansion::AsIs)
+        },
+    )
     .map_err(damaged)?;
     bounds.check()?;
     let count = u32::try_from(counts.len()).map_err(|_| Error::TooMany {

@@ -3,6 +3,7 @@
 mod diffing;
 mod fetching;
 pub mod fixture;
+mod large;
 mod reading;
 pub mod server;
 mod working;

@@ -29,21 +29,45 @@ pub struct TreeFile {
     pub blob: BlobId,
 }
 
+/// What is in a tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Every file, ascending by the bytes of its path, each path once.
+    pub files: Vec<TreeFile>,
+    /// The paths that are not among the files, such as those that would lead elsewhere, each with the reason.
+    pub refused: Vec<(TreePath, String)>,
+}
+
 /// Files by path, to be read one by one.
 pub trait Tree: Send + Sync {
+    /// What is in it.
+    fn listing(&self) -> &Listing;
+
+    /// The length of a content, without reading it. Not asked of a submodule, which has none.
+    fn content_size(&self, file: &TreeFile) -> super::Result<u64>;
+
+    /// A content of at most `cap` bytes; else [`super::Error::TooLarge`]. Not asked of a submodule, which has none.
+    fn content(&self, file: &TreeFile, cap: u64) -> super::Result<Vec<u8>>;
+
     /// Every file, ascending by the bytes of its path, each path once.
-    fn files(&self) -> &[TreeFile];
+    fn files(&self) -> &[TreeFile] {
+        &self.listing().files
+    }
 
     /// The paths that are not among the files, such as those that would lead elsewhere, each with the reason.
     fn refused(&self) -> &[(TreePath, String)] {
-        &[]
+        &self.listing().refused
     }
 
     /// The content's length in bytes, without reading it; 0 for a submodule.
-    fn size(&self, file: &TreeFile) -> super::Result<u64>;
+    fn size(&self, file: &TreeFile) -> super::Result<u64> {
+        if file.kind == FileKind::Submodule { Ok(0) } else { self.content_size(file) }
+    }
 
     /// The content, if it is at most `cap` bytes; else [`super::Error::TooLarge`]. A submodule's is empty.
-    fn read(&self, file: &TreeFile, cap: u64) -> super::Result<Vec<u8>>;
+    fn read(&self, file: &TreeFile, cap: u64) -> super::Result<Vec<u8>> {
+        if file.kind == FileKind::Submodule { Ok(Vec::new()) } else { self.content(file, cap) }
+    }
 
     /// The file at `path`.
     fn find(&self, path: &TreePath) -> Option<&TreeFile> {

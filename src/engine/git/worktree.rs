@@ -19,10 +19,10 @@ use gix::hash::Kind as Hash;
 use gix::ignore::search::Ignore;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
-use super::commit::{blob_id, why_not};
+use super::commit::{blob_id, too_deep, why_not};
 use super::layout::{Layout, Trust, small_file};
 use super::mirror::Mirror;
-use super::tree::{FileKind, Tree, TreeFile};
+use super::tree::{FileKind, Listing, Tree, TreeFile};
 use super::{Error, Limits, Result};
 use crate::base::name::{BlobId, CommitSha, TreePath};
 
@@ -37,8 +37,7 @@ pub struct Directory {
     handle: OwnedFd,
     layout: Option<Layout>,
     limits: Limits,
-    files: Vec<TreeFile>,
-    refused: Vec<(TreePath, String)>,
+    listing: Listing,
 }
 
 impl Directory {
@@ -61,8 +60,7 @@ impl Directory {
             ignore: gix::ignore::Search::default(),
             tracked: HashMap::new(),
             plain: layout.is_none(),
-            files: Vec::new(),
-            refused: Vec::new(),
+            listing: Listing::default(),
             entries: 0,
             bytes: 0,
         };
@@ -74,9 +72,9 @@ impl Directory {
             }
         }
         walker.directory(handle.as_fd(), &mut Vec::new(), 0, false)?;
-        let Walker { mut files, refused, .. } = walker;
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Directory { top, handle, layout, limits, files, refused })
+        let mut listing = walker.listing;
+        listing.files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(Directory { top, handle, layout, limits, listing })
     }
 
     /// The directory that paths are relative to.
@@ -117,28 +115,18 @@ impl Directory {
 }
 
 impl Tree for Directory {
-    fn files(&self) -> &[TreeFile] {
-        &self.files
+    fn listing(&self) -> &Listing {
+        &self.listing
     }
 
-    fn refused(&self) -> &[(TreePath, String)] {
-        &self.refused
-    }
-
-    fn size(&self, file: &TreeFile) -> Result<u64> {
-        if file.kind == FileKind::Submodule {
-            return Ok(0);
-        }
+    fn content_size(&self, file: &TreeFile) -> Result<u64> {
         let (at, name) = self.reach(&file.path)?;
         let failed = |e: rustix::io::Errno| Error::Io { doing: "open", path: self.on_disk(&file.path), source: e.into() };
         let stat = rustix::fs::statat(&at, &name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
         Ok(u64::try_from(stat.st_size).unwrap_or(0))
     }
 
-    fn read(&self, file: &TreeFile, cap: u64) -> Result<Vec<u8>> {
-        if file.kind == FileKind::Submodule {
-            return Ok(Vec::new());
-        }
+    fn content(&self, file: &TreeFile, cap: u64) -> Result<Vec<u8>> {
         let (at, name) = self.reach(&file.path)?;
         let failed = |e: std::io::Error| Error::Io { doing: "read", path: self.on_disk(&file.path), source: e };
         let too_large = |size| Error::TooLarge { path: file.path.clone(), size, cap };
@@ -207,8 +195,7 @@ struct Walker<'a> {
     ignore: gix::ignore::Search,
     tracked: HashMap<Vec<u8>, Option<BlobId>>,
     plain: bool,
-    files: Vec<TreeFile>,
-    refused: Vec<(TreePath, String)>,
+    listing: Listing,
     entries: usize,
     bytes: usize,
 }
@@ -235,9 +222,6 @@ impl Walker<'_> {
     }
 
     fn directory(&mut self, at: BorrowedFd<'_>, path: &mut Vec<u8>, depth: usize, ignored: bool) -> Result<()> {
-        if depth >= self.limits.tree_depth {
-            return Err(self.too_many("levels of directories", self.limits.tree_depth));
-        }
         if !path.is_empty() {
             path.push(b'/');
         }
@@ -284,7 +268,7 @@ impl Walker<'_> {
             return Ok(());
         }
         if let Some(why) = why_not(name.as_bytes(), path) {
-            self.refused.push((TreePath::new(path.clone()), why.to_owned()));
+            self.listing.refused.push((TreePath::new(path.clone()), why.to_owned()));
             return Ok(());
         }
         if is_dir {
@@ -298,6 +282,10 @@ impl Walker<'_> {
             };
             // Another repository that lies in this one is not part of it, as git has it.
             if !self.plain && rustix::fs::statat(&dir, c".git", AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+                return Ok(());
+            }
+            if depth == self.limits.tree_depth {
+                self.listing.refused.push((TreePath::new(path.clone()), too_deep(self.limits)));
                 return Ok(());
             }
             return self.directory(dir.as_fd(), path, depth + 1, ignored);
@@ -329,7 +317,7 @@ impl Walker<'_> {
         if self.bytes > self.limits.path_bytes {
             return Err(self.too_many("bytes of paths", self.limits.path_bytes));
         }
-        self.files.push(TreeFile { path: TreePath::new(path), kind, blob });
+        self.listing.files.push(TreeFile { path: TreePath::new(path), kind, blob });
         Ok(())
     }
 

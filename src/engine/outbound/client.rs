@@ -155,6 +155,19 @@ impl Client {
         self.guard.allows(host, port)
     }
 
+    /// A client of the same configuration with connections of its own, which [`Client::close`] ends.
+    pub fn apart(&self) -> Client {
+        let resolver = Guarded { guard: Arc::clone(&self.guard), inner: DefaultResolver::default() };
+        let agent = ureq::Agent::with_parts(self.agent.config().clone(), DefaultConnector::default(), resolver);
+        Client { agent, guard: Arc::clone(&self.guard) }
+    }
+
+    /// Ends the requests that are under way, whichever thread waits for them, and makes no more. Resolving a name and connecting end at
+    /// their own timeout.
+    pub fn close(&self) {
+        self.agent.clone().shutdown();
+    }
+
     /// Asks, and answers once the headers have come.
     pub fn send(&self, request: &Request<'_>) -> Result<Response> {
         let uri: Uri = request.url.parse().map_err(|_| Error::BadUrl { why: "it is not a URL" })?;

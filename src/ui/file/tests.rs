@@ -67,3 +67,17 @@ fn a_path_leads_up_step_by_step() {
     let steps: Vec<String> = page(Vec::new()).above().into_iter().map(|step| step.name).collect();
     assert_eq!(steps, ["x", "y"]);
 }
+
+#[test]
+fn a_command_to_copy_names_one_file_whatever_it_is_called() {
+    for (path, word) in [
+        (&b"src/main.rs"[..], "src/main.rs"),
+        (b"100%.txt", "100%.txt"),
+        ("a b/caf\u{e9}.rs".as_bytes(), "'a b/caf\u{e9}.rs'"),
+        (b"$(id) `id`; id", "'$(id) `id`; id'"),
+        (b"it's", r"'it'\''s'"),
+        (b"caf\xe9 \n'x", r"$'caf\xe9\x20\x0a\x27x'"),
+    ] {
+        assert_eq!(for_shell(path), word);
+    }
+}

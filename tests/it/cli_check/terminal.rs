@@ -25,7 +25,10 @@ fn nothing_in_a_repository_commands_the_terminal() {
         let hostile: Vec<char> = ran.stdout.chars().filter(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}').collect();
         assert!(hostile.is_empty(), "{arguments:?}: {hostile:?}");
     }
-    assert_snapshot!(check(repo.path(), &[]).steady(), @r#"
+    let shown = check(repo.path(), &[]).steady();
+    let (evil, odd) = shown.split_once("\n\nodd").unwrap();
+    assert!(odd.starts_with("\\x1b[2J.rs  1 issue\n"), "{odd}");
+    assert_snapshot!(evil, @r#"
     evil\x1b[31m\u{202e}\u{9b}1m\x0a.json  1 issue
 
       evil\x1b[31m\u{202e}\u{9b}1m\x0a.json:2:3  major  invalid-json
@@ -34,21 +37,6 @@ fn nothing_in_a_repository_commands_the_terminal() {
       2 │   "\x1b]0;title\x07\u{202e}\u{9b}2J": 1,
         │   ^
       3 │ }
-
-    odd\x1b[2J.rs  1 issue
-
-      odd\x1b[2J.rs:2:1  critical  conflict-marker
-      A merge conflict was committed, from here to line 6; keep what is right and delete the markers
-      1 │ fn main() {
-      2 │ <<<<<<< HEAD
-        │ ^^^^^^^^^^^^
-      3 │     one();
-
-    check    state      findings       time
-    hygiene  succeeded         2  TIME
-
-    2 issues: 1 critical, 1 major
-    ▲ The gate fails: 2 issues of severity minor or above.
     "#);
     let document = check(repo.path(), &["--format", "json"]).json();
     assert_eq!(document["issues"][0]["path"], "evil%1B[31m\u{202e}%C2%9B1m%0A.json");

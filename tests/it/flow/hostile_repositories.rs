@@ -1,8 +1,5 @@
 //! Bad input through the door: each repository gets a clear error, at the place where somebody looks, and nothing else stops.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
@@ -119,6 +116,43 @@ async fn names_in_a_tree_that_would_lead_elsewhere_are_left_out_and_the_log_says
 }
 
 #[tokio::test]
+async fn a_tree_deeper_than_is_followed_is_judged_as_far_as_that_and_the_log_says_where_it_ends() {
+    let world = World::new().await;
+    let git = RawRepo::new();
+    let broken = git.blob("{\n");
+    let mut tree = git.tree(&[(FILE, b"a.json", broken)]);
+    for _ in 0..300 {
+        tree = git.tree(&[(TREE, b"d", tree)]);
+    }
+    let sha = git.push(&[(FILE, b"a.json", broken), (TREE, b"d", tree)]);
+    world.add("app", git.path()).await;
+    let issues = world.see("app", &format!("/commits/{sha}/issues")).await;
+    assert_eq!(issues["items"][0]["path"], json!("a.json"), "{issues}");
+    let log = world.admin.get(&format!("/api/v1/repos/local/app/commits/{sha}/checks/hygiene/log")).await.expect(200).text();
+    assert!(log.contains("d/d` is left out: it is a directory below 128 others, the most that are followed"), "{log}");
+    let check = world.see("app", &format!("/commits/{sha}/checks/hygiene")).await;
+    assert_eq!(check["state"], json!("succeeded"));
+}
+
+#[tokio::test]
+async fn a_file_larger_than_is_loaded_is_listed_and_not_shown_and_the_rest_is_checked() {
+    let world = World::of(TestApp::with(|config| config.git.object_bytes = 6 << 20)).await;
+    let git = RawRepo::new();
+    let large = git.blob(vec![0; (6 << 20) + 1]);
+    let sha = git.push(&[(FILE, b"a.json", git.blob("{\n")), (FILE, b"disk.img", large)]);
+    world.add("app", git.path()).await;
+    let issues = world.see("app", &format!("/commits/{sha}/issues")).await;
+    let found: Vec<(&str, &str)> =
+        issues["items"].as_array().unwrap().iter().map(|issue| (text(&issue["path"]), text(&issue["rule"]))).collect();
+    assert_eq!(found, [("a.json", "invalid-json"), ("disk.img", "large-binary")]);
+    let file = world.see("app", &format!("/commits/{sha}/files/disk.img")).await;
+    assert_eq!((&file["size_bytes"], &file["text"], &file["not_shown"]), (&json!((6 << 20) + 1), &Value::Null, &json!("too_large")));
+    let page = world.admin.page(&format!("/r/local/app/commits/{sha}/files/disk.img")).await.expect(200).text();
+    assert!(page.contains("The file is larger than the"), "{page}");
+    goes_on(&world).await;
+}
+
+#[tokio::test]
 async fn a_name_that_is_not_utf_8_is_shown_and_asked_for_by_its_bytes() {
     let world = World::new().await;
     let git = RawRepo::new();
@@ -136,6 +170,24 @@ async fn a_name_that_is_not_utf_8_is_shown_and_asked_for_by_its_bytes() {
     let sarif = world.see("app", &format!("/commits/{sha}/issues.sarif")).await;
     let place = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
     assert_eq!(place, &json!("caf%E9.json"));
+}
+
+#[tokio::test]
+async fn pages_show_a_name_with_percent_signs_as_it_is_and_lead_to_the_file() {
+    let world = World::new().await;
+    let git = RawRepo::new();
+    let broken = git.blob("{\n");
+    let sha = git.push(&[(FILE, b"100%.json", broken), (FILE, b"a%20b.json", broken), (FILE, b"caf\xe9.json", broken)]);
+    world.add("app", git.path()).await;
+    let commit = format!("/r/local/app/commits/{sha}");
+    for page in [commit.clone(), format!("{commit}/tree"), "/issues".to_owned()] {
+        let page = world.admin.page(&page).await.expect(200).text();
+        for (name, address) in [("100%.json", "100%25.json"), ("a%20b.json", "a%2520b.json"), ("caf\\xe9.json", "caf%E9.json")] {
+            assert!(page.contains(&format!(">{name}")) && page.contains(&format!("{commit}/files/{address}")), "{name}: {page}");
+        }
+    }
+    let page = world.admin.page(&format!("{commit}/files/a%2520b.json")).await.expect(200).text();
+    assert!(page.contains("<h1>a%20b.json</h1>"), "{page}");
 }
 
 #[tokio::test]
@@ -251,61 +303,4 @@ async fn an_address_within_the_network_is_refused_when_it_is_fetched() {
         assert!(error.contains(why) && error.contains("allowed in the configuration"), "{name}: {error}");
     }
     goes_on(&world).await;
-}
-
-/// A host that answers each request with these bytes and closes.
-fn host(answer: &'static [u8]) -> std::net::SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    // It ends with the test's process: a host outlives who asks it.
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut read = [0; 4_096];
-            let _ = stream.read(&mut read);
-            let _ = stream.write_all(answer);
-        }
-    });
-    address
-}
-
-#[tokio::test]
-async fn a_host_that_points_elsewhere_or_speaks_something_else_is_not_believed() {
-    let world = World::of(TestApp::with(|config| config.allow_hosts = vec!["127.0.0.1".to_owned()])).await;
-    let answers: [(&str, &'static [u8], &str); 4] = [
-        (
-            "elsewhere",
-            b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest\r\ncontent-length: 0\r\n\r\n",
-            "redirects to elsewhere are not followed",
-        ),
-        ("page", b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 5\r\n\r\n<html", "does not answer as git does"),
-        ("absent", b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", "there is no repository at this address"),
-        ("locked", b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n", "asks for credentials"),
-    ];
-    for (name, answer, why) in answers {
-        let url = format!("http://{}/app.git", host(answer));
-        world.admin.post("/api/v1/repos", json!({"url": url, "name": name})).await.expect(201);
-        world.app.settle().await;
-        let error = sync_error(&world, name).await;
-        assert!(error.contains(why), "{name}: {error}");
-    }
-    goes_on(&world).await;
-}
-
-#[tokio::test]
-async fn a_host_that_breaks_off_is_asked_again_later() {
-    let world = World::of(TestApp::with(|config| config.allow_hosts = vec!["127.0.0.1".to_owned()])).await;
-    let url = format!("http://{}/app.git", host(b""));
-    world.admin.post("/api/v1/repos", json!({"url": url, "name": "app"})).await.expect(201);
-    world.app.settle().await;
-    let error = sync_error(&world, "app").await;
-    assert!(error.contains("127.0.0.1"), "{error}");
-    let waiting = world.app.work(plumbline::engine::queue::WorkState::Ready);
-    assert_eq!(waiting.len(), 1, "{waiting:#?}");
-    assert!(waiting[0].due_at > world.app.now());
-    goes_on(&world).await;
-
-    world.admin.json("DELETE", "/api/v1/repos/local/app", json!({"confirm": "local/app"})).await.expect(204);
-    world.app.advance(std::time::Duration::from_secs(3_600));
-    world.app.settle().await;
 }

@@ -18,7 +18,7 @@ use plumbline::domain::issues::track::{Fingerprint, Mark};
 use plumbline::domain::issues::{
     Chunk, Counts, Issue, IssueState, Kind, Node, Revision, Severity, Sighting, Span, Standing, Turn, TurnKind,
 };
-use plumbline::domain::repos::{Author, Branch, Commit, RepoSource, Repository};
+use plumbline::domain::repos::{Author, Branch, Commit, RepoSource, Repository, SyncError};
 use plumbline::engine::queue::{Lease, WorkItem, WorkState};
 use plumbline::engine::store::Record;
 use plumbline::engine::store::blob::BlobHash;
@@ -160,7 +160,7 @@ fn repository() -> Repository {
         is_archived: false,
         created_at: at(1),
         synced_at: Some(at(2)),
-        sync_error: Some("gone".to_owned()),
+        sync_error: Some(SyncError { public: "gone".to_owned(), message: "`example.org` is gone".to_owned() }),
         skipped: Some(BlobHash::of(b"skipped")),
     }
 }

@@ -192,3 +192,14 @@ fn more_files_than_the_limit_are_refused() {
     let error = Directory::open(dir.path(), Limits { tree_entries: 4, ..Limits::default() }, Trust::Ours).err().unwrap();
     assert!(matches!(error, Error::TooMany { limit: 4, .. }), "{error}");
 }
+
+#[test]
+fn directories_deeper_than_the_limit_are_refused_by_name_and_the_rest_is_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "d/d/a", "x");
+    write(dir.path(), "d/d/d/a", "x");
+    let found = Directory::open(dir.path(), Limits { tree_depth: 2, ..Limits::default() }, Trust::Ours).unwrap();
+    assert_eq!(paths(&found), ["d/d/a"]);
+    let why = "it is a directory below 2 others, the most that are followed".to_owned();
+    assert_eq!(found.refused(), [(TreePath::new("d/d/d"), why)]);
+}
