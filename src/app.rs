@@ -6,7 +6,6 @@
 //!
 //! Committed events are broadcast: pages that are open hear of them, workers wake, attempts that were canceled are told.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -139,8 +138,10 @@ impl App {
         let (told, canceled) = (events.clone(), Arc::clone(&cancels));
         let store = open(Box::new(move |recorded| {
             for event in recorded {
-                if let Event::CheckSetCanceled { attempt, .. } = &event.event {
-                    canceled.trip(*attempt);
+                match &event.event {
+                    Event::CheckSetCanceled { attempt, .. } => canceled.trip(|_, of| of == Some(*attempt)),
+                    Event::RepositoryDeleted { repo, .. } => canceled.trip(|of, _| of == *repo),
+                    _ => {}
                 }
                 // Nobody may be listening.
                 let _ = told.send(event.clone());
@@ -216,9 +217,19 @@ impl App {
         self.events.subscribe()
     }
 
-    /// The mirror of a repository, created if it is not there.
+    /// The mirror of a repository, to read; there is none before the first fetch, and none once the repository was deleted.
     pub fn mirror(&self, repo: RepoId) -> git::Result<Mirror> {
-        Mirror::open(&self.mirrors.join(format!("{repo}.git")), git::Limits::default())
+        Mirror::open_existing(&self.mirror_dir(repo), git::Limits::default())
+    }
+
+    /// The mirror of a repository, to fetch into; made if it is not there.
+    pub fn mirror_to_fill(&self, repo: RepoId) -> git::Result<Mirror> {
+        Mirror::open(&self.mirror_dir(repo), git::Limits::default())
+    }
+
+    /// Where the mirror of a repository is.
+    pub fn mirror_dir(&self, repo: RepoId) -> PathBuf {
+        self.mirrors.join(format!("{repo}.git"))
     }
 
     /// Where people reach the appliance, without a slash at the end.
@@ -263,9 +274,9 @@ impl App {
         }
     }
 
-    /// A token that is tripped when the attempt is canceled.
-    pub fn cancel_token(&self, attempt: AttemptId) -> CancelToken {
-        self.cancels.token(attempt)
+    /// A token that is tripped when the repository is deleted or, where it is for an attempt at its checks, when that is canceled.
+    pub fn cancel_token(&self, repo: RepoId, attempt: Option<AttemptId>) -> CancelToken {
+        self.cancels.token(repo, attempt)
     }
 }
 
@@ -318,24 +329,24 @@ impl CancelToken {
     }
 }
 
-/// The tokens of attempts that are at work.
+/// The tokens of what is at work, each with the repository and the attempt at its checks that it is about.
 #[derive(Debug, Default)]
 struct Cancels {
-    tokens: Mutex<HashMap<AttemptId, std::sync::Weak<AtomicBool>>>,
+    tokens: Mutex<Vec<(RepoId, Option<AttemptId>, std::sync::Weak<AtomicBool>)>>,
 }
 
 impl Cancels {
-    fn token(&self, attempt: AttemptId) -> CancelToken {
+    fn token(&self, repo: RepoId, attempt: Option<AttemptId>) -> CancelToken {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.retain(|_, token| token.strong_count() > 0);
+        tokens.retain(|(_, _, token)| token.strong_count() > 0);
         let token = CancelToken::default();
-        tokens.insert(attempt, Arc::downgrade(&token.0));
+        tokens.push((repo, attempt, Arc::downgrade(&token.0)));
         token
     }
 
-    fn trip(&self, attempt: AttemptId) {
+    fn trip(&self, is_meant: impl Fn(RepoId, Option<AttemptId>) -> bool) {
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(token) = tokens.get(&attempt).and_then(std::sync::Weak::upgrade) {
+        for token in tokens.iter().filter(|(repo, attempt, _)| is_meant(*repo, *attempt)).filter_map(|(_, _, token)| token.upgrade()) {
             token.store(true, Ordering::Relaxed);
         }
     }

@@ -16,12 +16,16 @@ use crate::engine::queue::{self, Verdict};
 pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
     let repo = match app.read_now(|tx, _| repos::get(tx, id)) {
         Ok(repo) => repo,
-        // It was deleted meanwhile.
-        Err(repos::Error::NotFound { .. }) => return attempt.done(app),
+        // It was deleted before.
+        Err(repos::Error::NotFound { .. }) => return leave(app, attempt, id),
         Err(error) => return Err(error.into()),
     };
-    match fetch(app, attempt, &repo).and_then(|(mirror, fetched)| Ok((news(app, &repo, &mirror, &fetched)?, fetched))) {
-        Ok((commits, fetched)) => record(app, attempt, id, &commits, fetched),
+    let fetched = fetch(app, attempt, &repo).and_then(|(mirror, fetched)| Ok((news(app, &repo, &mirror, &fetched)?, fetched)));
+    let ended = fetched.and_then(|(commits, fetched)| record(app, attempt, id, &commits, fetched));
+    match ended {
+        Ok(()) => Ok(()),
+        // It may be deleted at any moment: nothing is written of it then, and that is no failure.
+        Err(_) if matches!(app.read_now(|tx, _| repos::get(tx, id)), Err(repos::Error::NotFound { .. })) => leave(app, attempt, id),
         // The process stops, or another attempt has its place: the repository is not at fault.
         Err(_) if attempt.cancel.is_tripped() => Err(Failure {
             message: "the process stopped while it fetched".to_owned(),
@@ -39,9 +43,25 @@ pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> 
     }
 }
 
+/// Ends the sync of a repository that was deleted. Its mirror goes once more: this attempt may have made it after it was erased.
+fn leave(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
+    remove_mirror(app, id)?;
+    attempt.done(app)
+}
+
+fn remove_mirror(app: &App, id: RepoId) -> Result<(), Failure> {
+    let dir = app.mirror_dir(id);
+    match std::fs::remove_dir_all(&dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure { message: format!("cannot remove `{}`: {error}", dir.display()), verdict: Verdict::Retry })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fetched), Failure> {
     let source: Source = repo.remote.parse()?;
-    let mirror = app.mirror(repo.id)?;
+    let mirror = app.mirror_to_fill(repo.id)?;
     let asked = Asked { credentials: None, outbound: &app.outbound, trust: Trust::Ours, cancel: attempt.cancel.flag(), progress: &|_| {} };
     let fetched = mirror.fetch(&source, &asked)?;
     Ok((mirror, fetched))
@@ -113,13 +133,14 @@ pub fn erase(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
             break;
         }
     }
-    super::upkeep::forget_repository(app, id)?;
-    let dir = app.mirrors.join(format!("{id}.git"));
-    match std::fs::remove_dir_all(&dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Failure { message: format!("cannot remove `{}`: {error}", dir.display()), verdict: Verdict::Retry });
-        }
-        _ => {}
+    for work in app.read_now(|tx, _| queue::resting(tx, |work| work.repo() == Some(id)))? {
+        app.write_now(&Actor::System, move |tx, _| match queue::discard(tx, work) {
+            // It was taken up meanwhile, and ends by itself.
+            Ok(()) | Err(queue::Error::NotFound { .. } | queue::Error::WrongState { .. }) => Ok(()),
+            Err(error) => Err(error),
+        })?;
     }
+    super::upkeep::forget_repository(app, id)?;
+    remove_mirror(app, id)?;
     attempt.done(app)
 }

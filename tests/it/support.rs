@@ -6,6 +6,7 @@ pub mod client;
 pub mod crash;
 pub mod raw;
 pub mod repo;
+pub mod steps;
 pub mod world;
 
 /// A directory for temporary files: in memory where there is room, since what these tests wait for is mostly the disk. What survives a
