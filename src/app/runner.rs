@@ -139,9 +139,8 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
     };
     let attempt = Attempt { claim, cancel };
     let _held = held.map(|held| held.hold(&attempt));
-    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| perform(app, &attempt))).unwrap_or_else(|panic| {
-        Err(Failure { message: format!("it panicked: {}", said(&*panic)), verdict: Verdict::Retry })
-    });
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| perform(app, &attempt)))
+        .unwrap_or_else(|panic| Err(Failure { message: format!("it panicked: {}", said(&*panic)), verdict: Verdict::Retry }));
     if let Err(failure) = outcome {
         let claim = attempt.claim;
         tracing::warn!(work = claim.work.name(), id = %claim.id, attempt = claim.attempt, "{} failed: {failure}", claim.work.name());

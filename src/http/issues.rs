@@ -274,8 +274,7 @@ pub async fn listing(app: &App, repo: &Repository, sha: CommitSha, query: &ListQ
 
 /// A page of issues that were read.
 pub fn page(tx: &ReadTx, repo: &Repository, issues: &AtCommit, wanted: &Wanted) -> Result<IssuesView, ApiError> {
-    let Listing { items, next, total, facets } =
-        issues.list(tx, &wanted.filter, wanted.sort, wanted.cursor.as_ref(), wanted.limit)?;
+    let Listing { items, next, total, facets } = issues.list(tx, &wanted.filter, wanted.sort, wanted.cursor.as_ref(), wanted.limit)?;
     let items = items.into_iter().map(|listed| listed_view(repo, listed)).collect();
     Ok(IssuesView { items, next, total, facets: facets.into_iter().map(|(facet, counts)| (facet.to_owned(), counts)).collect() })
 }

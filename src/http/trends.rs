@@ -106,11 +106,7 @@ pub fn recent(tx: &ReadTx, repo: RepoId, head: CommitSha, from: Timestamp, most:
             continue;
         }
         let standing = issues::standing(tx, repo, commit.sha)?;
-        points.extend(standing.map(|standing| PointView {
-            at: commit.committed_at,
-            value: standing.counts.open as f64,
-            sha: commit.sha,
-        }));
+        points.extend(standing.map(|standing| PointView { at: commit.committed_at, value: standing.counts.open as f64, sha: commit.sha }));
     }
     points.reverse();
     Ok(points)

@@ -4,4 +4,5 @@ mod commit_to_verdict;
 mod deletion;
 mod hostile_repositories;
 mod power_cut;
+mod runs;
 mod upkeep;

@@ -11,6 +11,7 @@ use super::{Error, Result};
 use crate::base::id::{IssueId, RepoId};
 use crate::base::name::{CommitSha, TreePath};
 use crate::base::page::{Cursor, Limit};
+use crate::domain::repos::Commit;
 use crate::engine::store::ReadTx;
 use crate::words;
 
@@ -100,8 +101,21 @@ struct Entry {
 /// the rows of the issues that a page shows.
 pub struct AtCommit {
     entries: Vec<Entry>,
-    /// The commit, and when it was analysed.
+    here: Here,
+}
+
+/// What an issue without a row of its own is known by: between switch and settlement, a new issue has none. It was first seen where and
+/// when its commit was analysed.
+struct Here {
     seen: Sighting,
+    author: Option<String>,
+}
+
+impl Here {
+    fn of(tx: &ReadTx, standing: &Standing) -> Result<Here> {
+        let author = tx.get::<Commit>(&(standing.repo, standing.sha))?.map(|commit| commit.author.name);
+        Ok(Here { seen: Sighting { sha: standing.sha, at: standing.at }, author })
+    }
 }
 
 impl AtCommit {
@@ -110,7 +124,7 @@ impl AtCommit {
         let (new, gone) = turns(tx, standing)?;
         let mut entries = entries(load(tx, standing.repo, &chunk_refs(tx, standing)?)?, &new);
         entries.extend(gone.into_iter().map(|standee| Entry { standee, state: IssueState::Fixed, is_new: false }));
-        Ok(AtCommit { entries, seen: Sighting { sha: standing.sha, at: standing.at } })
+        Ok(AtCommit { entries, here: Here::of(tx, standing)? })
     }
 
     /// The issues that a filter lets through.
@@ -126,18 +140,19 @@ impl AtCommit {
         let to = from.saturating_add(limit.get());
         let next = (to < entries.len()).then(|| Cursor::new((to as u64).to_be_bytes()));
         let shown = entries.into_iter().skip(from).take(limit.get());
-        let items = shown.map(|entry| listed(tx, entry.clone(), self.seen)).collect::<Result<_>>()?;
+        let items = shown.map(|entry| listed(tx, entry.clone(), &self.here)).collect::<Result<_>>()?;
         Ok(Listing { items, next, total, facets: facets(&self.entries, filter) })
     }
 }
 
 /// An entry with the issue's own row.
-fn listed(tx: &ReadTx, entry: Entry, seen: Sighting) -> Result<Listed> {
+fn listed(tx: &ReadTx, entry: Entry, here: &Here) -> Result<Listed> {
     let Entry { standee, state, is_new } = entry;
-    let issue = tx.get::<Issue>(&standee.occurrence.issue)?;
-    // Between switch and settlement a new issue has no row yet: it was first seen where and when the commit was analysed.
-    let first_seen = issue.as_ref().map_or(seen, |issue| issue.first_seen);
-    Ok(Listed { standee, state, is_new, first_seen, author: issue.and_then(|issue| issue.author) })
+    let (first_seen, author) = match tx.get::<Issue>(&standee.occurrence.issue)? {
+        Some(issue) => (issue.first_seen, issue.author),
+        None => (here.seen, here.author.clone()),
+    };
+    Ok(Listed { standee, state, is_new, first_seen, author })
 }
 
 /// Everything that stands at a commit, by file and line.
@@ -158,8 +173,8 @@ pub fn of_path(tx: &ReadTx, repo: RepoId, sha: CommitSha, path: &TreePath) -> Re
     let (new, _) = turns(tx, &standing)?;
     let mut entries = entries(load(tx, repo, &refs)?, &new);
     entries.sort_by(|a, b| Sort::Path.key(a).cmp(&Sort::Path.key(b)));
-    let seen = Sighting { sha, at: standing.at };
-    entries.into_iter().map(|entry| listed(tx, entry, seen)).collect()
+    let here = Here::of(tx, &standing)?;
+    entries.into_iter().map(|entry| listed(tx, entry, &here)).collect()
 }
 
 /// How many issues each file of a commit has; `None` where it was not analysed.

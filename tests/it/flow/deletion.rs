@@ -18,6 +18,7 @@ use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use plumbline::domain::repos::{self, Branch, Commit, NewRepository, RepoSource, Repository};
 use plumbline::domain::search::{Question, Scope, Sort, parse};
 use plumbline::engine::queue::{self, Verdict, WorkItem, WorkState};
+use plumbline::engine::store::journal::Journaled;
 use plumbline::engine::store::{ReadTx, Record, Scan};
 
 use crate::support::app::TestApp;
@@ -45,7 +46,7 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
     }
     macro_rules! all {
         ($($record:ident),+) => {{
-            let mut tables = vec!["journal"];
+            let mut tables = vec![Journaled::TABLE];
             tables.extend([$($record::TABLE),+]);
             let known = schema::schema().tables;
             assert!(known.iter().all(|known| tables.iter().any(|table| known.name().starts_with(table))), "a table is not looked at");
@@ -53,8 +54,8 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
         }};
     }
     let named = all![
-        WorkItem, Recurrence, User, Session, Link, Token, Membership, Repository, Branch, Commit, CheckSet, Issue, Revision, Standing, Node,
-        Chunk
+        WorkItem, Recurrence, User, Session, Link, Token, Membership, Repository, Branch, Commit, CheckSet, Issue, Revision, Standing,
+        Node, Chunk
     ];
     named.into_iter().flatten().collect()
 }
@@ -98,7 +99,8 @@ fn deleted_before_every_step_of(lane: Lane, erases: bool) -> usize {
                 while erases && runner::run_next(&handle, Lane::Upkeep, "test", None).unwrap() {}
             }
         });
-        assert!(work.join().unwrap());
+        // Where the erasure came before the claim, there was nothing left to do.
+        assert!(work.join().unwrap() || nth == 1);
         if !is_deleted.load(Ordering::SeqCst) {
             runner::settle(app).unwrap();
             assert!(tables_that_name(app, id).len() >= 6 && app.mirror_dir(id).exists() && indexed(app, id) == 3, "else nothing is shown");

@@ -40,11 +40,20 @@ pub struct Held {
 impl Held {
     /// Performs the next work of a lane up to its `nth` step of this name, counted from 1.
     pub fn before(app: &App, lane: Lane, step: &'static str, nth: usize) -> Held {
-        let ((reach, reached), (go, gone)) = (channel(), channel());
         let mut seen = 0;
-        let thread = perform(app, lane, move |name| {
+        Held::at(app, lane, move |name| {
             seen += usize::from(name == step);
-            if name == step && seen == nth {
+            name == step && seen == nth
+        })
+    }
+
+    /// Performs the next work of a lane up to the first step of which `is_it` says so.
+    pub fn at(app: &App, lane: Lane, mut is_it: impl FnMut(&str) -> bool + Send + 'static) -> Held {
+        let ((reach, reached), (go, gone)) = (channel(), channel());
+        let mut was = false;
+        let thread = perform(app, lane, move |name| {
+            if !was && is_it(name) {
+                was = true;
                 reach.send(()).unwrap();
                 // A test that fails lets go as well.
                 let _ = gone.recv();
