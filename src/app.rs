@@ -332,22 +332,31 @@ impl CancelToken {
 /// The tokens of what is at work, each with the repository and the attempt at its checks that it is about.
 #[derive(Debug, Default)]
 struct Cancels {
-    tokens: Mutex<Vec<(RepoId, Option<AttemptId>, std::sync::Weak<AtomicBool>)>>,
+    tokens: Mutex<Vec<Handed>>,
+}
+
+/// A token that was handed out.
+#[derive(Debug)]
+struct Handed {
+    repo: RepoId,
+    attempt: Option<AttemptId>,
+    flag: std::sync::Weak<AtomicBool>,
 }
 
 impl Cancels {
     fn token(&self, repo: RepoId, attempt: Option<AttemptId>) -> CancelToken {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.retain(|(_, _, token)| token.strong_count() > 0);
+        tokens.retain(|handed| handed.flag.strong_count() > 0);
         let token = CancelToken::default();
-        tokens.push((repo, attempt, Arc::downgrade(&token.0)));
+        tokens.push(Handed { repo, attempt, flag: Arc::downgrade(&token.0) });
         token
     }
 
     fn trip(&self, is_meant: impl Fn(RepoId, Option<AttemptId>) -> bool) {
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        for token in tokens.iter().filter(|(repo, attempt, _)| is_meant(*repo, *attempt)).filter_map(|(_, _, token)| token.upgrade()) {
-            token.store(true, Ordering::Relaxed);
+        let meant = tokens.iter().filter(|handed| is_meant(handed.repo, handed.attempt));
+        for flag in meant.filter_map(|handed| handed.flag.upgrade()) {
+            flag.store(true, Ordering::Relaxed);
         }
     }
 }

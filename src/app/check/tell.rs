@@ -9,7 +9,7 @@ use crate::domain::issues::{self, Sighting};
 use crate::domain::{checks, repos};
 use crate::engine::{git, queue};
 
-/// What one transaction tells: where and when the issues were seen, who wrote the commit, and some of the steps.
+/// What is told: where and when the issues were seen, who wrote the commit, and the steps, or as many of them as one transaction takes.
 type Told = (Sighting, Option<String>, Vec<settle::Step>);
 
 impl Run<'_> {
@@ -17,7 +17,7 @@ impl Run<'_> {
     pub(super) fn tell(&self) -> Result<(), Stop> {
         let repo = self.set.repo;
         let mut last: Option<Told> = None;
-        if let Some((steps, seen, author)) = self.steps()? {
+        if let Some((seen, author, steps)) = self.steps()? {
             for some in steps.chunks(settle::ISSUES_PER_WRITE) {
                 self.goes_on()?;
                 let told = (seen, author.clone(), some.to_vec());
@@ -41,7 +41,7 @@ impl Run<'_> {
     }
 
     /// What is to be told, as whom and by whom; `None` where nothing stands.
-    fn steps(&self) -> Result<Option<(Vec<settle::Step>, Sighting, Option<String>)>, Stop> {
+    fn steps(&self) -> Result<Option<Told>, Stop> {
         let (repo, sha) = (self.set.repo, self.set.sha);
         let default_head = self.trees.default_head();
         let later = match default_head {
@@ -74,7 +74,7 @@ impl Run<'_> {
                 is_past,
             };
             let author = repos::commit(tx, repo, sha)?.map(|commit| commit.author.name);
-            Ok(Some((settle::plan(tx, &circumstances)?, Sighting { sha, at: standing.at }, author)))
+            Ok(Some((Sighting { sha, at: standing.at }, author, settle::plan(tx, &circumstances)?)))
         })
     }
 }
