@@ -175,9 +175,9 @@ async fn a_log_that_is_unfolded_grows_and_the_check_turns_while_the_page_stays()
     world.app.settle().await;
 }
 
-/// Keeps what the window shows, where `PLUMBLINE_PICTURES` names a folder.
+/// Keeps what the window shows, where `TEST_PICTURES` names a folder. It is no `PLUMBLINE_` key: the program refuses those it does not know.
 fn picture(browser: &Browser, name: &str) {
-    if let Some(folder) = std::env::var_os("PLUMBLINE_PICTURES") {
+    if let Some(folder) = std::env::var_os("TEST_PICTURES") {
         std::fs::write(std::path::Path::new(&folder).join(name), browser.picture()).unwrap();
     }
 }
