@@ -6,7 +6,6 @@
 //!
 //! Committed events are broadcast: pages that are open hear of them, workers wake, attempts that were canceled are told.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -142,8 +141,10 @@ impl App {
         let (told, canceled) = (events.clone(), Arc::clone(&cancels));
         let store = open(Box::new(move |recorded| {
             for event in recorded {
-                if let Event::CheckSetCanceled { attempt, .. } = &event.event {
-                    canceled.trip(*attempt);
+                match &event.event {
+                    Event::CheckSetCanceled { attempt, .. } => canceled.trip(|_, of| of == Some(*attempt)),
+                    Event::RepositoryDeleted { repo, .. } => canceled.trip(|of, _| of == *repo),
+                    _ => {}
                 }
                 // Nobody may be listening.
                 let _ = told.send(event.clone());
@@ -235,9 +236,19 @@ impl App {
         self.events.subscribe()
     }
 
-    /// The mirror of a repository, created if it is not there.
+    /// The mirror of a repository, to read; there is none before the first fetch, and none once the repository was deleted.
     pub fn mirror(&self, repo: RepoId) -> git::Result<Mirror> {
-        Mirror::open(&self.mirrors.join(format!("{repo}.git")), self.config.git.clone())
+        Mirror::open_existing(&self.mirror_dir(repo), self.config.git.clone())
+    }
+
+    /// The mirror of a repository, to fetch into; made if it is not there.
+    pub fn mirror_to_fill(&self, repo: RepoId) -> git::Result<Mirror> {
+        Mirror::open(&self.mirror_dir(repo), self.config.git.clone())
+    }
+
+    /// Where the mirror of a repository is.
+    pub fn mirror_dir(&self, repo: RepoId) -> PathBuf {
+        self.mirrors.join(format!("{repo}.git"))
     }
 
     /// Where people reach the appliance, without a slash at the end.
@@ -282,9 +293,9 @@ impl App {
         }
     }
 
-    /// A token that is tripped when the attempt is canceled.
-    pub fn cancel_token(&self, attempt: AttemptId) -> CancelToken {
-        self.cancels.token(attempt)
+    /// A token that is tripped when the repository is deleted or, where it is for an attempt at its checks, when that is canceled.
+    pub fn cancel_token(&self, repo: RepoId, attempt: Option<AttemptId>) -> CancelToken {
+        self.cancels.token(repo, attempt)
     }
 }
 
@@ -337,25 +348,34 @@ impl CancelToken {
     }
 }
 
-/// The tokens of attempts that are at work.
+/// The tokens of what is at work, each with the repository and the attempt at its checks that it is about.
 #[derive(Debug, Default)]
 struct Cancels {
-    tokens: Mutex<HashMap<AttemptId, std::sync::Weak<AtomicBool>>>,
+    tokens: Mutex<Vec<Handed>>,
+}
+
+/// A token that was handed out.
+#[derive(Debug)]
+struct Handed {
+    repo: RepoId,
+    attempt: Option<AttemptId>,
+    flag: std::sync::Weak<AtomicBool>,
 }
 
 impl Cancels {
-    fn token(&self, attempt: AttemptId) -> CancelToken {
+    fn token(&self, repo: RepoId, attempt: Option<AttemptId>) -> CancelToken {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.retain(|_, token| token.strong_count() > 0);
+        tokens.retain(|handed| handed.flag.strong_count() > 0);
         let token = CancelToken::default();
-        tokens.insert(attempt, Arc::downgrade(&token.0));
+        tokens.push(Handed { repo, attempt, flag: Arc::downgrade(&token.0) });
         token
     }
 
-    fn trip(&self, attempt: AttemptId) {
+    fn trip(&self, is_meant: impl Fn(RepoId, Option<AttemptId>) -> bool) {
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(token) = tokens.get(&attempt).and_then(std::sync::Weak::upgrade) {
-            token.store(true, Ordering::Relaxed);
+        let meant = tokens.iter().filter(|handed| is_meant(handed.repo, handed.attempt));
+        for flag in meant.filter_map(|handed| handed.flag.upgrade()) {
+            flag.store(true, Ordering::Relaxed);
         }
     }
 }

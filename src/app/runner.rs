@@ -128,9 +128,9 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
     let name = holder.to_owned();
     let Some(claim) = app.write_now(&Actor::System, move |tx, now| queue::claim(tx, lane, &name, now))? else { return Ok(false) };
     let cancel = match &claim.work {
-        Work::RunCheckSet { attempt, .. } => app.cancel_token(*attempt),
-        Work::SyncRepository { .. }
-        | Work::AbandonCheckSet { .. }
+        Work::RunCheckSet { repo, attempt, .. } => app.cancel_token(*repo, Some(*attempt)),
+        Work::SyncRepository { repo } => app.cancel_token(*repo, None),
+        Work::AbandonCheckSet { .. }
         | Work::IndexIssues
         | Work::EraseRepository { .. }
         | Work::PollRepositories
@@ -139,10 +139,8 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
     };
     let attempt = Attempt { claim, cancel };
     let _held = held.map(|held| held.hold(&attempt));
-    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| perform(app, &attempt))).unwrap_or_else(|panic| {
-        let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(Failure { message: format!("it panicked: {}", said.unwrap_or_default()), verdict: Verdict::Retry })
-    });
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| perform(app, &attempt)))
+        .unwrap_or_else(|panic| Err(Failure { message: format!("it panicked: {}", said(&*panic)), verdict: Verdict::Retry }));
     if let Err(failure) = outcome {
         let claim = attempt.claim;
         match failure.verdict {
@@ -166,6 +164,12 @@ fn end(app: &App, claim: Claim, failure: Failure) -> store::Result<()> {
             Ok(())
         }
     }
+}
+
+/// What a panic said.
+pub(super) fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("without a word").to_owned()
 }
 
 /// Carries out one attempt.

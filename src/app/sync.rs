@@ -21,8 +21,8 @@ use crate::engine::store::{ReadTx, WriteTx};
 pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
     let repo = match app.read_now(|tx, _| repos::get(tx, id)) {
         Ok(repo) => repo,
-        // It was deleted meanwhile.
-        Err(repos::Error::NotFound { .. }) => return attempt.done(app),
+        // It was deleted before.
+        Err(repos::Error::NotFound { .. }) => return leave(app, attempt, id),
         Err(error) => return Err(error.into()),
     };
     let outcome = match fetch(app, attempt, &repo).and_then(|(mirror, fetched)| Ok((news(app, &repo, &mirror, &fetched)?, fetched))) {
@@ -34,9 +34,25 @@ pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> 
         Err(trouble) => fail(app, attempt, &repo, trouble),
     };
     match outcome {
-        // It was deleted meanwhile, and what hangs on it goes.
-        Err(_) if app.read_now(|tx, _| is_gone(tx, id))? => attempt.done(app),
+        // It may be deleted at any moment: nothing is written of it then, and that is no failure.
+        Err(_) if app.read_now(|tx, _| is_gone(tx, id))? => leave(app, attempt, id),
         outcome => outcome,
+    }
+}
+
+/// Ends the sync of a repository that was deleted. Its mirror goes once more: this attempt may have made it after it was erased.
+fn leave(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
+    remove_mirror(app, id)?;
+    attempt.done(app)
+}
+
+fn remove_mirror(app: &App, id: RepoId) -> Result<(), Failure> {
+    let dir = app.mirror_dir(id);
+    match std::fs::remove_dir_all(&dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure { message: format!("cannot remove `{}`: {error}", dir.display()), verdict: Verdict::Retry })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -90,7 +106,7 @@ impl From<repos::Error> for Trouble {
 
 fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fetched), Trouble> {
     let source: Source = repo.remote.parse()?;
-    let mirror = app.mirror(repo.id)?;
+    let mirror = app.mirror_to_fill(repo.id)?;
     let asked = Asked { credentials: None, outbound: &app.outbound, trust: Trust::Ours, cancel: attempt.cancel.flag(), progress: &|_| {} };
     let fetched = mirror.fetch(&source, &asked)?;
     Ok((mirror, fetched))
@@ -211,13 +227,14 @@ pub fn erase(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
             break;
         }
     }
-    super::upkeep::forget_repository(app, id)?;
-    let dir = app.mirrors.join(format!("{id}.git"));
-    match std::fs::remove_dir_all(&dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Failure { message: format!("cannot remove `{}`: {error}", dir.display()), verdict: Verdict::Retry });
-        }
-        _ => {}
+    for work in app.read_now(|tx, _| queue::resting(tx, |work| work.repo() == Some(id)))? {
+        app.write_now(&Actor::System, move |tx, _| match queue::discard(tx, work) {
+            // It was taken up meanwhile, and ends by itself.
+            Ok(()) | Err(queue::Error::NotFound { .. } | queue::Error::WrongState { .. }) => Ok(()),
+            Err(error) => Err(error),
+        })?;
     }
+    super::upkeep::forget_repository(app, id)?;
+    remove_mirror(app, id)?;
     attempt.done(app)
 }

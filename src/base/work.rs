@@ -92,6 +92,17 @@ impl Work {
         }
     }
 
+    /// The repository it is about.
+    pub fn repo(&self) -> Option<RepoId> {
+        match self {
+            Work::SyncRepository { repo }
+            | Work::RunCheckSet { repo, .. }
+            | Work::AbandonCheckSet { repo, .. }
+            | Work::EraseRepository { repo } => Some(*repo),
+            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep => None,
+        }
+    }
+
     /// How often it is tried before it is given up.
     pub fn attempt_limit(&self) -> u32 {
         match self {

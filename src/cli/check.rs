@@ -146,7 +146,7 @@ fn perform(app: &App, repository: &Repository, source: &Source, sha: CommitSha, 
         let Some(claim) = claim else {
             return Err(Failure { message: "the clock was set back".to_owned(), verdict: queue::Verdict::GiveUp });
         };
-        let attempt = Attempt { claim, cancel: app.cancel_token(set.attempt) };
+        let attempt = Attempt { claim, cancel: app.cancel_token(id, Some(set.attempt)) };
         check::run(app, &attempt, set, repository, source, manner, &|progress| {
             meter.say(&format!("{}: {} of {} files", progress.check, progress.done, progress.total));
         })?;

@@ -15,8 +15,6 @@ use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::words;
 
-use super::issues;
-
 pub mod builtin;
 pub mod plan;
 mod record;
@@ -165,7 +163,9 @@ pub fn attempt(tx: &ReadTx, repo: RepoId, sha: CommitSha, attempt: AttemptId) ->
     tx.get::<CheckSet>(&(repo, sha))?.filter(|set| set.attempt == attempt).ok_or(Error::Superseded)
 }
 
-fn going(tx: &ReadTx, set: &CheckSet) -> Result<CheckSet> {
+/// The set as it stands, refused if another attempt has its place or it has ended. What stages results in several transactions asks in
+/// each.
+pub fn going(tx: &ReadTx, set: &CheckSet) -> Result<CheckSet> {
     let set = attempt(tx, set.repo, set.sha, set.attempt)?;
     if set.state.is_finished() { Err(Error::Superseded) } else { Ok(set) }
 }
@@ -293,15 +293,6 @@ pub fn state_of(checks: impl Iterator<Item = CheckState> + Clone, verdict: Verdi
     } else {
         CheckState::Succeeded
     }
-}
-
-/// The commit that results are held against, and the one that identities are taken from.
-#[derive(Debug, Clone, Default)]
-pub struct Bases {
-    /// What is not there is new; `None` makes it the baseline.
-    pub compared: Option<issues::Standing>,
-    /// Which issue is which.
-    pub identity: Option<issues::Standing>,
 }
 
 /// Erases rows of a deleted repository, at most `limit`; answers how many, 0 once none are left.

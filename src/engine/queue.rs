@@ -349,6 +349,23 @@ pub fn retry(tx: &mut WriteTx, id: WorkId, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// The items of work that is meant and that nobody carries out: they wait, or were given up.
+pub fn resting(tx: &ReadTx, is_meant: impl Fn(&Work) -> bool) -> store::Result<Vec<WorkId>> {
+    let mut resting = Vec::new();
+    for state in [WorkState::Ready, WorkState::Dead] {
+        let mut after = None;
+        loop {
+            let page = list(tx, state, after.as_ref(), Limit::MAX)?;
+            resting.extend(page.items.iter().filter(|item| is_meant(&item.work)).map(|item| item.id));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(resting)
+}
+
 /// Removes work that is not being carried out.
 pub fn discard(tx: &mut WriteTx, id: WorkId) -> Result<()> {
     let item = find(tx, id)?;

@@ -264,7 +264,7 @@ impl Store {
 
     /// The present moment, to read.
     pub fn read(&self) -> Result<ReadTx> {
-        writer::Engine::snapshot(&*self.engine).map(ReadTx::new)
+        Ok(ReadTx::new(writer::Engine::snapshot(&*self.engine)?, self.writer.rows_read()))
     }
 
     /// Carries out a verb and returns once what it wrote is durable; if the verb fails, nothing was written.

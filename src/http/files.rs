@@ -141,7 +141,7 @@ pub async fn source(app: &App, repo: &Repository, sha: CommitSha, path: &TreePat
         };
         let issues = handle.read_now(|tx, _| -> Result<_, ApiError> {
             let listed = issues::list::of_path(tx, repo.id, sha, &path)?;
-            listed.into_iter().map(|listed| super::issues::listed_view(&repo, sha, listed)).collect::<Result<Vec<_>, _>>()
+            Ok(listed.into_iter().map(|listed| super::issues::listed_view(&repo, listed)).collect::<Vec<_>>())
         })?;
         Ok(FileView { path, size_bytes, text, not_shown, issues })
     })

@@ -17,14 +17,15 @@ use super::repos::repo_and_commit;
 use crate::app::App;
 use crate::base::id::IssueId;
 use crate::base::name::{CommitSha, TreePath};
-use crate::base::page::{Cursor, Page};
+use crate::base::page::{Cursor, Limit, Page};
 use crate::base::time::Timestamp;
 use crate::domain::accounts::{Error as AccountsError, Refusal, Resource};
 use crate::domain::issues::finding::{Kind, Severity};
 use crate::domain::issues::issue::IssueState;
-use crate::domain::issues::list::{Filter, Listed, Listing, Sort};
+use crate::domain::issues::list::{AtCommit, Filter, Listed, Listing, Sort};
 use crate::domain::issues::{self, Issue};
 use crate::domain::repos::{self, Repository};
+use crate::engine::store::ReadTx;
 
 /// An issue, as it stands at a commit or, asked for by its id, where it was last seen.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -158,14 +159,29 @@ pub struct ListQuery {
     pub format: Option<String>,
 }
 
+/// A query that was understood.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    filter: Filter,
+    sort: Sort,
+    cursor: Option<Cursor>,
+    limit: Limit,
+}
+
 impl ListQuery {
+    /// What it asks for.
+    pub fn wanted(&self) -> Result<Wanted, ApiError> {
+        let paging = self.paging();
+        Ok(Wanted { filter: self.filter()?, sort: self.sort()?, cursor: paging.cursor()?, limit: paging.limit()? })
+    }
+
     /// `?limit=`, `?cursor=` and `?format=` of it.
     pub fn paging(&self) -> Paging {
         Paging { limit: self.limit.clone(), cursor: self.cursor.clone(), format: self.format.clone() }
     }
 
     /// The filter it asks for.
-    pub fn filter(&self) -> Result<Filter, ApiError> {
+    fn filter(&self) -> Result<Filter, ApiError> {
         let path = match self.path.as_deref().filter(|path| !path.is_empty()) {
             Some(path) if path.len() > 500 => return Err(ApiError::field(Code::InvalidParameter, "path", "longer than 500 bytes")),
             Some(path) => {
@@ -185,7 +201,7 @@ impl ListQuery {
     }
 
     /// The order it asks for.
-    pub fn sort(&self) -> Result<Sort, ApiError> {
+    fn sort(&self) -> Result<Sort, ApiError> {
         match self.sort.as_deref().filter(|sort| !sort.is_empty()) {
             Some(sort) => sort.parse().map_err(|error| ApiError::field(Code::InvalidParameter, "sort", error)),
             None => Ok(Sort::Default),
@@ -199,13 +215,10 @@ fn words<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, text: Option<
 }
 
 /// An issue as a commit has it.
-pub fn listed_view(repo: &Repository, sha: CommitSha, listed: Listed) -> Result<IssueView, ApiError> {
-    let Listed { standee, state, is_new, issue } = listed;
+pub fn listed_view(repo: &Repository, listed: Listed) -> IssueView {
+    let Listed { standee, state, is_new, first_seen, author } = listed;
     let occurrence = standee.occurrence;
-    let first_seen = issue
-        .as_ref()
-        .map_or(SightingView { sha, at: Timestamp::EPOCH }, |issue| SightingView { sha: issue.first_seen.sha, at: issue.first_seen.at });
-    Ok(IssueView {
+    IssueView {
         id: occurrence.issue,
         repo: repo.slug.to_string(),
         source: standee.source,
@@ -219,11 +232,11 @@ pub fn listed_view(repo: &Repository, sha: CommitSha, listed: Listed) -> Result<
         column_start: occurrence.span.and_then(|span| span.column_start),
         state,
         is_new,
-        first_seen,
-        author: issue.and_then(|issue| issue.author),
+        first_seen: SightingView { sha: first_seen.sha, at: first_seen.at },
+        author,
         ignored: None,
         snippet: occurrence.excerpt,
-    })
+    }
 }
 
 /// An issue where it was last seen.
@@ -251,14 +264,19 @@ pub fn issue_view(slug: &str, issue: &Issue) -> IssueView {
 
 /// The issues of a commit as they are asked for.
 pub async fn listing(app: &App, repo: &Repository, sha: CommitSha, query: &ListQuery) -> Result<IssuesView, ApiError> {
-    let (filter, sort, limit, cursor) = (query.filter()?, query.sort()?, query.paging().limit()?, query.paging().cursor()?);
-    let repo = repo.clone();
-    app.read(move |tx, _| -> Result<IssuesView, ApiError> {
-        let Listing { items, next, total, facets } = issues::list::list(tx, repo.id, sha, &filter, sort, cursor.as_ref(), limit)?;
-        let items = items.into_iter().map(|listed| listed_view(&repo, sha, listed)).collect::<Result<_, _>>()?;
-        Ok(IssuesView { items, next, total, facets: facets.into_iter().map(|(facet, counts)| (facet.to_owned(), counts)).collect() })
+    let (repo, wanted) = (repo.clone(), query.wanted()?);
+    app.read(move |tx, _| {
+        let standing = issues::standing(tx, repo.id, sha)?.ok_or(issues::Error::NotAnalysed { sha })?;
+        page(tx, &repo, &AtCommit::read(tx, &standing)?, &wanted)
     })
     .await
+}
+
+/// A page of issues that were read.
+pub fn page(tx: &ReadTx, repo: &Repository, issues: &AtCommit, wanted: &Wanted) -> Result<IssuesView, ApiError> {
+    let Listing { items, next, total, facets } = issues.list(tx, &wanted.filter, wanted.sort, wanted.cursor.as_ref(), wanted.limit)?;
+    let items = items.into_iter().map(|listed| listed_view(repo, listed)).collect();
+    Ok(IssuesView { items, next, total, facets: facets.into_iter().map(|(facet, counts)| (facet.to_owned(), counts)).collect() })
 }
 
 /// `GET …/commits/{sha}/issues`.

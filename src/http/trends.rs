@@ -11,10 +11,12 @@ use super::extract::{Params, Permit, Query};
 use super::repos::branch_of;
 use crate::app::App;
 use crate::base::event::Verdict;
+use crate::base::id::RepoId;
 use crate::base::name::CommitSha;
 use crate::base::time::Timestamp;
-use crate::domain::repos::Repository;
+use crate::domain::repos::{self, Repository};
 use crate::domain::{checks, issues};
+use crate::engine::store::ReadTx;
 
 /// Which figure over which time.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -91,6 +93,23 @@ pub enum Metric {
     Gate,
     /// Percent covered.
     Coverage,
+}
+
+/// The open issues at the analysed ones of the latest commits of a branch since an instant, oldest first: as far as rows tell of its
+/// history, so that it can be asked of many repositories at once.
+pub fn recent(tx: &ReadTx, repo: RepoId, head: CommitSha, from: Timestamp, most: usize) -> Result<Vec<PointView>, ApiError> {
+    let (mut points, mut next) = (Vec::new(), Some(head));
+    for _ in 0..most {
+        let Some(commit) = next.map(|sha| repos::commit(tx, repo, sha)).transpose()?.flatten() else { break };
+        next = commit.parents.first().copied();
+        if commit.committed_at < from {
+            continue;
+        }
+        let standing = issues::standing(tx, repo, commit.sha)?;
+        points.extend(standing.map(|standing| PointView { at: commit.committed_at, value: standing.counts.open as f64, sha: commit.sha }));
+    }
+    points.reverse();
+    Ok(points)
 }
 
 /// A figure at the analysed commits of a branch's history, oldest first.

@@ -1,9 +1,10 @@
 //! Source code as lines of markup: highlighted where that is quick, plain where it is not, always escaped.
 //!
 //! The syntax definitions come from elsewhere and run on text that anybody may have written, so they are not trusted with a request's
-//! time. One thread owns them: it loads them when the first file is asked for, forgets them when nobody has asked for a while or
-//! too many languages were compiled (each takes memory), and works on one file at a time against a deadline. Whoever asks waits a little longer than that deadline and then takes
-//! the plain text. A file that manages to hold the thread up makes other files plain for a moment, and nothing else.
+//! time or with its memory. One thread owns them: it loads them when the first file is asked for, forgets them when nobody has asked for a
+//! while or a file would bring one language too many, and works on one file at a time against a deadline. Whoever asks waits a little
+//! longer than that deadline and then takes the plain text. A file that manages to hold the thread up makes other files plain for a
+//! moment, and nothing else.
 //!
 //! Tokens get one of a dozen classes of ours (`source/scopes.rs`), coloured by the stylesheet; no theme of anybody else's is used.
 
@@ -27,11 +28,12 @@ pub const MAX_LINE: usize = 2_000;
 pub const DEADLINE: Duration = Duration::from_millis(600);
 /// How much longer than the deadline somebody waits for the thread to look up.
 const GRACE: Duration = Duration::from_millis(150);
-/// How many languages are kept compiled. One takes some 10 to 15 MiB, most of it automata; loading the definitions anew takes two
-/// milliseconds, so all are forgotten together.
-const MOST_LANGUAGES: usize = 4;
+/// How many languages are kept compiled, and how many a file may mix before the rest of it stays plain. One takes some 5 to 15 MiB, most
+/// of it automata, and what was taken once is seldom given back to the system, only used again; so this bounds what highlighting costs for
+/// good. Loading the definitions anew takes two milliseconds, so all are forgotten together.
+const MOST_LANGUAGES: usize = 3;
 /// How long the syntax definitions are kept for the next file.
-const KEEP: Duration = Duration::from_secs(300);
+const KEEP: Duration = Duration::from_secs(60);
 /// How many files may wait for their turn.
 const QUEUE: usize = 16;
 
@@ -173,13 +175,13 @@ fn work(queue: &Receiver<Job>) {
         // A definition that panics costs this file its colours, and the definitions are loaded afresh.
         let taken = loaded.take();
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let mut syntaxes = taken.unwrap_or_else(syntaxes::Syntaxes::load);
+            let mut syntaxes = taken.filter(|syntaxes| !syntaxes.is_full_for(&path, &text)).unwrap_or_else(syntaxes::Syntaxes::load);
             let source = syntaxes.highlight(&path, &text, deadline);
             (syntaxes, source)
         }));
         let source = match done {
             Ok((syntaxes, source)) => {
-                loaded = Some(syntaxes).filter(|syntaxes| syntaxes.languages() <= MOST_LANGUAGES);
+                loaded = Some(syntaxes);
                 source
             }
             Err(_) => Source::plain(&text),

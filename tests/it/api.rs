@@ -7,5 +7,6 @@ mod health;
 mod issues;
 mod live;
 mod openapi;
+mod reads;
 mod repos;
 mod search;

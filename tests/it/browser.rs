@@ -7,8 +7,13 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
 
+use plumbline::base::work::Lane;
+use plumbline::domain::accounts::InstanceRole;
+
 use crate::support::browser::Browser;
 use crate::support::repo::TestRepo;
+use crate::support::steps::{self, Held};
+use crate::support::world::World;
 
 /// Enough files that a check is under way for long enough to be seen.
 const FILES: usize = 3_000;
@@ -73,17 +78,22 @@ fn repository() -> (TestRepo, String, String) {
     (repo, head, many)
 }
 
-#[test]
-fn somebody_signs_in_and_sees_a_check_come_to_its_verdict() {
-    let browser = match Browser::start() {
-        Ok(browser) => browser,
+/// A browser; `None`, told, where there is none and none is required.
+fn browser() -> Option<Browser> {
+    match Browser::start() {
+        Ok(browser) => Some(browser),
         Err(missing) => {
             let is_required = std::env::var("PLUMBLINE_REQUIRE").is_ok_and(|all| all.split(',').any(|one| one == "browser"));
             assert!(!is_required, "PLUMBLINE_REQUIRE names the browser, but {missing}");
             println!("skipped: {missing}");
-            return;
+            None
         }
-    };
+    }
+}
+
+#[test]
+fn somebody_signs_in_and_sees_a_check_come_to_its_verdict() {
+    let Some(browser) = browser() else { return };
     let (repo, head, many) = repository();
     let mut served = Served::start(&repo);
     let link = served.says("/link/").rsplit(' ').next().unwrap().to_owned();
@@ -122,6 +132,54 @@ fn somebody_signs_in_and_sees_a_check_come_to_its_verdict() {
     keyboard(&browser);
     narrow_and_dark(&browser, &page);
     assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_log_that_is_unfolded_grows_and_the_check_turns_while_the_page_stays() {
+    let Some(browser) = browser() else { return };
+    let world = World::new().await;
+    let two = "version: 1\nissues: {fail_on: new}\nchecks: [{name: first, plugin: hygiene}, {name: second, plugin: hygiene}]\n";
+    let repo = world.repo("app", [(".plumbline.yaml", two), ("README.md", "# App\n")]).await;
+    let sha = repo.git.commit([("limits.json", "{\n  \"wind\": 8\n  \"depth\": 5\n}\n"), ("a.rb", "puts 1\n")]);
+    world.admin.own("POST", &repo.path("/sync")).await.expect(202);
+    let app = world.app.app();
+    assert!(steps::perform(app, Lane::Git, |_| {}).join().unwrap());
+
+    browser.open(&format!("{}/link/{}", app.public_url(), world.app.link(world.app.user("ada", InstanceRole::Admin))));
+    browser.click("main button");
+    browser.until("location.pathname === '/'");
+    // The first check stands still at its second file, as if it took long.
+    let held = Held::before(app, Lane::Checks, "plugin", 2);
+    browser.open(&format!("{}/r/local/app/commits/{sha}", app.public_url()));
+    browser.until("'live' in document.documentElement.dataset && document.querySelectorAll('li.check').length === 2");
+    browser.run("window.stayed = true");
+    assert!(browser.text("li.check").contains("running"), "{}", browser.text("li.check"));
+    browser.click("li.check summary .unfold");
+    browser.until("/^hygiene version 1 at /.test(document.querySelector('li.check .log').innerText)");
+    picture(&browser, "live-running.png");
+    assert!(!browser.text("li.check .log").contains("judged"), "it has not judged all its files");
+
+    held.go_on();
+    browser.until("/files? judged/.test(document.querySelector('li.check details[open] .log').innerText) && window.stayed");
+    browser.until("/^1 new issue|^2 new issues/.test(document.querySelector('h1').innerText) && window.stayed");
+    let ended = browser.text("li.check summary");
+    assert!(ended.contains("1 issue") && !ended.contains("running"), "{ended}");
+    assert!(
+        browser.text("li.check .log").starts_with("hygiene version 1 at "),
+        "the log stays unfolded: {}",
+        browser.text("li.check .log")
+    );
+    assert!(browser.text(".line").contains("Gate: fails"), "{}", browser.text(".line"));
+    picture(&browser, "live-ended.png");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    world.app.settle().await;
+}
+
+/// Keeps what the window shows, where `TEST_PICTURES` names a folder. It is no `PLUMBLINE_` key: the program refuses those it does not know.
+fn picture(browser: &Browser, name: &str) {
+    if let Some(folder) = std::env::var_os("TEST_PICTURES") {
+        std::fs::write(std::path::Path::new(&folder).join(name), browser.picture()).unwrap();
+    }
 }
 
 fn keyboard(browser: &Browser) {

@@ -1,9 +1,11 @@
 //! What the product is for, from end to end: each test acts on the world and looks at the world.
 
 mod commit_to_verdict;
+mod deletion;
 mod hostile_repositories;
 mod polling;
 mod power_cut;
 mod remote_hosts;
+mod runs;
 mod sweeping;
 mod upkeep;

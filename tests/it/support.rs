@@ -13,6 +13,7 @@ pub mod repo;
 #[expect(dead_code, reason = "the engine's own tests ask for more of it")]
 #[path = "../../src/engine/git/tests/server.rs"]
 pub mod server;
+pub mod steps;
 pub mod world;
 
 /// A directory for temporary files: in memory where there is room, since what these tests wait for is mostly the disk. What survives a

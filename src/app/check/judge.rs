@@ -1,70 +1,163 @@
 //! One check over one tree: what is judged anew, what is kept, and what was known of it.
 //!
 //! A file whose path and content are those of the base, judged by the same version with the same settings, keeps its chunks unread. What
-//! only the tree as a whole says is asked for every time.
+//! only the tree as a whole says is asked for every time. A check that could not be carried out, or not wholly, leaves what stood in the
+//! base where it stands now, and nothing of it is taken for judged by the next run.
+//!
+//! Who judges is decided in one place, [`Judge::check`]: it hands over the files and is told what was found. All around that (the log,
+//! what is kept, the bounds, how it ended) is the same for every check.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Manner, Progress, Stop, succeeded, summary, version_of};
-use crate::app::{App, CancelToken};
+use super::in_process::LINES_BYTES;
+use super::{Run, Stop};
+use crate::app::live::LiveLog;
 use crate::base::name::TreePath;
-use crate::domain::checks::builtin::{self, Builtin};
+use crate::base::text::{count, duration};
+use crate::domain::checks::builtin::MAX_PER_CHECK;
 use crate::domain::checks::plan::Planned;
-use crate::domain::checks::{CheckError, CheckSet, CheckState, Outcome};
-use crate::domain::issues::finding::Finding;
+use crate::domain::checks::{self, CheckError, CheckState, ErrorCode, Outcome};
 use crate::domain::issues::identify::Located;
-use crate::domain::issues::standing::{ChunkRef, Standing, load};
-use crate::domain::issues::track::{Known, LineIndex};
-use crate::domain::repos::manifest::Globs;
-use crate::engine::git::diff::{Change, Hunk, line_hunks};
+use crate::domain::issues::standing::{Chunk, ChunkRef, MOST_AT_A_COMMIT, SourceVersion, Standing, chunk_refs, load};
+use crate::domain::issues::track::{Known, line_after};
+use crate::domain::repos::manifest::{Globs, Manifest};
+use crate::engine::git::diff::{Change, Hunk, RenameLimits, diff_trees, line_hunks};
 use crate::engine::git::tree::{FileKind, Tree, TreeFile};
+use crate::engine::store;
 
-/// The largest file whose lines are compared or quoted.
-const LINES_BYTES: u64 = 8 << 20;
-/// How many files are judged between two looks at whether to stop, and two tellings of how far it is.
-const STRIDE: usize = 64;
 /// How many paths that are no paths are told of in a log.
 const REFUSED_TOLD: usize = 50;
 
 /// All that a check's judgement looks at.
 pub(super) struct Judge<'a> {
-    pub app: &'a App,
-    pub set: &'a CheckSet,
+    pub run: &'a Run<'a>,
     pub tree: &'a Arc<dyn Tree>,
     /// The tree that identities are taken from.
-    pub before: Option<&'a Arc<dyn Tree>>,
-    pub changes: &'a [Change],
+    before: Option<Arc<dyn Tree>>,
+    changes: Vec<Change>,
     /// The chunks that stood there.
-    pub known: &'a [ChunkRef],
-    pub identity: Option<&'a Standing>,
-    pub exclude: Option<&'a Globs>,
-    pub manner: &'a Manner,
-    pub cancel: &'a CancelToken,
+    known: Vec<ChunkRef>,
+    identity: Option<&'a Standing>,
+    exclude: Option<&'a Globs>,
+}
+
+/// What whoever judges says of the files it was given.
+pub(super) struct Told {
+    pub found: Vec<Located>,
+    /// How many files were judged.
+    pub judged: usize,
+    /// Whether there was more to find than is taken.
+    pub is_cut: bool,
 }
 
 /// What one check says, and what it said before of the same files.
+#[derive(Default)]
 pub(super) struct Judged {
     pub found: Vec<Located>,
     pub known: Vec<Known>,
+    /// Chunks of the base that stand.
     pub kept: Vec<ChunkRef>,
+    /// Chunks that are among the kept, and not written yet.
+    pub carried: Vec<Chunk>,
+}
+
+/// What the checks of a set say, ready to be identified, and how each ended.
+pub(super) struct Ran {
+    pub judged: Vec<Judged>,
+    pub changes: Vec<Change>,
+    /// The lines that differ in changed files that have or had findings, by the place of the change.
+    pub hunks: BTreeMap<usize, Vec<Hunk>>,
+    /// What judged all it had to.
+    pub sources: Vec<SourceVersion>,
+    /// How each check ended. The last one's end is not written: it is, together with the end of the set.
+    pub outcomes: Vec<(String, Outcome)>,
+    /// How many found more than is kept.
+    pub cut: u64,
+}
+
+impl Run<'_> {
+    /// Runs every check of the plan.
+    pub(super) fn judge(
+        &self,
+        planned: &[Planned],
+        manifest: Option<&Manifest>,
+        tree: &Arc<dyn Tree>,
+        identity: Option<&Standing>,
+    ) -> Result<Ran, Stop> {
+        // A base whose objects are gone cannot be compared with: everything is judged, and known again by its fingerprint.
+        let before = identity.and_then(|identity| self.trees.tree(identity.sha).ok());
+        self.goes_on()?;
+        let changes = match &before {
+            Some(before) => diff_trees(&**before, &**tree, &RenameLimits::default())?,
+            None => Vec::new(),
+        };
+        self.goes_on()?;
+        let known = match identity {
+            Some(identity) => self.app.read_now(|tx, _| chunk_refs(tx, identity))?,
+            None => Vec::new(),
+        };
+        let exclude = manifest.map(|manifest| &manifest.exclude);
+        let judge = Judge { run: self, tree, before, changes, known, identity, exclude };
+        let (mut judged, mut sources, mut outcomes, mut cut) = (Vec::new(), Vec::new(), Vec::<(String, Outcome)>::new(), 0);
+        let mut room = MOST_AT_A_COMMIT;
+        for planned in planned {
+            if let Some((before, outcome)) = outcomes.last().cloned() {
+                let (of, name) = (self.set.clone(), planned.name.clone());
+                self.write(move |tx, now| {
+                    checks::finish_check(tx, &of, &before, outcome.clone(), now)?;
+                    Ok(checks::start_check(tx, &of, &name, now)?)
+                })?;
+            }
+            let (one, outcome) = judge.check(planned, room)?;
+            room = room.saturating_sub(one.len());
+            if outcome.state == CheckState::Succeeded {
+                sources.push(SourceVersion { source: planned.name.clone(), version: planned.version(exclude) });
+            }
+            cut += u64::from(outcome.error.as_ref().is_some_and(|error| error.code == ErrorCode::LimitOutput));
+            outcomes.push((planned.name.clone(), outcome));
+            judged.push(one);
+        }
+        if outcomes.iter().any(|(_, outcome)| matches!(outcome.state, CheckState::Errored | CheckState::TimedOut)) {
+            // While a check of the plan cannot be carried out, what is no longer planned may be that check under a name that a hand has
+            // slipped in: until it can, nothing of it is called fixed.
+            let mut others = judge.carry(|source| !planned.iter().any(|one| one.name == source))?;
+            others.truncate(room);
+            judged.push(others);
+        }
+        let hunks = judge.hunks(&judged)?;
+        Ok(Ran { judged, changes: judge.changes, hunks, sources, outcomes, cut })
+    }
+}
+
+impl Judged {
+    /// How many findings there are.
+    fn len(&self) -> usize {
+        self.found.len() + self.kept.iter().map(|chunk| usize::from(chunk.occurrences)).sum::<usize>()
+    }
+
+    /// Lets go of chunks that are kept until there are at most so many findings in the others; says whether any went.
+    fn truncate(&mut self, most: usize) -> bool {
+        let mut held = 0;
+        let all = self.kept.len();
+        self.kept.retain(|chunk| {
+            held += usize::from(chunk.occurrences);
+            held <= most
+        });
+        let kept: HashSet<_> = self.kept.iter().map(|chunk| chunk.chunk).collect();
+        self.carried.retain(|chunk| kept.contains(&chunk.id));
+        self.kept.len() < all
+    }
 }
 
 impl Judge<'_> {
-    /// Runs one check.
-    pub(super) fn check(&self, planned: &Planned, progress: &dyn Fn(Progress<'_>)) -> Result<(Judged, Outcome), Stop> {
+    /// Runs one check, which may leave at most `room` findings.
+    fn check(&self, planned: &Planned, room: usize) -> Result<(Judged, Outcome), Stop> {
         let began = std::time::Instant::now();
-        let id = self.set.checks.iter().find(|check| check.name == planned.name).map(|check| check.id);
+        let (app, set) = (self.run.app, &self.run.set);
+        let id = set.checks.iter().find(|check| check.name == planned.name).map(|check| check.id);
         let id = id.expect("a set that has begun has a check for each that was planned");
-        let mut log = self.app.live.begin(self.set.attempt, id).map_err(crate::engine::store::Error::from)?;
-        let builtin = match &planned.runner {
-            Ok(builtin) => *builtin,
-            Err(error) => {
-                log.line(&error.message);
-                return Ok((self.as_before(planned)?, self.errored(error.clone(), &mut log)?));
-            }
-        };
-        log.line(&format!("{} version {} at {}", builtin.name(), builtin.version(), self.set.sha.short()));
+        let mut log = app.live.begin(set.attempt, id).map_err(unwritten)?;
         let refused = self.tree.refused();
         for (path, why) in refused.iter().take(REFUSED_TOLD) {
             log.line(&format!("`{path}` is left out: {why}"));
@@ -73,73 +166,60 @@ impl Judge<'_> {
             log.line(&format!("{} further paths are left out", refused.len() - REFUSED_TOLD));
         }
         let reuse = self.is_reusable(planned);
-        let changed: HashSet<&TreePath> = self
-            .changes
-            .iter()
-            .flat_map(|change| [change.before.as_ref(), change.after.as_ref()])
-            .flatten()
-            .map(|file| &file.path)
-            .collect();
+        let changed: HashSet<&TreePath> =
+            self.changes.iter().flat_map(|change| [&change.before, &change.after]).flatten().map(|file| &file.path).collect();
+        let mut past = self.past(planned, reuse, &changed)?;
+        let most = room.min(MAX_PER_CHECK);
+        let mut is_cut = past.truncate(most);
+
         let mut files: Vec<&TreeFile> = self.tree.files().iter().filter(|file| self.looks_at(planned, file)).collect();
         let all = files.len();
         files.retain(|file| !reuse || changed.contains(&file.path));
-
-        let mut found = Vec::new();
-        for (done, file) in files.iter().enumerate() {
-            // The findings of one run are kept in memory; what a hostile tree could bring beyond is not even looked for.
-            if found.len() > builtin::MAX_PER_RUN {
-                log.line(&format!("{} of {} files judged; there are too many findings to go on", done, files.len()));
-                break;
+        // What stood is looked for first: where there is too much to take it all, what is left out is new.
+        let spoken_of: HashSet<&TreePath> = past.known.iter().map(|known| &known.place.path).collect();
+        files.sort_by_key(|file| !spoken_of.contains(&file.path));
+        let most_found = most - past.len();
+        let told = match &planned.runner {
+            Ok(builtin) => self.in_process(*builtin, planned, &files, most_found, &mut log)?,
+            Err(error) => Err(error.clone()),
+        };
+        let Told { found, judged, is_cut: more } = match told {
+            Ok(told) => told,
+            Err(error) => {
+                log.line(&error.message);
+                let mut as_before = self.carry(|source| source == planned.name)?;
+                as_before.truncate(most);
+                return Ok((as_before, self.ended(CheckState::Errored, None, Some(error), &mut log)?));
             }
-            if done % STRIDE == 0 {
-                if self.cancel.is_tripped() {
-                    return Err(Stop::Canceled);
-                }
-                progress(Progress { check: &planned.name, done, total: files.len() });
-            }
-            match self.file(builtin, &planned.name, file, &mut found) {
-                Ok(()) => {}
-                Err(error) if error.is_transient() => return Err(error.into()),
-                // One file that cannot be read is told of, and no reason to say nothing of the others.
-                Err(error) => log.line(&format!("`{}` is left out: {error}", file.path)),
-            }
-        }
-        progress(Progress { check: &planned.name, done: files.len(), total: files.len() });
-        let cancel = || self.cancel.is_tripped();
-        for finding in tracing::trace_span!("plugin").in_scope(|| builtin.tree(&**self.tree, &cancel))? {
-            if self.speaks_of(planned, &finding.path) {
-                found.push(Located::new(&planned.name, true, finding, None));
-            }
-        }
-        if self.cancel.is_tripped() {
-            return Err(Stop::Canceled);
-        }
-        if found.len() > builtin::MAX_PER_RUN {
-            found.sort_by(|a, b| (&a.finding.path, &a.finding).cmp(&(&b.finding.path, &b.finding)));
-            log.line(&format!("{} findings; the first {} are kept", found.len(), builtin::MAX_PER_RUN));
-            found.truncate(builtin::MAX_PER_RUN);
-        }
-        let (kept, known) = self.past(planned, reuse, &changed)?;
-        let reused = all - files.len();
+        };
+        is_cut |= more;
+        past.found = found;
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        log.line(&summary(files.len(), reused, found.len() as u64, took_ms));
-        let issues = found.len() as u64 + kept.iter().map(|chunk| u64::from(chunk.occurrences)).sum::<u64>();
-        let log = self.app.blobs.put(&log.content().map_err(crate::engine::store::Error::from)?)?;
-        Ok((Judged { found, known, kept }, succeeded(issues, Some(log))))
+        log.line(&summary(judged, all - files.len(), past.found.len(), took_ms));
+        let issues = Some(past.len() as u64);
+        let outcome = if is_cut {
+            let error = too_many(most, files.len() - judged);
+            log.line(&error.message);
+            self.ended(CheckState::Errored, issues, Some(error), &mut log)?
+        } else {
+            self.ended(CheckState::Succeeded, issues, None, &mut log)?
+        };
+        Ok((past, outcome))
     }
 
     /// Whether the base's results of this check hold for files that did not change.
     fn is_reusable(&self, planned: &Planned) -> bool {
-        let version = version_of(planned, self.exclude);
-        self.manner.reuses
+        let version = planned.version(self.exclude);
+        self.run.manner.reuses
             && self.before.is_some()
             && self
                 .identity
                 .is_some_and(|identity| identity.sources.iter().any(|source| source.source == planned.name && source.version == version))
     }
 
-    fn speaks_of(&self, planned: &Planned, path: &TreePath) -> bool {
-        self.manner.speaks_of(path)
+    /// Whether a path is spoken of in this run, by this check.
+    pub(super) fn speaks_of(&self, planned: &Planned, path: &TreePath) -> bool {
+        self.run.manner.speaks_of(path)
             && !self.exclude.is_some_and(|exclude| exclude.matches(path))
             && planned.paths.as_ref().is_none_or(|paths| paths.matches(path))
     }
@@ -148,73 +228,111 @@ impl Judge<'_> {
         file.kind != FileKind::Submodule && self.speaks_of(planned, &file.path)
     }
 
-    fn file(&self, builtin: &dyn Builtin, source: &str, file: &TreeFile, found: &mut Vec<Located>) -> crate::engine::git::Result<()> {
-        let findings: Vec<Finding> = tracing::trace_span!("plugin").in_scope(|| {
-            Ok::<_, crate::engine::git::Error>(builtin::bounded(builtin::judge(builtin, &**self.tree, file)?, builtin::MAX_PER_FILE))
-        })?;
-        if findings.is_empty() {
-            return Ok(());
-        }
-        // Few files have findings: reading those a second time costs less than keeping every file's content for all.
-        let content = self.tree.read(file, LINES_BYTES).unwrap_or_default();
-        let lines = LineIndex::of(&content);
-        found.extend(findings.into_iter().map(|finding| Located::new(source, false, finding, Some(&lines))));
-        Ok(())
-    }
-
     /// What the base says of this check's files: the chunks that are kept, and the occurrences that are compared.
-    fn past(&self, planned: &Planned, reuse: bool, changed: &HashSet<&TreePath>) -> Result<(Vec<ChunkRef>, Vec<Known>), Stop> {
+    fn past(&self, planned: &Planned, reuse: bool, changed: &HashSet<&TreePath>) -> Result<Judged, Stop> {
+        if self.before.is_none() {
+            return Ok(Judged::default());
+        }
         let own = self.known.iter().filter(|chunk| chunk.source == planned.name);
         let (kept, compared): (Vec<ChunkRef>, Vec<ChunkRef>) =
             own.cloned().partition(|chunk| reuse && !chunk.of_tree && !changed.contains(&chunk.path));
-        let repo = self.set.repo;
-        let chunks = self.app.read_now(|tx, _| load(tx, repo, &compared))?;
-        Ok((kept, chunks.iter().flat_map(|chunk| chunk.known().collect::<Vec<_>>()).collect()))
+        let repo = self.run.set.repo;
+        let chunks = self.run.app.read_now(|tx, _| load(tx, repo, &compared))?;
+        let known = chunks.iter().flat_map(|chunk| chunk.known().collect::<Vec<_>>()).collect();
+        Ok(Judged { kept, known, ..Judged::default() })
     }
 
-    /// What the base says, for a check that could not be carried out: nothing is called fixed by a check that did not look.
-    fn as_before(&self, planned: &Planned) -> Result<Judged, Stop> {
-        let kept =
-            self.known.iter().filter(|chunk| chunk.source == planned.name && self.tree.find(&chunk.path).is_some()).cloned().collect();
-        Ok(Judged { found: Vec::new(), known: Vec::new(), kept })
+    /// What the base says of some sources, for checks that could not be carried out: nothing is called fixed by a check that did not
+    /// look. It stands where its file and line are now; what was said of a file that is gone is gone with it.
+    fn carry(&self, of: impl Fn(&str) -> bool) -> Result<Judged, Stop> {
+        let changes: HashMap<&TreePath, &Change> =
+            self.changes.iter().filter_map(|change| Some((&change.before.as_ref()?.path, change))).collect();
+        let mut all = Judged::default();
+        for chunk in self.known.iter().filter(|chunk| of(&chunk.source)) {
+            match changes.get(&chunk.path) {
+                None if self.tree.find(&chunk.path).is_some() => all.kept.push(chunk.clone()),
+                None => {}
+                Some(Change { before: Some(before), after: Some(after), .. }) => {
+                    self.run.goes_on()?;
+                    if let Some(moved) = self.moved(chunk, before, after)? {
+                        all.kept.push(ChunkRef { path: moved.path.clone(), chunk: moved.id, ..chunk.clone() });
+                        all.carried.push(moved);
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(all)
     }
 
-    /// What the base says of checks that are no longer planned. While a check of the plan cannot be carried out, it may be one of them
-    /// under a name that a hand has slipped in: until it can, nothing of theirs is called fixed.
-    pub(super) fn of_the_unplanned(&self, planned: &[Planned]) -> Judged {
-        let is_unplanned = |chunk: &&ChunkRef| !planned.iter().any(|one| one.name == chunk.source);
-        let kept = self.known.iter().filter(is_unplanned).filter(|chunk| self.tree.find(&chunk.path).is_some()).cloned().collect();
-        Judged { found: Vec::new(), known: Vec::new(), kept }
+    /// A chunk as it stands in what has become of its file.
+    fn moved(&self, chunk: &ChunkRef, before: &TreeFile, after: &TreeFile) -> Result<Option<Chunk>, Stop> {
+        let repo = self.run.set.repo;
+        let Some(mut found) = self.run.app.read_now(|tx, _| load(tx, repo, std::slice::from_ref(chunk)))?.pop() else { return Ok(None) };
+        if before.blob != after.blob {
+            let hunks = self.lines_between(before, after);
+            for span in found.occurrences.iter_mut().filter_map(|occurrence| occurrence.span.as_mut()) {
+                let Some(line) = line_after(span.line_start, &hunks) else { continue };
+                span.line_end = line.saturating_add(span.line_end.saturating_sub(span.line_start));
+                span.line_start = line;
+            }
+        }
+        Ok(Some(Chunk::new(repo, after.path.clone(), found.source, found.occurrences)))
     }
 
-    fn errored(&self, error: CheckError, log: &mut crate::app::live::LiveLog) -> Result<Outcome, Stop> {
-        let log = self.app.blobs.put(&log.content().map_err(crate::engine::store::Error::from)?)?;
-        Ok(Outcome { state: CheckState::Errored, issues: None, error: Some(error), log: Some(log) })
+    fn ended(&self, state: CheckState, issues: Option<u64>, error: Option<CheckError>, log: &mut LiveLog) -> Result<Outcome, Stop> {
+        let log = self.run.app.blobs.put(&log.content().map_err(unwritten)?)?;
+        Ok(Outcome { state, issues, error, log: Some(log) })
     }
 
     /// The lines that differ, of each changed file that has or had a finding.
-    pub(super) fn hunks(&self, judged: &[Judged]) -> Result<BTreeMap<usize, Vec<Hunk>>, Stop> {
+    fn hunks(&self, judged: &[Judged]) -> Result<BTreeMap<usize, Vec<Hunk>>, Stop> {
         let speaks: HashSet<&TreePath> = judged
             .iter()
             .flat_map(|one| one.found.iter().map(|located| &located.place.path).chain(one.known.iter().map(|known| &known.place.path)))
             .collect();
         let mut hunks = BTreeMap::new();
         for (at, change) in self.changes.iter().enumerate() {
-            let (Some(before), Some(after), Some(tree)) = (&change.before, &change.after, self.before) else { continue };
-            if !speaks.contains(&before.path) && !speaks.contains(&after.path) {
-                continue;
+            let (Some(before), Some(after)) = (&change.before, &change.after) else { continue };
+            if speaks.contains(&before.path) || speaks.contains(&after.path) {
+                self.run.goes_on()?;
+                hunks.insert(at, self.lines_between(before, after));
             }
-            // What cannot be read is compared as if every line differed.
-            let old = tree.read(before, LINES_BYTES).unwrap_or_default();
-            let new = self.tree.read(after, LINES_BYTES).unwrap_or_default();
-            hunks.insert(at, line_hunks(&old, &new, usize::try_from(LINES_BYTES).unwrap_or(usize::MAX)));
         }
         Ok(hunks)
     }
+
+    /// The lines that differ between a file of the base and what has become of it. What cannot be read is compared as if every line did.
+    fn lines_between(&self, before: &TreeFile, after: &TreeFile) -> Vec<Hunk> {
+        let old = self.before.as_ref().and_then(|tree| tree.read(before, LINES_BYTES).ok()).unwrap_or_default();
+        let new = self.tree.read(after, LINES_BYTES).unwrap_or_default();
+        line_hunks(&old, &new, usize::try_from(LINES_BYTES).unwrap_or(usize::MAX))
+    }
 }
 
-impl From<std::io::Error> for crate::engine::store::Error {
-    fn from(source: std::io::Error) -> Self {
-        crate::engine::store::Error::Io { what: "cannot write the log of a check".to_owned(), source: Arc::new(source) }
+/// A sentence for the log of a check that ran.
+fn summary(judged: usize, reused: usize, found: usize, took_ms: u64) -> String {
+    format!(
+        "{} judged, {} unchanged, {} in {}",
+        count(judged as u64, "file"),
+        count(reused as u64, "file"),
+        count(found as u64, "finding"),
+        duration(took_ms)
+    )
+}
+
+fn too_many(most: usize, unjudged: usize) -> CheckError {
+    let not_judged = if unjudged == 0 { String::new() } else { format!(", with {} not judged", count(unjudged as u64, "file")) };
+    CheckError {
+        code: ErrorCode::LimitOutput,
+        message: format!(
+            "It found more than {}, the most that one check may leave here; what it found beyond is left out{not_judged}. Mend some, or \
+             exclude files that need no check.",
+            count(most as u64, "issue")
+        ),
     }
+}
+
+fn unwritten(source: std::io::Error) -> store::Error {
+    store::Error::Io { what: "cannot write the log of a check".to_owned(), source: Arc::new(source) }
 }

@@ -11,7 +11,6 @@ use super::style::{self, Ink, Style};
 use crate::base::name::TreePath;
 use crate::base::text::{clip, count, duration, quiet, thousands};
 use crate::domain::checks::Check;
-use crate::domain::checks::builtin::MAX_PER_RUN;
 use crate::domain::issues::standing::BySeverity;
 use crate::domain::issues::{Severity, Span};
 use crate::engine::git::tree::FileKind;
@@ -122,9 +121,6 @@ impl Page<'_> {
             let found = check.issues.map_or_else(|| "–".to_owned(), thousands);
             let time = took(check).map_or_else(|| "–".to_owned(), duration);
             writeln!(out, "{name}{}  {state}  {found:>8}  {time:>9}", " ".repeat(width - name.width()))?;
-            if check.issues.is_some_and(|issues| issues >= MAX_PER_RUN as u64) {
-                writeln!(out, "  there may be more: {} findings of a check are kept", thousands(MAX_PER_RUN as u64))?;
-            }
             if let Some(error) = &check.error {
                 writeln!(out, "  {}: {}", error.code, quiet(&error.message))?;
             }

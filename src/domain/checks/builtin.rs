@@ -4,11 +4,12 @@
 //! be kept under (plugin, version, path, blob) and a commit that changes ten files asks for ten. [`Builtin::tree`] says what only the
 //! tree as a whole knows, and is asked for every commit.
 //!
-//! [`run`] is the plain driver: one file after the other, nothing kept. Whoever keeps results drives the same methods by himself and
-//! bounds what one file says with [`bounded`].
+//! [`run`] has both voices speak, of the files it is given and of the tree, and is the only one that does: what is kept from one commit to
+//! the next, who is told how far it is and what becomes of the findings is decided by whoever calls it.
 
 pub mod hygiene;
 
+use crate::base::name::TreePath;
 use crate::base::text;
 use crate::domain::issues::finding::{Finding, Kind, Severity};
 use crate::engine::git;
@@ -16,8 +17,10 @@ use crate::engine::git::tree::{Tree, TreeFile};
 
 /// The most findings in one file; one more says that there were more.
 pub const MAX_PER_FILE: usize = 50;
-/// The most findings in one run; one more says that there were more.
-pub const MAX_PER_RUN: usize = 10_000;
+/// The most findings of one check at one commit; what is found beyond them is left out.
+pub const MAX_PER_CHECK: usize = 10_000;
+/// How many files that cannot be read are named; the others are counted.
+const UNREAD_NAMED: usize = 50;
 /// The rule of the finding that stands for those left out.
 pub const TOO_MANY: &str = "too-many-findings";
 
@@ -83,37 +86,72 @@ pub enum Error {
     },
 }
 
-/// Runs a built-in check over a tree. `progress` hears how many files of how many are done; findings come ascending by path and place.
+/// What a run says.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// What the files say by themselves, in the order in which they were judged.
+    pub of_files: Vec<Finding>,
+    /// What only the tree as a whole says.
+    pub of_tree: Vec<Finding>,
+    /// How many files were judged.
+    pub judged: usize,
+    /// Files that could not be read, and why; of very many the first.
+    pub unread: Vec<(TreePath, git::Error)>,
+    /// How many there were in all.
+    pub unread_count: usize,
+    /// Whether there was more to find than is taken.
+    pub is_cut: bool,
+}
+
+/// Runs a built-in check: judges these files of the tree in this order, then the tree, and takes at most so many findings. `progress`
+/// hears how many files are done. A file that cannot be read is told of, and no reason to say nothing
+/// of the others; what may succeed a while later is one.
 pub fn run(
     plugin: &dyn Builtin,
     tree: &dyn Tree,
+    files: &[&TreeFile],
+    most: usize,
     cancel: &dyn Fn() -> bool,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<Vec<Finding>, Error> {
+    progress: &mut dyn FnMut(usize),
+) -> Result<Said, Error> {
     let name = plugin.name();
     let failed = |source| Error::Tree { plugin: name, source };
-    let files = tree.files();
-    let mut findings = Vec::new();
-    for (done, file) in files.iter().enumerate() {
+    let mut said = Said::default();
+    for file in files {
         if cancel() {
             return Err(Error::Canceled { plugin: name });
         }
-        progress(done, files.len());
-        findings.extend(bounded(judge(plugin, tree, file).map_err(failed)?, MAX_PER_FILE));
-        if findings.len() > MAX_PER_RUN {
+        // What a hostile tree could bring beyond is not even looked for.
+        if said.of_files.len() > most {
             break;
         }
+        progress(said.judged);
+        match tracing::trace_span!("plugin").in_scope(|| judge(plugin, tree, file)) {
+            Ok(findings) => said.of_files.extend(bounded(findings)),
+            Err(error) if error.is_transient() => return Err(failed(error)),
+            Err(error) => {
+                said.unread_count += 1;
+                if said.unread.len() < UNREAD_NAMED {
+                    said.unread.push((file.path.clone(), error));
+                }
+            }
+        }
+        said.judged += 1;
     }
-    findings.extend(plugin.tree(tree, cancel).map_err(failed)?);
+    progress(said.judged);
+    said.of_tree = tracing::trace_span!("plugin").in_scope(|| plugin.tree(tree, cancel)).map_err(failed)?;
     if cancel() {
         return Err(Error::Canceled { plugin: name });
     }
-    progress(files.len(), files.len());
-    Ok(bounded(findings, MAX_PER_RUN))
+    said.is_cut = said.of_files.len() + said.of_tree.len() > most;
+    said.of_files.truncate(most);
+    said.of_tree.sort_by(|a, b| (&a.path, a).cmp(&(&b.path, b)));
+    said.of_tree.truncate(most - said.of_files.len());
+    Ok(said)
 }
 
 /// Judges one file of a tree. A file that grows while it is looked at, as files of a working directory may, is passed over.
-pub fn judge(plugin: &dyn Builtin, tree: &dyn Tree, file: &TreeFile) -> git::Result<Vec<Finding>> {
+fn judge(plugin: &dyn Builtin, tree: &dyn Tree, file: &TreeFile) -> git::Result<Vec<Finding>> {
     let size = tree.size(file)?;
     let content = match plugin.wants(file, size) {
         Wants::Nothing => return Ok(Vec::new()),
@@ -126,13 +164,13 @@ pub fn judge(plugin: &dyn Builtin, tree: &dyn Tree, file: &TreeFile) -> git::Res
     Ok(plugin.file(file, size, &content))
 }
 
-/// The first `max` findings by path and place, and one more that counts the rest.
-pub fn bounded(mut findings: Vec<Finding>, max: usize) -> Vec<Finding> {
+/// The first findings of a file by place, and one more that counts the rest.
+fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by(|a, b| (&a.path, a.span, &a.rule, &a.message).cmp(&(&b.path, b.span, &b.rule, &b.message)));
-    if findings.len() <= max {
+    if findings.len() <= MAX_PER_FILE {
         return findings;
     }
-    let rest = findings.split_off(max);
+    let rest = findings.split_off(MAX_PER_FILE);
     findings.extend(rest.first().map(|first| Finding {
         rule: TOO_MANY.to_owned(),
         message: format!("{} from here on are left out", text::count(rest.len() as u64, "further finding")),

@@ -3,6 +3,7 @@
 use super::builtin::{self, Builtin};
 use super::{CheckError, ErrorCode};
 use crate::domain::repos::manifest::{CheckSpec, Globs, Manifest, Runs};
+use crate::engine::store::blob::BlobHash;
 
 /// A check that is to be run.
 #[derive(Clone)]
@@ -15,6 +16,17 @@ pub struct Planned {
     pub runner: Result<&'static dyn Builtin, CheckError>,
     /// The files it looks at; `None` is all.
     pub paths: Option<Globs>,
+}
+
+impl Planned {
+    /// What tells whether an earlier result of the check still holds for a file that did not change: what judges, and the settings that
+    /// bear on it.
+    pub fn version(&self, exclude: Option<&Globs>) -> String {
+        let runner =
+            self.runner.as_ref().map_or_else(|error| error.code.to_string(), |builtin| format!("{}@{}", builtin.name(), builtin.version()));
+        let settings = format!("{:?} {exclude:?}", self.paths);
+        format!("{runner} {}", BlobHash::of(settings.as_bytes()))
+    }
 }
 
 /// The checks of a commit with this manifest; without one, or with one that does not speak of checks, every built-in one that is on by

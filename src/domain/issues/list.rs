@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 use globset::GlobMatcher;
 
 use super::finding::{Kind, Severity};
-use super::issue::{Issue, IssueState};
-use super::standing::{Standee, Standing, chunk_refs, load, turnover};
+use super::issue::{Issue, IssueState, Sighting};
+use super::standing::{Chunk, ChunkRef, Standee, Standing, chunk_refs, load, turnover};
 use super::{Error, Result};
 use crate::base::id::{IssueId, RepoId};
 use crate::base::name::{CommitSha, TreePath};
 use crate::base::page::{Cursor, Limit};
+use crate::domain::repos::Commit;
 use crate::engine::store::ReadTx;
 use crate::words;
 
@@ -70,8 +71,10 @@ pub struct Listed {
     pub state: IssueState,
     /// Whether it is there and not in the base.
     pub is_new: bool,
-    /// Its own row; `None` for the moment between switch and settlement.
-    pub issue: Option<Issue>,
+    /// Where it was first seen.
+    pub first_seen: Sighting,
+    /// Who wrote the commit it was first seen in.
+    pub author: Option<String>,
 }
 
 /// A page of a commit's issues.
@@ -87,48 +90,75 @@ pub struct Listing {
     pub facets: BTreeMap<&'static str, BTreeMap<String, u64>>,
 }
 
+#[derive(Clone)]
 struct Entry {
     standee: Standee,
     state: IssueState,
     is_new: bool,
 }
 
-/// The issues of a commit that a filter lets through.
-pub fn list(
-    tx: &ReadTx,
-    repo: RepoId,
-    sha: CommitSha,
-    filter: &Filter,
-    sort: Sort,
-    after: Option<&Cursor>,
-    limit: Limit,
-) -> Result<Listing> {
-    let standing = super::standing(tx, repo, sha)?.ok_or(Error::NotAnalysed { sha })?;
-    let mut entries = entries(tx, &standing)?;
-    let facets = facets(&entries, filter);
-    entries.retain(|entry| filter.admits(entry, None));
-    entries.sort_by(|a, b| sort.key(a).cmp(&sort.key(b)).then_with(|| a.standee.occurrence.issue.cmp(&b.standee.occurrence.issue)));
+/// The issues of a commit as they were read: every list of them, and every count, is taken from here, and nothing is read again but
+/// the rows of the issues that a page shows.
+pub struct AtCommit {
+    entries: Vec<Entry>,
+    here: Here,
+}
 
-    let total = entries.len() as u64;
-    // A standing is what it is: a place in its list is stable.
-    let from = after
-        .and_then(|cursor| <[u8; 8]>::try_from(cursor.as_bytes()).ok())
-        .map_or(0, |bytes| usize::try_from(u64::from_be_bytes(bytes)).unwrap_or(usize::MAX));
-    let to = from.saturating_add(limit.get());
-    let next = (to < entries.len()).then(|| Cursor::new((to as u64).to_be_bytes()));
-    let mut items = Vec::with_capacity(limit.get());
-    for Entry { standee, state, is_new } in entries.into_iter().skip(from).take(limit.get()) {
-        let issue = tx.get::<Issue>(&standee.occurrence.issue)?;
-        items.push(Listed { standee, state, is_new, issue });
+/// What an issue without a row of its own is known by: between switch and settlement, a new issue has none. It was first seen where and
+/// when its commit was analysed.
+struct Here {
+    seen: Sighting,
+    author: Option<String>,
+}
+
+impl Here {
+    fn of(tx: &ReadTx, standing: &Standing) -> Result<Here> {
+        let author = tx.get::<Commit>(&(standing.repo, standing.sha))?.map(|commit| commit.author.name);
+        Ok(Here { seen: Sighting { sha: standing.sha, at: standing.at }, author })
     }
-    Ok(Listing { items, next, total, facets })
+}
+
+impl AtCommit {
+    /// Reads all that stands at a commit, and what its base had besides.
+    pub fn read(tx: &ReadTx, standing: &Standing) -> Result<AtCommit> {
+        let (new, gone) = turns(tx, standing)?;
+        let mut entries = entries(load(tx, standing.repo, &chunk_refs(tx, standing)?)?, &new);
+        entries.extend(gone.into_iter().map(|standee| Entry { standee, state: IssueState::Fixed, is_new: false }));
+        Ok(AtCommit { entries, here: Here::of(tx, standing)? })
+    }
+
+    /// The issues that a filter lets through.
+    pub fn list(&self, tx: &ReadTx, filter: &Filter, sort: Sort, after: Option<&Cursor>, limit: Limit) -> Result<Listing> {
+        let mut entries: Vec<&Entry> = self.entries.iter().filter(|entry| filter.admits(entry, None)).collect();
+        entries.sort_by(|a, b| sort.key(a).cmp(&sort.key(b)).then_with(|| a.standee.occurrence.issue.cmp(&b.standee.occurrence.issue)));
+
+        let total = entries.len() as u64;
+        // A standing is what it is: a place in its list is stable.
+        let from = after
+            .and_then(|cursor| <[u8; 8]>::try_from(cursor.as_bytes()).ok())
+            .map_or(0, |bytes| usize::try_from(u64::from_be_bytes(bytes)).unwrap_or(usize::MAX));
+        let to = from.saturating_add(limit.get());
+        let next = (to < entries.len()).then(|| Cursor::new((to as u64).to_be_bytes()));
+        let shown = entries.into_iter().skip(from).take(limit.get());
+        let items = shown.map(|entry| listed(tx, entry.clone(), &self.here)).collect::<Result<_>>()?;
+        Ok(Listing { items, next, total, facets: facets(&self.entries, filter) })
+    }
+}
+
+/// An entry with the issue's own row.
+fn listed(tx: &ReadTx, entry: Entry, here: &Here) -> Result<Listed> {
+    let Entry { standee, state, is_new } = entry;
+    let (first_seen, author) = match tx.get::<Issue>(&standee.occurrence.issue)? {
+        Some(issue) => (issue.first_seen, issue.author),
+        None => (here.seen, here.author.clone()),
+    };
+    Ok(Listed { standee, state, is_new, first_seen, author })
 }
 
 /// Everything that stands at a commit, by file and line.
 pub fn all(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<Vec<Standee>> {
     let standing = super::standing(tx, repo, sha)?.ok_or(Error::NotAnalysed { sha })?;
-    let mut entries = entries(tx, &standing)?;
-    entries.retain(|entry| entry.state == IssueState::Open);
+    let mut entries = entries(load(tx, repo, &chunk_refs(tx, &standing)?)?, &HashSet::new());
     entries.sort_by(|a, b| Sort::Path.key(a).cmp(&Sort::Path.key(b)));
     Ok(entries.into_iter().map(|entry| entry.standee).collect())
 }
@@ -136,50 +166,48 @@ pub fn all(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<Vec<Standee>> {
 /// The issues in one file of a commit, by line; none where the commit was not analysed.
 pub fn of_path(tx: &ReadTx, repo: RepoId, sha: CommitSha, path: &TreePath) -> Result<Vec<Listed>> {
     let Some(standing) = super::standing(tx, repo, sha)? else { return Ok(Vec::new()) };
-    let mut entries = entries(tx, &standing)?;
-    entries.retain(|entry| entry.state == IssueState::Open && entry.standee.path == *path);
-    entries.sort_by(|a, b| Sort::Path.key(a).cmp(&Sort::Path.key(b)));
-    let mut listed = Vec::with_capacity(entries.len());
-    for Entry { standee, state, is_new } in entries {
-        let issue = tx.get::<Issue>(&standee.occurrence.issue)?;
-        listed.push(Listed { standee, state, is_new, issue });
+    let refs: Vec<ChunkRef> = chunk_refs(tx, &standing)?.into_iter().filter(|chunk| chunk.path == *path).collect();
+    if refs.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(listed)
+    let (new, _) = turns(tx, &standing)?;
+    let mut entries = entries(load(tx, repo, &refs)?, &new);
+    entries.sort_by(|a, b| Sort::Path.key(a).cmp(&Sort::Path.key(b)));
+    let here = Here::of(tx, &standing)?;
+    entries.into_iter().map(|entry| listed(tx, entry, &here)).collect()
 }
 
 /// How many issues each file of a commit has; `None` where it was not analysed.
 pub fn counts_by_path(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<Option<BTreeMap<TreePath, u64>>> {
     let mut counts = BTreeMap::new();
     let Some(standing) = super::standing(tx, repo, sha)? else { return Ok(None) };
-    for chunk in load(tx, repo, &chunk_refs(tx, &standing)?)? {
-        *counts.entry(chunk.path).or_default() += chunk.occurrences.len() as u64;
+    for chunk in chunk_refs(tx, &standing)? {
+        *counts.entry(chunk.path).or_default() += u64::from(chunk.occurrences);
     }
     Ok(Some(counts))
 }
 
-/// All that stands at a commit, and what its base had besides.
-fn entries(tx: &ReadTx, standing: &Standing) -> Result<Vec<Entry>> {
+/// The issues that the base of a commit does not have, and those that it alone has.
+fn turns(tx: &ReadTx, standing: &Standing) -> Result<(HashSet<IssueId>, Vec<Standee>)> {
     let base = match standing.base {
         Some(sha) => super::standing(tx, standing.repo, sha)?,
         None => None,
     };
-    let (new, gone) = match &base {
-        Some(base) => {
-            let turnover = turnover(tx, Some(base), standing)?;
-            (turnover.added.into_iter().map(|standee| standee.occurrence.issue).collect::<HashSet<IssueId>>(), turnover.gone)
-        }
-        None => (HashSet::new(), Vec::new()),
-    };
+    let Some(base) = base else { return Ok((HashSet::new(), Vec::new())) };
+    let turnover = turnover(tx, Some(&base), standing)?;
+    Ok((turnover.added.into_iter().map(|standee| standee.occurrence.issue).collect(), turnover.gone))
+}
+
+fn entries(chunks: Vec<Chunk>, new: &HashSet<IssueId>) -> Vec<Entry> {
     let mut entries = Vec::new();
-    for chunk in load(tx, standing.repo, &chunk_refs(tx, standing)?)? {
+    for chunk in chunks {
         for occurrence in chunk.occurrences {
             let is_new = new.contains(&occurrence.issue);
             let standee = Standee { path: chunk.path.clone(), source: chunk.source.clone(), occurrence };
             entries.push(Entry { standee, state: IssueState::Open, is_new });
         }
     }
-    entries.extend(gone.into_iter().map(|standee| Entry { standee, state: IssueState::Fixed, is_new: false }));
-    Ok(entries)
+    entries
 }
 
 impl Sort {

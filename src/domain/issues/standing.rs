@@ -25,6 +25,8 @@ pub type ContentId = [u8; 16];
 
 /// The most occurrences of one chunk; a file with more has several.
 pub const CHUNK_OCCURRENCES: usize = 200;
+/// The most occurrences that all checks together may leave at a commit. Each has a smaller bound of its own.
+pub const MOST_AT_A_COMMIT: usize = 100_000;
 /// How many chunks a node holds on the whole.
 const NODE_CHUNKS: usize = 32;
 /// The most buckets, as a power of two.

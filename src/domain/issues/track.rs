@@ -57,6 +57,12 @@ use crate::base::name::TreePath;
 use crate::engine::git::diff::Hunk;
 use crate::words;
 
+/// The line of the file after where a line of the file before stands now or, if it changed, where one would look for it first.
+pub fn line_after(line: u32, hunks: &[Hunk]) -> Option<u32> {
+    let expected = map::expect(line, hunks);
+    expected.exact.or(expected.from_start).or(expected.from_end)
+}
+
 /// All that matching looks at: where a finding is, what it says, and what stands there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {

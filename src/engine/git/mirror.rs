@@ -40,6 +40,11 @@ impl Mirror {
         Mirror::with(layout, limits)
     }
 
+    /// Opens the bare mirror in `dir` to read it. One that was never made has nothing to read yet, and is not made by looking.
+    pub fn open_existing(dir: &Path, limits: Limits) -> Result<Mirror> {
+        if dir.join("HEAD").exists() { Mirror::open(dir, limits) } else { Err(Error::NoCommits { rev: "HEAD".to_owned() }) }
+    }
+
     /// Opens somebody's repository to look at it: a working directory with `.git`, or a bare one. Nothing is written, and its
     /// configuration is not read.
     pub fn open_readonly(path: &Path, limits: Limits, trust: Trust) -> Result<Mirror> {

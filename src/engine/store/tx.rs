@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::ops::{Bound, Deref};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::journal::Journaled;
 use super::key::RowKey;
@@ -98,11 +99,13 @@ pub struct ReadTx {
     settled: Overlay,
     /// What this verb wrote; empty for a reader.
     own: Overlay,
+    /// Counts the rows that were read, index entries included.
+    rows_read: Arc<AtomicU64>,
 }
 
 impl ReadTx {
-    pub(super) fn new(snapshot: Snapshot) -> ReadTx {
-        ReadTx { snapshot, settled: Overlay::default(), own: Overlay::default() }
+    pub(super) fn new(snapshot: Snapshot, rows_read: Arc<AtomicU64>) -> ReadTx {
+        ReadTx { snapshot, settled: Overlay::default(), own: Overlay::default(), rows_read }
     }
 
     /// The row with this primary key.
@@ -162,6 +165,7 @@ impl ReadTx {
     }
 
     pub(super) fn get_raw(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.rows_read.fetch_add(1, Ordering::Relaxed);
         for layer in [&self.own, &self.settled] {
             if let Some(value) = layer.get(table, key) {
                 return Ok(value.cloned());
@@ -184,7 +188,10 @@ impl ReadTx {
             rows = Box::new(Layered { below: rows.peekable(), above: above.peekable(), reversed });
         }
         Ok(Box::new(rows.filter_map(|row| match row {
-            Ok((key, Some(value))) => Some(Ok((key, value))),
+            Ok((key, Some(value))) => {
+                self.rows_read.fetch_add(1, Ordering::Relaxed);
+                Some(Ok((key, value)))
+            }
             Ok((_, None)) => None,
             Err(error) => Some(Err(error)),
         })))
@@ -244,7 +251,7 @@ impl Deref for WriteTx {
 
 impl WriteTx {
     pub(super) fn new(snapshot: Snapshot, ids: Arc<Ids>) -> WriteTx {
-        WriteTx { read: ReadTx::new(snapshot), ids, actor: Actor::System, recorded: Vec::new(), journal_end: None }
+        WriteTx { read: ReadTx::new(snapshot, Arc::default()), ids, actor: Actor::System, recorded: Vec::new(), journal_end: None }
     }
 
     /// Writes a row over the one with the same primary key, and its index entries.

@@ -25,7 +25,7 @@ const BATCH_TIME: Duration = if cfg!(test) { Duration::MAX } else { Duration::fr
 /// A verb that takes longer than this is told of: it holds everyone up.
 const SLOW_VERB: Duration = Duration::from_millis(20);
 
-/// What the writer has done since the store was opened.
+/// What the store has done since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Statistics {
     /// Commits that were made durable.
@@ -36,6 +36,8 @@ pub struct Statistics {
     pub rows: u64,
     /// The bytes of those rows, keys and values.
     pub bytes: u64,
+    /// Rows that readers looked for or were given, index entries included; those of verbs are left out.
+    pub rows_read: u64,
     /// The longest time that one verb held the writer.
     pub longest_verb: Duration,
     /// The most rows that one verb wrote or removed, index entries included.
@@ -49,6 +51,7 @@ pub(super) struct Counters {
     verbs: AtomicU64,
     rows: AtomicU64,
     bytes: AtomicU64,
+    rows_read: Arc<AtomicU64>,
     longest_verb: AtomicU64,
     largest_verb: AtomicU64,
 }
@@ -74,6 +77,7 @@ impl Counters {
             verbs: read(&self.verbs),
             rows: read(&self.rows),
             bytes: read(&self.bytes),
+            rows_read: read(&self.rows_read),
             longest_verb: Duration::from_nanos(read(&self.longest_verb)),
             largest_verb: read(&self.largest_verb),
         }
@@ -169,6 +173,11 @@ impl Writer {
     /// What was done so far.
     pub(super) fn statistics(&self) -> Statistics {
         self.counters.read()
+    }
+
+    /// What counts the rows that readers read.
+    pub(super) fn rows_read(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.counters.rows_read)
     }
 
     /// Queues a verb; `answer` is called on the writer thread, after the commit.

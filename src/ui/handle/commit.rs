@@ -8,14 +8,16 @@ use super::{Asked, place, render, see};
 use crate::app::App;
 use crate::app::check::read_manifest;
 use crate::base::name::CommitSha;
+use crate::domain::checks::{self, CheckSet};
+use crate::domain::issues;
+use crate::domain::issues::list::AtCommit;
 use crate::domain::repos::manifest::ManifestName;
 use crate::domain::repos::{self, Repository};
-use crate::domain::{checks, issues};
 use crate::engine::git::tree::Tree;
 use crate::http::checks::{CheckSetView, status_view};
 use crate::http::error::ApiError;
 use crate::http::extract::{Params, Query};
-use crate::http::issues::{FacetsView, IssuesView, ListQuery, listing};
+use crate::http::issues::{FacetsView, ListQuery, page};
 use crate::http::repos::{commit_view, repo_and_commit, repo_view};
 use crate::ui::commit::{Base, CommitPage, IssueFilter, IssueList, Manifest, ManifestFault};
 use crate::ui::href;
@@ -46,36 +48,29 @@ pub struct Narrowed {
     cursor: Option<String>,
 }
 
+/// What the page shows of the commit's issues, and of the file that asks for checks.
+struct Found {
+    set: Option<CheckSet>,
+    base: Base,
+    manifest: Manifest,
+    lists: [IssueList; 4],
+    facets: FacetsView,
+}
+
+/// In which states issues are listed, each by itself.
+const STATES: [&str; 4] = ["new", "open", "fixed", "ignored"];
+
 /// `GET /r/{owner}/{name}/commits/{sha}`.
 pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(narrowed): Query<Narrowed>) -> Result<Response, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &asked.permit, &params).await?;
     let sha = commit.sha;
-    let id = repo.id;
-    let (set, standing) =
-        app.read(move |tx, _| -> Result<_, ApiError> { Ok((checks::look(tx, id, sha)?, issues::standing(tx, id, sha)?)) }).await?;
-    let manifest = manifest(&app, &repo, sha).await?;
-    let (mut lists, mut facets) = ([const { None }; 4], FacetsView::new());
-    if standing.is_some() {
-        for (list, state) in lists.iter_mut().zip(["new", "open", "fixed", "ignored"]) {
-            let mut view = listing(&app, &repo, sha, &query(&narrowed, state)).await?;
-            let is_shown = narrowed.state.is_empty() || narrowed.state == state;
-            if is_shown {
-                merge(&mut facets, &view.facets);
-            } else {
-                // Its number stands beside its name all the same.
-                (view.items, view.next) = (Vec::new(), None);
-            }
-            // What this commit fixed stands where it was before.
-            let at = if state == "fixed" { standing.as_ref().and_then(|standing| standing.base).unwrap_or(sha) } else { sha };
-            *list = Some(rows(&app, &repo, at, view).await?);
-        }
-    }
-    let [new, open, fixed, ignored] = lists.map(Option::unwrap_or_default);
+    let found = find(&app, &repo, sha, &narrowed).await?;
     let frame = asked.frame(&app).await?;
     let handle = app.clone();
     let caller = asked.permit.caller.clone();
     let page = app
         .read(move |tx, now| -> Result<CommitPage, ApiError> {
+            let Found { set, base, manifest, lists: [new, open, fixed, ignored], facets } = found;
             Ok(CommitPage {
                 frame,
                 place: place(tx, &repo, None, Some(sha))?,
@@ -83,10 +78,7 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(na
                 status: set.as_ref().map(|set| status_view(&handle, &repo, set)),
                 repo: repo_view(tx, &caller, repo)?,
                 fetched_at: Some(commit.registered_at),
-                base: match &standing {
-                    None => Base::Unknown,
-                    Some(standing) => standing.base.map_or(Base::Baseline, Base::Commit),
-                },
+                base,
                 set: set.map(|set| CheckSetView::of(set, now)),
                 manifest,
                 filter: IssueFilter {
@@ -106,6 +98,58 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(na
         })
         .await?;
     render(&page)
+}
+
+/// Reads what stands at the commit, once, and its tree, once; all lists are taken from these.
+async fn find(app: &App, repo: &Repository, sha: CommitSha, narrowed: &Narrowed) -> Result<Found, ApiError> {
+    let mut wanted = Vec::with_capacity(STATES.len());
+    for state in STATES {
+        let is_shown = narrowed.state.is_empty() || narrowed.state == state;
+        wanted.push((is_shown, query(narrowed, state).wanted()?));
+    }
+    let (handle, repo) = (app.clone(), repo.clone());
+    app.blocking(move || -> Result<Found, ApiError> {
+        let (mut views, mut facets) = (Vec::new(), FacetsView::new());
+        let (set, standing) = handle.read_now(|tx, _| -> Result<_, ApiError> {
+            let (set, standing) = (checks::look(tx, repo.id, sha)?, issues::standing(tx, repo.id, sha)?);
+            if let Some(standing) = &standing {
+                let issues = AtCommit::read(tx, standing)?;
+                for (is_shown, wanted) in &wanted {
+                    let mut view = page(tx, &repo, &issues, wanted)?;
+                    if *is_shown {
+                        merge(&mut facets, &view.facets);
+                    } else {
+                        // Its number stands beside its name all the same.
+                        (view.items, view.next) = (Vec::new(), None);
+                    }
+                    views.push(view);
+                }
+            }
+            Ok((set, standing))
+        })?;
+        let mirror = handle.mirror(repo.id);
+        let tree = |at: CommitSha| mirror.as_ref().ok().and_then(|mirror| mirror.tree(at).ok());
+        let here = tree(sha);
+        let mut lists = <[IssueList; 4]>::default();
+        for ((list, state), view) in lists.iter_mut().zip(STATES).zip(views) {
+            // What this commit fixed stands where it was before.
+            let before = standing.as_ref().and_then(|standing| standing.base).filter(|_| state == "fixed");
+            let mut rows: Vec<IssueRow> = view.items.into_iter().map(|issue| IssueRow::new(issue, Some(before.unwrap_or(sha)))).collect();
+            match before.filter(|_| !rows.is_empty()).and_then(tree) {
+                Some(before) => excerpts(&before, &mut rows),
+                None if before.is_none() => here.iter().for_each(|tree| excerpts(tree, &mut rows)),
+                // Without an excerpt an issue is shown all the same.
+                None => {}
+            }
+            *list = IssueList { rows, total: view.total, next: view.next };
+        }
+        let base = match &standing {
+            None => Base::Unknown,
+            Some(standing) => standing.base.map_or(Base::Baseline, Base::Commit),
+        };
+        Ok(Found { set, base, manifest: here.map_or(Manifest::Unread, |tree| manifest(&tree)), lists, facets })
+    })
+    .await?
 }
 
 /// Adds the counts of another state.
@@ -135,24 +179,8 @@ fn query(narrowed: &Narrowed, state: &str) -> ListQuery {
     }
 }
 
-/// A page of issues with their excerpts, read from the tree of the commit at which they stand.
-async fn rows(app: &App, repo: &Repository, at: CommitSha, view: IssuesView) -> Result<IssueList, ApiError> {
-    let (handle, id) = (app.clone(), repo.id);
-    app.blocking(move || -> Result<IssueList, ApiError> {
-        let mut rows: Vec<IssueRow> = view.items.into_iter().map(|issue| IssueRow::new(issue, Some(at))).collect();
-        // Without an excerpt an issue is shown all the same.
-        let _ = excerpts(&handle, id, at, &mut rows);
-        Ok(IssueList { rows, total: view.total, next: view.next })
-    })
-    .await?
-}
-
-/// Adds the lines around each issue that stands in the commit's tree.
-pub(super) fn excerpts(app: &App, repo: crate::base::id::RepoId, sha: CommitSha, rows: &mut [IssueRow]) -> Result<(), ApiError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let tree = app.mirror(repo)?.tree(sha)?;
+/// Adds the lines around each issue that stands in the tree.
+pub(super) fn excerpts(tree: &dyn Tree, rows: &mut [IssueRow]) {
     let mut read = 0;
     for group in rows.chunk_by_mut(|a, b| a.issue.path == b.issue.path) {
         if read == EXCERPT_FILES {
@@ -167,26 +195,20 @@ pub(super) fn excerpts(app: &App, repo: crate::base::id::RepoId, sha: CommitSha,
             row.excerpt = row.issue.line_start.and_then(|start| source.excerpt(start, row.issue.line_end.unwrap_or(start), AROUND));
         }
     }
-    Ok(())
 }
 
-/// What the commit's manifest is like.
-async fn manifest(app: &App, repo: &Repository, sha: CommitSha) -> Result<Manifest, ApiError> {
-    let (handle, id) = (app.clone(), repo.id);
-    app.blocking(move || -> Result<Manifest, ApiError> {
-        let Ok(tree) = handle.mirror(id)?.tree(sha) else { return Ok(Manifest::Unread) };
-        let Some(name) = ManifestName::ALL.iter().find(|name| tree.find(&name.path()).is_some()) else { return Ok(Manifest::Missing) };
-        let Err(message) = read_manifest(&tree) else { return Ok(Manifest::Found(name.to_string())) };
-        let content = tree.find(&name.path()).and_then(|file| tree.read(file, MANIFEST_BYTES).ok()).unwrap_or_default();
-        let place = repos::manifest::parse(*name, &content).err();
-        let line = place.as_ref().map(|invalid| invalid.line);
-        let text = line.and_then(|line| {
-            let text = String::from_utf8_lossy(&content).lines().nth((line as usize).saturating_sub(1))?.to_owned();
-            Some(crate::base::text::clip(&text, 300).into_owned())
-        });
-        Ok(Manifest::Invalid(ManifestFault { path: name.path(), message, line, column: place.map(|invalid| invalid.column), text }))
-    })
-    .await?
+/// What the manifest of a tree is like.
+fn manifest(tree: &dyn Tree) -> Manifest {
+    let Some(name) = ManifestName::ALL.iter().find(|name| tree.find(&name.path()).is_some()) else { return Manifest::Missing };
+    let Err(message) = read_manifest(tree) else { return Manifest::Found(name.to_string()) };
+    let content = tree.find(&name.path()).and_then(|file| tree.read(file, MANIFEST_BYTES).ok()).unwrap_or_default();
+    let place = repos::manifest::parse(*name, &content).err();
+    let line = place.as_ref().map(|invalid| invalid.line);
+    let text = line.and_then(|line| {
+        let text = String::from_utf8_lossy(&content).lines().nth((line as usize).saturating_sub(1))?.to_owned();
+        Some(crate::base::text::clip(&text, 300).into_owned())
+    });
+    Manifest::Invalid(ManifestFault { path: name.path(), message, line, column: place.map(|invalid| invalid.column), text })
 }
 
 /// `POST …/checks`.

@@ -14,12 +14,14 @@ use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Form, Paging, Query};
 use crate::http::repos::{ListQuery, NewRepoBody, commit_view, visible};
-use crate::http::trends::{Metric, trend};
+use crate::http::trends::recent;
 use crate::ui::chart::Point;
 use crate::ui::home::{AddForm, HomePage, RepoRow, RunningRow};
 
 /// How far back a spark line goes.
 const SPARK_SPAN: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3_600);
+/// How many commits it looks at: as many as it has room for.
+const SPARK_COMMITS: usize = 60;
 /// How many running sets are listed.
 const RUNNING_SHOWN: usize = 5;
 
@@ -32,7 +34,7 @@ async fn page(app: &App, asked: &Asked, query: ListQuery, form: AddForm) -> Resu
     let cursor = Paging { cursor: query.cursor, ..Paging::default() }.cursor()?;
     let (permit, q) = (asked.permit.clone(), query.q.clone());
     let (page, heads, running, may_add) = app
-        .read(move |tx, _| -> Result<_, ApiError> {
+        .read(move |tx, now| -> Result<_, ApiError> {
             // The list is the same whether a page or a form asks for it.
             let permit = permit.to_read();
             let page = visible(tx, &permit, q.as_deref(), cursor, Limit::default())?;
@@ -41,7 +43,11 @@ async fn page(app: &App, asked: &Asked, query: ListQuery, form: AddForm) -> Resu
                 let repository = repos::get(tx, repo.id)?;
                 let head = repos::default_branch(tx, &repository)?.map(|branch| branch.head);
                 let commit = head.map(|head| repos::commit(tx, repo.id, head)).transpose()?.flatten();
-                heads.push((repository, commit.map(|commit| commit_view(tx, &commit)).transpose()?));
+                let trend = match head {
+                    Some(head) => recent(tx, repo.id, head, now - SPARK_SPAN, SPARK_COMMITS)?,
+                    None => Vec::new(),
+                };
+                heads.push((commit.map(|commit| commit_view(tx, &commit)).transpose()?, trend));
             }
             let mut running = Vec::new();
             for set in checks::unfinished(tx, RUNNING_SHOWN)? {
@@ -58,12 +64,7 @@ async fn page(app: &App, asked: &Asked, query: ListQuery, form: AddForm) -> Resu
         })
         .await?;
     let mut rows = Vec::with_capacity(page.items.len());
-    for (repo, (repository, head)) in page.items.into_iter().zip(heads) {
-        let now = app.clock.now();
-        let trend = match &head {
-            Some(head) => trend(app, &repository, head.sha, Metric::Issues, now - SPARK_SPAN, now).await?,
-            None => Vec::new(),
-        };
+    for (repo, (head, trend)) in page.items.into_iter().zip(heads) {
         let trend = trend.into_iter().map(|point| Point { at: point.at, value: point.value, sha: Some(point.sha) }).collect();
         rows.push(RepoRow { repo, head, trend });
     }

@@ -89,7 +89,9 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params) -> Resul
         .blocking(move || {
             let mut rows = [IssueRow::new(issue, Some(at))];
             // An excerpt that cannot be read is left out.
-            let _ = excerpts(&handle, repo_id, at, &mut rows);
+            if let Ok(tree) = handle.mirror(repo_id).and_then(|mirror| mirror.tree(at)) {
+                excerpts(&tree, &mut rows);
+            }
             let [row] = rows;
             row
         })

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use syntect::parsing::{ParseState, ScopeStack, SyntaxReference, SyntaxSet};
+use syntect::parsing::{ParseState, Scope, ScopeStack, ScopeStackOp, SyntaxReference, SyntaxSet};
 
 use super::scopes::Classes;
-use super::{Source, lines};
+use super::{MOST_LANGUAGES, Source, lines};
 use crate::base::name::TreePath;
 use crate::ui::escape::{Markup, escape};
 
@@ -14,18 +14,28 @@ use crate::ui::escape::{Markup, escape};
 pub(super) struct Syntaxes {
     set: SyntaxSet,
     classes: Classes,
-    /// The names of those that were used, and so compiled.
+    /// What the scopes of a language's code begin with.
+    roots: [Scope; 2],
+    /// The languages that were met, and so compiled: those of files, and those that stand within others.
     used: HashSet<String>,
 }
 
 impl Syntaxes {
     pub(super) fn load() -> Syntaxes {
-        Syntaxes { set: two_face::syntax::extra_newlines(), classes: Classes::new(), used: HashSet::new() }
+        let roots = ["source", "text"].map(|root| Scope::new(root).expect("a word is a scope"));
+        Syntaxes { set: two_face::syntax::extra_newlines(), classes: Classes::new(), roots, used: HashSet::new() }
     }
 
     /// How many languages were compiled so far.
+    #[cfg(test)]
     pub(super) fn languages(&self) -> usize {
         self.used.len()
+    }
+
+    /// Whether a file's language is one too many beside those that were met already.
+    pub(super) fn is_full_for(&self, path: &TreePath, text: &str) -> bool {
+        let language = self.find(path, text).map(|syntax| language_of(syntax.scope));
+        language.is_some_and(|language| self.used.len() >= MOST_LANGUAGES && !self.used.contains(&language))
     }
 
     pub(super) fn highlight(&mut self, path: &TreePath, text: &str, deadline: Instant) -> Source {
@@ -33,8 +43,7 @@ impl Syntaxes {
             return Source::plain(text);
         };
         let mut state = ParseState::new(syntax);
-        let name = syntax.name.clone();
-        self.used.insert(name);
+        let mut met = HashSet::from([language_of(syntax.scope)]);
         let mut stack = ScopeStack::new();
         let mut out = Vec::new();
         let mut lines = lines(text);
@@ -44,17 +53,19 @@ impl Syntaxes {
             with_end.clear();
             with_end.push_str(line);
             with_end.push('\n');
-            match self.line(&mut state, &mut stack, &with_end) {
+            match self.line(&mut state, &mut stack, &with_end, &mut met) {
                 Some(html) => out.push(html),
                 None => {
                     out.push(Markup::escaped(line));
                     break;
                 }
             }
-            if Instant::now() >= deadline {
+            // A file may hold code of very many others, and each that is met takes memory.
+            if Instant::now() >= deadline || met.len() > MOST_LANGUAGES {
                 break;
             }
         }
+        self.used.extend(met);
         out.extend(lines.map(Markup::escaped));
         Source { lines: out }
     }
@@ -68,18 +79,28 @@ impl Syntaxes {
     }
 
     /// One line with its end; `None` where the definition fails on it.
-    fn line(&self, state: &mut ParseState, stack: &mut ScopeStack, line: &str) -> Option<Markup> {
+    fn line(&self, state: &mut ParseState, stack: &mut ScopeStack, line: &str, met: &mut HashSet<String>) -> Option<Markup> {
         let ops = state.parse_line(line, &self.set).ok()?;
         let mut spans = Spans::default();
         let mut from = 0;
         for (at, op) in &ops {
             spans.push(line.get(from..*at)?, self.classes.of(stack.as_slice()));
             from = *at;
+            if let ScopeStackOp::Push(scope) = op
+                && self.roots.iter().any(|root| root.is_prefix_of(*scope))
+            {
+                met.insert(language_of(*scope));
+            }
             stack.apply(op).ok()?;
         }
         spans.push(line.get(from..)?, self.classes.of(stack.as_slice()));
         Some(spans.finish())
     }
+}
+
+/// The language that a scope is of: `source.rust` of `source.rust.embedded`.
+fn language_of(scope: Scope) -> String {
+    scope.build_string().split('.').take(2).collect::<Vec<_>>().join(".")
 }
 
 /// Builds a line's markup, joining neighbours of one class.

@@ -113,3 +113,16 @@ fn bytes_with_a_nul_are_no_text() {
     assert_eq!(text(b"caf\xe9").unwrap(), "caf\u{fffd}");
     assert_eq!(text(b"").unwrap(), "");
 }
+
+#[test]
+fn a_file_that_mixes_very_many_languages_has_the_first_few_coloured() {
+    let fences = ["rust", "python", "json", "go", "java", "css", "sql", "lua", "php", "ruby"];
+    let text: String = fences.iter().map(|name| format!("```{name}\n\"text\"\n```\n\n")).collect();
+    let mut syntaxes = syntaxes::Syntaxes::load();
+    let source = syntaxes.highlight(&TreePath::new("a.md"), &text, Instant::now() + Duration::from_secs(600));
+    assert!((2..=MOST_LANGUAGES + 1).contains(&syntaxes.languages()), "{} languages were compiled", syntaxes.languages());
+    let coloured: Vec<bool> = source.lines.iter().map(|line| line.as_str().contains("<i ")).collect();
+    assert!(coloured[1], "{:?}", source.lines[1]);
+    assert!(!coloured[20..].contains(&true), "the rest is plain");
+    assert!(syntaxes.is_full_for(&TreePath::new("a.pas"), "begin end") && !syntaxes.is_full_for(&TreePath::new("b.md"), ""));
+}

@@ -142,6 +142,25 @@ impl Browser {
         command("Emulation.setEmulatedMedia", json!({ "features": features }));
     }
 
+    /// What the window shows, as a PNG.
+    pub fn picture(&self) -> Vec<u8> {
+        let shot = self.ask("GET", &format!("{}/screenshot", self.session), &Value::Null);
+        let digits = shot.as_str().unwrap().bytes().filter_map(|byte| match byte {
+            b'A'..=b'Z' => Some(byte - b'A'),
+            b'a'..=b'z' => Some(byte - b'a' + 26),
+            b'0'..=b'9' => Some(byte - b'0' + 52),
+            b'+' => Some(62),
+            b'/' => Some(63),
+            _ => None,
+        });
+        let digits: Vec<u8> = digits.collect();
+        let bytes = digits.chunks(4).flat_map(|four| {
+            let bits = (0..4).fold(0_u32, |bits, at| bits << 6 | u32::from(four.get(at).copied().unwrap_or(0)));
+            bits.to_be_bytes().into_iter().skip(1).take(four.len() - 1)
+        });
+        bytes.collect()
+    }
+
     /// What the console said since it was last asked, as errors and warnings: scripts, what could not be loaded, breaches of the policy.
     pub fn complaints(&self) -> Vec<String> {
         let entries = self.tell("/se/log", &json!({ "type": "browser" }));

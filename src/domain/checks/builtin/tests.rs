@@ -54,10 +54,23 @@ fn every_builtin_is_found_by_its_name() {
     assert!(find("hygiene").is_some() && find("nothing").is_none());
 }
 
+/// All that a check says of a tree, by path and place.
+pub(super) fn all_of(plugin: &dyn Builtin, tree: &dyn Tree) -> Vec<Finding> {
+    let Said { mut of_files, of_tree, .. } = over(plugin, tree, &|| false, &mut |_| {}).unwrap();
+    of_files.extend(of_tree);
+    of_files.sort_by(|a, b| (&a.path, a.span, &a.rule).cmp(&(&b.path, b.span, &b.rule)));
+    of_files
+}
+
+fn over(plugin: &dyn Builtin, tree: &dyn Tree, cancel: &dyn Fn() -> bool, progress: &mut dyn FnMut(usize)) -> Result<Said, Error> {
+    let files: Vec<&TreeFile> = tree.files().iter().collect();
+    run(plugin, tree, &files, MAX_PER_CHECK, cancel, progress)
+}
+
 #[test]
 fn one_file_cannot_drown_the_rest() {
     let tree = MemoryTree::new([("a", FileKind::Regular, "\n".repeat(500)), ("b", FileKind::Regular, "x".to_owned())]);
-    let findings = run(&Chatty, &tree, &|| false, &mut |_, _| {}).unwrap();
+    let findings = all_of(&Chatty, &tree);
     assert_eq!(findings.len(), MAX_PER_FILE + 1 + 1);
     let more = &findings[MAX_PER_FILE];
     assert_eq!((more.rule.as_str(), more.message.as_str()), (TOO_MANY, "451 further findings from here on are left out"));
@@ -68,9 +81,19 @@ fn one_file_cannot_drown_the_rest() {
 #[test]
 fn a_run_ends_when_it_has_said_enough() {
     let files = (0..400).map(|n| (format!("{n:04}"), FileKind::Regular, "\n".repeat(60)));
-    let findings = run(&Chatty, &MemoryTree::new(files), &|| false, &mut |_, _| {}).unwrap();
-    assert_eq!(findings.len(), MAX_PER_RUN + 1);
-    assert_eq!(findings.last().unwrap().rule, TOO_MANY);
+    let said = over(&Chatty, &MemoryTree::new(files), &|| false, &mut |_| {}).unwrap();
+    assert_eq!((said.of_files.len(), said.is_cut), (MAX_PER_CHECK, true));
+    assert!(said.judged < 200, "{} files were judged", said.judged);
+}
+
+#[test]
+fn as_much_as_is_taken_is_not_too_much() {
+    let tree = MemoryTree::new([("a", FileKind::Regular, "\n"), ("b", FileKind::Regular, "x")]);
+    let files: Vec<&TreeFile> = tree.files().iter().collect();
+    for (most, kept, is_cut) in [(3, 3, false), (2, 2, true), (0, 0, true)] {
+        let said = run(&Chatty, &tree, &files, most, &|| false, &mut |_| {}).unwrap();
+        assert_eq!((said.of_files.len(), said.is_cut), (kept, is_cut));
+    }
 }
 
 #[test]
@@ -81,7 +104,7 @@ fn a_canceled_run_stops_and_says_so() {
         asked.set(asked.get() + 1);
         asked.get() > 10
     };
-    let outcome = run(&Chatty, &tree, &cancel, &mut |done, _| seen.set(done));
+    let outcome = over(&Chatty, &tree, &cancel, &mut |done| seen.set(done));
     assert!(matches!(outcome, Err(Error::Canceled { plugin: "chatty" })));
     assert_eq!(seen.get(), 9);
 }
@@ -90,6 +113,6 @@ fn a_canceled_run_stops_and_says_so() {
 fn progress_ends_at_the_whole() {
     let tree = MemoryTree::new([("a", FileKind::Regular, "x"), ("b", FileKind::Regular, "y")]);
     let mut heard = Vec::new();
-    run(&Chatty, &tree, &|| false, &mut |done, of| heard.push((done, of))).unwrap();
-    assert_eq!(heard, [(0, 2), (1, 2), (2, 2)]);
+    over(&Chatty, &tree, &|| false, &mut |done| heard.push(done)).unwrap();
+    assert_eq!(heard, [0, 1, 2]);
 }

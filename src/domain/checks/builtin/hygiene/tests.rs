@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use crate::domain::checks::builtin;
+use crate::domain::checks::builtin::tests::all_of;
 use crate::engine::git::memory::MemoryTree;
 
 use super::*;
@@ -21,7 +22,7 @@ fn said_of_links(files: &[(&str, &str)]) -> Vec<String> {
 }
 
 fn places(tree: &MemoryTree) -> Vec<String> {
-    let findings = builtin::run(&Hygiene, tree, &|| false, &mut |_, _| {}).unwrap();
+    let findings = all_of(&Hygiene, tree);
     let place = |span: Option<Span>| match span {
         None => String::new(),
         Some(Span { line_start, column_start: None, .. }) => format!(":{line_start}"),
@@ -32,7 +33,7 @@ fn places(tree: &MemoryTree) -> Vec<String> {
 
 fn message(path: &str, content: &str) -> String {
     let tree = MemoryTree::new([(path, FileKind::Regular, content)]);
-    builtin::run(&Hygiene, &tree, &|| false, &mut |_, _| {}).unwrap().remove(0).message
+    all_of(&Hygiene, &tree).remove(0).message
 }
 
 /// Nothing is said of any of these.

@@ -64,7 +64,7 @@ fn what_is_made_to_exhaust_is_judged_in_bounded_time_and_stack() {
             assert!(content.len() as u64 <= MAX_TEXT, "{path} would not be looked at");
             let tree = MemoryTree::new([(path, FileKind::Regular, content)]);
             let started = Instant::now();
-            let findings = builtin::run(&Hygiene, &tree, &|| false, &mut |_, _| {}).unwrap();
+            let findings = all_of(&Hygiene, &tree);
             assert!(started.elapsed() < SOON, "{path} took {:?}", started.elapsed());
             assert!(findings.len() <= builtin::MAX_PER_FILE + 1, "{path} is spoken of too often");
             assert!(findings.iter().all(|finding| finding.message.len() < 400), "{path} is answered at length");
@@ -91,7 +91,7 @@ fn links_and_paths_without_end_are_followed_in_bounded_time() {
     files.push(("x/".repeat(2_000) + "y", FileKind::Regular, String::new()));
     let tree = MemoryTree::new(files);
     let started = Instant::now();
-    builtin::run(&Hygiene, &tree, &|| false, &mut |_, _| {}).unwrap();
+    all_of(&Hygiene, &tree);
     assert!(started.elapsed() < SOON, "took {:?}", started.elapsed());
 }
 
@@ -113,7 +113,7 @@ proptest! {
         for content in [bytes, text.clone().into_bytes(), format!("\u{feff}<a>{text}").into_bytes()] {
             let lines = content.split(|byte| *byte == b'\n').count();
             let tree = MemoryTree::new([(name, FileKind::Regular, content)]);
-            for finding in builtin::run(&Hygiene, &tree, &|| false, &mut |_, _| {}).unwrap() {
+            for finding in all_of(&Hygiene, &tree) {
                 let span = finding.span.unwrap();
                 prop_assert!(span.line_start >= 1 && span.line_start as usize <= lines, "{finding:?}");
                 prop_assert!(span.column_start.is_none_or(|column| column >= 1));

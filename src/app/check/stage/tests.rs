@@ -1,8 +1,10 @@
 //! What a run writes down, apart from what it finds.
 
+use std::collections::BTreeMap;
+
 use super::*;
-use crate::base::id::{Id, Ids};
-use crate::base::name::TreePath;
+use crate::base::id::{Id, Ids, RepoId};
+use crate::base::name::{CommitSha, TreePath};
 use crate::base::time::Timestamp;
 use crate::domain::issues::finding::{Kind, Severity};
 use crate::domain::issues::standing::{Chunk, ChunkRef, Occurrence, nodes};
