@@ -215,6 +215,6 @@ impl Judge<'_> {
 
 impl From<std::io::Error> for crate::engine::store::Error {
     fn from(source: std::io::Error) -> Self {
-        crate::engine::store::Error::Io { what: "cannot write the log of a check".to_owned(), source: Arc::new(source) }
+        crate::engine::store::Error::Io { what: "cannot write the log of a check".to_owned(), why: Arc::new(source) }
     }
 }
