@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::*;
 
-/// How many files are damaged; more with `PLUMBLINE_CRASH_SEEDS`.
+/// How many files are damaged; more with `PLUMBLINE_CRASH_SEEDS`, up to a thousand.
 fn rounds() -> u64 {
-    std::env::var("PLUMBLINE_CRASH_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(150)
+    std::env::var("PLUMBLINE_CRASH_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(150).min(1_000)
 }
 /// Longer than any of it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,9 +24,14 @@ impl Dice {
     }
 }
 
+/// In memory where that can be had: what takes time here is waiting for the disk.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// The bytes of a store that has seen some work.
 fn whole() -> Vec<u8> {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let path = dir.path().join("store.redb");
     let store = Store::open(&path, schema(), Ids::seeded(1), deaf()).unwrap();
     for round in 0..6 {
@@ -105,7 +110,7 @@ fn a_damaged_file_is_an_error_and_never_a_panic_or_an_endless_wait() {
     let whole = whole();
     let (done, ended) = mpsc::channel();
     let worker = std::thread::spawn(move || {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let (mut found, mut named) = (0, 0);
         for seed in 0..rounds() {
             let mut dice = Dice(seed);
@@ -142,7 +147,7 @@ fn a_damaged_file_is_an_error_and_never_a_panic_or_an_endless_wait() {
 
 #[test]
 fn a_file_that_is_no_store_is_named_with_what_to_do() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let path = dir.path().join("store.redb");
     for foreign in [vec![7; 5_000], b"SQLite format 3\0".repeat(1_000), vec![0; 1], whole()[..6_000].to_vec()] {
         std::fs::write(&path, foreign).unwrap();
@@ -154,7 +159,7 @@ fn a_file_that_is_no_store_is_named_with_what_to_do() {
 
 #[test]
 fn an_empty_file_is_a_store_that_was_not_begun() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let path = dir.path().join("store.redb");
     std::fs::write(&path, "").unwrap();
     let store = Store::open(&path, schema(), Ids::seeded(1), deaf()).unwrap();
