@@ -91,6 +91,17 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// There is data of a store that is not there.
+    #[error(
+        "`{}` is missing or empty, but `{}` holds data that belongs to it; put a backup of the file in its place, or name another data directory with --data to begin anew",
+        path.display(), beside.display()
+    )]
+    Lost {
+        /// The store.
+        path: PathBuf,
+        /// What is there without it.
+        beside: PathBuf,
+    },
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Outbound(#[from] outbound::Error),
@@ -113,6 +124,7 @@ impl App {
         make_private(&data.join("live"))?;
         make_private(&data.join("repos"))?;
         let path = data.join("store.redb");
+        refuse_lost_store(&data, &path)?;
         let blobs = Blobs::open(&data.join("blobs"))?;
         let index = SearchIndex::in_directory(data.join("index"));
         let app = App::build(config, clock, blobs, index, |listener| Store::open(&path, schema::schema(), ids, listener))?;
@@ -325,6 +337,24 @@ fn make_private(dir: &std::path::Path) -> Result<(), StartError> {
     use std::os::unix::fs::DirBuilderExt;
 
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| StartError::Folder { path: dir.to_owned(), source })
+}
+
+/// Refuses to begin a new store where an old one was lost: everything would seem to be gone, and the first sweep would have it gone.
+fn refuse_lost_store(data: &std::path::Path, path: &std::path::Path) -> Result<(), StartError> {
+    if std::fs::symlink_metadata(path).is_ok_and(|meta| meta.len() > 0) {
+        return Ok(());
+    }
+    let names = |dir: &std::path::Path| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    // The folders of blobs are made before the store is: one that was killed early has them, and nothing in them.
+    let mirror = names(&data.join("repos")).find(|path| path.extension().is_some_and(|extension| extension == "git"));
+    let blob = || {
+        let folders = names(&data.join("blobs")).filter(|folder| !folder.ends_with("part"));
+        folders.flat_map(|folder| names(&folder).collect::<Vec<_>>()).next()
+    };
+    match mirror.or_else(blob) {
+        Some(beside) => Err(StartError::Lost { path: path.to_owned(), beside }),
+        None => Ok(()),
+    }
 }
 
 /// Says whether an attempt is to stop.

@@ -26,6 +26,9 @@ use crate::engine::store::{ReadTx, WriteTx};
 /// How long a blob that nothing names is left alone: longer than any attempt takes from writing it to naming it.
 const BLOB_GRACE: Duration = Duration::from_secs(24 * 3_600);
 
+/// How many rows of a repository that is gone one closure removes; an issue stands in two indexes besides.
+const ORPHANS_PER_WRITE: usize = 150;
+
 /// Who is about to name rows that nothing names yet.
 #[derive(Debug, Clone, Default)]
 pub struct Staging(Arc<Mutex<HashMap<RepoId, Attempts>>>);
@@ -104,7 +107,7 @@ fn orphans(app: &App, claim: &Claim, repo: RepoId) -> Result<usize, Failure> {
         let claim = claim.clone();
         let some = app.write_now(&Actor::System, move |tx, _| -> Result<usize, Failure> {
             queue::check(tx, &claim)?;
-            Ok(issues::erase(tx, repo, issues::ROWS_PER_WRITE)?)
+            Ok(issues::erase(tx, repo, ORPHANS_PER_WRITE)?)
         })?;
         removed += some;
         if some == 0 {

@@ -17,6 +17,7 @@ use crate::base::id::Ids;
 
 pub mod blob;
 mod disk;
+mod guard;
 pub mod journal;
 pub mod key;
 mod memory;
@@ -37,21 +38,29 @@ pub use writer::Statistics;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The file system refused something.
-    #[error("{what}: {source}")]
+    #[error("{what}: {why}")]
     Io {
         /// What was being done, and to what.
         what: String,
         /// Why it failed.
-        source: Arc<std::io::Error>,
+        why: Arc<std::io::Error>,
     },
     /// There is no room on the disk.
     #[error("no space is left on the disk that holds the store; make room, then try again")]
     Full,
     /// The database engine failed.
-    #[error("the database failed: {source}")]
+    #[error("the database failed: {why}")]
     Engine {
         /// Why.
-        source: Arc<redb::Error>,
+        why: Arc<redb::Error>,
+    },
+    /// The file is not what was written to it.
+    #[error("`{}` is damaged, or no store of plumbline ({what}); stop plumbline and put a backup of the file in its place", path.display())]
+    Damaged {
+        /// The store.
+        path: PathBuf,
+        /// What was found.
+        what: String,
     },
     /// Another process has the store open.
     #[error("`{path}` is open in another process; stop it, or name another data directory with --data")]
@@ -94,22 +103,22 @@ pub enum Error {
         readers: usize,
     },
     /// A row cannot be written down.
-    #[error("cannot encode a row of `{table}`: {source}")]
+    #[error("cannot encode a row of `{table}`: {why}")]
     Encode {
         /// The table.
         table: &'static str,
         /// Why.
-        source: postcard::Error,
+        why: postcard::Error,
     },
     /// A row is not what its version says.
-    #[error("a row of `{table}` is not what version {version} says: {source}; run `plumbline doctor`")]
+    #[error("a row of `{table}` is not what version {version} says: {why}; run `plumbline doctor`")]
     Decode {
         /// The table.
         table: &'static str,
         /// The version this binary reads.
         version: u16,
         /// Why.
-        source: postcard::Error,
+        why: postcard::Error,
     },
     /// An index names a row that is not there.
     #[error("index `{index}` of `{table}` names a row that is not there; run `plumbline doctor`")]
@@ -156,14 +165,36 @@ impl Error {
         if matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) {
             return Error::Full;
         }
-        Error::Io { what: what.into(), source: Arc::new(source) }
+        Error::Io { what: what.into(), why: Arc::new(source) }
     }
 
     fn engine(source: impl Into<redb::Error>) -> Error {
+        let damaged = |what: String| Error::Damaged { path: PathBuf::from(UNNAMED), what };
         match source.into() {
+            // What the system gave and redb could make nothing of.
+            redb::Error::Io(source) if matches!(source.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof) => {
+                damaged(source.to_string())
+            }
             redb::Error::Io(source) => Error::io("cannot read or write the database", source),
-            redb::Error::DatabaseAlreadyOpen => Error::Locked { path: PathBuf::from("store.redb") },
-            other => Error::Engine { source: Arc::new(other) },
+            redb::Error::DatabaseAlreadyOpen => Error::Locked { path: PathBuf::from(UNNAMED) },
+            // We write tables of one kind alone, in one format.
+            other @ (redb::Error::Corrupted(_)
+            | redb::Error::UpgradeRequired(_)
+            | redb::Error::RepairAborted
+            | redb::Error::TableTypeMismatch { .. }
+            | redb::Error::TableIsMultimap(_)
+            | redb::Error::TableIsNotMultimap(_)
+            | redb::Error::TypeDefinitionChanged { .. }) => damaged(other.to_string()),
+            other => Error::Engine { why: Arc::new(other) },
+        }
+    }
+
+    /// The same error, of the store at `path`.
+    fn at(self, path: &Path) -> Error {
+        match self {
+            Error::Damaged { what, .. } => Error::Damaged { path: path.to_owned(), what },
+            Error::Locked { .. } => Error::Locked { path: path.to_owned() },
+            other => other,
         }
     }
 
@@ -172,6 +203,9 @@ impl Error {
         matches!(self, Error::Io { .. } | Error::Full | Error::Engine { .. } | Error::StillRead { .. } | Error::Stopped)
     }
 }
+
+/// A store that is not a file of its own.
+const UNNAMED: &str = "store.redb";
 
 /// How much of the database redb keeps in memory. The operating system caches the file as well.
 const CACHE_BYTES: usize = 12 << 20;
@@ -221,7 +255,8 @@ impl Store {
     /// older schema fails; an older store is first copied to `<path>.schema-<n>`.
     pub fn open(path: &Path, schema: Schema, ids: Ids, listener: Listener) -> Result<Store> {
         let lock = lock(path)?;
-        if !path.exists() {
+        // An empty file holds nothing that could be lost; redb would make a store of it in place, which a power cut could leave half made.
+        if std::fs::metadata(path).map_or(true, |meta| meta.is_file() && meta.len() == 0) {
             create(path)?;
         }
         let file = path.to_owned();
@@ -230,7 +265,7 @@ impl Store {
             let backend = redb::backends::FileBackend::new(file).map_err(Error::engine)?;
             builder().create_with_backend(backend).map_err(Error::engine)
         };
-        let disk = disk::Disk::open(Box::new(opener))?;
+        let disk = disk::Disk::open(path, Box::new(opener))?;
         migrate::bring_up(&disk, Some(path), &schema)?;
         Store::start(Backing::Disk(disk), schema, ids, listener, Some(lock))
     }
@@ -245,7 +280,7 @@ impl Store {
         listener: Listener,
     ) -> Result<Store> {
         let opener = move || builder().create_with_backend(open()).map_err(Error::engine);
-        let disk = disk::Disk::open(Box::new(opener))?;
+        let disk = disk::Disk::open(Path::new(UNNAMED), Box::new(opener))?;
         migrate::bring_up(&disk, None, &schema)?;
         Store::start(Backing::Disk(disk), schema, ids, listener, None)
     }

@@ -115,6 +115,7 @@ impl From<store::Error> for ApiError {
             store::Error::BlobMissing { .. } => ApiError::new(Code::NotFound, "what was stored there is gone").because(error),
             store::Error::Locked { .. }
             | store::Error::Newer { .. }
+            | store::Error::Damaged { .. }
             | store::Error::UnknownTable { .. }
             | store::Error::Migration { .. }
             | store::Error::Encode { .. }

@@ -12,6 +12,7 @@ use plumbline::domain::accounts::InstanceRole;
 
 use crate::support::browser::Browser;
 use crate::support::repo::TestRepo;
+use crate::support::skipped;
 use crate::support::steps::{self, Held};
 use crate::support::world::World;
 
@@ -83,9 +84,7 @@ fn browser() -> Option<Browser> {
     match Browser::start() {
         Ok(browser) => Some(browser),
         Err(missing) => {
-            let is_required = std::env::var("PLUMBLINE_REQUIRE").is_ok_and(|all| all.split(',').any(|one| one == "browser"));
-            assert!(!is_required, "PLUMBLINE_REQUIRE names the browser, but {missing}");
-            println!("skipped: {missing}");
+            skipped("browser", missing);
             None
         }
     }

@@ -120,3 +120,49 @@ fn repo_does_not_name_the_appliances_own_data() {
     assert_eq!(ended.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&ended.stderr).contains("is in the appliance's own data"), "{ended:?}");
 }
+
+/// What a start over this data directory says on stderr before it ends, and its exit code.
+#[expect(clippy::disallowed_methods, reason = "the tests' harness may start a process")]
+fn refusal(data: &Path) -> (String, Option<i32>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).env("RUST_BACKTRACE", "1");
+    let ended = command.stdin(Stdio::null()).output().unwrap();
+    (String::from_utf8(ended.stderr).unwrap(), ended.status.code())
+}
+
+#[test]
+fn a_store_that_cannot_be_used_is_named_once_with_what_to_do() {
+    let data = tempfile::tempdir().unwrap();
+    drop(App::open(Config::in_directory(data.path()), Clock::System, Ids::system()).unwrap());
+    let store = data.path().join("store.redb");
+    let whole = std::fs::read(&store).unwrap();
+    let mut turned = whole.clone();
+    // Beyond the header, so that what is read first makes no sense.
+    turned[4_096..].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    for bytes in [&turned, &whole[..whole.len() / 3].to_vec(), &vec![7; 5_000]] {
+        std::fs::write(&store, bytes).unwrap();
+        let (said, code) = refusal(data.path());
+        assert_eq!(code, Some(1), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.starts_with(&format!("plumbline: cannot open the store: `{}` is damaged", store.display())), "{said}");
+        assert!(said.ends_with("put a backup of the file in its place\n"), "{said}");
+    }
+}
+
+/// A first start would greet with an empty appliance, and the first sweep would remove what was left of the old one.
+#[test]
+fn an_empty_store_beside_old_data_is_refused_and_one_beside_none_is_begun() {
+    let data = tempfile::tempdir().unwrap();
+    let open = || App::open(Config::in_directory(data.path()), Clock::System, Ids::system());
+    let blob = open().unwrap().blobs.put(b"a log").unwrap().to_string();
+    let store = data.path().join("store.redb");
+    for make_lost in [|store: &Path| std::fs::write(store, ""), |store: &Path| std::fs::remove_file(store)] {
+        make_lost(&store).unwrap();
+        let (said, code) = refusal(data.path());
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("store.redb` is missing or empty, but `") && said.contains("put a backup"), "{said}");
+    }
+    std::fs::remove_file(data.path().join("blobs").join(&blob[..2]).join(&blob)).unwrap();
+    std::fs::write(&store, "").unwrap();
+    open().unwrap();
+}

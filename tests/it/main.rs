@@ -7,6 +7,7 @@ mod browser;
 mod cli_check;
 mod cli_serve;
 mod flow;
+mod full_disk;
 mod guard;
 mod readme;
 mod store;

@@ -25,6 +25,13 @@ pub fn temporary() -> tempfile::TempDir {
     made.unwrap()
 }
 
+/// Says that a test is skipped for want of something, which is a failure where `PLUMBLINE_REQUIRE` names what the test is for.
+pub fn skipped(what: &str, missing: &str) {
+    let is_required = std::env::var("PLUMBLINE_REQUIRE").is_ok_and(|all| all.split(',').any(|one| one == what));
+    assert!(!is_required, "PLUMBLINE_REQUIRE names the {what}, but {missing}");
+    println!("skipped: {missing}");
+}
+
 /// How much room in memory is enough for all tests at once.
 const ROOM: u64 = 2 << 30;
 

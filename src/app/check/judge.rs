@@ -334,5 +334,5 @@ fn too_many(most: usize, unjudged: usize) -> CheckError {
 }
 
 fn unwritten(source: std::io::Error) -> store::Error {
-    store::Error::Io { what: "cannot write the log of a check".to_owned(), source: Arc::new(source) }
+    store::Error::Io { what: "cannot write the log of a check".to_owned(), why: Arc::new(source) }
 }

@@ -28,6 +28,7 @@ pub(super) fn load(directory: &Path, layout: &Layout) -> Result<Index> {
     match directory.join(META).try_exists() {
         Ok(true) => {}
         Ok(false) => return damaged("there is none yet"),
+        Err(source) if is_in_the_way(&source) => return Err(Error::Damaged { reason: format!("it cannot be entered: {source}") }),
         Err(source) => return Err(io_error(directory, source)),
     }
     let mut index = Index::open(MmapDirectory::open(directory).map_err(TantivyError::from)?)?;
@@ -59,8 +60,7 @@ pub(super) fn move_aside(directory: &Path) -> Result<()> {
     let is_empty = match fs::read_dir(directory) {
         Ok(mut entries) => entries.next().is_none(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-        // Not a directory: it is in the way as well.
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => false,
+        Err(error) if is_in_the_way(&error) => false,
         Err(source) => return Err(io_error(directory, source)),
     };
     if is_empty {
@@ -77,6 +77,11 @@ pub(super) fn move_aside(directory: &Path) -> Result<()> {
     removed.and_then(|()| fs::rename(directory, &aside)).map_err(|source| io_error(&aside, source))
 }
 
+/// Whether what has the name cannot be used and can be moved aside: a file, or somebody else's directory.
+fn is_in_the_way(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::PermissionDenied)
+}
+
 fn io_error(path: &Path, source: io::Error) -> Error {
     Error::Io { path: Some(path.to_owned()), source: Arc::new(source) }
 }
@@ -91,6 +96,8 @@ pub(super) fn classify(error: TantivyError) -> Error {
         io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
             Error::Damaged { reason: reason.clone() }
         }
+        // Of its own files, which somebody else has made.
+        io::ErrorKind::NotADirectory | io::ErrorKind::PermissionDenied => Error::Damaged { reason: reason.clone() },
         _ => Error::Io { path, source },
     };
     match error {

@@ -178,6 +178,21 @@ fn a_rested_index_answers_and_is_fed_as_before() {
     assert_eq!(keys(&index, term("text", "quux")), [3, 4]);
 }
 
+/// It was an error for ever: nothing had been found that could be called damaged.
+#[test]
+fn a_file_in_the_place_of_the_index_is_moved_aside() {
+    let root = tempfile::tempdir().unwrap();
+    let directory = root.path().join("search");
+    fs::write(&directory, "a file").unwrap();
+    let index = FullText::in_directory(&directory, FIELDS);
+    assert!(matches!(index.search(&search(Query::All)), Err(Error::Damaged { .. })));
+    let Opened::Fresh { reason } = index.open().unwrap() else { panic!("a file is no index") };
+    assert!(reason.starts_with("it cannot be entered"), "{reason}");
+    assert_eq!(fs::read(directory.with_extension("damaged")).unwrap(), b"a file");
+    index.apply(colors(), 9).unwrap();
+    assert_eq!(keys(&index, term("text", "quux")), [3]);
+}
+
 /// Feeds after whatever `spoil` did to the files, and expects a fresh index that works, the old one beside it.
 fn spoiled(spoil: impl Fn(&std::path::Path)) -> String {
     let (_root, directory) = kept();

@@ -240,9 +240,9 @@ impl<T: Record> Scan<T> {
 }
 
 pub(super) fn encode<T: Record>(row: &T) -> Result<Vec<u8>> {
-    postcard::to_stdvec(row).map_err(|source| Error::Encode { table: T::TABLE, source })
+    postcard::to_stdvec(row).map_err(|why| Error::Encode { table: T::TABLE, why })
 }
 
 pub(super) fn decode<T: Record>(bytes: &[u8]) -> Result<T> {
-    postcard::from_bytes(bytes).map_err(|source| Error::Decode { table: T::TABLE, version: T::VERSION, source })
+    postcard::from_bytes(bytes).map_err(|why| Error::Decode { table: T::TABLE, version: T::VERSION, why })
 }

@@ -9,6 +9,7 @@ use crate::base::event::{Event, Recorded};
 use crate::base::time::Timestamp;
 
 mod batches;
+mod damage;
 mod disk;
 mod model;
 mod rows;

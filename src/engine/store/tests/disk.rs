@@ -231,14 +231,6 @@ fn what_a_power_cut_left_of_a_creation_does_not_stand_in_the_way() {
 }
 
 #[test]
-fn a_file_that_is_no_store_is_an_error() {
-    let place = Place::new();
-    std::fs::write(place.path(), vec![7; 5_000]).unwrap();
-    let refused = place.open(schema()).err().unwrap();
-    assert!(matches!(refused, Error::Engine { .. } | Error::Io { .. }), "{refused}");
-}
-
-#[test]
 fn a_row_that_is_not_what_its_version_says_is_an_error_and_found_by_verify() {
     #[derive(Debug, Serialize, Deserialize)]
     struct Stranger(u32);
