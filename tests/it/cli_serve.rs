@@ -30,13 +30,10 @@ fn serving(data: &Path, repo: Option<&str>, allowed: &str, until: &str) -> (Chil
     command.args(repo.iter().flat_map(|repo| ["--repo", *repo]));
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut said = Vec::new();
-    for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
-        said.push(line);
-        if said.last().is_some_and(|line| line.contains(until)) {
-            return (child, said);
-        }
-    }
-    panic!("it ended without `{until}`: {said:?}");
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let is_there = lines.inspect(|line| said.push(line.clone())).any(|line| line.contains(until));
+    assert!(is_there, "it ended without `{until}`: {said:?}");
+    (child, said)
 }
 
 /// Sends a signal, and answers the exit code if it ends soon.

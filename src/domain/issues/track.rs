@@ -240,6 +240,8 @@ fn within_file(board: &mut Board<'_>, base: &[u32], head: &[u32], pairs_left: &m
     rounds(board, (base, head), MAPPED);
     let (base_texts, head_texts) = board.sharing(base, head, by::CONTENT);
     let texts = (&base_texts[..], &head_texts[..]);
+    // Lines that are alike and were pushed down together: the place in the hunk of one is that of another now, and would cross them.
+    board.round_in_step(texts.0, texts.1, Pass::LineTextMessage, by::TEXT | by::MESSAGE);
     rounds_by_line(board, texts, LINE_AND_TEXT, by::TEXT);
     blocks::within_file(board, texts.0, texts.1, pairs_left);
     rounds(board, texts, TEXT_AND_WORDING);

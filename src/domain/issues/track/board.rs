@@ -157,6 +157,21 @@ impl<'a> Board<'a> {
         }
     }
 
+    /// Matches those of `base` and `head`, each ascending, that are free and equal by `bits`, where several are, as many on either side,
+    /// and all stand equally far from where they are expected.
+    pub fn round_in_step(&mut self, base: &[u32], head: &[u32], pass: Pass, bits: u16) {
+        for (base, head) in self.buckets(base, head, bits).into_values() {
+            let shift = |(base, head): (&u32, &u32)| i64::from(self.head(*head).line()) - i64::from(self.base(*base).about());
+            let mut shifts = base.iter().zip(&head).map(shift);
+            let first = shifts.next();
+            if base.len() == head.len() && base.len() > 1 && shifts.all(|shift| Some(shift) == first) {
+                for (base, head) in base.into_iter().zip(head) {
+                    self.join(base, head, pass);
+                }
+            }
+        }
+    }
+
     /// Matches by the tool's fingerprint where one finding alone has it on either side, matched or not. A fingerprint that several share
     /// tells what they are, not which.
     pub fn hint(&mut self, base: &[u32], head: &[u32]) {

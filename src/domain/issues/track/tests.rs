@@ -25,6 +25,17 @@ fn a_renamed_file_keeps_its_issues_though_lines_of_it_changed() {
     assert_eq!(carried_with(&base, &head, &[("a.py", "b/c.py")]), [Some(1), Some(2), Some(3)]);
 }
 
+/// A file whose line endings were turned is one hunk; with two lines more at its top, the first of two equal lines stood where the second
+/// was, and took its issue.
+#[test]
+fn equal_lines_that_are_pushed_down_together_do_not_take_each_others_place() {
+    let old = "def a():\r\n    if b:\r\n        return c()\r\n\r\n    return c()\r\n";
+    let new = "import d\nimport e\ndef a():\n    if b:\n        return c()\n\n    return c()\n";
+    let base = commit(&[("a.py", old)], &[("a.py", 3, "r", "m"), ("a.py", 5, "r", "m")]);
+    let head = commit(&[("a.py", new)], &[("a.py", 5, "r", "m"), ("a.py", 7, "r", "m")]);
+    assert_eq!(carried(&base, &head), [Some(1), Some(2)]);
+}
+
 #[test]
 fn another_rule_or_another_tool_is_another_issue() {
     let base = commit(&[("a.py", BODY)], &[("a.py", 3, "r1", "m"), ("a.py", 0, "r1", "m")]);
