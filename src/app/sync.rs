@@ -42,7 +42,14 @@ pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> 
 fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fetched), Failure> {
     let source: Source = repo.remote.parse()?;
     let mirror = app.mirror(repo.id)?;
-    let asked = Asked { credentials: None, outbound: &app.outbound, trust: Trust::Ours, cancel: attempt.cancel.flag(), progress: &|_| {} };
+    let asked = Asked {
+        credentials: None,
+        outbound: &app.outbound,
+        is_trusted: repo.is_trusted,
+        trust: Trust::Ours,
+        cancel: attempt.cancel.flag(),
+        progress: &|_| {},
+    };
     let fetched = mirror.fetch(&source, &asked)?;
     Ok((mirror, fetched))
 }

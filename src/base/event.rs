@@ -127,6 +127,11 @@ pub enum Event {
         /// Which.
         upkeep: Upkeep,
     },
+    /// What is said of a repository was changed, or its badge key.
+    RepositoryChanged {
+        /// The repository.
+        repo: RepoId,
+    },
 }
 
 words! {

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::event::Event;
 use crate::base::id::{IssueId, RepoId};
 use crate::base::name::CommitSha;
+use crate::domain::repos::Commit;
 use crate::engine::store::{self, ReadTx, Record, WriteTx};
 
 pub mod finding;
@@ -88,6 +89,22 @@ pub fn switch(tx: &mut WriteTx, standing: &Standing) -> Result<()> {
 /// What stands at a commit, if it was analysed.
 pub fn standing(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<Option<Standing>> {
     Ok(tx.get::<Standing>(&(repo, sha))?)
+}
+
+/// How many commits back [`latest`] looks.
+const LOOKED_BACK: usize = 50;
+
+/// What stands at a commit or, while that is not analysed, at the nearest before it along first parents that is.
+pub fn latest(tx: &ReadTx, repo: RepoId, head: CommitSha) -> Result<Option<Standing>> {
+    let mut at = head;
+    for _ in 0..LOOKED_BACK {
+        if let Some(standing) = standing(tx, repo, at)? {
+            return Ok(Some(standing));
+        }
+        let Some(before) = tx.get::<Commit>(&(repo, at))?.and_then(|commit| commit.parents.first().copied()) else { break };
+        at = before;
+    }
+    Ok(None)
 }
 
 /// The issues that these fingerprints belonged to, the latest of each.

@@ -4,6 +4,7 @@ pub mod app;
 pub mod browser;
 pub mod client;
 pub mod crash;
+pub mod host;
 pub mod raw;
 pub mod repo;
 pub mod world;

@@ -50,6 +50,7 @@ fn events() -> Vec<Event> {
     let mut events = vec![
         Event::RepositoryAdded { repo },
         Event::SyncRequested { repo },
+        Event::RepositoryChanged { repo },
         Event::RepositoryDeleted { repo, slug: RepoSlug::local("app").unwrap() },
         Event::BranchMoved { repo, branch: branch(), head: sha },
         Event::BranchDeleted { repo, branch: branch() },

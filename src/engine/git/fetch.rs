@@ -36,6 +36,8 @@ pub struct Asked<'a> {
     pub credentials: Option<&'a Credentials>,
     /// What asks hosts.
     pub outbound: &'a Client,
+    /// Whether the source's own host, at its own port, is asked whatever its address is.
+    pub is_trusted: bool,
     /// Whose repositories are read on this machine.
     pub trust: Trust,
     /// Ends the fetch once it is set.
@@ -146,8 +148,10 @@ impl Mirror {
 
     /// Asks a host.
     fn ask(&self, url: &str, asked: &Asked<'_>, incoming: &Incoming, bounds: &Bounds<'_>) -> Result<Offer> {
-        let host = Place::of(url)?.host;
-        let carrier = Carrier::new(asked.outbound, asked.credentials, bounds.until, bounds.limits.pack_bytes.max(LISTING));
+        let Place { host, port, .. } = Place::of(url)?;
+        // Redirects stay on the host, and what this lets through is the port as well.
+        let client = if asked.is_trusted { asked.outbound.allowing(&host, port) } else { asked.outbound.clone() };
+        let carrier = Carrier::new(&client, asked.credentials, bounds.until, bounds.limits.pack_bytes.max(LISTING));
         let failure = carrier.failure.clone();
         let strange = |e: &dyn std::fmt::Display| {
             let why = crate::base::text::clip(&e.to_string(), 300).into_owned();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use ureq::http::Uri;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::time::Duration as Span;
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use super::guard::Guard;
@@ -146,13 +147,29 @@ impl Client {
             .timeout_per_read(Some(config.idle_timeout))
             .timeout_per_write(Some(config.idle_timeout))
             .build();
-        let resolver = Guarded { guard: Arc::clone(&guard), inner: DefaultResolver::default() };
-        Ok(Client { agent: ureq::Agent::with_parts(settings, DefaultConnector::default(), resolver), guard })
+        Ok(Client { agent: agent(settings, &guard), guard })
     }
 
     /// Whether the operator has named this host.
     pub fn allows(&self, host: &str, port: u16) -> bool {
         self.guard.allows(host, port)
+    }
+
+    /// A client that lets one more host through, at this port alone. Its connections are its own: no other client comes by them.
+    pub fn allowing(&self, host: &str, port: u16) -> Client {
+        let guard = Arc::new(self.guard.and(host, port));
+        Client { agent: agent(self.agent.config().clone(), &guard), guard }
+    }
+
+    /// Judges where an address leads, and asks nothing of it.
+    pub fn judge(&self, url: &str) -> Result<()> {
+        let uri: Uri = url.parse().map_err(|_| Error::BadUrl { why: "it is not a URL" })?;
+        let host = checked(&uri)?;
+        let config = self.agent.config();
+        let within = config.timeouts().resolve.map_or(Span::NotHappening, Span::from);
+        let timeout = NextTimeout { after: within, reason: ureq::Timeout::Resolve, ..NextTimeout::default() };
+        let resolver = Guarded { guard: Arc::clone(&self.guard), inner: DefaultResolver::default() };
+        resolver.resolve(&uri, config, timeout).map(|_| ()).map_err(|e| told(&host, e))
     }
 
     /// Asks, and answers once the headers have come.
@@ -189,6 +206,11 @@ impl Client {
             body: Body { reader: body.into_reader(), host, cap: request.cap, left: request.cap },
         })
     }
+}
+
+fn agent(settings: ureq::config::Config, guard: &Arc<Guard>) -> ureq::Agent {
+    let resolver = Guarded { guard: Arc::clone(guard), inner: DefaultResolver::default() };
+    ureq::Agent::with_parts(settings, DefaultConnector::default(), resolver)
 }
 
 /// The host of an address that can be asked.

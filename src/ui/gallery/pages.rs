@@ -54,7 +54,10 @@ fn homes(world: &World, out: &mut Pages) {
     ];
     let form = AddForm {
         entered: world.say("/srv/git/nothing"),
-        error: Some(world.say("there is no repository at `/srv/git/nothing`; give the folder that holds `.git`")),
+        takes_paths: true,
+        error: Some(
+            world.say("There is no folder `/srv/git/nothing` on the server's machine; give its whole path, such as `/srv/git/app`."),
+        ),
     };
     let page = |repos, query: String, running, add| HomePage { frame: world.frame(), query, repos, next: None, running, add };
     let mut full = page(rows, String::new(), running, Some(AddForm::default()));

@@ -1,11 +1,12 @@
 //! Bad input through the door: each repository gets a clear error, at the place where somebody looks, and nothing else stops.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-
+use plumbline::base::event::Actor;
+use plumbline::base::name::RepoSlug;
+use plumbline::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
+use crate::support::host::Host;
 use crate::support::raw::{FILE, LINK, RawRepo, TREE};
 use crate::support::repo::TestRepo;
 use crate::support::world::{World, text};
@@ -73,7 +74,7 @@ async fn a_path_that_is_no_repository_says_what_to_give() {
     assert!(error.contains("is not a git repository: give the directory that holds `.git`"), "{error}");
 
     let missing = world.admin.post("/api/v1/repos", json!({"path": folder.join("nowhere"), "name": "b"})).await.expect(422);
-    assert!(missing.refused("source_refused").contains("cannot be found"));
+    assert!(missing.refused("source_refused").contains("there is no folder"));
     goes_on(&world).await;
 }
 
@@ -237,36 +238,24 @@ async fn a_manifest_that_would_eat_memory_is_refused_with_its_place() {
 }
 
 #[tokio::test]
-async fn an_address_within_the_network_is_refused_when_it_is_fetched() {
+async fn an_address_that_leads_into_the_network_by_now_is_refused_when_it_is_fetched() {
     let world = World::new().await;
+    let slug = |name: &str| RepoSlug::local(name).unwrap();
     for (name, url, why) in [
         ("loop", "http://127.0.0.1:1/app.git", "a loopback address"),
         ("private", "https://10.1.2.3/app.git", "a private address"),
         ("metadata", "http://169.254.169.254/latest", "a link-local address"),
         ("mapped", "http://[::ffff:127.0.0.1]/app.git", "a loopback address"),
     ] {
-        world.admin.post("/api/v1/repos", json!({"url": url, "name": name})).await.expect(201);
+        // As it stands once its name has come to point elsewhere than when it was added.
+        let (slug, remote, badge_key) = (slug(name), url.to_owned(), BadgeKey::random());
+        let new = NewRepository { slug, source: RepoSource::Git, remote, is_trusted: false, badge_key, owner: None };
+        world.app.app().write_now(&Actor::System, move |tx, now| repos::add(tx, new.clone(), now)).unwrap();
         world.app.settle().await;
         let error = sync_error(&world, name).await;
         assert!(error.contains(why) && error.contains("allowed in the configuration"), "{name}: {error}");
     }
     goes_on(&world).await;
-}
-
-/// A host that answers each request with these bytes and closes.
-fn host(answer: &'static [u8]) -> std::net::SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    // It ends with the test's process: a host outlives who asks it.
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut read = [0; 4_096];
-            let _ = stream.read(&mut read);
-            let _ = stream.write_all(answer);
-        }
-    });
-    address
 }
 
 #[tokio::test]
@@ -283,7 +272,7 @@ async fn a_host_that_points_elsewhere_or_speaks_something_else_is_not_believed()
         ("locked", b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n", "asks for credentials"),
     ];
     for (name, answer, why) in answers {
-        let url = format!("http://{}/app.git", host(answer));
+        let url = Host::answering(answer).url();
         world.admin.post("/api/v1/repos", json!({"url": url, "name": name})).await.expect(201);
         world.app.settle().await;
         let error = sync_error(&world, name).await;
@@ -295,7 +284,7 @@ async fn a_host_that_points_elsewhere_or_speaks_something_else_is_not_believed()
 #[tokio::test]
 async fn a_host_that_breaks_off_is_asked_again_later() {
     let world = World::of(TestApp::with(|config| config.allow_hosts = vec!["127.0.0.1".to_owned()])).await;
-    let url = format!("http://{}/app.git", host(b""));
+    let url = Host::answering(*b"").url();
     world.admin.post("/api/v1/repos", json!({"url": url, "name": "app"})).await.expect(201);
     world.app.settle().await;
     let error = sync_error(&world, "app").await;
