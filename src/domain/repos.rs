@@ -354,6 +354,11 @@ pub fn delete(tx: &mut WriteTx, slug: &RepoSlug, confirm: &str, now: Timestamp) 
     Ok(tx.record(Event::RepositoryDeleted { repo: repo.id, slug: repo.slug }, now)?)
 }
 
+/// About how many bytes a repository's branches and commits take, each table counted up to `cap` rows.
+pub fn weigh(tx: &ReadTx, repo: RepoId, cap: usize) -> store::Result<u64> {
+    Ok(tx.weigh(&Scan::<Branch>::prefix(repo), cap)? + tx.weigh(&Scan::<Commit>::prefix(repo), cap)?)
+}
+
 /// Erases rows of a deleted repository, at most `limit`; answers how many, 0 once none are left.
 pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> Result<usize> {
     let mut erased = accounts::revoke_all(tx, repo, limit)?;

@@ -9,7 +9,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::openapi::Doc;
-use super::{accounts, badges, checks, files, health, issues, live, repos, search, trends};
+use super::{accounts, badges, checks, compare, files, health, issues, live, repos, search, trends, usage};
 use crate::app::App;
 use crate::domain::accounts::Permission;
 
@@ -118,6 +118,8 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/repos/{owner}/{name}/branches/{branch}", RepoRead, repos::history::branch, "A branch").says(|doc| doc.answers::<repos::BranchView>(200)),
         get("/api/v1/repos/{owner}/{name}/commits", RepoRead, repos::history::commits, "The commits of a branch, newest first").says(|doc| doc.query::<repos::history::CommitsQuery>().list::<repos::CommitView>()),
         get("/api/v1/repos/{owner}/{name}/commits/{sha}", RepoRead, repos::history::commit, "A commit").says(|doc| doc.answers::<repos::CommitView>(200)),
+        get("/api/v1/repos/{owner}/{name}/compare/{basehead}", RepoRead, compare::find, "Two analysed commits, named as base...head, held against each other").says(|doc| doc.query::<compare::CompareQuery>().answers::<compare::CompareView>(200)),
+        get("/api/v1/repos/{owner}/{name}/usage", RepoRead, usage::find, "How much room a repository takes").says(|doc| doc.answers::<usage::UsageView>(200)),
         get("/api/v1/repos/{owner}/{name}/trends", RepoRead, trends::trends, "A figure over time, at the analysed commits of a branch").says(|doc| doc.query::<trends::TrendQuery>().answers::<trends::TrendView>(200)),
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree", RepoRead, files::tree, "The root folder of a commit").says(|doc| doc.answers::<files::TreeView>(200)),
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree/{*path}", RepoRead, files::tree, "A folder of a commit").says(|doc| doc.answers::<files::TreeView>(200)),

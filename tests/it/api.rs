@@ -4,6 +4,7 @@ mod accounts;
 mod adding;
 mod badges;
 mod checks;
+mod compare;
 mod health;
 mod issues;
 mod live;

@@ -48,7 +48,7 @@ pub async fn load_commit(app: &App, repo: &Repository, sha: CommitSha) -> Result
 }
 
 /// A branch with its head; `None` in the moment before its head is registered.
-fn branch_view(tx: &ReadTx, repo: &Repository, branch: Branch) -> Result<Option<BranchView>, ApiError> {
+pub fn branch_view(tx: &ReadTx, repo: &Repository, branch: Branch) -> Result<Option<BranchView>, ApiError> {
     let Some(commit) = repos::commit(tx, repo.id, branch.head)? else { return Ok(None) };
     let head = commit_view(tx, &commit)?;
     Ok(Some(BranchView {

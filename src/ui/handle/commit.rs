@@ -78,7 +78,7 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(na
         .read(move |tx, now| -> Result<CommitPage, ApiError> {
             Ok(CommitPage {
                 frame,
-                place: place(tx, &repo, None, Some(sha))?,
+                place: place(tx, &caller, &repo, None, Some(sha))?,
                 commit: commit_view(tx, &commit)?,
                 status: set.as_ref().map(|set| status_view(&handle, &repo, set)),
                 repo: repo_view(tx, &caller, repo)?,
@@ -136,7 +136,7 @@ fn query(narrowed: &Narrowed, state: &str) -> ListQuery {
 }
 
 /// A page of issues with their excerpts, read from the tree of the commit at which they stand.
-async fn rows(app: &App, repo: &Repository, at: CommitSha, view: IssuesView) -> Result<IssueList, ApiError> {
+pub(super) async fn rows(app: &App, repo: &Repository, at: CommitSha, view: IssuesView) -> Result<IssueList, ApiError> {
     let (handle, id) = (app.clone(), repo.id);
     app.blocking(move || -> Result<IssueList, ApiError> {
         let mut rows: Vec<IssueRow> = view.items.into_iter().map(|issue| IssueRow::new(issue, Some(at))).collect();

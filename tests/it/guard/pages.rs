@@ -33,6 +33,12 @@ async fn every_page_lets_in_whom_it_should() {
         ("GET", "/r/local/app"),
         ("GET", "/r/local/nope"),
         ("POST", "/r/local/app/sync"),
+        ("GET", "/r/local/app/branches"),
+        ("GET", "/r/local/app/compare"),
+        ("GET", "/r/local/app/compare/main...main"),
+        ("GET", "/r/local/app/settings"),
+        ("POST", "/r/local/app/settings"),
+        ("POST", "/r/local/app/settings/badge-key"),
         ("GET", "/r/local/app/commits"),
         ("GET", "/r/local/app/commits/{sha}"),
         ("POST", "/r/local/app/commits/{sha}/checks"),
@@ -47,7 +53,11 @@ async fn every_page_lets_in_whom_it_should() {
         let path = page.replace("{issue}", &issue).replace("{sha}", &repo.first);
         let mut cells = Vec::new();
         for client in [&anonymous, &member, &reader, &world.admin] {
-            let answer = client.with("accept", "text/html").own(method, &path).await;
+            let browser = client.with("accept", "text/html");
+            let answer = match (method, page) {
+                ("POST", "/r/local/app/settings") => browser.form(&path, "description=An+app&private=true").await,
+                _ => browser.own(method, &path).await,
+            };
             assert!(answer.status < 500, "{method} {path}: {}", answer.text());
             cells.push(answer.status);
         }

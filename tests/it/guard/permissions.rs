@@ -95,6 +95,7 @@ fn fill(path: &str, repo: &Repo<'_>, issue: &str) -> String {
         .replace("{name}", repo.name)
         .replace("{sha}", &repo.first)
         .replace("{branch}", "main")
+        .replace("{basehead}", "main...main")
         .replace("{badge}", "gate.svg")
         .replace("{check}", "hygiene")
         .replace("{*path}", if path.contains("/tree/") { "lib" } else { "lib/a.json" })
