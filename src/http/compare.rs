@@ -90,7 +90,11 @@ pub async fn pair(app: &App, permit: &Permit, params: &Params) -> Result<Pair, A
     let both = params.text("basehead");
     // No branch holds two dots in a row.
     let (base, head) = both.split_once("...").filter(|(base, head)| !base.is_empty() && !head.is_empty()).ok_or_else(|| {
-        ApiError::field(Code::InvalidParameter, "basehead", "name two commits as `base...head`, each by a branch or by its digits")
+        ApiError::field(
+            Code::InvalidParameter,
+            "basehead",
+            "name two commits as `base...head`, each by a branch or by seven digits of its name or more",
+        )
     })?;
     let (base, head) = (named(app, &repo, base).await?, named(app, &repo, head).await?);
     Ok(Pair { repo, base, head })

@@ -22,7 +22,7 @@ use crate::base::time::Timestamp;
 use crate::domain::accounts::{Error as AccountsError, Refusal, Resource};
 use crate::domain::issues::finding::{Kind, Severity};
 use crate::domain::issues::issue::IssueState;
-use crate::domain::issues::list::{Filter, Listed, Listing, Sort};
+use crate::domain::issues::list::{Filter, Listed, Listing, Sort, Wanted};
 use crate::domain::issues::{self, Issue};
 use crate::domain::repos::{self, Repository};
 
@@ -184,6 +184,11 @@ impl ListQuery {
         })
     }
 
+    fn wanted(&self) -> Result<Wanted, ApiError> {
+        let paging = self.paging();
+        Ok(Wanted { filter: self.filter()?, sort: self.sort()?, after: paging.cursor()?, limit: paging.limit()? })
+    }
+
     /// The order it asks for.
     pub fn sort(&self) -> Result<Sort, ApiError> {
         match self.sort.as_deref().filter(|sort| !sort.is_empty()) {
@@ -249,14 +254,16 @@ pub fn issue_view(slug: &str, issue: &Issue) -> IssueView {
     }
 }
 
-/// The issues of a commit as they are asked for.
-pub async fn listing(app: &App, repo: &Repository, sha: CommitSha, query: &ListQuery) -> Result<IssuesView, ApiError> {
-    let (filter, sort, limit, cursor) = (query.filter()?, query.sort()?, query.paging().limit()?, query.paging().cursor()?);
+/// The issues of a commit as they are asked for, a list for each query.
+pub async fn listings(app: &App, repo: &Repository, sha: CommitSha, queries: &[ListQuery]) -> Result<Vec<IssuesView>, ApiError> {
+    let wanted = queries.iter().map(ListQuery::wanted).collect::<Result<Vec<Wanted>, _>>()?;
     let repo = repo.clone();
-    app.read(move |tx, _| -> Result<IssuesView, ApiError> {
-        let Listing { items, next, total, facets } = issues::list::list(tx, repo.id, sha, &filter, sort, cursor.as_ref(), limit)?;
-        let items = items.into_iter().map(|listed| listed_view(&repo, sha, listed)).collect::<Result<_, _>>()?;
-        Ok(IssuesView { items, next, total, facets: facets.into_iter().map(|(facet, counts)| (facet.to_owned(), counts)).collect() })
+    app.read(move |tx, _| -> Result<Vec<IssuesView>, ApiError> {
+        let view = |Listing { items, next, total, facets }| -> Result<IssuesView, ApiError> {
+            let items = items.into_iter().map(|listed| listed_view(&repo, sha, listed)).collect::<Result<_, _>>()?;
+            Ok(IssuesView { items, next, total, facets: facets.into_iter().map(|(facet, counts)| (facet.to_owned(), counts)).collect() })
+        };
+        issues::list::lists(tx, repo.id, sha, &wanted)?.into_iter().map(view).collect()
     })
     .await
 }
@@ -264,7 +271,7 @@ pub async fn listing(app: &App, repo: &Repository, sha: CommitSha, query: &ListQ
 /// `GET …/commits/{sha}/issues`.
 pub async fn list(State(app): State<App>, permit: Permit, params: Params, Query(query): Query<ListQuery>) -> Result<Response, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
-    let view = listing(&app, &repo, commit.sha, &query).await?;
+    let view = listings(&app, &repo, commit.sha, std::slice::from_ref(&query)).await?.remove(0);
     if query.format.as_deref().is_none_or(|format| matches!(format, "" | "json")) {
         return Ok(Json(view).into_response());
     }

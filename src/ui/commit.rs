@@ -21,6 +21,9 @@ use crate::http::repos::{CommitView, RepoView};
 /// How many issues that were there before stay unfolded beside new ones.
 const FOLD_ABOVE: usize = 10;
 
+/// How many of the branches that a commit heads are named.
+const HEADS_NAMED: usize = 5;
+
 /// A commit.
 #[derive(Debug, Template)]
 #[template(path = "repo/commit.html", config = ".askama.toml")]
@@ -313,6 +316,11 @@ impl CommitPage {
         let address = self.href_of_state(state);
         let address = address.trim_end_matches("#issues");
         format!("{}#issues", href::with(address, "cursor", &cursor.to_string()))
+    }
+
+    /// The branches that it heads, as many as a line can name.
+    fn heads(&self) -> &[BranchName] {
+        &self.commit.branches[..self.commit.branches.len().min(HEADS_NAMED)]
     }
 
     fn default_branch(&self) -> &str {

@@ -65,8 +65,6 @@ pub enum Tab {
     Files,
     /// Issues, and an issue.
     Issues,
-    /// All branches.
-    Branches,
     /// What is set, for whoever looks after it.
     Settings,
 }

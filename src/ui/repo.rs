@@ -132,7 +132,7 @@ impl RepoPage {
 
 impl BranchesPage {
     fn tab(&self) -> Tab {
-        Tab::Branches
+        Tab::Overview
     }
 
     fn next_href(&self) -> Option<String> {

@@ -93,25 +93,41 @@ struct Entry {
     is_new: bool,
 }
 
+/// A page of a commit's issues that is wanted.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Which.
+    pub filter: Filter,
+    /// In which order.
+    pub sort: Sort,
+    /// Where the page before ended.
+    pub after: Option<Cursor>,
+    /// How many.
+    pub limit: Limit,
+}
+
 /// The issues of a commit that a filter lets through.
-pub fn list(
-    tx: &ReadTx,
-    repo: RepoId,
-    sha: CommitSha,
-    filter: &Filter,
-    sort: Sort,
-    after: Option<&Cursor>,
-    limit: Limit,
-) -> Result<Listing> {
+pub fn list(tx: &ReadTx, repo: RepoId, sha: CommitSha, wanted: &Wanted) -> Result<Listing> {
+    let mut listings = lists(tx, repo, sha, std::slice::from_ref(wanted))?;
+    Ok(listings.remove(0))
+}
+
+/// Several lists of the same commit, whose issues are read once.
+pub fn lists(tx: &ReadTx, repo: RepoId, sha: CommitSha, wanted: &[Wanted]) -> Result<Vec<Listing>> {
     let standing = super::standing(tx, repo, sha)?.ok_or(Error::NotAnalysed { sha })?;
-    let mut entries = entries(tx, &standing)?;
-    let facets = facets(&entries, filter);
-    entries.retain(|entry| filter.admits(entry, None));
+    let entries = entries(tx, &standing)?;
+    wanted.iter().map(|wanted| page(tx, &entries, wanted)).collect()
+}
+
+fn page(tx: &ReadTx, all: &[Entry], Wanted { filter, sort, after, limit }: &Wanted) -> Result<Listing> {
+    let facets = facets(all, filter);
+    let mut entries: Vec<&Entry> = all.iter().filter(|entry| filter.admits(entry, None)).collect();
     entries.sort_by(|a, b| sort.key(a).cmp(&sort.key(b)).then_with(|| a.standee.occurrence.issue.cmp(&b.standee.occurrence.issue)));
 
     let total = entries.len() as u64;
     // A standing is what it is: a place in its list is stable.
     let from = after
+        .as_ref()
         .and_then(|cursor| <[u8; 8]>::try_from(cursor.as_bytes()).ok())
         .map_or(0, |bytes| usize::try_from(u64::from_be_bytes(bytes)).unwrap_or(usize::MAX));
     let to = from.saturating_add(limit.get());
@@ -119,7 +135,7 @@ pub fn list(
     let mut items = Vec::with_capacity(limit.get());
     for Entry { standee, state, is_new } in entries.into_iter().skip(from).take(limit.get()) {
         let issue = tx.get::<Issue>(&standee.occurrence.issue)?;
-        items.push(Listed { standee, state, is_new, issue });
+        items.push(Listed { standee: standee.clone(), state: *state, is_new: *is_new, issue });
     }
     Ok(Listing { items, next, total, facets })
 }
@@ -239,17 +255,17 @@ impl Filter {
                 StateFilter::Ignored => entry.state == IssueState::Ignored,
             })
         };
-        let path = entry.standee.path.to_string();
         any("state", false, by_state())
             && any("kind", self.kinds.is_empty(), self.kinds.contains(&occurrence.kind))
             && any("severity", self.severities.is_empty(), self.severities.contains(&occurrence.severity))
             && any("source", self.sources.is_empty(), self.sources.contains(&entry.standee.source))
-            && self.path.as_ref().is_none_or(|glob| glob.is_match(&path))
-            && self.words.iter().all(|word| {
-                let word = word.to_lowercase();
-                [occurrence.message.as_str(), occurrence.rule.as_str(), path.as_str()]
-                    .iter()
-                    .any(|text| text.to_lowercase().contains(&word))
-            })
+            && self.path.as_ref().is_none_or(|glob| glob.is_match(entry.standee.path.to_string()))
+            && (self.words.is_empty() || self.is_worded_like(entry))
+    }
+
+    fn is_worded_like(&self, entry: &Entry) -> bool {
+        let occurrence = &entry.standee.occurrence;
+        let texts = [occurrence.message.to_lowercase(), occurrence.rule.to_lowercase(), entry.standee.path.to_string().to_lowercase()];
+        self.words.iter().all(|word| texts.iter().any(|text| text.contains(&word.to_lowercase())))
     }
 }

@@ -15,13 +15,15 @@ use crate::engine::git::tree::Tree;
 use crate::http::checks::{CheckSetView, status_view};
 use crate::http::error::ApiError;
 use crate::http::extract::{Params, Query};
-use crate::http::issues::{FacetsView, IssuesView, ListQuery, listing};
+use crate::http::issues::{FacetsView, IssuesView, ListQuery, listings};
 use crate::http::repos::{commit_view, repo_and_commit, repo_view};
 use crate::ui::commit::{Base, CommitPage, IssueFilter, IssueList, Manifest, ManifestFault};
 use crate::ui::href;
 use crate::ui::issues::IssueRow;
 use crate::ui::source::Source;
 
+/// How issues can stand at a commit, each with a list of its own.
+const STATES: [&str; 4] = ["new", "open", "fixed", "ignored"];
 /// How many issues of each state a page shows.
 const SHOWN: &str = "50";
 /// How many lines around an issue its excerpt shows.
@@ -56,8 +58,9 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(na
     let manifest = manifest(&app, &repo, sha).await?;
     let (mut lists, mut facets) = ([const { None }; 4], FacetsView::new());
     if standing.is_some() {
-        for (list, state) in lists.iter_mut().zip(["new", "open", "fixed", "ignored"]) {
-            let mut view = listing(&app, &repo, sha, &query(&narrowed, state)).await?;
+        let queries = STATES.map(|state| query(&narrowed, state));
+        let views = listings(&app, &repo, sha, &queries).await?;
+        for ((list, state), mut view) in lists.iter_mut().zip(STATES).zip(views) {
             let is_shown = narrowed.state.is_empty() || narrowed.state == state;
             if is_shown {
                 merge(&mut facets, &view.facets);

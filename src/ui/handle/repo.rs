@@ -26,7 +26,7 @@ use crate::ui::repo::{BranchesPage, CommitsPage, RepoPage, RuleRow};
 const CHART_SPAN: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3_600);
 /// How many commits, branches and rules the overview shows.
 const COMMITS_SHOWN: usize = 10;
-const BRANCHES_SHOWN: usize = 20;
+const BRANCHES_SHOWN: usize = 10;
 const RULES_SHOWN: usize = 8;
 /// How many branches a page of them lists.
 const BRANCHES_LISTED: usize = 100;
