@@ -19,7 +19,7 @@ use plumbline::base::name::{CommitSha, RepoSlug};
 use plumbline::base::time::Clock;
 use plumbline::base::work::Lane;
 use plumbline::domain::issues::{Chunk, Issue, Node, Standing};
-use plumbline::domain::repos::{NewRepository, RepoSource};
+use plumbline::domain::repos::{BadgeKey, NewRepository, RepoSource};
 use plumbline::domain::{checks, repos};
 use plumbline::engine::store::{ReadTx, Record, Scan, Statistics};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
