@@ -31,6 +31,7 @@ pub mod sweep;
 pub mod sync;
 pub mod ticker;
 pub mod upkeep;
+pub mod usage;
 
 use config::Config;
 use live::LiveLogs;

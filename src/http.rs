@@ -20,6 +20,7 @@ pub mod auth;
 pub mod badges;
 pub mod checks;
 pub mod code;
+pub mod compare;
 pub mod error;
 pub mod extract;
 pub mod files;
@@ -35,6 +36,7 @@ pub mod routes;
 pub mod sarif;
 pub mod search;
 pub mod trends;
+pub mod usage;
 
 use code::Code;
 use error::ApiError;

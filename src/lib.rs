@@ -32,7 +32,8 @@
 //! * Nothing but [`engine::outbound`] opens a connection outward, and nothing at all starts a process.
 //! * No repository is ever checked out: trees and blobs are read by name, and no path of a tree is joined to a path of ours.
 //! * No fetch, check or sleep happens inside a transaction: read, then do, then write.
-//! * No plain secret is stored, logged, or printed by `Debug`.
+//! * No plain secret is stored, logged, or printed by `Debug`. (The key in a README's badges is stored, as no secret: see
+//!   [`domain::repos::BadgeKey`].)
 //! * No wall clock but [`base::time::Clock`].
 //! * No stored record is a wire shape: views live with the handlers.
 //! * No answer says "saved" before the commit is durable.

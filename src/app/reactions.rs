@@ -39,7 +39,8 @@ pub fn follow(event: &Event) -> Vec<Followup> {
             Upkeep::Sweep => Work::Sweep,
         }),
         // Facts that pages and the feed tell of, and that nothing follows from.
-        Event::BranchMoved { .. }
+        Event::RepositoryChanged { .. }
+        | Event::BranchMoved { .. }
         | Event::BranchDeleted { .. }
         | Event::CheckSetStarted { .. }
         | Event::CheckChanged { .. }

@@ -107,7 +107,14 @@ impl From<repos::Error> for Trouble {
 fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fetched), Trouble> {
     let source: Source = repo.remote.parse()?;
     let mirror = app.mirror_to_fill(repo.id)?;
-    let asked = Asked { credentials: None, outbound: &app.outbound, trust: Trust::Ours, cancel: attempt.cancel.flag(), progress: &|_| {} };
+    let asked = Asked {
+        credentials: None,
+        outbound: &app.outbound,
+        is_trusted: repo.is_trusted,
+        trust: Trust::Ours,
+        cancel: attempt.cancel.flag(),
+        progress: &|_| {},
+    };
     let fetched = mirror.fetch(&source, &asked)?;
     Ok((mirror, fetched))
 }

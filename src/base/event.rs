@@ -132,6 +132,11 @@ pub enum Event {
         /// The repository.
         repo: RepoId,
     },
+    /// What is said of a repository was changed, or its badge key.
+    RepositoryChanged {
+        /// The repository.
+        repo: RepoId,
+    },
 }
 
 impl Event {

@@ -24,7 +24,7 @@ use crate::base::time::Clock;
 use crate::base::work::Lane;
 use crate::domain::checks::{self, CheckSet};
 use crate::domain::issues;
-use crate::domain::repos::{self, NewRepository, RepoSource, Repository};
+use crate::domain::repos::{self, BadgeKey, NewRepository, RepoSource, Repository};
 use crate::engine::queue;
 
 mod excerpt;
@@ -110,12 +110,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
 fn analyse(source: &Source, scratch: &Scratch, reuses: bool, meter: &Meter) -> Result<Report> {
     let app = App::in_memory(Config::in_directory(scratch.path()), Clock::System, Ids::system())
         .map_err(|error| Error::because("cannot prepare the checks", error))?;
-    let (slug, remote) = (source.slug.clone(), source.slug.to_string());
+    let remote = source.slug.to_string();
     // Its first fetch is asked for as everywhere, and nobody is there to make it.
+    let badge_key = BadgeKey::random();
+    let new = NewRepository { slug: source.slug.clone(), source: RepoSource::Local, remote, is_trusted: false, badge_key, owner: None };
     let repository = app
-        .write_now(&Actor::System, move |tx, now| {
-            repos::add(tx, NewRepository { slug: slug.clone(), source: RepoSource::Local, remote: remote.clone(), owner: None }, now)
-        })
+        .write_now(&Actor::System, move |tx, now| repos::add(tx, new.clone(), now))
         .map_err(|error| Error::because("cannot prepare the checks", error))?;
 
     let mut manner = Manner { reuses, judges_all: true, beneath: source.beneath.clone() };

@@ -17,7 +17,7 @@ use crate::base::id::Ids;
 use crate::base::name::RepoSlug;
 use crate::base::time::Clock;
 use crate::domain::accounts::{self, InstanceRole, Plain};
-use crate::domain::repos::{self, NewRepository, RepoSource, Repository};
+use crate::domain::repos::{self, BadgeKey, NewRepository, RepoSource, Repository};
 use crate::engine::git::Source;
 use crate::{http, ui};
 
@@ -263,8 +263,12 @@ async fn register(app: &App, source: &Source) -> Result<Repository> {
     if let Source::Path(path) = source {
         app.allow_root(path.clone());
     }
-    let wanted = http::repos::name_of(&remote);
+    let wanted = http::repos::create::name_of(&remote);
     let slug = RepoSlug::local(&wanted).map_err(|error| Error::because(format!("`{remote}` gives no name for a repository"), error))?;
+    // Who starts the process may have it ask any host.
+    let is_trusted =
+        http::repos::create::is_guarded(app, source).await.map_err(|error| Error::because("cannot look the host up", error))?;
+    let badge_key = BadgeKey::random();
     app.write(&Actor::System, move |tx, now| -> repos::Result<Repository> {
         if let Some(known) = repos::find_by_remote(tx, &remote)? {
             repos::request_sync(tx, known.id, now)?;
@@ -279,7 +283,8 @@ async fn register(app: &App, source: &Source) -> Result<Repository> {
                 Err(error) => return Err(error),
             }
         }
-        repos::add(tx, NewRepository { slug: free, source: kind, remote: remote.clone(), owner: None }, now)
+        let (remote, badge_key) = (remote.clone(), badge_key.clone());
+        repos::add(tx, NewRepository { slug: free, source: kind, remote, is_trusted, badge_key, owner: None }, now)
     })
     .await
     .map_err(|error| Error::because("cannot add the repository", error))

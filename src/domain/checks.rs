@@ -300,6 +300,17 @@ pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> Result<usize> {
     Ok(tx.remove_all(&Scan::<CheckSet>::prefix(repo), limit)?)
 }
 
+/// About how many bytes a repository's sets take, each table counted up to `cap` rows.
+pub fn weigh(tx: &ReadTx, repo: RepoId, cap: usize) -> store::Result<u64> {
+    tx.weigh(&Scan::<CheckSet>::prefix(repo), cap)
+}
+
+/// The blobs that a repository's sets name: their logs, of at most `cap` sets.
+pub fn logs_of(tx: &ReadTx, repo: RepoId, cap: usize) -> store::Result<std::collections::BTreeSet<BlobHash>> {
+    let sets = tx.find(&Scan::<CheckSet>::prefix(repo), cap)?;
+    Ok(sets.iter().flat_map(|set| set.checks.iter().filter_map(|check| check.log)).collect())
+}
+
 /// The blobs that sets name: their logs. A page of sets at a time; answers where the next begins.
 pub fn logs(tx: &ReadTx, after: Option<&crate::base::page::Cursor>) -> Result<(Vec<BlobHash>, Option<crate::base::page::Cursor>)> {
     let page = tx.page(&Scan::<CheckSet>::all().after(after), crate::base::page::Limit::MAX)?;

@@ -3,7 +3,7 @@
 //! A tool finds something at a place; the next commit moves the place, rewords the line, renames the file. What people triage, discuss
 //! and count is the same thing all along: an [`Issue`]. [`track`] recognises it, [`identify`] applies that to a commit's findings,
 //! [`mod@standing`] keeps what stands at each commit in chunks that commits share, [`settle`] tells the issues' own rows what happened to
-//! them, [`list`] reads a commit's issues with filters and counts.
+//! them, [`list`] reads a commit's issues with filters and counts, [`compare`] what two commits differ in.
 //!
 //! New, open and fixed are words about a commit and its base: *new* stands here and not in the base, *fixed* the other way round. They
 //! are differences of two standings and are never stored per issue and commit. The state in an issue's own row speaks of the default
@@ -18,8 +18,10 @@ use serde::{Deserialize, Serialize};
 use crate::base::event::Event;
 use crate::base::id::{IssueId, RepoId};
 use crate::base::name::CommitSha;
-use crate::engine::store::{self, ReadTx, Record, WriteTx};
+use crate::domain::repos::Commit;
+use crate::engine::store::{self, ReadTx, Record, Scan, WriteTx};
 
+pub mod compare;
 pub mod finding;
 pub mod identify;
 pub mod issue;
@@ -91,6 +93,22 @@ pub fn standing(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<Option<Stan
     Ok(tx.get::<Standing>(&(repo, sha))?)
 }
 
+/// How many commits back [`latest`] looks.
+const LOOKED_BACK: usize = 50;
+
+/// What stands at a commit or, while that is not analysed, at the nearest before it along first parents that is.
+pub fn latest(tx: &ReadTx, repo: RepoId, head: CommitSha) -> Result<Option<Standing>> {
+    let mut at = head;
+    for _ in 0..LOOKED_BACK {
+        if let Some(standing) = standing(tx, repo, at)? {
+            return Ok(Some(standing));
+        }
+        let Some(before) = tx.get::<Commit>(&(repo, at))?.and_then(|commit| commit.parents.first().copied()) else { break };
+        at = before;
+    }
+    Ok(None)
+}
+
 /// The issues that these fingerprints belonged to, the latest of each.
 pub fn recall(tx: &ReadTx, repo: RepoId, fingerprints: impl Iterator<Item = Fingerprint>) -> Result<BTreeMap<[u8; 16], IssueId>> {
     let mut known = BTreeMap::new();
@@ -143,6 +161,21 @@ fn put_changed(tx: &mut WriteTx, issues: Vec<Issue>, now: crate::base::time::Tim
     }
     tx.put(&Revision(revision))?;
     Ok(tx.record(Event::IssuesChanged, now)?)
+}
+
+/// How many issues are looked at to know how large one is.
+const SAMPLE: usize = 100;
+
+/// About how many bytes a repository's issues and standings take, each table counted up to `cap` rows.
+pub fn weigh(tx: &ReadTx, repo: RepoId, cap: usize) -> store::Result<u64> {
+    let standings = tx.weigh(&Scan::<Standing>::prefix(repo), cap)?
+        + tx.weigh(&Scan::<Node>::prefix(repo), cap)?
+        + tx.weigh(&Scan::<Chunk>::prefix(repo), cap)?;
+    let issues = issue::BY_FINGERPRINT.prefix(repo);
+    let sample = tx.find(&issues, SAMPLE)?;
+    let sampled: usize = sample.iter().map(|issue| postcard::to_stdvec(issue).map_or(0, |bytes| bytes.len())).sum();
+    let each = sampled.checked_div(sample.len()).unwrap_or(0);
+    Ok(standings + (tx.count(&issues, cap)? * each) as u64)
 }
 
 /// Erases rows of a deleted repository, at most `limit`; answers how many, 0 once none are left.

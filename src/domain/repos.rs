@@ -26,9 +26,11 @@ use crate::words;
 
 use super::accounts::{self, RepoRole};
 
+mod badge;
 pub mod manifest;
 mod record;
 
+pub use badge::BadgeKey;
 pub use record::{Author, Branch, Commit, Repository, SyncError};
 
 words! {
@@ -58,11 +60,18 @@ pub enum Error {
         /// What was looked for.
         repo: String,
     },
-    /// The name is taken.
-    #[error("there is a repository `{slug}` already; give another name")]
+    /// The name is taken. Local repositories share one space of names, so whoever may add one learns that a name is not free; that is
+    /// all they learn, whether they may see what has it or not.
+    #[error("the name `{slug}` is not free; give another")]
     SlugTaken {
         /// The name.
         slug: RepoSlug,
+    },
+    /// The description is too long.
+    #[error("a description has at most {DESCRIPTION_CHARS} characters; this one has {chars}")]
+    DescriptionTooLong {
+        /// How many it has.
+        chars: usize,
     },
     /// There is no such branch.
     #[error("`{repo}` has no branch `{branch}`")]
@@ -103,6 +112,10 @@ pub struct NewRepository {
     pub source: RepoSource,
     /// The path or URL to fetch.
     pub remote: String,
+    /// Whether its host may be asked although the guard would refuse its address.
+    pub is_trusted: bool,
+    /// What opens its badges.
+    pub badge_key: BadgeKey,
     /// Whose it is, if a person adds it: they get the role admin.
     pub owner: Option<UserId>,
 }
@@ -117,9 +130,11 @@ pub fn add(tx: &mut WriteTx, new: NewRepository, now: Timestamp) -> Result<Repos
         slug: new.slug,
         source: new.source,
         remote: new.remote,
+        is_trusted: new.is_trusted,
         description: None,
         default_branch: None,
         is_private: true,
+        badge_key: new.badge_key,
         is_archived: false,
         created_at: now,
         synced_at: None,
@@ -132,6 +147,48 @@ pub fn add(tx: &mut WriteTx, new: NewRepository, now: Timestamp) -> Result<Repos
     }
     tx.record(Event::RepositoryAdded { repo: repo.id }, now)?;
     Ok(repo)
+}
+
+/// What is to be changed of a repository; `None` leaves a thing as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// Whether its badges need the key.
+    pub is_private: Option<bool>,
+    /// What it is for; `Some(None)` says nothing of it any more.
+    pub description: Option<Option<String>>,
+}
+
+/// The most characters of a description.
+pub const DESCRIPTION_CHARS: usize = 350;
+
+/// Changes what people say of a repository.
+pub fn change(tx: &mut WriteTx, repo: RepoId, change: &Change, now: Timestamp) -> Result<Repository> {
+    let before = get(tx, repo)?;
+    let mut repository = before.clone();
+    if let Some(is_private) = change.is_private {
+        repository.is_private = is_private;
+    }
+    if let Some(description) = &change.description {
+        let said = description.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        if let Some(said) = said.filter(|said| said.chars().count() > DESCRIPTION_CHARS) {
+            return Err(Error::DescriptionTooLong { chars: said.chars().count() });
+        }
+        repository.description = said.map(str::to_owned);
+    }
+    if repository != before {
+        tx.put(&repository)?;
+        tx.record(Event::RepositoryChanged { repo }, now)?;
+    }
+    Ok(repository)
+}
+
+/// Gives a repository another badge key: badges that carry the one before say `unknown` from now on.
+pub fn rotate_badge_key(tx: &mut WriteTx, repo: RepoId, key: &BadgeKey, now: Timestamp) -> Result<Repository> {
+    let mut repository = get(tx, repo)?;
+    repository.badge_key = key.clone();
+    tx.put(&repository)?;
+    tx.record(Event::RepositoryChanged { repo }, now)?;
+    Ok(repository)
 }
 
 /// The repository of this name.
@@ -349,6 +406,11 @@ pub fn delete(tx: &mut WriteTx, slug: &RepoSlug, confirm: &str, now: Timestamp) 
     }
     tx.remove::<Repository>(&repo.id)?;
     Ok(tx.record(Event::RepositoryDeleted { repo: repo.id, slug: repo.slug }, now)?)
+}
+
+/// About how many bytes a repository's branches and commits take, each table counted up to `cap` rows.
+pub fn weigh(tx: &ReadTx, repo: RepoId, cap: usize) -> store::Result<u64> {
+    Ok(tx.weigh(&Scan::<Branch>::prefix(repo), cap)? + tx.weigh(&Scan::<Commit>::prefix(repo), cap)?)
 }
 
 /// Erases rows of a deleted repository, at most `limit`; answers how many, 0 once none are left.

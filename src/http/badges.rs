@@ -1,7 +1,10 @@
 //! Badges: a word and a figure as SVG, for READMEs.
 //!
-//! They are open to everybody, so they say nothing of a private repository: to those who may not see it, it is `unknown`, and so is one
-//! that is not there.
+//! They are open to everybody, so they say nothing of a private repository: to whoever has neither its badge key nor a right to see it,
+//! it is `unknown`, and so is one that is not there.
+//!
+//! A README is mostly read through somebody's cache of images, GitHub's among them. Such a cache may keep a badge and must ask each time
+//! whether it is still right; the `ETag` makes that cheap. What a session may see and a stranger may not is kept by no shared cache.
 
 use axum::extract::State;
 use axum::http::header;
@@ -13,9 +16,11 @@ use super::error::ApiError;
 use super::extract::{Params, Permit, Query};
 use crate::app::App;
 use crate::base::event::Verdict;
+use crate::base::name::RepoSlug;
 use crate::base::text::{clip, thousands};
-use crate::domain::accounts::{Permission, Resource};
-use crate::domain::{checks, issues, repos};
+use crate::domain::accounts::{self, Permission, Resource};
+use crate::domain::repos::{self, Repository};
+use crate::domain::{checks, issues};
 use crate::engine::store::ReadTx;
 
 /// How a badge is to look.
@@ -27,7 +32,7 @@ pub struct BadgeQuery {
     pub label: Option<String>,
     /// `flat` or `plastic`.
     pub style: Option<String>,
-    /// The repository's badge key.
+    /// The repository's badge key; without it, the badges of a private repository say `unknown`.
     pub key: Option<String>,
 }
 
@@ -52,39 +57,59 @@ pub async fn show(State(app): State<App>, permit: Permit, params: Params, Query(
     };
     let (what, slug, branch) = (what.to_owned(), params.slug(), query.branch.clone());
     let label = query.label.as_deref().filter(|label| !label.is_empty()).map_or_else(|| what.clone(), |label| clip(label, 60).into_owned());
-    let figure = app
+    let key = query.key.clone().unwrap_or_default();
+    let (figure, access) = app
         .read(move |tx, _| -> Result<_, ApiError> {
-            let Ok(slug) = slug else { return Ok(None) };
-            figure(tx, &permit, &slug, &what, branch.as_deref())
+            let Some((repo, access)) = open(tx, &permit, slug.ok().as_ref(), &key)? else { return Ok((None, Access::Open)) };
+            Ok((figure(tx, &repo, &what, branch.as_deref())?, access))
         })
         .await?;
     let (figure, colour) = figure.unwrap_or(("unknown".to_owned(), UNKNOWN));
     let svg = render(&Badge { label, figure, colour }, query.style.as_deref() == Some("plastic"));
-    let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "no-cache, max-age=0")];
+    let caching = match access {
+        Access::Open => "no-cache, max-age=0",
+        Access::Personal => "private, no-cache",
+    };
+    let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, caching)];
     Ok((headers, svg).into_response())
 }
 
-fn figure(
-    tx: &ReadTx,
-    permit: &Permit,
-    slug: &crate::base::name::RepoSlug,
-    what: &str,
-    branch: Option<&str>,
-) -> Result<Option<(String, &'static str)>, ApiError> {
+/// By what somebody sees a badge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// It is everybody's, or the address has its key.
+    Open,
+    /// It is theirs to see.
+    Personal,
+}
+
+/// The repository whose badge is asked for, if it may be shown.
+fn open(tx: &ReadTx, permit: &Permit, slug: Option<&RepoSlug>, key: &str) -> Result<Option<(Repository, Access)>, ApiError> {
+    let Some(slug) = slug else { return Ok(None) };
     let repo = match repos::find(tx, slug) {
         Ok(repo) => repo,
         Err(repos::Error::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let may_see = !repo.is_private || permit.caller.may(tx, Permission::RepoRead, Resource::Repository(repo.id)).is_ok();
+    if !repo.is_private || repo.badge_key.is(key) {
+        return Ok(Some((repo, Access::Open)));
+    }
+    match permit.caller.may(tx, Permission::RepoRead, Resource::Repository(repo.id)) {
+        Ok(()) => Ok(Some((repo, Access::Personal))),
+        Err(accounts::Error::Refused(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What a badge says of a branch, and in which colour; `None` where that is not known.
+fn figure(tx: &ReadTx, repo: &Repository, what: &str, branch: Option<&str>) -> Result<Option<(String, &'static str)>, ApiError> {
     let branch = match branch.filter(|branch| !branch.is_empty()) {
-        _ if !may_see => None,
-        None => repos::default_branch(tx, &repo)?,
-        Some(name) => name.parse().ok().and_then(|name| repos::branch(tx, &repo, &name).ok()),
+        None => repos::default_branch(tx, repo)?,
+        Some(name) => name.parse().ok().and_then(|name| repos::branch(tx, repo, &name).ok()),
     };
     let Some(branch) = branch else { return Ok(None) };
     Ok(match what {
-        "issues" => issues::standing(tx, repo.id, branch.head)?.map(|standing| {
+        "issues" => issues::latest(tx, repo.id, branch.head)?.map(|standing| {
             let open = standing.counts.open;
             (format!("{} open", thousands(open)), if open == 0 { GOOD } else { UNSURE })
         }),

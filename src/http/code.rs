@@ -58,6 +58,7 @@ codes! {
     AlreadyExists      "already_exists"       409  "There is one by that name already.";
     AlreadyRunning     "already_running"      409  "The checks of this commit are at work already.";
     NotRunning         "not_running"          409  "There is nothing at work that could be canceled.";
+    NotComparable      "not_comparable"       409  "One of the two commits has no finished checks; `details.sha` names it.";
     AmbiguousCommit    "ambiguous_commit"     409  "Several commits begin with these digits; give more.";
     LinkSpent          "link_spent"           410  "The one-time link was used already or has expired.";
     BodyTooLarge       "body_too_large"       413  "The body is larger than this endpoint takes.";

@@ -173,6 +173,7 @@ impl From<repos::Error> for ApiError {
             repos::Error::InvalidName(_) => ApiError::field(Code::InvalidParameter, "name", message),
             repos::Error::NotFound { .. } => ApiError::new(Code::RepoNotFound, message),
             repos::Error::SlugTaken { .. } => ApiError::new(Code::AlreadyExists, message),
+            repos::Error::DescriptionTooLong { .. } => ApiError::field(Code::InvalidBody, "description", message),
             repos::Error::BranchNotFound { .. } => ApiError::new(Code::BranchNotFound, message),
             repos::Error::CommitNotFound { .. } => ApiError::new(Code::CommitNotFound, message),
             repos::Error::NotConfirmed { .. } => ApiError::field(Code::NotConfirmed, "confirm", message),

@@ -148,6 +148,7 @@ pub async fn events(State(app): State<App>, permit: Permit) -> Result<Response, 
 async fn hint(app: &App, permit: &Permit, recorded: &Recorded) -> Option<serde_json::Value> {
     let (kind, repo, sha) = match &recorded.event {
         Event::RepositoryAdded { repo } => ("repository_added", *repo, None),
+        Event::RepositoryChanged { repo } => ("repository_changed", *repo, None),
         Event::BranchMoved { repo, head, .. } => ("branch_moved", *repo, Some(*head)),
         Event::BranchDeleted { repo, .. } => ("branch_deleted", *repo, None),
         Event::CheckSetRequested { repo, sha, .. } => ("check_set_requested", *repo, Some(*sha)),

@@ -1,6 +1,6 @@
-//! Repositories, branches, commits and their files over REST.
-
-use std::path::{Path, PathBuf};
+//! Repositories over REST: the views of them, of branches and commits; listing, finding, fetching and deleting them.
+//!
+//! What is read of their history is in [`history`], how one is added in [`create`], and what people say of one in [`settings`].
 
 use axum::Json;
 use axum::extract::State;
@@ -8,23 +8,26 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::code::Code;
 use super::error::ApiError;
 use super::extract::{self, JsonBody, Paging, Params, Permit, Query};
 use super::page::List;
 use crate::app::App;
 use crate::base::event::Verdict;
 use crate::base::id::RepoId;
-use crate::base::name::{BranchName, CommitSha, RepoSlug};
+use crate::base::name::{BranchName, CommitSha};
 use crate::base::page::{Cursor, Limit, Page};
 use crate::base::time::Timestamp;
-use crate::domain::accounts::{Caller, Permission, Resource};
+use crate::domain::accounts::Caller;
 use crate::domain::checks::{self, CheckState};
 use crate::domain::issues;
-use crate::domain::repos::{self, Branch, Commit, NewRepository, RepoSource, Repository};
-use crate::engine::git::history::Order;
-use crate::engine::git::{self, Source};
+use crate::domain::repos::{self, Commit, RepoSource, Repository};
 use crate::engine::store::ReadTx;
+
+pub mod create;
+pub mod history;
+pub mod settings;
+
+pub use history::load_commit;
 
 /// A repository.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -41,7 +44,7 @@ pub struct RepoView {
     pub description: Option<String>,
     /// Its default branch; null while it has no commit.
     pub default_branch: Option<BranchName>,
-    /// Whether only its members may see it.
+    /// Whether its badges need its badge key. Nothing else of a repository is open to whoever is not signed in, be it private or not.
     pub private: bool,
     /// Whether it is closed to changes.
     pub archived: bool,
@@ -152,31 +155,6 @@ pub struct ListQuery {
     pub format: Option<String>,
 }
 
-/// Which commits are wanted.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-pub struct CommitsQuery {
-    /// The branch; the default one unless said.
-    pub branch: Option<String>,
-    /// How many at a time.
-    pub limit: Option<String>,
-    /// Where the page before ended.
-    pub cursor: Option<String>,
-    /// `json` or `csv`.
-    pub format: Option<String>,
-}
-
-/// A repository to be added.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewRepoBody {
-    /// What to fetch: an http(s) address.
-    pub url: Option<String>,
-    /// What to fetch: a path on the appliance's host, for administrators, beneath `repos.local_roots`.
-    pub path: Option<String>,
-    /// What it is called here; made from the address unless said.
-    pub name: Option<String>,
-}
-
 /// The confirmation of a deletion.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -190,7 +168,7 @@ pub fn repo_view(tx: &ReadTx, caller: &Caller, repo: Repository) -> Result<RepoV
     let head = repos::default_branch(tx, &repo)?.map(|branch| branch.head);
     let (mut issues_open, mut gate) = (None, None);
     if let Some(head) = head {
-        issues_open = issues::standing(tx, repo.id, head)?.map(|standing| standing.counts.open);
+        issues_open = issues::latest(tx, repo.id, head)?.map(|standing| standing.counts.open);
         gate = checks::look(tx, repo.id, head)?.map(|set| set.verdict);
     }
     Ok(RepoView {
@@ -229,23 +207,6 @@ pub fn commit_view(tx: &ReadTx, commit: &Commit) -> Result<CommitView, ApiError>
         coverage: None,
         check_set: set.map(|set| set.state),
     })
-}
-
-/// A commit's row; one that was never registered is read from the mirror.
-pub async fn load_commit(app: &App, repo: &Repository, sha: CommitSha) -> Result<Commit, ApiError> {
-    let id = repo.id;
-    if let Some(commit) = app.read(move |tx, _| repos::commit(tx, id, sha)).await? {
-        return Ok(commit);
-    }
-    let handle = app.clone();
-    let info = app.blocking(move || handle.mirror(id)?.commit(sha)).await?;
-    match info {
-        Ok(info) => Ok(Commit::new(id, &info, app.clock.now())),
-        Err(git::Error::UnknownRevision { .. }) => {
-            Err(repos::Error::CommitNotFound { repo: repo.slug.clone(), rev: sha.to_string() }.into())
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The repository and commit that a path names, if the caller may do with the repository what the route is for.
@@ -298,79 +259,6 @@ pub fn visible(
     }
 }
 
-/// `POST /api/v1/repos`.
-pub async fn create(
-    State(app): State<App>,
-    permit: Permit,
-    JsonBody(body): JsonBody<NewRepoBody>,
-) -> Result<(StatusCode, Json<RepoView>), ApiError> {
-    let view = add(&app, permit, body).await?;
-    Ok((StatusCode::CREATED, Json(view)))
-}
-
-/// Adds a repository that somebody asks for.
-pub async fn add(app: &App, permit: Permit, body: NewRepoBody) -> Result<RepoView, ApiError> {
-    let (field, given) = match (&body.url, &body.path) {
-        (Some(url), None) => ("url", url.clone()),
-        (None, Some(path)) => ("path", path.clone()),
-        _ => return Err(ApiError::field(Code::InvalidBody, "url", "give either `url` or `path`")),
-    };
-    let source: Source = given.parse().map_err(|error| ApiError::field(Code::SourceRefused, field, error))?;
-    let is_path = matches!(source, Source::Path(_));
-    // Said before anything of the host's files is: who may not add by path learns nothing of them.
-    let asks = permit.clone();
-    app.read(move |tx, _| -> Result<(), ApiError> {
-        asks.instance(tx)?;
-        if is_path {
-            asks.caller.may(tx, Permission::RepoCreateLocal, Resource::Instance)?;
-        }
-        Ok(())
-    })
-    .await?;
-    let (kind, remote) = match &source {
-        Source::Path(path) => (RepoSource::Local, local_path(app, path)?.display().to_string()),
-        Source::Http(url) => (RepoSource::Git, url.clone()),
-    };
-    let wanted = match &body.name {
-        Some(name) => name.clone(),
-        None => name_of(&remote),
-    };
-    let slug = RepoSlug::local(&wanted).map_err(|error| ApiError::field(Code::InvalidBody, "name", error))?;
-    let actor = permit.actor();
-    app.write(&actor, move |tx, now| -> Result<RepoView, ApiError> {
-        permit.instance(tx)?;
-        let owner = permit.caller.user().map(|user| user.id);
-        let new = NewRepository { slug: slug.clone(), source: kind, remote: remote.clone(), owner };
-        let repo = repos::add(tx, new, now)?;
-        repo_view(tx, &permit.caller, repo)
-    })
-    .await
-}
-
-/// What a repository is called after its path or address.
-pub fn name_of(remote: &str) -> String {
-    let last = remote.trim_end_matches('/').rsplit(['/', '\\']).next().unwrap_or(remote);
-    last.strip_suffix(".git").filter(|name| !name.is_empty()).unwrap_or(last).to_owned()
-}
-
-/// A path that may be added: beneath a root that the administrator named, and not in our own data.
-fn local_path(app: &App, path: &Path) -> Result<PathBuf, ApiError> {
-    let refuse = |why: String| ApiError::field(Code::SourceRefused, "path", why);
-    let real = path.canonicalize().map_err(|error| refuse(format!("`{}` cannot be found: {error}", path.display())))?;
-    let data = app.config.data_dir.canonicalize().unwrap_or_else(|_| app.config.data_dir.clone());
-    if real.starts_with(&data) || data.starts_with(&real) && data != real && real.parent().is_none() {
-        return Err(refuse("that is the appliance's own data".to_owned()));
-    }
-    let roots: Vec<PathBuf> = app.local_roots().into_iter().filter_map(|root| root.canonicalize().ok()).collect();
-    if !roots.iter().any(|root| real.starts_with(root)) {
-        return Err(refuse(format!(
-            "`{}` is not beneath a folder of `repos.local_roots`; add its folder there and start again",
-            real.display()
-        )));
-    }
-    Ok(real)
-}
-
 /// `GET /api/v1/repos/{owner}/{name}`.
 pub async fn find(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<RepoView>, ApiError> {
     let slug = params.slug()?;
@@ -412,127 +300,4 @@ pub async fn sync(State(app): State<App>, permit: Permit, params: Params) -> Res
         })
         .await?;
     Ok((StatusCode::ACCEPTED, Json(view)))
-}
-
-/// A branch with its head; `None` in the moment before its head is registered.
-fn branch_view(tx: &ReadTx, repo: &Repository, branch: Branch) -> Result<Option<BranchView>, ApiError> {
-    let Some(commit) = repos::commit(tx, repo.id, branch.head)? else { return Ok(None) };
-    let head = commit_view(tx, &commit)?;
-    Ok(Some(BranchView {
-        is_default: repo.default_branch.as_ref() == Some(&branch.name),
-        issues_open: head.issues.map(|issues| issues.open),
-        coverage_percent: None,
-        name: branch.name,
-        head,
-    }))
-}
-
-/// `GET /api/v1/repos/{owner}/{name}/branches`.
-pub async fn branches(
-    State(app): State<App>,
-    permit: Permit,
-    params: Params,
-    Query(paging): Query<Paging>,
-) -> Result<List<BranchView>, ApiError> {
-    let (slug, limit, cursor) = (params.slug()?, paging.limit()?, paging.cursor()?);
-    let page = app
-        .read(move |tx, _| -> Result<_, ApiError> {
-            let repo = permit.repo(tx, &slug)?;
-            branch_views(tx, &repo, cursor.as_ref(), limit)
-        })
-        .await?;
-    List::of(page, &paging)
-}
-
-/// A page of a repository's branches.
-pub fn branch_views(tx: &ReadTx, repo: &Repository, cursor: Option<&Cursor>, limit: Limit) -> Result<Page<BranchView>, ApiError> {
-    let page = repos::branches(tx, repo.id, cursor, limit)?;
-    let mut items = Vec::with_capacity(page.items.len());
-    for branch in page.items {
-        items.extend(branch_view(tx, repo, branch)?);
-    }
-    Ok(Page { items, next: page.next })
-}
-
-/// `GET /api/v1/repos/{owner}/{name}/branches/{branch}`.
-pub async fn branch(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<BranchView>, ApiError> {
-    let (slug, named) = (params.slug()?, params.text("branch"));
-    let view = app
-        .read(move |tx, _| -> Result<BranchView, ApiError> {
-            let repo = permit.repo(tx, &slug)?;
-            let missing = || ApiError::from(repos::Error::BranchNotFound { repo: repo.slug.clone(), branch: named.clone() });
-            let name: BranchName = named.parse().map_err(|_| missing())?;
-            let branch = repos::branch(tx, &repo, &name)?;
-            branch_view(tx, &repo, branch)?.ok_or_else(missing)
-        })
-        .await?;
-    Ok(Json(view))
-}
-
-/// The branch that a query names, or the default one; `None` where there is none yet.
-pub async fn branch_of(app: &App, repo: &Repository, named: Option<&str>) -> Result<Option<Branch>, ApiError> {
-    let (repo, named) = (repo.clone(), named.filter(|name| !name.is_empty()).map(str::to_owned));
-    app.read(move |tx, _| -> Result<_, ApiError> {
-        match named {
-            None => Ok(repos::default_branch(tx, &repo)?),
-            Some(named) => {
-                let missing = || repos::Error::BranchNotFound { repo: repo.slug.clone(), branch: named.clone() };
-                Ok(Some(repos::branch(tx, &repo, &named.parse().map_err(|_| missing())?)?))
-            }
-        }
-    })
-    .await
-}
-
-/// `GET /api/v1/repos/{owner}/{name}/commits`.
-pub async fn commits(
-    State(app): State<App>,
-    permit: Permit,
-    params: Params,
-    Query(query): Query<CommitsQuery>,
-) -> Result<List<CommitView>, ApiError> {
-    let paging = Paging { limit: query.limit, cursor: query.cursor, format: query.format };
-    let (slug, limit, cursor) = (params.slug()?, paging.limit()?, paging.cursor()?);
-    let repo = app.read(move |tx, _| permit.repo(tx, &slug)).await?;
-    let branch = branch_of(&app, &repo, query.branch.as_deref()).await?;
-    let page = match branch {
-        Some(branch) => log(&app, &repo, branch.head, cursor, limit).await?,
-        None => Page { items: Vec::new(), next: None },
-    };
-    List::of(page, &paging)
-}
-
-/// A page of the commits from `head` on, newest first.
-pub async fn log(
-    app: &App,
-    repo: &Repository,
-    head: CommitSha,
-    cursor: Option<Cursor>,
-    limit: Limit,
-) -> Result<Page<CommitView>, ApiError> {
-    let after = match cursor {
-        Some(cursor) => {
-            let bytes: [u8; 20] = cursor.as_bytes().try_into().map_err(|_| crate::base::page::InvalidCursor)?;
-            Some(CommitSha::from_bytes(bytes))
-        }
-        None => None,
-    };
-    let (handle, id) = (app.clone(), repo.id);
-    app.blocking(move || -> Result<Page<CommitView>, ApiError> {
-        let mut infos = handle.mirror(id)?.log(head, Order::FirstParent, limit.get() + 1, after)?;
-        let has_more = infos.len() > limit.get();
-        infos.truncate(limit.get());
-        let next = infos.last().filter(|_| has_more).map(|last| Cursor::new(last.sha.as_bytes().to_vec()));
-        handle.read_now(|tx, now| {
-            let items = infos.iter().map(|info| commit_view(tx, &Commit::new(id, info, now))).collect::<Result<_, _>>()?;
-            Ok(Page { items, next })
-        })
-    })
-    .await?
-}
-
-/// `GET /api/v1/repos/{owner}/{name}/commits/{sha}`.
-pub async fn commit(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<CommitView>, ApiError> {
-    let (_, commit) = repo_and_commit(&app, &permit, &params).await?;
-    Ok(Json(app.read(move |tx, _| commit_view(tx, &commit)).await?))
 }

@@ -9,7 +9,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::openapi::Doc;
-use super::{accounts, badges, checks, files, health, issues, live, repos, search, trends};
+use super::{accounts, badges, checks, compare, files, health, issues, live, repos, search, trends, usage};
 use crate::app::App;
 use crate::domain::accounts::Permission;
 
@@ -72,6 +72,10 @@ fn post<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permissi
     Route::new(Method::POST, MethodFilter::POST, path, permission, handler, summary)
 }
 
+fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permission, handler: H, summary: &'static str) -> Route {
+    Route::new(Method::PATCH, MethodFilter::PATCH, path, permission, handler, summary)
+}
+
 fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permission, handler: H, summary: &'static str) -> Route {
     Route::new(Method::DELETE, MethodFilter::DELETE, path, permission, handler, summary)
 }
@@ -79,12 +83,12 @@ fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permis
 /// Every route of the API.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    use Permission::{Admin, Host, Identified, Public, RepoCreate, RepoDelete, RepoRead, RepoWrite};
+    use Permission::{Admin, Host, Identified, Public, RepoCreate, RepoDelete, RepoRead, RepoSettings, RepoWrite};
 
     vec![
         get("/livez", Public, health::live, "Whether the process answers").says(|doc| doc.answers::<health::HealthView>(200)).public(),
         get("/readyz", Public, health::ready, "Whether it can do its work").says(|doc| doc.answers::<health::HealthView>(200).answers::<health::HealthView>(503)).public(),
-        get("/badges/{owner}/{name}/{badge}", Public, badges::show, "A badge as SVG: issues.svg or gate.svg").says(|doc| doc.query::<badges::BadgeQuery>().produces("image/svg+xml")).public(),
+        get("/badges/{owner}/{name}/{badge}", Public, badges::show, "A badge as SVG: gate.svg, issues.svg, coverage.svg or deploys.svg").says(|doc| doc.query::<badges::BadgeQuery>().produces("image/svg+xml")).public(),
         get("/api/openapi.json", Public, super::openapi::document, "This document"),
         get("/api/v1/version", Public, health::version, "Which plumbline this is").says(|doc| doc.answers::<health::VersionView>(200)),
 
@@ -103,14 +107,19 @@ pub fn table() -> Vec<Route> {
         delete("/api/v1/admin/tokens/{id}", Admin, accounts::delete_token, "Ends a token at once").says(|doc| doc.answers_nothing(204)),
 
         get("/api/v1/repos", RepoRead, repos::list, "The repositories you may see").says(|doc| doc.query::<repos::ListQuery>().list::<repos::RepoView>()),
-        post("/api/v1/repos", RepoCreate, repos::create, "Adds a repository by URL or path").says(|doc| doc.takes::<repos::NewRepoBody>().answers::<repos::RepoView>(201)),
+        post("/api/v1/repos", RepoCreate, repos::create::create, "Adds a repository by URL or path").says(|doc| doc.takes::<repos::create::NewRepoBody>().answers::<repos::RepoView>(201)),
         get("/api/v1/repos/{owner}/{name}", RepoRead, repos::find, "A repository").says(|doc| doc.answers::<repos::RepoView>(200)),
+        patch("/api/v1/repos/{owner}/{name}", RepoSettings, repos::settings::change, "Changes what is said of a repository, and whether its badges need a key").says(|doc| doc.takes::<repos::settings::RepoChangeBody>().answers::<repos::RepoView>(200)),
         delete("/api/v1/repos/{owner}/{name}", RepoDelete, repos::delete, "Deletes a repository and all that hangs on it").says(|doc| doc.takes::<repos::DeleteBody>().answers_nothing(204)),
+        get("/api/v1/repos/{owner}/{name}/badge-key", RepoSettings, repos::settings::badge_key, "The key to a repository's badges").says(|doc| doc.answers::<repos::settings::BadgeKeyView>(200)),
+        post("/api/v1/repos/{owner}/{name}/badge-key", RepoSettings, repos::settings::rotate_badge_key, "Makes another badge key; the one before opens nothing any more").says(|doc| doc.answers::<repos::settings::BadgeKeyView>(200)),
         post("/api/v1/repos/{owner}/{name}/sync", RepoWrite, repos::sync, "Fetches a repository now").says(|doc| doc.answers::<repos::RepoView>(202)),
-        get("/api/v1/repos/{owner}/{name}/branches", RepoRead, repos::branches, "A repository's branches").says(|doc| doc.list::<repos::BranchView>()),
-        get("/api/v1/repos/{owner}/{name}/branches/{branch}", RepoRead, repos::branch, "A branch").says(|doc| doc.answers::<repos::BranchView>(200)),
-        get("/api/v1/repos/{owner}/{name}/commits", RepoRead, repos::commits, "The commits of a branch, newest first").says(|doc| doc.query::<repos::CommitsQuery>().list::<repos::CommitView>()),
-        get("/api/v1/repos/{owner}/{name}/commits/{sha}", RepoRead, repos::commit, "A commit").says(|doc| doc.answers::<repos::CommitView>(200)),
+        get("/api/v1/repos/{owner}/{name}/branches", RepoRead, repos::history::branches, "A repository's branches").says(|doc| doc.list::<repos::BranchView>()),
+        get("/api/v1/repos/{owner}/{name}/branches/{branch}", RepoRead, repos::history::branch, "A branch").says(|doc| doc.answers::<repos::BranchView>(200)),
+        get("/api/v1/repos/{owner}/{name}/commits", RepoRead, repos::history::commits, "The commits of a branch, newest first").says(|doc| doc.query::<repos::history::CommitsQuery>().list::<repos::CommitView>()),
+        get("/api/v1/repos/{owner}/{name}/commits/{sha}", RepoRead, repos::history::commit, "A commit").says(|doc| doc.answers::<repos::CommitView>(200)),
+        get("/api/v1/repos/{owner}/{name}/compare/{basehead}", RepoRead, compare::find, "Two analysed commits, named as base...head, held against each other").says(|doc| doc.query::<compare::CompareQuery>().answers::<compare::CompareView>(200)),
+        get("/api/v1/repos/{owner}/{name}/usage", RepoRead, usage::find, "How much room a repository takes").says(|doc| doc.answers::<usage::UsageView>(200)),
         get("/api/v1/repos/{owner}/{name}/trends", RepoRead, trends::trends, "A figure over time, at the analysed commits of a branch").says(|doc| doc.query::<trends::TrendQuery>().answers::<trends::TrendView>(200)),
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree", RepoRead, files::tree, "The root folder of a commit").says(|doc| doc.answers::<files::TreeView>(200)),
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree/{*path}", RepoRead, files::tree, "A folder of a commit").says(|doc| doc.answers::<files::TreeView>(200)),

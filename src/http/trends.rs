@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::code::Code;
 use super::error::ApiError;
 use super::extract::{Params, Permit, Query};
-use super::repos::branch_of;
+use super::repos::history::branch_of;
 use crate::app::App;
 use crate::base::event::Verdict;
 use crate::base::id::RepoId;

@@ -9,7 +9,7 @@ use super::frame::{Frame, Place, Tab};
 use super::issues::IssueRow;
 use super::marks::Stand;
 use super::{href, words};
-use crate::base::name::{CommitSha, TreePath};
+use crate::base::name::{BranchName, CommitSha, TreePath};
 use crate::base::page::Cursor;
 use crate::base::time::Timestamp;
 use crate::domain::checks::CheckState;
@@ -20,6 +20,9 @@ use crate::http::repos::{CommitView, RepoView};
 
 /// How many issues that were there before stay unfolded beside new ones.
 const FOLD_ABOVE: usize = 10;
+
+/// How many of the branches that a commit heads are named.
+const HEADS_NAMED: usize = 5;
 
 /// A commit.
 #[derive(Debug, Template)]
@@ -142,6 +145,13 @@ pub struct FileGroup<'a> {
     pub path: &'a TreePath,
     /// Its issues.
     pub rows: &'a [IssueRow],
+}
+
+impl FileGroup<'_> {
+    /// The file where its issues stand.
+    pub(super) fn href(&self) -> String {
+        self.rows.first().map_or_else(String::new, IssueRow::file_href)
+    }
 }
 
 impl IssueList {
@@ -308,14 +318,19 @@ impl CommitPage {
         format!("{}#issues", href::with(address, "cursor", &cursor.to_string()))
     }
 
-    /// Where an issue stands: in this commit, or in the one before that still had it.
-    fn line_href(&self, row: &IssueRow) -> String {
-        href::line(&self.place.repo, &row.at.unwrap_or(self.commit.sha), &row.issue.path, &row.issue.line_start)
+    /// The branches that it heads, as many as a line can name.
+    fn heads(&self) -> &[BranchName] {
+        &self.commit.branches[..self.commit.branches.len().min(HEADS_NAMED)]
     }
 
-    fn file_href(&self, group: &FileGroup<'_>) -> String {
-        let at = group.rows.first().and_then(|row| row.at).unwrap_or(self.commit.sha);
-        href::file(&self.place.repo, &at, group.path)
+    fn default_branch(&self) -> &str {
+        self.repo.default_branch.as_ref().map_or("", BranchName::as_str)
+    }
+
+    /// Where it is held against the default branch, if it is not its head.
+    fn compare_href(&self) -> Option<String> {
+        let default = self.repo.default_branch.as_ref().filter(|default| !self.commit.branches.contains(default))?;
+        Some(href::compare(&self.place.repo, default.as_str(), &self.commit.sha.to_string()))
     }
 
     fn sources(&self) -> Vec<(&str, u64)> {

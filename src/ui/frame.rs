@@ -65,6 +65,8 @@ pub enum Tab {
     Files,
     /// Issues, and an issue.
     Issues,
+    /// What is set, for whoever looks after it.
+    Settings,
 }
 
 /// Where in which repository a page is.
@@ -78,6 +80,8 @@ pub struct Place {
     pub branches: Vec<BranchName>,
     /// The commit the page is about, if it is about one.
     pub commit: Option<CommitSha>,
+    /// Whether the viewer looks after the repository, and so finds its settings.
+    pub has_settings: bool,
     /// The commit whose files the tab shows: the page's own, else the branch's head; `None` while there is none.
     pub files_at: Option<CommitSha>,
 }
@@ -86,6 +90,11 @@ impl Place {
     /// What the search field holds to begin with, so that a search stays in the repository.
     pub fn query(&self) -> String {
         format!("repo:{} ", self.repo)
+    }
+
+    /// Whether there may be more branches than can be chosen from.
+    pub fn is_cut(&self) -> bool {
+        self.branches.len() >= crate::base::page::Limit::MAX.get()
     }
 
     /// Whether this branch is the one that is looked at.

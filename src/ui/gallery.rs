@@ -11,6 +11,7 @@ use serde_json::json;
 use super::account::{AccountPage, SessionRow, TokenRow};
 use super::chart::Point;
 use super::commit::{Base, CommitPage, IssueFilter, IssueList, Manifest, ManifestFault};
+use super::compare::{ComparePage, Difference, Found as Compared};
 use super::docs::{Docs, DocsPage};
 use super::error::ErrorPage;
 use super::file::{Content, EntryKind, FilePage, TreeEntry, TreePage};
@@ -18,7 +19,8 @@ use super::frame::{Frame, Place, Viewer};
 use super::home::{AddForm, HomePage, RepoRow, RunningRow};
 use super::issue::IssuePage;
 use super::issues::{Found, IssueRow, IssuesPage, QueryFault, Rebuilding, Results};
-use super::repo::{CommitsPage, RepoPage, RuleRow};
+use super::repo::{BranchesPage, CommitsPage, RepoPage, RuleRow};
+use super::settings::SettingsPage;
 use super::signin::{LinkFault, LinkFaultPage, LinkPage, Reason, SignInPage};
 use super::source::{self, Source};
 use crate::base::event::Verdict;
@@ -33,6 +35,7 @@ use crate::domain::repos::RepoSource;
 use crate::http::checks::{CheckErrorView, CheckSetView, CheckView, ContextView, StatusView};
 use crate::http::issues::{IgnoredView, IssueView, SightingView, TurnView};
 use crate::http::repos::{AuthorView, BranchView, CommitView, IssueCountsView, RepoView};
+use crate::http::usage::UsageView;
 
 mod checker;
 mod pages;
@@ -78,6 +81,7 @@ impl World {
             branch: "main".parse().ok(),
             branches: branches.iter().filter_map(|name| name.parse().ok()).collect(),
             commit: None,
+            has_settings: true,
             files_at: Some(sha(1)),
         }
     }

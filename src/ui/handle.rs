@@ -16,6 +16,7 @@ use super::frame::{Frame, Place, Viewer};
 use super::signin::{Reason, SignInPage};
 use crate::app::App;
 use crate::base::name::{BranchName, CommitSha};
+use crate::base::page::Limit;
 use crate::domain::accounts::Caller;
 use crate::domain::checks;
 use crate::domain::repos::{self, Repository};
@@ -29,14 +30,16 @@ use crate::http::layers;
 pub(super) mod account;
 pub(super) mod assets;
 pub(super) mod commit;
+pub(super) mod compare;
 pub(super) mod docs;
 pub(super) mod files;
 pub(super) mod home;
 pub(super) mod issues;
 pub(super) mod repo;
+pub(super) mod settings;
 
 /// How many branches the menu lists.
-const MENU_BRANCHES: usize = 200;
+const MENU_BRANCHES: Limit = Limit::MAX;
 /// How many unfinished sets are counted.
 const RUNNING_COUNTED: usize = 200;
 
@@ -128,11 +131,16 @@ pub(super) fn see(path: &str) -> Result<Response, ApiError> {
 }
 
 /// Where in a repository a page is.
-pub(super) fn place(tx: &ReadTx, repo: &Repository, branch: Option<BranchName>, commit: Option<CommitSha>) -> Result<Place, ApiError> {
+pub(super) fn place(
+    tx: &ReadTx,
+    caller: &Caller,
+    repo: &Repository,
+    branch: Option<BranchName>,
+    commit: Option<CommitSha>,
+) -> Result<Place, ApiError> {
     let default = repo.default_branch.clone();
-    let mut branches: Vec<BranchName> =
-        repos::all_branches(tx, repo.id)?.into_iter().map(|branch| branch.name).take(MENU_BRANCHES).collect();
-    branches.sort_by_key(|name| Some(name) != default.as_ref());
+    let branches = repos::branches(tx, repo.id, None, MENU_BRANCHES)?.items.into_iter().map(|branch| branch.name);
+    let branches = default.clone().into_iter().chain(branches.filter(|name| Some(name) != default.as_ref())).collect();
     let branch = match (branch, commit) {
         (Some(branch), _) => Some(branch),
         // A commit that heads a branch is looked at as that branch.
@@ -147,5 +155,6 @@ pub(super) fn place(tx: &ReadTx, repo: &Repository, branch: Option<BranchName>, 
         (None, Some(name)) => repos::branch(tx, repo, name).ok().map(|branch| branch.head),
         (None, None) => None,
     };
-    Ok(Place { repo: repo.slug.clone(), branch, branches, commit, files_at })
+    let has_settings = caller.can(tx, repo.id)?.contains(&"settings");
+    Ok(Place { repo: repo.slug.clone(), branch, branches, commit, has_settings, files_at })
 }

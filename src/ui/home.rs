@@ -60,6 +60,8 @@ pub struct RunningRow {
 pub struct AddForm {
     /// What was entered.
     pub entered: String,
+    /// Whether a path on the server's machine may be entered as well.
+    pub takes_paths: bool,
     /// Why it was refused.
     pub error: Option<String>,
 }

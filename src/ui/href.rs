@@ -43,6 +43,11 @@ pub fn commits(slug: &RepoSlug, branch: &Option<BranchName>) -> String {
     }
 }
 
+/// The branches of a repository.
+pub fn branches(slug: &RepoSlug) -> String {
+    format!("/r/{slug}/branches")
+}
+
 /// Where a repository is fetched (POST).
 pub fn sync(slug: &RepoSlug) -> String {
     format!("/r/{slug}/sync")
@@ -51,6 +56,31 @@ pub fn sync(slug: &RepoSlug) -> String {
 /// A commit.
 pub fn commit(slug: &RepoSlug, sha: &CommitSha) -> String {
     format!("/r/{slug}/commits/{sha}")
+}
+
+/// Where two commits to be held against each other are chosen.
+pub fn compare_form(slug: &RepoSlug) -> String {
+    format!("/r/{slug}/compare")
+}
+
+/// Two commits held against each other, each named by a branch or by its digits.
+pub fn compare(slug: &RepoSlug, base: &str, head: &str) -> String {
+    format!("/r/{slug}/compare/{}...{}", encode(base.as_bytes(), b""), encode(head.as_bytes(), b""))
+}
+
+/// What is set for a repository, and where it is changed (POST).
+pub fn settings(slug: &RepoSlug) -> String {
+    format!("/r/{slug}/settings")
+}
+
+/// Where a repository is given another badge key (POST).
+pub fn rotate_badge_key(slug: &RepoSlug) -> String {
+    format!("/r/{slug}/settings/badge-key")
+}
+
+/// A badge of a repository.
+pub fn badge(slug: &RepoSlug, badge: &str) -> String {
+    format!("/badges/{slug}/{badge}.svg")
 }
 
 /// Where the checks of a commit are run again (POST).

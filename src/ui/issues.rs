@@ -110,6 +110,14 @@ impl IssueRow {
         }
     }
 
+    /// Its file, or the issue's own page where no commit is known.
+    pub(super) fn file_href(&self) -> String {
+        match (self.issue.repo.parse::<RepoSlug>(), self.at) {
+            (Ok(slug), Some(sha)) => href::file(&slug, &sha, &self.issue.path),
+            _ => href::issue(&self.issue.id),
+        }
+    }
+
     /// `src/main.rs:12`.
     pub(super) fn place(&self) -> String {
         match self.issue.line_start {

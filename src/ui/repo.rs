@@ -36,6 +36,8 @@ pub struct RepoPage {
     pub commits: Vec<CommitView>,
     /// Its branches, the default one first. A long list may be cut.
     pub branches: Vec<BranchView>,
+    /// Whether there are more than these.
+    pub has_more_branches: bool,
     /// The rules with most open issues at the head, most first.
     pub rules: Vec<RuleRow>,
     /// Whether it is being fetched now, or about to be.
@@ -65,6 +67,20 @@ pub struct CommitsPage {
     pub place: Place,
     /// The commits, newest first.
     pub commits: Vec<CommitView>,
+    /// Where the list goes on.
+    pub next: Option<Cursor>,
+}
+
+/// The branches of a repository.
+#[derive(Debug, Template)]
+#[template(path = "repo/branches.html", config = ".askama.toml")]
+pub struct BranchesPage {
+    /// The request.
+    pub frame: Frame,
+    /// Where it is.
+    pub place: Place,
+    /// The branches, by name.
+    pub branches: Vec<BranchView>,
     /// Where the list goes on.
     pub next: Option<Cursor>,
 }
@@ -111,6 +127,22 @@ impl RepoPage {
 
     fn rule_href(&self, row: &RuleRow) -> String {
         href::search(&format!("{}state:open {}", self.place.query(), super::issues::term("rule", &row.rule)))
+    }
+}
+
+impl BranchesPage {
+    fn tab(&self) -> Tab {
+        Tab::Overview
+    }
+
+    fn next_href(&self) -> Option<String> {
+        self.next.as_ref().map(|cursor| href::with(&href::branches(&self.place.repo), "cursor", &cursor.to_string()))
+    }
+
+    /// Where a branch is held against the default one, once both were looked at.
+    fn compare_href(&self, branch: &BranchView) -> Option<String> {
+        let default = self.place.branches.first().filter(|_| !branch.is_default && branch.issues_open.is_some())?;
+        Some(href::compare(&self.place.repo, default.as_str(), branch.name.as_str()))
     }
 }
 

@@ -9,7 +9,7 @@ use axum::handler::Handler;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
-use super::handle::{account, assets, commit, docs, files, home, issues, repo};
+use super::handle::{account, assets, commit, compare, docs, files, home, issues, repo, settings};
 use super::source::Highlighter;
 use crate::app::App;
 use crate::domain::accounts::Permission;
@@ -27,7 +27,7 @@ fn takes<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permiss
 
 #[rustfmt::skip]
 fn table() -> Vec<Page> {
-    use Permission::{Identified, Public, RepoCreate, RepoRead, RepoWrite};
+    use Permission::{Identified, Public, RepoCreate, RepoRead, RepoSettings, RepoWrite};
 
     vec![
         shows("/assets/{*path}", Public, assets::show),
@@ -47,6 +47,12 @@ fn table() -> Vec<Page> {
         shows("/issues/{id}", RepoRead, issues::show),
         shows("/r/{owner}/{name}", RepoRead, repo::show),
         takes("/r/{owner}/{name}/sync", RepoWrite, repo::sync),
+        shows("/r/{owner}/{name}/settings", RepoSettings, settings::show),
+        takes("/r/{owner}/{name}/settings", RepoSettings, settings::change),
+        takes("/r/{owner}/{name}/settings/badge-key", RepoSettings, settings::rotate_badge_key),
+        shows("/r/{owner}/{name}/branches", RepoRead, repo::branches),
+        shows("/r/{owner}/{name}/compare", RepoRead, compare::choose),
+        shows("/r/{owner}/{name}/compare/{basehead}", RepoRead, compare::show),
         shows("/r/{owner}/{name}/commits", RepoRead, repo::commits),
         shows("/r/{owner}/{name}/commits/{sha}", RepoRead, commit::show),
         takes("/r/{owner}/{name}/commits/{sha}/checks", RepoWrite, commit::run),

@@ -2,6 +2,7 @@
 //!
 //! Words that need no markup are text and escaped by the template that shows them; the others answer [`Html`].
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use askama::filters::Safe;
@@ -130,14 +131,24 @@ pub fn instant(at: Timestamp) -> String {
     }
 }
 
-/// The first line of a commit's message.
-pub fn subject(message: &str) -> &str {
-    message.trim_start().lines().next().unwrap_or_default().trim_end()
+/// The longest subject that is shown whole, in bytes.
+const SUBJECT: usize = 200;
+
+/// The first line of a commit's message, cut where it is far longer than a line.
+pub fn subject(message: &str) -> Cow<'_, str> {
+    text::clip(first_line(message), SUBJECT)
 }
 
-/// What a commit's message says after its first line.
+/// What a commit's message says besides its subject: what follows the first line, or all of it where that was cut.
 pub fn body(message: &str) -> &str {
+    if first_line(message).len() > SUBJECT {
+        return message.trim();
+    }
     message.trim_start().split_once('\n').map_or("", |(_, rest)| rest.trim())
+}
+
+fn first_line(message: &str) -> &str {
+    message.trim_start().lines().next().unwrap_or_default().trim_end()
 }
 
 /// The first seven digits of a commit's name.
@@ -250,8 +261,15 @@ mod tests {
     }
 
     #[test]
+    fn a_first_line_that_goes_on_is_cut_and_nothing_of_it_is_lost() {
+        let long = format!("{}\n\nBecause.\n", "é".repeat(1_000));
+        assert!(subject(&long).len() <= SUBJECT && subject(&long).ends_with('…'));
+        assert_eq!(body(&long), long.trim());
+    }
+
+    #[test]
     fn a_message_has_a_subject_and_a_body() {
-        assert_eq!((subject("Fix it\n\nBecause.\n"), body("Fix it\n\nBecause.\n")), ("Fix it", "Because."));
-        assert_eq!((subject(""), body("")), ("", ""));
+        assert_eq!((subject("Fix it\n\nBecause.\n").as_ref(), body("Fix it\n\nBecause.\n")), ("Fix it", "Because."));
+        assert_eq!((subject("").as_ref(), body("")), ("", ""));
     }
 }

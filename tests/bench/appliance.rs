@@ -23,7 +23,7 @@ use plumbline::domain::issues::settle::{self, Step};
 use plumbline::domain::issues::standing::{Occurrence, Standee};
 use plumbline::domain::issues::track::Fingerprint;
 use plumbline::domain::issues::{self, Sighting};
-use plumbline::domain::repos::{self, NewRepository, RepoSource};
+use plumbline::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
 
 mod support;
 
@@ -85,12 +85,10 @@ fn fill(data: &Path, count: u64, token: &Plain) {
     let repos: Vec<RepoId> = (0..REPOS)
         .map(|number| {
             let slug = RepoSlug::local(&format!("app{number}")).unwrap();
-            let new = move |tx: &mut _, now| {
-                let new =
-                    NewRepository { slug: slug.clone(), source: RepoSource::Local, remote: format!("/nowhere/app{number}"), owner: None };
-                repos::add(tx, new, now)
-            };
-            app.write_now(&Actor::System, new).unwrap().id
+            let remote = format!("/nowhere/app{number}");
+            let badge_key = BadgeKey::random();
+            let new = NewRepository { slug, source: RepoSource::Local, remote, is_trusted: false, badge_key, owner: None };
+            app.write_now(&Actor::System, move |tx, now| repos::add(tx, new.clone(), now)).unwrap().id
         })
         .collect();
     // The fetches fail, as there is nothing to fetch; what they leave is told on the repositories' pages.

@@ -19,7 +19,7 @@ use plumbline::base::name::{CommitSha, RepoSlug};
 use plumbline::base::time::Clock;
 use plumbline::base::work::Lane;
 use plumbline::domain::issues::{Chunk, Issue, Node, Standing};
-use plumbline::domain::repos::{NewRepository, RepoSource};
+use plumbline::domain::repos::{BadgeKey, NewRepository, RepoSource};
 use plumbline::domain::{checks, repos};
 use plumbline::engine::store::{ReadTx, Record, Scan, Statistics};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -212,10 +212,9 @@ fn main() {
     let app = App::open(support::config(&dir.path().join("data")), Clock::System, Ids::system()).unwrap();
     let remote = source.git.display().to_string();
     let slug = RepoSlug::local("measured").unwrap();
-    let new = move |tx: &mut _, now| {
-        repos::add(tx, NewRepository { slug: slug.clone(), source: RepoSource::Local, remote: remote.clone(), owner: None }, now)
-    };
-    let repo = app.write_now(&Actor::System, new).unwrap().id;
+    let badge_key = BadgeKey::random();
+    let new = NewRepository { slug, source: RepoSource::Local, remote, is_trusted: false, badge_key, owner: None };
+    let repo = app.write_now(&Actor::System, move |tx, now| repos::add(tx, new.clone(), now)).unwrap().id;
     let world = World { app, repo, spent };
     world.sync();
 

@@ -1,8 +1,10 @@
 //! Each endpoint over the wire: as it is meant, refused, and malformed. What holds for every answer is checked by the client itself.
 
 mod accounts;
+mod adding;
 mod badges;
 mod checks;
+mod compare;
 mod health;
 mod issues;
 mod live;

@@ -207,9 +207,10 @@ fn narrow_and_dark(browser: &Browser, page: &str) {
     let (start, _) = page.split_once("/r/").unwrap();
     let repo = page.split_once("/commits/").unwrap().0;
     let pages = [format!("{start}/"), format!("{start}/issues"), format!("{start}/account"), format!("{start}/api/docs"), repo.to_owned()];
+    let around = ["branches", "settings", "compare", "compare/main...many"].map(|part| format!("{repo}/{part}"));
     let below = [format!("{repo}/commits"), page.to_owned(), format!("{page}/tree"), format!("{page}/files/config/limits.json")];
     browser.look(390, "dark");
-    for address in pages.iter().chain(&below) {
+    for address in pages.iter().chain(&around).chain(&below) {
         browser.open(address);
         let widths = browser.run("return [document.documentElement.scrollWidth, innerWidth]");
         assert!(widths[0].as_u64() <= widths[1].as_u64(), "{address} scrolls sideways: {widths}");

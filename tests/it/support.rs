@@ -8,6 +8,7 @@ pub mod crash;
 #[expect(dead_code, reason = "the engine's own tests make more of it")]
 #[path = "../../src/engine/git/tests/fixture.rs"]
 pub mod fixture;
+pub mod host;
 pub mod raw;
 pub mod repo;
 #[expect(dead_code, reason = "the engine's own tests ask for more of it")]

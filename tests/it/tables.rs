@@ -51,6 +51,7 @@ fn events() -> Vec<Event> {
         Event::RepositoryAdded { repo },
         Event::SyncRequested { repo },
         Event::SyncDue { repo },
+        Event::RepositoryChanged { repo },
         Event::RepositoryDeleted { repo, slug: RepoSlug::local("app").unwrap() },
         Event::BranchMoved { repo, branch: branch(), head: sha },
         Event::BranchDeleted { repo, branch: branch() },

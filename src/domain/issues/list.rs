@@ -90,7 +90,6 @@ pub struct Listing {
     pub facets: BTreeMap<&'static str, BTreeMap<String, u64>>,
 }
 
-#[derive(Clone)]
 struct Entry {
     standee: Standee,
     state: IssueState,
@@ -106,13 +105,13 @@ pub struct AtCommit {
 
 /// What an issue without a row of its own is known by: between switch and settlement, a new issue has none. It was first seen where and
 /// when its commit was analysed.
-struct Here {
+pub(super) struct Here {
     seen: Sighting,
     author: Option<String>,
 }
 
 impl Here {
-    fn of(tx: &ReadTx, standing: &Standing) -> Result<Here> {
+    pub(super) fn of(tx: &ReadTx, standing: &Standing) -> Result<Here> {
         let author = tx.get::<Commit>(&(standing.repo, standing.sha))?.map(|commit| commit.author.name);
         Ok(Here { seen: Sighting { sha: standing.sha, at: standing.at }, author })
     }
@@ -140,14 +139,13 @@ impl AtCommit {
         let to = from.saturating_add(limit.get());
         let next = (to < entries.len()).then(|| Cursor::new((to as u64).to_be_bytes()));
         let shown = entries.into_iter().skip(from).take(limit.get());
-        let items = shown.map(|entry| listed(tx, entry.clone(), &self.here)).collect::<Result<_>>()?;
+        let items = shown.map(|entry| listed(tx, entry.standee.clone(), entry.state, entry.is_new, &self.here)).collect::<Result<_>>()?;
         Ok(Listing { items, next, total, facets: facets(&self.entries, filter) })
     }
 }
 
-/// An entry with the issue's own row.
-fn listed(tx: &ReadTx, entry: Entry, here: &Here) -> Result<Listed> {
-    let Entry { standee, state, is_new } = entry;
+/// An issue that stands somewhere, with what its own row knows of it.
+pub(super) fn listed(tx: &ReadTx, standee: Standee, state: IssueState, is_new: bool, here: &Here) -> Result<Listed> {
     let (first_seen, author) = match tx.get::<Issue>(&standee.occurrence.issue)? {
         Some(issue) => (issue.first_seen, issue.author),
         None => (here.seen, here.author.clone()),
@@ -174,7 +172,7 @@ pub fn of_path(tx: &ReadTx, repo: RepoId, sha: CommitSha, path: &TreePath) -> Re
     let mut entries = entries(load(tx, repo, &refs)?, &new);
     entries.sort_by(|a, b| Sort::Path.key(a).cmp(&Sort::Path.key(b)));
     let here = Here::of(tx, &standing)?;
-    entries.into_iter().map(|entry| listed(tx, entry, &here)).collect()
+    entries.into_iter().map(|entry| listed(tx, entry.standee, entry.state, entry.is_new, &here)).collect()
 }
 
 /// How many issues each file of a commit has; `None` where it was not analysed.
@@ -267,17 +265,17 @@ impl Filter {
                 StateFilter::Ignored => entry.state == IssueState::Ignored,
             })
         };
-        let path = entry.standee.path.to_string();
         any("state", false, by_state())
             && any("kind", self.kinds.is_empty(), self.kinds.contains(&occurrence.kind))
             && any("severity", self.severities.is_empty(), self.severities.contains(&occurrence.severity))
             && any("source", self.sources.is_empty(), self.sources.contains(&entry.standee.source))
-            && self.path.as_ref().is_none_or(|glob| glob.is_match(&path))
-            && self.words.iter().all(|word| {
-                let word = word.to_lowercase();
-                [occurrence.message.as_str(), occurrence.rule.as_str(), path.as_str()]
-                    .iter()
-                    .any(|text| text.to_lowercase().contains(&word))
-            })
+            && self.path.as_ref().is_none_or(|glob| glob.is_match(entry.standee.path.to_string()))
+            && (self.words.is_empty() || self.is_worded_like(entry))
+    }
+
+    fn is_worded_like(&self, entry: &Entry) -> bool {
+        let occurrence = &entry.standee.occurrence;
+        let texts = [occurrence.message.to_lowercase(), occurrence.rule.to_lowercase(), entry.standee.path.to_string().to_lowercase()];
+        self.words.iter().all(|word| texts.iter().any(|text| text.contains(&word.to_lowercase())))
     }
 }

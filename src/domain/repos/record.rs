@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::RepoSource;
+use super::{BadgeKey, RepoSource};
 use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha, RepoSlug};
 use crate::base::text::clip;
@@ -22,12 +22,17 @@ pub struct Repository {
     pub source: RepoSource,
     /// The path or URL that is fetched; it carries no credentials.
     pub remote: String,
+    /// Whether its host may be asked although the guard would refuse its address: an administrator has added it. This goes for that
+    /// host and port alone.
+    pub is_trusted: bool,
     /// What it is for, in its owner's words.
     pub description: Option<String>,
     /// The branch its HEAD names, once there is one.
     pub default_branch: Option<BranchName>,
-    /// Whether only its members may see it.
+    /// Whether its badges need [`Repository::badge_key`]. Nothing else of it is open to strangers either way.
     pub is_private: bool,
+    /// What opens the badges of a private repository, and nothing else.
+    pub badge_key: BadgeKey,
     /// Whether it is closed to changes.
     pub is_archived: bool,
     /// When it was added.

@@ -38,6 +38,8 @@ pub struct Asked<'a> {
     pub credentials: Option<&'a Credentials>,
     /// What asks hosts.
     pub outbound: &'a Client,
+    /// Whether the source's own host, at its own port, is asked whatever its address is.
+    pub is_trusted: bool,
     /// Whose repositories are read on this machine.
     pub trust: Trust,
     /// Ends the fetch once it is set.
@@ -83,8 +85,10 @@ impl Mirror {
             Source::Path(path) => self.copy(path, asked.trust, &incoming, &bounds),
             Source::Http(url) => {
                 // A host that says nothing holds up no one who wants to stop: its connections are closed.
-                let client = asked.outbound.apart();
-                watched(&bounds, || client.close(), || self.ask(url, asked.credentials, &client, &incoming, &bounds))
+                let Place { host, port, .. } = Place::of(url)?;
+                // Redirects stay on the host, and what this lets through is the port as well.
+                let client = if asked.is_trusted { asked.outbound.allowing(&host, port) } else { asked.outbound.apart() };
+                watched(&bounds, || client.close(), || self.ask(url, asked, &client, &incoming, &bounds))
             }
         };
         // Whatever broke because the fetch was to end says that.
@@ -154,16 +158,9 @@ impl Mirror {
     }
 
     /// Asks a host.
-    fn ask(
-        &self,
-        url: &str,
-        credentials: Option<&Credentials>,
-        client: &Client,
-        incoming: &Incoming,
-        bounds: &Bounds<'_>,
-    ) -> Result<Offer> {
+    fn ask(&self, url: &str, asked: &Asked<'_>, client: &Client, incoming: &Incoming, bounds: &Bounds<'_>) -> Result<Offer> {
         let host = Place::of(url)?.host;
-        let carrier = Carrier::new(client, credentials, bounds.until, bounds.limits.pack_bytes.max(LISTING));
+        let carrier = Carrier::new(client, asked.credentials, bounds.until, bounds.limits.pack_bytes.max(LISTING));
         let failure = carrier.failure.clone();
         let strange = |e: &dyn std::fmt::Display| {
             let why = crate::base::text::clip(&e.to_string(), 300).into_owned();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use ureq::http::Uri;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::time::Duration as Span;
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use super::guard::Guard;
@@ -146,8 +147,7 @@ impl Client {
             .timeout_per_read(Some(config.idle_timeout))
             .timeout_per_write(Some(config.idle_timeout))
             .build();
-        let resolver = Guarded { guard: Arc::clone(&guard), inner: DefaultResolver::default() };
-        Ok(Client { agent: ureq::Agent::with_parts(settings, DefaultConnector::default(), resolver), guard })
+        Ok(Client { agent: agent(settings, &guard), guard })
     }
 
     /// Whether the operator has named this host.
@@ -157,15 +157,30 @@ impl Client {
 
     /// A client of the same configuration with connections of its own, which [`Client::close`] ends.
     pub fn apart(&self) -> Client {
-        let resolver = Guarded { guard: Arc::clone(&self.guard), inner: DefaultResolver::default() };
-        let agent = ureq::Agent::with_parts(self.agent.config().clone(), DefaultConnector::default(), resolver);
-        Client { agent, guard: Arc::clone(&self.guard) }
+        Client { agent: agent(self.agent.config().clone(), &self.guard), guard: Arc::clone(&self.guard) }
     }
 
     /// Ends the requests that are under way, whichever thread waits for them, and makes no more. Resolving a name and connecting end at
     /// their own timeout.
     pub fn close(&self) {
         self.agent.clone().shutdown();
+    }
+
+    /// A client that lets one more host through, at this port alone. Its connections are its own: no other client comes by them.
+    pub fn allowing(&self, host: &str, port: u16) -> Client {
+        let guard = Arc::new(self.guard.and(host, port));
+        Client { agent: agent(self.agent.config().clone(), &guard), guard }
+    }
+
+    /// Judges where an address leads, and asks nothing of it.
+    pub fn judge(&self, url: &str) -> Result<()> {
+        let uri: Uri = url.parse().map_err(|_| Error::BadUrl { why: "it is not a URL" })?;
+        let host = checked(&uri)?;
+        let config = self.agent.config();
+        let within = config.timeouts().resolve.map_or(Span::NotHappening, Span::from);
+        let timeout = NextTimeout { after: within, reason: ureq::Timeout::Resolve, ..NextTimeout::default() };
+        let resolver = Guarded { guard: Arc::clone(&self.guard), inner: DefaultResolver::default() };
+        resolver.resolve(&uri, config, timeout).map(|_| ()).map_err(|e| told(&host, e))
     }
 
     /// Asks, and answers once the headers have come.
@@ -202,6 +217,11 @@ impl Client {
             body: Body { reader: body.into_reader(), host, cap: request.cap, left: request.cap },
         })
     }
+}
+
+fn agent(settings: ureq::config::Config, guard: &Arc<Guard>) -> ureq::Agent {
+    let resolver = Guarded { guard: Arc::clone(guard), inner: DefaultResolver::default() };
+    ureq::Agent::with_parts(settings, DefaultConnector::default(), resolver)
 }
 
 /// The host of an address that can be asked.

@@ -19,6 +19,13 @@ impl Guard {
         Guard { allow: allow.iter().map(|host| host.trim().to_ascii_lowercase()).filter(|host| !host.is_empty()).collect() }
     }
 
+    /// This guard, which lets one more host through, at this port alone.
+    pub fn and(&self, host: &str, port: u16) -> Guard {
+        let mut allow = self.allow.clone();
+        allow.push(format!("{}:{port}", host.trim_end_matches('.').to_ascii_lowercase()));
+        Guard { allow }
+    }
+
     /// Whether the operator has named this host, with this port or with any.
     pub fn allows(&self, host: &str, port: u16) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();

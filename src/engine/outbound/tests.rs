@@ -134,3 +134,20 @@ fn certificates_that_cannot_be_used_are_said_at_the_start() {
         assert!(matches!(Client::new(&config), Err(Error::Authorities { .. })), "{content:?}");
     }
 }
+
+#[test]
+fn a_client_that_lets_a_host_through_does_so_at_its_port_and_leaves_others_as_they_are() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let plain = Client::new(&Config::default()).unwrap();
+    let open = plain.allowing("127.0.0.1", port);
+    let url = |port: u16| format!("http://127.0.0.1:{port}/");
+    open.judge(&url(port)).unwrap();
+    for (client, url) in [(&open, url(port ^ 1)), (&open, "http://[::1]:9/".to_owned()), (&plain, url(port))] {
+        assert!(matches!(client.judge(&url), Err(Error::Refused { .. })), "{url}");
+        let request =
+            Request { method: "GET", url: &url, headers: &[], secret_headers: &[], body: &[], deadline: Duration::from_secs(5), cap: 1 };
+        assert!(matches!(client.send(&request), Err(Error::Refused { .. })), "{url}");
+    }
+    plain.judge("https://1.1.1.1/").unwrap();
+}

@@ -184,6 +184,15 @@ impl Blobs {
         Ok(content)
     }
 
+    /// How many bytes a blob has.
+    pub fn size(&self, hash: BlobHash) -> Result<u64> {
+        let path = self.path(hash);
+        fs::metadata(&path).map(|meta| meta.len()).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => Error::BlobMissing { hash },
+            _ => Error::io(format!("cannot look at `{}`", path.display()), source),
+        })
+    }
+
     /// Removes the blobs that `is_named` does not know and that were stored longer than `grace` before `now`, and temporary files as old.
     pub fn sweep(&self, now: Timestamp, grace: Duration, is_named: impl Fn(BlobHash) -> bool) -> Result<Swept> {
         let mut swept = Swept::default();

@@ -144,6 +144,17 @@ impl ReadTx {
         Ok(counted)
     }
 
+    /// About how many bytes the rows of a scan take, keys included: at most `cap` rows are counted, and in an index the row it leads to is
+    /// not.
+    pub fn weigh<T: Record>(&self, scan: &Scan<T>, cap: usize) -> Result<u64> {
+        let mut bytes = 0;
+        for row in self.range_raw(scan.table, &scan.from, scan.to.as_deref(), scan.reversed)?.take(cap) {
+            let (key, value) = row?;
+            bytes += (key.len() + value.len()) as u64;
+        }
+        Ok(bytes)
+    }
+
     fn rows<T: Record>(&self, scan: &Scan<T>, limit: usize) -> Result<(Vec<T>, Option<Cursor>)> {
         let mut items = Vec::with_capacity(limit.min(256));
         let mut last = None;

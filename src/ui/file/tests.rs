@@ -32,7 +32,14 @@ fn page(issues: Vec<IssueView>) -> FilePage {
     let sha = CommitSha::from_bytes([1; 20]);
     FilePage {
         frame: Frame { viewer: None, running: 0, now: Timestamp::EPOCH, started: std::time::Instant::now() },
-        place: Place { repo: "a/b".parse().unwrap(), branch: None, branches: Vec::new(), commit: Some(sha), files_at: Some(sha) },
+        place: Place {
+            repo: "a/b".parse().unwrap(),
+            branch: None,
+            branches: Vec::new(),
+            commit: Some(sha),
+            has_settings: true,
+            files_at: Some(sha),
+        },
         sha,
         path: TreePath::new("x/y/f"),
         size: 8,

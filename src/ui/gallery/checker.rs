@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-const VOID: [&str; 5] = ["meta", "link", "input", "br", "hr"];
+const VOID: [&str; 6] = ["meta", "link", "input", "img", "br", "hr"];
 
 /// Elements of SVG that close themselves in their tag.
 fn closes_itself(tag: &str) -> bool {

@@ -54,7 +54,10 @@ fn homes(world: &World, out: &mut Pages) {
     ];
     let form = AddForm {
         entered: world.say("/srv/git/nothing"),
-        error: Some(world.say("there is no repository at `/srv/git/nothing`; give the folder that holds `.git`")),
+        takes_paths: true,
+        error: Some(
+            world.say("There is no folder `/srv/git/nothing` on the server's machine; give its whole path, such as `/srv/git/app`."),
+        ),
     };
     let page = |repos, query: String, running, add| HomePage { frame: world.frame(), query, repos, next: None, running, add };
     let mut full = page(rows, String::new(), running, Some(AddForm::default()));
@@ -96,6 +99,7 @@ fn repositories(world: &World, out: &mut Pages) {
             rule("invalid_json", Severity::Critical, 2),
             rule("conflict_marker", Severity::Blocker, 1),
         ],
+        has_more_branches: true,
         is_fetching: false,
     };
     add(out, "repo", &page());
@@ -123,7 +127,62 @@ fn repositories(world: &World, out: &mut Pages) {
         "commits",
         &CommitsPage { frame: world.frame(), place: world.place(), commits: commits.clone(), next: Some(Cursor::new(vec![7])) },
     );
+    let branches = page().branches;
+    let listed = |branches, next| BranchesPage { frame: world.frame(), place: world.place(), branches, next };
+    add(out, "branches", &listed(branches, Some(Cursor::new(vec![7]))));
+    add(out, "branches-empty", &listed(Vec::new(), None));
+    settings(world, out);
+    compared(world, out);
     add(out, "commits-empty", &CommitsPage { frame: world.frame(), place: world.place(), commits: Vec::new(), next: None });
+}
+
+fn settings(world: &World, out: &mut Pages) {
+    let markdown = "[![gate](https://plumbline.example.org/badges/acme/api/gate.svg?key=0123456789abcdef0123456789abcdef)](https://plumbline.example.org/r/acme/api)";
+    let page = |is_private, refused| SettingsPage {
+        frame: world.frame(),
+        place: world.place(),
+        repo: RepoView { private: is_private, ..world.repo("acme", "api", 14, Some(Verdict::Failure)) },
+        badges: vec![("gate", world.say(markdown)), ("issues", world.say(markdown))],
+        usage: UsageView {
+            used_bytes: BTreeMap::from([("mirror", 48 << 20), ("logs", 91_000), ("rows", 7 << 20)]),
+            total_bytes: (55 << 20) + 91_000,
+            quota_bytes: (!is_private).then_some(1 << 30),
+        },
+        refused,
+    };
+    add(out, "settings", &page(true, None));
+    add(
+        out,
+        "settings-refused",
+        &page(false, Some((world.say("The public API"), world.say("A description has at most 350 characters; this one has 412.")))),
+    );
+}
+
+fn compared(world: &World, out: &mut Pages) {
+    let page = |found| ComparePage {
+        frame: world.frame(),
+        place: world.place(),
+        base: world.say("main"),
+        head: world.say("fix/a-very-long-branch-name-that-somebody-typed-in-a-hurry"),
+        found,
+    };
+    let mut new = world.list(world.rows(true));
+    (new.total, new.next) = (1_204, Some(Cursor::new(vec![1])));
+    let difference = |new, fixed| {
+        let commits = world.commits();
+        Some(Compared::Difference(Box::new(Difference { base: commits[1].clone(), head: commits[0].clone(), new, fixed })))
+    };
+    add(out, "compare", &page(difference(new, world.list(world.rows(false).split_off(2)))));
+    add(out, "compare-same", &page(difference(IssueList::default(), IssueList::default())));
+    add(
+        out,
+        "compare-unlooked",
+        &page(Some(Compared::Unlooked {
+            sha: sha(1),
+            why: world.say("the commit `9fceb02` has no finished checks to compare; run its checks, and ask again once they have ended"),
+        })),
+    );
+    add(out, "compare-form", &ComparePage { base: String::new(), head: String::new(), ..page(None) });
 }
 
 fn commits(world: &World, out: &mut Pages) {

@@ -17,13 +17,15 @@ use crate::engine::git::tree::Tree;
 use crate::http::checks::{CheckSetView, status_view};
 use crate::http::error::ApiError;
 use crate::http::extract::{Params, Query};
-use crate::http::issues::{FacetsView, ListQuery, page};
+use crate::http::issues::{FacetsView, IssuesView, ListQuery, page};
 use crate::http::repos::{commit_view, repo_and_commit, repo_view};
 use crate::ui::commit::{Base, CommitPage, IssueFilter, IssueList, Manifest, ManifestFault};
 use crate::ui::href;
 use crate::ui::issues::IssueRow;
 use crate::ui::source::Source;
 
+/// How issues can stand at a commit, each with a list of its own.
+const STATES: [&str; 4] = ["new", "open", "fixed", "ignored"];
 /// How many issues of each state a page shows.
 const SHOWN: &str = "50";
 /// How many lines around an issue its excerpt shows.
@@ -57,9 +59,6 @@ struct Found {
     facets: FacetsView,
 }
 
-/// In which states issues are listed, each by itself.
-const STATES: [&str; 4] = ["new", "open", "fixed", "ignored"];
-
 /// `GET /r/{owner}/{name}/commits/{sha}`.
 pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(narrowed): Query<Narrowed>) -> Result<Response, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &asked.permit, &params).await?;
@@ -73,7 +72,7 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(na
             let Found { set, base, manifest, lists: [new, open, fixed, ignored], facets } = found;
             Ok(CommitPage {
                 frame,
-                place: place(tx, &repo, None, Some(sha))?,
+                place: place(tx, &caller, &repo, None, Some(sha))?,
                 commit: commit_view(tx, &commit)?,
                 status: set.as_ref().map(|set| status_view(&handle, &repo, set)),
                 repo: repo_view(tx, &caller, repo)?,
@@ -177,6 +176,19 @@ fn query(narrowed: &Narrowed, state: &str) -> ListQuery {
         cursor: if narrowed.state == state { narrowed.cursor.clone() } else { None },
         format: None,
     }
+}
+
+/// A page of issues with their excerpts, read from the tree of the commit at which they stand.
+pub(super) async fn rows(app: &App, repo: &Repository, at: CommitSha, view: IssuesView) -> Result<IssueList, ApiError> {
+    let (handle, id) = (app.clone(), repo.id);
+    app.blocking(move || {
+        let mut rows: Vec<IssueRow> = view.items.into_iter().map(|issue| IssueRow::new(issue, Some(at))).collect();
+        // Without an excerpt an issue is shown all the same.
+        let tree = if rows.is_empty() { None } else { handle.mirror(id).ok().and_then(|mirror| mirror.tree(at).ok()) };
+        tree.iter().for_each(|tree| excerpts(tree, &mut rows));
+        Ok(IssueList { rows, total: view.total, next: view.next })
+    })
+    .await?
 }
 
 /// Adds the lines around each issue that stands in the tree.

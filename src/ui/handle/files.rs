@@ -40,7 +40,8 @@ pub async fn folder(State(app): State<App>, asked: Asked, params: Params) -> Res
     });
     let entries = entries.collect();
     let frame = asked.frame(&app).await?;
-    let place = app.read(move |tx, _| place(tx, &repo, None, Some(sha))).await?;
+    let caller = asked.permit.caller.clone();
+    let place = app.read(move |tx, _| place(tx, &caller, &repo, None, Some(sha))).await?;
     render(&TreePage { frame, place, sha, path, entries, left_out })
 }
 
@@ -73,7 +74,8 @@ pub async fn file(
     };
     let frame = asked.frame(&app).await?;
     let is_absent = matches!(content, Content::Absent);
-    let place = app.read(move |tx, _| place(tx, &repo, None, Some(sha))).await?;
+    let caller = asked.permit.caller.clone();
+    let place = app.read(move |tx, _| place(tx, &caller, &repo, None, Some(sha))).await?;
     let mut response = render(&FilePage { frame, place, sha, path, size, content, issues })?;
     if is_absent {
         *response.status_mut() = axum::http::StatusCode::NOT_FOUND;

@@ -13,7 +13,8 @@ use crate::domain::{checks, repos};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Form, Paging, Query};
-use crate::http::repos::{ListQuery, NewRepoBody, commit_view, visible};
+use crate::http::repos::create::NewRepoBody;
+use crate::http::repos::{ListQuery, commit_view, visible};
 use crate::http::trends::recent;
 use crate::ui::chart::Point;
 use crate::ui::home::{AddForm, HomePage, RepoRow, RunningRow};
@@ -33,7 +34,7 @@ pub async fn show(State(app): State<App>, asked: Asked, Query(query): Query<List
 async fn page(app: &App, asked: &Asked, query: ListQuery, form: AddForm) -> Result<HomePage, ApiError> {
     let cursor = Paging { cursor: query.cursor, ..Paging::default() }.cursor()?;
     let (permit, q) = (asked.permit.clone(), query.q.clone());
-    let (page, heads, running, may_add) = app
+    let (page, heads, running, add) = app
         .read(move |tx, now| -> Result<_, ApiError> {
             // The list is the same whether a page or a form asks for it.
             let permit = permit.to_read();
@@ -59,8 +60,9 @@ async fn page(app: &App, asked: &Asked, query: ListQuery, form: AddForm) -> Resu
                 let total = set.checks.len() as u64;
                 running.push(RunningRow { repo: repo.slug, sha: set.sha, started_at: set.started_at, done, total });
             }
-            let may_add = permit.caller.may(tx, Permission::RepoCreate, Resource::Instance).is_ok();
-            Ok((page, heads, running, may_add))
+            let may = |permission| permit.caller.may(tx, permission, Resource::Instance).is_ok();
+            let add = may(Permission::RepoCreate).then(|| AddForm { takes_paths: may(Permission::RepoCreateLocal), ..form });
+            Ok((page, heads, running, add))
         })
         .await?;
     let mut rows = Vec::with_capacity(page.items.len());
@@ -68,14 +70,7 @@ async fn page(app: &App, asked: &Asked, query: ListQuery, form: AddForm) -> Resu
         let trend = trend.into_iter().map(|point| Point { at: point.at, value: point.value, sha: Some(point.sha) }).collect();
         rows.push(RepoRow { repo, head, trend });
     }
-    Ok(HomePage {
-        frame: asked.frame(app).await?,
-        query: query.q.unwrap_or_default(),
-        repos: rows,
-        next: page.next,
-        running,
-        add: may_add.then_some(form),
-    })
+    Ok(HomePage { frame: asked.frame(app).await?, query: query.q.unwrap_or_default(), repos: rows, next: page.next, running, add })
 }
 
 /// What the form sends.
@@ -93,13 +88,14 @@ pub async fn add(State(app): State<App>, asked: Asked, Form(entered): Form<Enter
     } else {
         NewRepoBody { url: None, path: Some(text.clone()), name: None }
     };
-    match crate::http::repos::add(&app, asked.permit.clone(), body).await {
+    match crate::http::repos::create::add(&app, asked.permit.clone(), body).await {
         Ok(repo) => see(&format!("/r/{}/{}", repo.owner, repo.name)),
         // What was entered can be mended here; everything else is a page of its own.
-        Err(error) if matches!(error.code, Code::SourceRefused | Code::InvalidBody | Code::AlreadyExists) => {
+        Err(error) if matches!(error.code, Code::SourceRefused | Code::InvalidBody | Code::AlreadyExists | Code::Forbidden) => {
             // The API names the key of the body; here there is one field.
-            let message = ["path: ", "url: "].iter().find_map(|key| error.message.strip_prefix(key)).unwrap_or(&error.message);
-            let form = AddForm { entered: text, error: Some(crate::ui::words::sentence(message)) };
+            let message =
+                ["`path`: ", "`url`: ", "`name`: "].iter().find_map(|key| error.message.strip_prefix(key)).unwrap_or(&error.message);
+            let form = AddForm { entered: text, takes_paths: false, error: Some(crate::ui::words::sentence(message)) };
             let mut response = render(&page(&app, &asked, ListQuery::default(), form).await?)?;
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)

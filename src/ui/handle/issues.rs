@@ -63,11 +63,11 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params) -> Resul
     let id: IssueId = params.get("id")?;
     let (repo, view) = life(&app, &asked.permit, id).await?;
     let frame = asked.frame(&app).await?;
-    let (named, rule) = (repo.clone(), view.issue.rule.clone());
+    let (named, rule, caller) = (repo.clone(), view.issue.rule.clone(), asked.permit.caller.clone());
     let (at, place) = app
         .read(move |tx, _| -> Result<_, ApiError> {
             // Also what is fixed is shown as it was: the commit that fixed it has other lines there.
-            Ok((issues::get(tx, id)?.last_seen.sha, place(tx, &named, None, None)?))
+            Ok((issues::get(tx, id)?.last_seen.sha, place(tx, &caller, &named, None, None)?))
         })
         .await?;
     let query = SearchQuery {

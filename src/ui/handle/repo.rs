@@ -15,18 +15,21 @@ use crate::domain::{checks, issues, repos};
 use crate::engine::queue;
 use crate::http::error::ApiError;
 use crate::http::extract::{Paging, Params, Query};
-use crate::http::repos::{branch_of, branch_views, commit_view, load_commit, log, repo_view};
+use crate::http::repos::history::{branch_of, branch_view, branch_views, load_commit, log};
+use crate::http::repos::{commit_view, repo_view};
 use crate::http::trends::{Metric, trend};
 use crate::ui::chart::Point;
 use crate::ui::href;
-use crate::ui::repo::{CommitsPage, RepoPage, RuleRow};
+use crate::ui::repo::{BranchesPage, CommitsPage, RepoPage, RuleRow};
 
 /// How far back the chart goes.
 const CHART_SPAN: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3_600);
 /// How many commits, branches and rules the overview shows.
 const COMMITS_SHOWN: usize = 10;
-const BRANCHES_SHOWN: usize = 20;
+const BRANCHES_SHOWN: usize = 10;
 const RULES_SHOWN: usize = 8;
+/// How many branches a page of them lists.
+const BRANCHES_LISTED: usize = 100;
 
 /// Which branch is looked at.
 #[derive(Debug, Default, Deserialize)]
@@ -57,12 +60,19 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(at
                 Some(head) => checks::look(tx, repo.id, head)?.map(|set| set.sentence),
                 None => None,
             };
-            let mut branches = branch_views(tx, &repo, None, Limit::new(BRANCHES_SHOWN))?.items;
+            let page = branch_views(tx, &repo, None, Limit::new(BRANCHES_SHOWN))?;
+            let (mut branches, has_more_branches) = (page.items, page.next.is_some());
+            // Wherever its name stands among many, the default one is there, and first.
+            if !branches.iter().any(|branch| branch.is_default)
+                && let Some(default) = repos::default_branch(tx, &repo)?
+            {
+                branches.extend(branch_view(tx, &repo, default)?);
+            }
             branches.sort_by_key(|branch| !branch.is_default);
             let is_fetching = queue::is_going(tx, &crate::base::work::Work::SyncRepository { repo: repo.id })?;
             Ok(RepoPage {
                 frame,
-                place: place(tx, &repo, branch.map(|branch: Branch| branch.name), None)?,
+                place: place(tx, &caller, &repo, branch.map(|branch: Branch| branch.name), None)?,
                 rules: match head {
                     Some(head) => rules(tx, repo.id, head)?,
                     None => Vec::new(),
@@ -74,6 +84,7 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(at
                 coverage: Vec::new(),
                 commits: commits.items,
                 branches,
+                has_more_branches,
                 is_fetching,
             })
         })
@@ -131,6 +142,22 @@ pub async fn commits(State(app): State<App>, asked: Asked, params: Params, Query
         None => Page { items: Vec::new(), next: None },
     };
     let frame = asked.frame(&app).await?;
-    let place = app.read(move |tx, _| place(tx, &repo, branch.map(|branch| branch.name), None)).await?;
+    let caller = asked.permit.caller.clone();
+    let place = app.read(move |tx, _| place(tx, &caller, &repo, branch.map(|branch| branch.name), None)).await?;
     render(&CommitsPage { frame, place, commits: page.items, next: page.next })
+}
+
+/// `GET /r/{owner}/{name}/branches`.
+pub async fn branches(State(app): State<App>, asked: Asked, params: Params, Query(at): Query<At>) -> Result<Response, ApiError> {
+    let (slug, permit) = (params.slug()?, asked.permit.clone());
+    let cursor = Paging { cursor: at.cursor, ..Paging::default() }.cursor()?;
+    let frame = asked.frame(&app).await?;
+    let page = app
+        .read(move |tx, _| -> Result<BranchesPage, ApiError> {
+            let repo = permit.repo(tx, &slug)?;
+            let page = branch_views(tx, &repo, cursor.as_ref(), Limit::new(BRANCHES_LISTED))?;
+            Ok(BranchesPage { frame, place: place(tx, &permit.caller, &repo, None, None)?, branches: page.items, next: page.next })
+        })
+        .await?;
+    render(&page)
 }

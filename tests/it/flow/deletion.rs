@@ -15,7 +15,7 @@ use plumbline::domain::accounts::{Link, Membership, Session, Token, User};
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::checks::CheckSet;
 use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
-use plumbline::domain::repos::{self, Branch, Commit, NewRepository, RepoSource, Repository};
+use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, NewRepository, RepoSource, Repository};
 use plumbline::domain::search::{Question, Scope, Sort, parse};
 use plumbline::engine::queue::{self, Verdict, WorkItem, WorkState};
 use plumbline::engine::store::journal::Journaled;
@@ -28,7 +28,18 @@ use crate::support::steps;
 fn add(app: &App, name: &str, path: &Path) -> RepoId {
     let (slug, remote) = (RepoSlug::local(name).unwrap(), path.display().to_string());
     let new = move |tx: &mut _, now| {
-        repos::add(tx, NewRepository { slug: slug.clone(), source: RepoSource::Local, remote: remote.clone(), owner: None }, now)
+        repos::add(
+            tx,
+            NewRepository {
+                slug: slug.clone(),
+                source: RepoSource::Local,
+                remote: remote.clone(),
+                is_trusted: true,
+                badge_key: BadgeKey::random(),
+                owner: None,
+            },
+            now,
+        )
     };
     app.write_now(&Actor::System, new).unwrap().id
 }

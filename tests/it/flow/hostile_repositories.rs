@@ -1,5 +1,8 @@
 //! Bad input through the door: each repository gets a clear error, at the place where somebody looks, and nothing else stops.
 
+use plumbline::base::event::Actor;
+use plumbline::base::name::RepoSlug;
+use plumbline::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
@@ -70,7 +73,7 @@ async fn a_path_that_is_no_repository_says_what_to_give() {
     assert!(error.contains("is not a git repository: give the directory that holds `.git`"), "{error}");
 
     let missing = world.admin.post("/api/v1/repos", json!({"path": folder.join("nowhere"), "name": "b"})).await.expect(422);
-    assert!(missing.refused("source_refused").contains("cannot be found"));
+    assert!(missing.refused("source_refused").contains("there is no folder"));
     goes_on(&world).await;
 }
 
@@ -289,15 +292,19 @@ async fn a_manifest_that_would_eat_memory_is_refused_with_its_place() {
 }
 
 #[tokio::test]
-async fn an_address_within_the_network_is_refused_when_it_is_fetched() {
+async fn an_address_that_leads_into_the_network_by_now_is_refused_when_it_is_fetched() {
     let world = World::new().await;
+    let slug = |name: &str| RepoSlug::local(name).unwrap();
     for (name, url, why) in [
         ("loop", "http://127.0.0.1:1/app.git", "a loopback address"),
         ("private", "https://10.1.2.3/app.git", "a private address"),
         ("metadata", "http://169.254.169.254/latest", "a link-local address"),
         ("mapped", "http://[::ffff:127.0.0.1]/app.git", "a loopback address"),
     ] {
-        world.admin.post("/api/v1/repos", json!({"url": url, "name": name})).await.expect(201);
+        // As it stands once its name has come to point elsewhere than when it was added.
+        let (slug, remote, badge_key) = (slug(name), url.to_owned(), BadgeKey::random());
+        let new = NewRepository { slug, source: RepoSource::Git, remote, is_trusted: false, badge_key, owner: None };
+        world.app.app().write_now(&Actor::System, move |tx, now| repos::add(tx, new.clone(), now)).unwrap();
         world.app.settle().await;
         let error = sync_error(&world, name).await;
         assert!(error.contains(why) && error.contains("allowed in the configuration"), "{name}: {error}");

@@ -10,7 +10,7 @@ use plumbline::base::id::{Ids, RepoId};
 use plumbline::base::name::RepoSlug;
 use plumbline::base::time::Clock;
 use plumbline::domain::issues::{self, Issue};
-use plumbline::domain::repos::{self, NewRepository, RepoSource};
+use plumbline::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
 use plumbline::domain::search::SearchIndex;
 use plumbline::domain::{checks, issues::Standing};
 use plumbline::engine::queue;
@@ -88,7 +88,7 @@ fn start(dir: &Path, disk: &Disk) -> App {
 fn add(app: &App, path: &Path) -> Option<RepoId> {
     let remote = path.to_str().unwrap().to_owned();
     let slug = RepoSlug::local("app").unwrap();
-    let new = NewRepository { slug, source: RepoSource::Local, remote, owner: None };
+    let new = NewRepository { slug, source: RepoSource::Local, remote, is_trusted: false, badge_key: BadgeKey::random(), owner: None };
     app.write_now(&Actor::System, move |tx, now| repos::add(tx, new.clone(), now)).ok().map(|repo| repo.id)
 }
 

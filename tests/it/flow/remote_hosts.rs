@@ -13,7 +13,7 @@ use plumbline::base::name::RepoSlug;
 use plumbline::base::page::Limit;
 use plumbline::base::time::Clock;
 use plumbline::domain::accounts::{self, InstanceRole, RepoRole};
-use plumbline::domain::repos::{self, NewRepository, RepoSource};
+use plumbline::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
 use plumbline::engine::queue::{self, WorkState};
 use serde_json::{Value, json};
 
@@ -214,7 +214,14 @@ fn a_stop_cancels_a_fetch_that_is_under_way_at_once_and_the_repository_is_not_bl
     let mut config = Config::in_directory(&dir.path().join("data"));
     config.allow_hosts = vec![server.host()];
     let app = App::open(config, Clock::System, Ids::system()).unwrap();
-    let new = NewRepository { slug: RepoSlug::local("app").unwrap(), source: RepoSource::Git, remote: server.url(), owner: None };
+    let new = NewRepository {
+        slug: RepoSlug::local("app").unwrap(),
+        source: RepoSource::Git,
+        remote: server.url(),
+        is_trusted: false,
+        badge_key: BadgeKey::random(),
+        owner: None,
+    };
     let id = app.write_now(&Actor::System, move |tx, now| repos::add(tx, new.clone(), now)).unwrap().id;
     let runner = Runner::start(&app).unwrap();
     is_fetching.recv_timeout(Duration::from_secs(30)).unwrap();

@@ -33,6 +33,12 @@ async fn every_page_lets_in_whom_it_should() {
         ("GET", "/r/local/app"),
         ("GET", "/r/local/nope"),
         ("POST", "/r/local/app/sync"),
+        ("GET", "/r/local/app/branches"),
+        ("GET", "/r/local/app/compare"),
+        ("GET", "/r/local/app/compare/main...main"),
+        ("GET", "/r/local/app/settings"),
+        ("POST", "/r/local/app/settings"),
+        ("POST", "/r/local/app/settings/badge-key"),
         ("GET", "/r/local/app/commits"),
         ("GET", "/r/local/app/commits/{sha}"),
         ("POST", "/r/local/app/commits/{sha}/checks"),
@@ -47,7 +53,11 @@ async fn every_page_lets_in_whom_it_should() {
         let path = page.replace("{issue}", &issue).replace("{sha}", &repo.first);
         let mut cells = Vec::new();
         for client in [&anonymous, &member, &reader, &world.admin] {
-            let answer = client.with("accept", "text/html").own(method, &path).await;
+            let browser = client.with("accept", "text/html");
+            let answer = match (method, page) {
+                ("POST", "/r/local/app/settings") => browser.form(&path, "description=An+app&private=true").await,
+                _ => browser.own(method, &path).await,
+            };
             assert!(answer.status < 500, "{method} {path}: {}", answer.text());
             cells.push(answer.status);
         }
@@ -86,4 +96,42 @@ async fn what_is_in_a_repository_is_text_on_every_page() {
         }
         assert!(html.contains("</html>"), "{page}");
     }
+}
+
+#[tokio::test]
+async fn a_thousand_branches_come_in_pages_and_the_default_one_is_first_everywhere() {
+    let git = TestRepo::new();
+    let head = git.commit([("a.rb", "puts 1\n")]);
+    let refs = git.path().join(".git/refs/heads/a");
+    std::fs::create_dir_all(&refs).unwrap();
+    for n in 0..1_000 {
+        std::fs::write(refs.join(format!("{n:04}")), format!("{head}\n")).unwrap();
+    }
+    let world = World::new().await;
+    world.add("app", git.path()).await;
+    let mut path = "/r/local/app/branches".to_owned();
+    let mut names = std::collections::BTreeSet::new();
+    loop {
+        let page = world.admin.page(&path).await.expect(200).text();
+        let rows = page.split("<ol class=\"rows branches\"").nth(1).unwrap();
+        let found: Vec<&str> =
+            rows.split("class=\"what\" href=\"/r/local/app?branch=").skip(1).map(|row| row.split('"').next().unwrap()).collect();
+        assert!(found.len() <= 100, "{path}");
+        for name in found {
+            assert!(names.insert(name.to_owned()), "{name} is there twice");
+        }
+        match page.split("href=\"/r/local/app/branches?cursor=").nth(1) {
+            Some(next) => path = format!("/r/local/app/branches?cursor={}", next.split('"').next().unwrap()),
+            None => break,
+        }
+    }
+    assert_eq!(names.len(), 1_001);
+    let overview = world.admin.page("/r/local/app").await.expect(200).text();
+    let listed = overview.split("heads\">").nth(1).unwrap().split("</ol>").next().unwrap();
+    assert!(listed.find("branch=main").unwrap() < listed.find("branch=a/0000").unwrap(), "{listed}");
+    assert!(listed.matches("<li>").count() < 20 && overview.contains("href=\"/r/local/app/branches\""));
+    let menu = overview.split("id=\"branch-list\"").nth(1).unwrap().split("</div>").next().unwrap();
+    assert!(menu.matches("<a ").count() <= 201 && menu.find("branch=main").unwrap() < menu.find("branch=a/0000").unwrap());
+    let commit = world.admin.page(&format!("/r/local/app/commits/{head}")).await.expect(200).text();
+    assert!(commit.contains("as the head of") && commit.contains("and <a href=\"/r/local/app/branches\">others</a>"), "{commit}");
 }

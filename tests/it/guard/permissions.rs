@@ -95,6 +95,7 @@ fn fill(path: &str, repo: &Repo<'_>, issue: &str) -> String {
         .replace("{name}", repo.name)
         .replace("{sha}", &repo.first)
         .replace("{branch}", "main")
+        .replace("{basehead}", "main...main")
         .replace("{badge}", "gate.svg")
         .replace("{check}", "hygiene")
         .replace("{*path}", if path.contains("/tree/") { "lib" } else { "lib/a.json" })
@@ -141,6 +142,7 @@ async fn cell(client: &Client, route: &routes::Route, path: &str) -> &'static st
     // Bodies that are well formed and do nothing, so that it is the permit that answers.
     let body = match (route.method.as_str(), route.path) {
         ("POST", "/api/v1/repos") => Some(json!({"path": "/nowhere/at/all"})),
+        ("PATCH", "/api/v1/repos/{owner}/{name}") => Some(json!({})),
         ("DELETE", "/api/v1/repos/{owner}/{name}") => Some(json!({"confirm": "not/this"})),
         ("POST", "/api/v1/me/tokens") => Some(json!({"name": "", "scopes": []})),
         ("POST", "/api/v1/admin/tokens") => Some(json!({"name": "t", "kind": "upload", "scopes": [], "repos": []})),
@@ -185,9 +187,14 @@ async fn whoever_may_not_see_a_repository_cannot_tell_it_from_none() {
     for route in routes::table().iter().filter(|route| route.path.contains("{owner}") && route.permission != Permission::Public) {
         let there = fill(route.path, &repo, &issue);
         let absent = there.replace("/local/app", "/local/nope");
-        let body = json!({"confirm": "local/app"});
-        let (seen, not) = if route.method == "DELETE" && route.path.ends_with("{name}") {
-            (member.json("DELETE", &there, body.clone()).await, member.json("DELETE", &absent, body).await)
+        let body = match route.method.as_str() {
+            "DELETE" if route.path.ends_with("{name}") => Some(json!({"confirm": "local/app"})),
+            "PATCH" => Some(json!({"private": false})),
+            _ => None,
+        };
+        let (seen, not) = if let Some(body) = body {
+            let method = route.method.as_str();
+            (member.json(method, &there, body.clone()).await, member.json(method, &absent, body).await)
         } else {
             (member.own(route.method.as_str(), &there).await, member.own(route.method.as_str(), &absent).await)
         };

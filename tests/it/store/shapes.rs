@@ -18,7 +18,7 @@ use plumbline::domain::issues::track::{Fingerprint, Mark};
 use plumbline::domain::issues::{
     Chunk, Counts, Issue, IssueState, Kind, Node, Revision, Severity, Sighting, Span, Standing, Turn, TurnKind,
 };
-use plumbline::domain::repos::{Author, Branch, Commit, RepoSource, Repository, SyncError};
+use plumbline::domain::repos::{Author, BadgeKey, Branch, Commit, RepoSource, Repository, SyncError};
 use plumbline::engine::queue::{Lease, WorkItem, WorkState};
 use plumbline::engine::store::Record;
 use plumbline::engine::store::blob::BlobHash;
@@ -154,9 +154,11 @@ fn repository() -> Repository {
         slug: RepoSlug::new("acme", "app").unwrap(),
         source: RepoSource::Git,
         remote: "https://example.org/app.git".to_owned(),
+        is_trusted: true,
         description: Some("an app".to_owned()),
         default_branch: Some("main".parse().unwrap()),
         is_private: true,
+        badge_key: BadgeKey::from_bytes([7; 16]),
         is_archived: false,
         created_at: at(1),
         synced_at: Some(at(2)),

@@ -1,0 +1,90 @@
+//! What people say of a repository, and the key to its badges, over REST.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use super::{RepoView, repo_view};
+use crate::app::App;
+use crate::domain::repos::{self, BadgeKey, Change, Repository};
+use crate::engine::store::ReadTx;
+use crate::http::error::ApiError;
+use crate::http::extract::{JsonBody, Params, Permit};
+
+/// What is to be changed of a repository; what is left out stays as it is.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RepoChangeBody {
+    /// Whether its badges need its badge key. Nothing else of a repository is open to whoever is not signed in, be it private or not.
+    pub private: Option<bool>,
+    /// What it is for, in at most 350 characters; null says nothing of it any more.
+    #[serde(default, deserialize_with = "given")]
+    pub description: Option<Option<String>>,
+}
+
+/// A field that is there, be it null: one that is left out is the default.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Some)
+}
+
+/// The key to a repository's badges, and how a README shows one with it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct BadgeKeyView {
+    /// The key, for `?key=`. It opens the badges of this repository and nothing else.
+    pub key: String,
+    /// The gate's badge in Markdown; it holds the key only where the repository is private.
+    pub markdown: String,
+}
+
+/// The badges of a repository as a README shows them.
+pub fn badge_view(app: &App, repo: &Repository) -> BadgeKeyView {
+    BadgeKeyView { key: repo.badge_key.expose(), markdown: markdown(app, repo, "gate") }
+}
+
+/// A badge in Markdown, which leads to the repository's page.
+pub fn markdown(app: &App, repo: &Repository, badge: &str) -> String {
+    let (url, slug) = (app.public_url(), &repo.slug);
+    let key = if repo.is_private { format!("?key={}", repo.badge_key.expose()) } else { String::new() };
+    format!("[![{badge}]({url}/badges/{slug}/{badge}.svg{key})]({url}/r/{slug})")
+}
+
+/// `PATCH /api/v1/repos/{owner}/{name}`.
+pub async fn change(
+    State(app): State<App>,
+    permit: Permit,
+    params: Params,
+    JsonBody(body): JsonBody<RepoChangeBody>,
+) -> Result<Json<RepoView>, ApiError> {
+    let slug = params.slug()?;
+    let wanted = Change { is_private: body.private, description: body.description };
+    let actor = permit.actor();
+    let view = app
+        .write(&actor, move |tx, now| -> Result<RepoView, ApiError> {
+            let repo = permit.repo(tx, &slug)?;
+            let repo = repos::change(tx, repo.id, &wanted, now)?;
+            repo_view(tx, &permit.caller, repo)
+        })
+        .await?;
+    Ok(Json(view))
+}
+
+/// `GET /api/v1/repos/{owner}/{name}/badge-key`.
+pub async fn badge_key(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<BadgeKeyView>, ApiError> {
+    let slug = params.slug()?;
+    let repo = app.read(move |tx: &ReadTx, _| permit.repo(tx, &slug)).await?;
+    Ok(Json(badge_view(&app, &repo)))
+}
+
+/// `POST /api/v1/repos/{owner}/{name}/badge-key`.
+pub async fn rotate_badge_key(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<BadgeKeyView>, ApiError> {
+    let slug = params.slug()?;
+    let (actor, key) = (permit.actor(), BadgeKey::random());
+    let repo = app
+        .write(&actor, move |tx, now| -> Result<Repository, ApiError> {
+            let repo = permit.repo(tx, &slug)?;
+            Ok(repos::rotate_badge_key(tx, repo.id, &key, now)?)
+        })
+        .await?;
+    Ok(Json(badge_view(&app, &repo)))
+}

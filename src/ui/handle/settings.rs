@@ -1,0 +1,93 @@
+//! The settings of a repository.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::{Asked, place, render, see};
+use crate::app::App;
+use crate::base::name::RepoSlug;
+use crate::domain::repos::{self, BadgeKey, Change};
+use crate::http::code::Code;
+use crate::http::error::ApiError;
+use crate::http::extract::{Form, Params};
+use crate::http::repos::repo_view;
+use crate::http::repos::settings::markdown;
+use crate::http::usage;
+use crate::ui::href;
+use crate::ui::settings::SettingsPage;
+
+/// The badges that the page shows.
+const BADGES: [&str; 2] = ["gate", "issues"];
+
+/// What the form sends; a box that is not ticked is not sent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Entered {
+    description: String,
+    private: Option<String>,
+}
+
+/// `GET /r/{owner}/{name}/settings`.
+pub async fn show(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
+    render(&page(&app, &asked, params.slug()?, None).await?)
+}
+
+async fn page(app: &App, asked: &Asked, slug: RepoSlug, refused: Option<(String, String)>) -> Result<SettingsPage, ApiError> {
+    let permit = asked.permit.clone();
+    let repo = app.read(move |tx, _| permit.repo(tx, &slug)).await?;
+    let usage = usage::of(app, repo.id).await?;
+    let frame = asked.frame(app).await?;
+    let (caller, handle) = (asked.permit.caller.clone(), app.clone());
+    app.read(move |tx, _| -> Result<SettingsPage, ApiError> {
+        Ok(SettingsPage {
+            frame,
+            place: place(tx, &caller, &repo, None, None)?,
+            badges: BADGES.iter().map(|badge| (*badge, markdown(&handle, &repo, badge))).collect(),
+            repo: repo_view(tx, &caller, repo)?,
+            usage,
+            refused,
+        })
+    })
+    .await
+}
+
+/// `POST /r/{owner}/{name}/settings`.
+pub async fn change(State(app): State<App>, asked: Asked, params: Params, Form(entered): Form<Entered>) -> Result<Response, ApiError> {
+    let (slug, permit) = (params.slug()?, asked.permit.clone());
+    let wanted = Change { is_private: Some(entered.private.is_some()), description: Some(Some(entered.description.clone())) };
+    let named = slug.clone();
+    let changed = app
+        .write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
+            let repo = permit.repo(tx, &named)?;
+            repos::change(tx, repo.id, &wanted, now)?;
+            Ok(())
+        })
+        .await;
+    match changed {
+        Ok(()) => see(&href::settings(&slug)),
+        Err(error) if error.code == Code::InvalidBody => {
+            let message = error.message.strip_prefix("`description`: ").unwrap_or(&error.message);
+            let refused = (entered.description, crate::ui::words::sentence(message));
+            let mut response = render(&page(&app, &asked, slug, Some(refused)).await?)?;
+            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+            Ok(response)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `POST /r/{owner}/{name}/settings/badge-key`.
+pub async fn rotate_badge_key(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
+    let (slug, permit) = (params.slug()?, asked.permit.clone());
+    let to = href::settings(&slug);
+    let key = BadgeKey::random();
+    app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
+        let repo = permit.repo(tx, &slug)?;
+        repos::rotate_badge_key(tx, repo.id, &key, now)?;
+        Ok(())
+    })
+    .await?;
+    see(&to)
+}
