@@ -14,7 +14,7 @@ use super::extract::{Params, Permit, Query};
 use crate::app::App;
 use crate::base::event::Verdict;
 use crate::base::text::{clip, thousands};
-use crate::domain::accounts::{Permission, Resource};
+use crate::domain::accounts::{Error as AccountsError, Permission, Resource};
 use crate::domain::{checks, issues, repos};
 use crate::engine::store::ReadTx;
 
@@ -76,11 +76,20 @@ fn figure(
         Err(repos::Error::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let may_see = !repo.is_private || permit.caller.may(tx, Permission::RepoRead, Resource::Repository(repo.id)).is_ok();
+    let may_see = !repo.is_private
+        || match permit.caller.may(tx, Permission::RepoRead, Resource::Repository(repo.id)) {
+            Ok(()) => true,
+            Err(AccountsError::Refused(_)) => false,
+            Err(error) => return Err(error.into()),
+        };
     let branch = match branch.filter(|branch| !branch.is_empty()) {
         _ if !may_see => None,
         None => repos::default_branch(tx, &repo)?,
-        Some(name) => name.parse().ok().and_then(|name| repos::branch(tx, &repo, &name).ok()),
+        Some(name) => match name.parse().map(|name| repos::branch(tx, &repo, &name)) {
+            Ok(Ok(branch)) => Some(branch),
+            Err(_) | Ok(Err(repos::Error::BranchNotFound { .. })) => None,
+            Ok(Err(error)) => return Err(error.into()),
+        },
     };
     let Some(branch) = branch else { return Ok(None) };
     Ok(match what {

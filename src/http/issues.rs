@@ -11,7 +11,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::code::Code;
 use super::error::ApiError;
-use super::extract::{Paging, Params, Permit, Query};
+use super::extract::{Asked, Format, Paging, Params, Permit, Query};
+use super::faults::Faults;
 use super::page::List;
 use super::repos::repo_and_commit;
 use crate::app::App;
@@ -164,28 +165,36 @@ impl ListQuery {
         Paging { limit: self.limit.clone(), cursor: self.cursor.clone(), format: self.format.clone() }
     }
 
-    /// The filter it asks for.
-    pub fn filter(&self) -> Result<Filter, ApiError> {
-        let path = match self.path.as_deref().filter(|path| !path.is_empty()) {
-            Some(path) if path.len() > 500 => return Err(ApiError::field(Code::InvalidParameter, "path", "longer than 500 bytes")),
-            Some(path) => {
-                let glob = globset::GlobBuilder::new(path).literal_separator(true).build();
-                Some(glob.map_err(|error| ApiError::field(Code::InvalidParameter, "path", error))?.compile_matcher())
-            }
-            None => None,
-        };
-        Ok(Filter {
-            states: words("state", self.state.as_deref())?,
-            kinds: words("kind", self.kind.as_deref())?,
-            severities: words("severity", self.severity.as_deref())?,
-            sources: words::<String>("source", self.source.as_deref())?,
-            path,
+    /// The filter, the order and the page that it asks for; every part that is bad is named.
+    pub fn read(&self) -> Result<(Filter, Sort, Asked), ApiError> {
+        let mut faults = Faults::default();
+        let filter = Filter {
+            states: words("state", self.state.as_deref(), &mut faults),
+            kinds: words("kind", self.kind.as_deref(), &mut faults),
+            severities: words("severity", self.severity.as_deref(), &mut faults),
+            sources: words::<String>("source", self.source.as_deref(), &mut faults),
+            path: faults.take(self.glob()).flatten(),
             words: self.q.as_deref().unwrap_or("").split_whitespace().take(20).map(str::to_owned).collect(),
-        })
+        };
+        let sort = faults.take(self.sort()).unwrap_or(Sort::Default);
+        let asked = self.paging().read_with(&mut faults);
+        faults.none_or_error()?;
+        Ok((filter, sort, asked))
     }
 
-    /// The order it asks for.
-    pub fn sort(&self) -> Result<Sort, ApiError> {
+    fn glob(&self) -> Result<Option<globset::GlobMatcher>, ApiError> {
+        let bad = |why: String| ApiError::field(Code::InvalidParameter, "path", why);
+        match self.path.as_deref().filter(|path| !path.is_empty()) {
+            Some(path) if path.len() > 500 => Err(bad("longer than 500 bytes".to_owned())),
+            Some(path) => {
+                let glob = globset::GlobBuilder::new(path).literal_separator(true).build();
+                Ok(Some(glob.map_err(|error| bad(error.to_string()))?.compile_matcher()))
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn sort(&self) -> Result<Sort, ApiError> {
         match self.sort.as_deref().filter(|sort| !sort.is_empty()) {
             Some(sort) => sort.parse().map_err(|error| ApiError::field(Code::InvalidParameter, "sort", error)),
             None => Ok(Sort::Default),
@@ -193,9 +202,10 @@ impl ListQuery {
     }
 }
 
-fn words<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, text: Option<&str>) -> Result<Vec<T>, ApiError> {
+fn words<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, text: Option<&str>, faults: &mut Faults) -> Vec<T> {
     let parts = text.unwrap_or("").split(',').map(str::trim).filter(|part| !part.is_empty());
-    parts.map(|part| part.parse().map_err(|error| ApiError::field(Code::InvalidParameter, name, error))).collect()
+    let read = |part: &str| part.parse().map_err(|error| ApiError::field(Code::InvalidParameter, name, error));
+    parts.filter_map(|part| faults.take(read(part))).collect()
 }
 
 /// An issue as a commit has it.
@@ -251,7 +261,7 @@ pub fn issue_view(slug: &str, issue: &Issue) -> IssueView {
 
 /// The issues of a commit as they are asked for.
 pub async fn listing(app: &App, repo: &Repository, sha: CommitSha, query: &ListQuery) -> Result<IssuesView, ApiError> {
-    let (filter, sort, limit, cursor) = (query.filter()?, query.sort()?, query.paging().limit()?, query.paging().cursor()?);
+    let (filter, sort, Asked { limit, cursor, .. }) = query.read()?;
     let repo = repo.clone();
     app.read(move |tx, _| -> Result<IssuesView, ApiError> {
         let Listing { items, next, total, facets } = issues::list::list(tx, repo.id, sha, &filter, sort, cursor.as_ref(), limit)?;
@@ -264,11 +274,12 @@ pub async fn listing(app: &App, repo: &Repository, sha: CommitSha, query: &ListQ
 /// `GET …/commits/{sha}/issues`.
 pub async fn list(State(app): State<App>, permit: Permit, params: Params, Query(query): Query<ListQuery>) -> Result<Response, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
+    let (_, _, Asked { format, .. }) = query.read()?;
     let view = listing(&app, &repo, commit.sha, &query).await?;
-    if query.format.as_deref().is_none_or(|format| matches!(format, "" | "json")) {
-        return Ok(Json(view).into_response());
+    match format {
+        Format::Json => Ok(Json(view).into_response()),
+        Format::Csv => Ok(List::of(Page { items: view.items, next: view.next }, format)?.into_response()),
     }
-    Ok(List::of(Page { items: view.items, next: view.next }, &query.paging())?.into_response())
 }
 
 /// `GET …/commits/{sha}/issues.sarif`.

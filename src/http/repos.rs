@@ -10,7 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::code::Code;
 use super::error::ApiError;
-use super::extract::{self, JsonBody, Paging, Params, Permit, Query};
+use super::extract::{self, Asked, JsonBody, Paging, Params, Permit, Query};
+use super::faults::Faults;
 use super::page::List;
 use crate::app::App;
 use crate::base::event::Verdict;
@@ -260,9 +261,9 @@ pub async fn repo_and_commit(app: &App, permit: &Permit, params: &Params) -> Res
 /// `GET /api/v1/repos`.
 pub async fn list(State(app): State<App>, permit: Permit, Query(query): Query<ListQuery>) -> Result<List<RepoView>, ApiError> {
     let paging = Paging { limit: query.limit, cursor: query.cursor, format: query.format };
-    let (limit, cursor) = (paging.limit()?, paging.cursor()?);
+    let Asked { limit, cursor, format } = paging.read()?;
     let page = app.read(move |tx, _| visible(tx, &permit, query.q.as_deref(), cursor, limit)).await?;
-    List::of(page, &paging)
+    List::of(page, format)
 }
 
 /// A page of the repositories that a caller may see.
@@ -310,11 +311,18 @@ pub async fn create(
 
 /// Adds a repository that somebody asks for.
 pub async fn add(app: &App, permit: Permit, body: NewRepoBody) -> Result<RepoView, ApiError> {
+    let mut faults = Faults::default();
     let (field, given) = match (&body.url, &body.path) {
         (Some(url), None) => ("url", url.clone()),
         (None, Some(path)) => ("path", path.clone()),
-        _ => return Err(ApiError::field(Code::InvalidBody, "url", "give either `url` or `path`")),
+        _ => {
+            faults.note(ApiError::field(Code::InvalidBody, "url", "give either `url` or `path`"));
+            ("url", String::new())
+        }
     };
+    let named = |text: &str| RepoSlug::local(text).map_err(|error| ApiError::field(Code::InvalidBody, "name", error));
+    let slug = faults.take(body.name.as_deref().map(named).transpose()).flatten();
+    faults.none_or_error()?;
     let source: Source = given.parse().map_err(|error| ApiError::field(Code::SourceRefused, field, error))?;
     let is_path = matches!(source, Source::Path(_));
     // Said before anything of the host's files is: who may not add by path learns nothing of them.
@@ -331,11 +339,10 @@ pub async fn add(app: &App, permit: Permit, body: NewRepoBody) -> Result<RepoVie
         Source::Path(path) => (RepoSource::Local, local_path(app, path)?.display().to_string()),
         Source::Http(url) => (RepoSource::Git, url.clone()),
     };
-    let wanted = match &body.name {
-        Some(name) => name.clone(),
-        None => name_of(&remote),
+    let slug = match slug {
+        Some(slug) => slug,
+        None => named(&name_of(&remote))?,
     };
-    let slug = RepoSlug::local(&wanted).map_err(|error| ApiError::field(Code::InvalidBody, "name", error))?;
     let actor = permit.actor();
     app.write(&actor, move |tx, now| -> Result<RepoView, ApiError> {
         permit.instance(tx)?;
@@ -434,14 +441,14 @@ pub async fn branches(
     params: Params,
     Query(paging): Query<Paging>,
 ) -> Result<List<BranchView>, ApiError> {
-    let (slug, limit, cursor) = (params.slug()?, paging.limit()?, paging.cursor()?);
+    let (slug, Asked { limit, cursor, format }) = (params.slug()?, paging.read()?);
     let page = app
         .read(move |tx, _| -> Result<_, ApiError> {
             let repo = permit.repo(tx, &slug)?;
             branch_views(tx, &repo, cursor.as_ref(), limit)
         })
         .await?;
-    List::of(page, &paging)
+    List::of(page, format)
 }
 
 /// A page of a repository's branches.
@@ -492,14 +499,14 @@ pub async fn commits(
     Query(query): Query<CommitsQuery>,
 ) -> Result<List<CommitView>, ApiError> {
     let paging = Paging { limit: query.limit, cursor: query.cursor, format: query.format };
-    let (slug, limit, cursor) = (params.slug()?, paging.limit()?, paging.cursor()?);
+    let (slug, Asked { limit, cursor, format }) = (params.slug()?, paging.read()?);
     let repo = app.read(move |tx, _| permit.repo(tx, &slug)).await?;
     let branch = branch_of(&app, &repo, query.branch.as_deref()).await?;
     let page = match branch {
         Some(branch) => log(&app, &repo, branch.head, cursor, limit).await?,
         None => Page { items: Vec::new(), next: None },
     };
-    List::of(page, &paging)
+    List::of(page, format)
 }
 
 /// A page of the commits from `head` on, newest first.
