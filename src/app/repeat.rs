@@ -132,3 +132,45 @@ impl Drop for Begun {
         self.under_way.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.request);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::App;
+    use crate::app::config::Config;
+    use crate::base::id::Ids;
+    use crate::base::time::Clock;
+    use crate::domain::accounts::{self, InstanceRole};
+
+    #[tokio::test]
+    async fn what_was_written_once_and_that_it_was_are_one_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp::from_seconds(1_000));
+        let app = App::in_memory(Config::in_directory(dir.path()), clock.clone(), Ids::seeded(1)).unwrap();
+        let once = Once { request: [1; 32], asked: [2; 32] };
+        let behalf = Behalf { once: Some(once), ..Behalf::from(&Actor::System) };
+        let create = async || app.write(&behalf, |tx, now| accounts::create_user(tx, "ada", InstanceRole::Member, now)).await;
+        let known = || app.read_now(|tx, now| find(tx, &once, now)).unwrap();
+        assert_eq!(known(), None);
+        create().await.unwrap();
+        let remembered = Repeat { request: [1; 32], asked: [2; 32], answer: None, expires_at: clock.now() + REMEMBERED };
+        assert_eq!(known(), Some(remembered));
+        clock.advance(REMEMBERED);
+        assert_eq!(known(), None);
+        assert_eq!(app.write_now(&Actor::System, |tx, now| expire(tx, 10, now)).unwrap(), 1);
+        // What was not written was not carried out.
+        create().await.unwrap_err();
+        assert_eq!(known(), None);
+    }
+
+    #[test]
+    fn a_request_is_under_way_once() {
+        let under_way = UnderWay::default();
+        let once = Once { request: [1; 32], asked: [2; 32] };
+        let begun = under_way.begin(&once).unwrap();
+        assert!(under_way.begin(&Once { asked: [3; 32], ..once }).is_none());
+        assert!(under_way.begin(&Once { request: [4; 32], ..once }).is_some());
+        drop(begun);
+        assert!(under_way.begin(&once).is_some());
+    }
+}
