@@ -25,8 +25,10 @@ pub mod check;
 pub mod config;
 pub mod live;
 pub mod reactions;
+pub mod repeat;
 pub mod runner;
 pub mod schema;
+pub mod streams;
 pub mod sweep;
 pub mod sync;
 pub mod ticker;
@@ -35,6 +37,7 @@ pub mod usage;
 
 use config::Config;
 use live::LiveLogs;
+use repeat::Behalf;
 
 /// How many events a slow listener may fall behind before it is told to read everything anew.
 const EVENTS_KEPT: usize = 1_024;
@@ -61,6 +64,10 @@ pub struct Inner {
     pub live: LiveLogs,
     /// Who is about to name rows that nothing names yet.
     pub staging: sweep::Staging,
+    /// The streams of events that are open.
+    pub streams: streams::Streams,
+    /// The requests with an idempotency key that are being carried out.
+    pub under_way: repeat::UnderWay,
     /// Where the mirrors are.
     pub mirrors: PathBuf,
     /// Rouses workers.
@@ -170,6 +177,7 @@ impl App {
         let (stop, _) = tokio::sync::watch::channel(false);
         let found = Mutex::default();
         let staging = sweep::Staging::default();
+        let (streams, under_way) = (streams::Streams::default(), repeat::UnderWay::default());
         Ok(App(Arc::new(Inner {
             config,
             clock,
@@ -179,6 +187,8 @@ impl App {
             outbound,
             live,
             staging,
+            streams,
+            under_way,
             mirrors,
             wake,
             events,
@@ -202,20 +212,25 @@ impl App {
         T: Send + 'static,
         E: From<store::Error> + Send + 'static,
     {
-        let out = tracing::trace_span!("write").in_scope(|| self.store.write(followed(self.clock.clone(), actor.clone(), verb)));
+        let out = tracing::trace_span!("write").in_scope(|| self.store.write(followed(self.clock.clone(), actor.into(), verb)));
         self.wake.rouse();
         out
     }
 
-    /// [`App::write_now`] for async callers.
-    pub async fn write<T, E>(&self, actor: &Actor, verb: impl Fn(&mut WriteTx, Timestamp) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    /// [`App::write_now`] for async callers. If it is on behalf of a request that is to be carried out once, that it was is part of what
+    /// is written.
+    pub async fn write<T, E>(
+        &self,
+        behalf: impl Into<Behalf>,
+        verb: impl Fn(&mut WriteTx, Timestamp) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<store::Error> + Send + 'static,
     {
         let (answer, answered) = tokio::sync::oneshot::channel();
         let app = self.clone();
-        self.store.submit(followed(self.clock.clone(), actor.clone(), verb), move |result| {
+        self.store.submit(followed(self.clock.clone(), behalf.into(), verb), move |result| {
             app.wake.rouse();
             // A caller that went away does not undo what was written.
             let _ = answer.send(result);
@@ -315,13 +330,16 @@ impl App {
 /// A verb, and after it what follows from the events it recorded.
 fn followed<T, E: From<store::Error>>(
     clock: Clock,
-    actor: Actor,
+    behalf: Behalf,
     verb: impl Fn(&mut WriteTx, Timestamp) -> Result<T, E> + Send + 'static,
 ) -> impl Fn(&mut WriteTx) -> Result<T, E> + Send + 'static {
     move |tx| {
         let now = clock.now();
-        tx.act_for(actor.clone());
+        tx.act_for(behalf.actor.clone());
         let out = verb(tx, now)?;
+        if let Some(once) = &behalf.once {
+            repeat::carried_out(tx, once, now)?;
+        }
         let mut followed = 0;
         // What is pushed may itself record: the queue tells of work that was given up.
         while let Some(recorded) = tx.recorded_events().get(followed).cloned() {

@@ -51,17 +51,28 @@ enum Command {
 pub struct Error {
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    is_wrong_usage: bool,
 }
 
 impl Error {
     /// A failure that has no cause beneath it.
     pub fn new(message: impl Into<String>) -> Error {
-        Error { message: message.into(), source: None }
+        Error { message: message.into(), source: None, is_wrong_usage: false }
+    }
+
+    /// What was asked cannot be: a value of an option, or several that do not go together.
+    pub fn wrong_usage(message: impl Into<String>) -> Error {
+        Error { is_wrong_usage: true, ..Error::new(message) }
+    }
+
+    /// What the command ends with: 2 on wrong usage, else 1.
+    pub fn exit_code(&self) -> ExitCode {
+        if self.is_wrong_usage { ExitCode::from(2) } else { ExitCode::FAILURE }
     }
 
     /// A failure of something beneath.
     pub fn because(message: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> Error {
-        Error { message: message.into(), source: Some(Box::new(source)) }
+        Error { message: message.into(), source: Some(Box::new(source)), is_wrong_usage: false }
     }
 }
 

@@ -6,12 +6,9 @@
 //! Assembly is here: [`router`] mounts the table, and with it the layers that every request passes. [`serve`] runs it on a listener
 //! that is already bound.
 
-use std::net::SocketAddr;
-
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware;
-use tokio::net::TcpListener;
 
 use crate::app::App;
 
@@ -23,6 +20,7 @@ pub mod code;
 pub mod compare;
 pub mod error;
 pub mod extract;
+pub mod faults;
 pub mod files;
 pub mod health;
 pub mod host;
@@ -31,32 +29,36 @@ pub mod layers;
 pub mod live;
 pub mod openapi;
 pub mod page;
+pub mod repeat;
 pub mod repos;
 pub mod routes;
 pub mod sarif;
 pub mod search;
+pub mod server;
 pub mod trends;
 pub mod usage;
 
 use code::Code;
 use error::ApiError;
+pub use server::serve;
 
 /// The API, with `pages` beside it; unknown paths are errors like all others. `dress` may say how errors look to a browser.
 pub fn router(app: &App, pages: Router<App>, dress: impl FnOnce(Router<App>) -> Router<App>) -> Router {
-    let api = mount(routes::table().into_iter());
+    let api = mount(app, routes::table().into_iter());
     finish(app, dress(with_fallbacks(api.merge(pages))))
 }
 
 /// What the public address serves: the few routes that strangers may ask.
 pub fn public_router(app: &App) -> Router {
-    finish(app, with_fallbacks(mount(routes::table().into_iter().filter(|route| route.is_public))))
+    finish(app, with_fallbacks(mount(app, routes::table().into_iter().filter(|route| route.is_public))))
 }
 
-fn mount(routes: impl Iterator<Item = routes::Route>) -> Router<App> {
-    routes.fold(Router::new(), |router, route| {
+fn mount(app: &App, routes: impl Iterator<Item = routes::Route>) -> Router<App> {
+    let router = routes.fold(Router::new(), |router, route| {
         let path = route.path;
         router.route(path, route.into_handler())
-    })
+    });
+    router.layer(middleware::from_fn_with_state(app.clone(), repeat::layer))
 }
 
 fn with_fallbacks(router: Router<App>) -> Router<App> {
@@ -71,12 +73,7 @@ fn finish(app: &App, router: Router<App>) -> Router {
     router
         .layer(middleware::from_fn(layers::etag))
         .layer(middleware::from_fn_with_state(app.clone(), auth::identify))
+        .layer(middleware::from_fn(layers::addressed))
         .layer(middleware::from_fn_with_state(app.clone(), layers::outermost))
         .with_state(app.clone())
-}
-
-/// Serves a router until the appliance stops; what is under way is finished first.
-pub async fn serve(app: App, router: Router, listener: TcpListener) -> std::io::Result<()> {
-    let stopping = app.stopping();
-    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stopping).await
 }

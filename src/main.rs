@@ -15,7 +15,7 @@ fn main() -> ExitCode {
             }
             // What fails is often named by others, and nobody may be listening.
             let _ = writeln!(std::io::stderr(), "{}", plumbline::base::text::quiet(&message));
-            ExitCode::FAILURE
+            error.exit_code()
         }
     }
 }

@@ -105,9 +105,58 @@ pub const KEYS: &[Key] = &[
         default: "the built-in authorities",
         about: "Certificates (PEM) of the authorities to trust instead",
     },
+    Key {
+        name: "limits.connections",
+        env: "PLUMBLINE_LIMITS_CONNECTIONS",
+        default: "`1000`",
+        about: "The most connections at a time; a new one takes the place of whichever has been silent longest",
+    },
+    Key { name: "limits.streams", env: "PLUMBLINE_LIMITS_STREAMS", default: "`400`", about: "The most streams of events at a time" },
+    Key {
+        name: "limits.streams_per_caller",
+        env: "PLUMBLINE_LIMITS_STREAMS_PER_CALLER",
+        default: "`20`",
+        about: "The most streams of events at a time for one person or token",
+    },
     Key { name: "log", env: "PLUMBLINE_LOG", default: "`info`", about: "How much is logged: `error`, `warn`, `info`, `debug`" },
     Key { name: "log_format", env: "PLUMBLINE_LOG_FORMAT", default: "`text`", about: "How: `text` or `json`" },
 ];
+
+/// What others may cost us at the rim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most connections at a time.
+    pub connections: usize,
+    /// The most streams of events at a time.
+    pub streams: usize,
+    /// The most streams of events at a time for one caller.
+    pub streams_per_caller: usize,
+    /// How long the head of a request may take, and how long a connection is kept for a next one.
+    pub head_timeout: Duration,
+    /// How long the next part of a body may take.
+    pub body_timeout: Duration,
+    /// How long a body that is held in memory may take in all.
+    pub whole_body_timeout: Duration,
+    /// How long a client may leave unread what it was answered.
+    pub write_timeout: Duration,
+    /// How often whoever listens to a stream is looked up again.
+    pub look_again: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: 1_000,
+            streams: 400,
+            streams_per_caller: 20,
+            head_timeout: Duration::from_secs(20),
+            body_timeout: Duration::from_secs(15),
+            whole_body_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(30),
+            look_again: Duration::from_secs(5),
+        }
+    }
+}
 
 /// The configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +181,8 @@ pub struct Config {
     pub allow_hosts: Vec<String>,
     /// Certificates of the authorities to trust.
     pub ca_file: Option<PathBuf>,
+    /// What others may cost us at the rim.
+    pub limits: Limits,
     /// How much is logged.
     pub log: LogLevel,
     /// How it is written.
@@ -241,6 +292,12 @@ impl Config {
             git: git::Limits::default(),
             allow_hosts: list(values, "outbound.allow_hosts"),
             ca_file: parse(values, "outbound.ca_file", |text| Ok(PathBuf::from(text)))?,
+            limits: Limits {
+                connections: parse(values, "limits.connections", count)?.unwrap_or(Limits::default().connections),
+                streams: parse(values, "limits.streams", count)?.unwrap_or(Limits::default().streams),
+                streams_per_caller: parse(values, "limits.streams_per_caller", count)?.unwrap_or(Limits::default().streams_per_caller),
+                ..Limits::default()
+            },
             log: parse(values, "log", |text| text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string()))?
                 .unwrap_or(LogLevel::Info),
             log_format: parse(values, "log_format", |text| {
@@ -284,6 +341,8 @@ impl Config {
         out += &format!("poll_interval = \"{}s\"\n", self.poll_interval.as_secs());
         out += &format!("\n[outbound]\nallow_hosts = [{}]\n", quoted(&mut self.allow_hosts.iter().cloned()));
         out += &optional("ca_file", self.ca_file.as_ref().map(|path| path.display().to_string()));
+        let Limits { connections, streams, streams_per_caller, .. } = self.limits;
+        out += &format!("\n[limits]\nconnections = {connections}\nstreams = {streams}\nstreams_per_caller = {streams_per_caller}\n");
         out
     }
 }
@@ -388,8 +447,13 @@ fn list(values: &Values, key: &'static str) -> Vec<String> {
     values.get(key).map(|(_, values)| values.clone()).unwrap_or_default()
 }
 
+/// How many of something there may be.
+fn count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| (1..=1_000_000).contains(count)).ok_or_else(|| "not a number from 1 to 1000000".to_owned())
+}
+
 /// An address to listen on; a port alone means loopback.
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
+pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
     if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
         return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::App;
+use super::repeat;
 use super::runner::{Attempt, Failure};
 use crate::base::event::Actor;
 use crate::base::id::RepoId;
@@ -31,9 +32,10 @@ pub fn poll(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     }
 }
 
-/// Forgets links, sessions and events that are past their time.
+/// Forgets links, sessions, requests that may be repeated, and events that are past their time.
 pub fn expire(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     while app.write_now(&Actor::System, |tx, now| accounts::expire(tx, FORGOTTEN_PER_WRITE, now))? > 0 {}
+    while app.write_now(&Actor::System, |tx, now| repeat::expire(tx, FORGOTTEN_PER_WRITE, now))? > 0 {}
     while app.write_now(&Actor::System, |tx, now| journal::expire(tx, now - EVENTS_KEPT, FORGOTTEN_PER_WRITE))? > 0 {}
     attempt.done(app)
 }

@@ -52,6 +52,40 @@ impl Timestamp {
     }
 }
 
+crate::words! {
+    /// A stretch of the calendar, in UTC.
+    pub enum Period: "period" {
+        /// An hour.
+        Hour = "hour",
+        /// A day.
+        Day = "day",
+        /// A week, from Monday.
+        Week = "week",
+        /// A month.
+        Month = "month",
+    }
+}
+
+impl Timestamp {
+    /// The beginning of the period that holds this instant.
+    pub fn start_of(self, period: Period) -> Timestamp {
+        const HOUR: i64 = 3_600_000;
+        const DAY: i64 = 24 * HOUR;
+        let back_to = |span: i64, offset: i64| Timestamp::from_millis((self.0 - offset).div_euclid(span) * span + offset);
+        match period {
+            Period::Hour => back_to(HOUR, 0),
+            Period::Day => back_to(DAY, 0),
+            // The epoch was a Thursday.
+            Period::Week => back_to(7 * DAY, -3 * DAY),
+            Period::Month => {
+                let instant = jiff::Timestamp::from_millisecond(self.0).expect("a Timestamp is kept within the years jiff knows");
+                let day = i64::from(jiff::tz::Offset::UTC.to_datetime(instant).day());
+                Timestamp::from_millis(self.start_of(Period::Day).0 - (day - 1) * DAY)
+            }
+        }
+    }
+}
+
 impl std::ops::Add<Duration> for Timestamp {
     type Output = Timestamp;
 

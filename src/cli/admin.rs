@@ -89,5 +89,6 @@ fn outcome(status: u16, body: &[u8]) -> Result<Value> {
         return Ok(value);
     }
     let message = value["message"].as_str().map_or_else(|| format!("the server answered {status}"), str::to_owned);
-    Err(Error::new(message))
+    // What is not as the endpoint takes it is what the options said.
+    Err(if status == 400 { Error::wrong_usage(message) } else { Error::new(message) })
 }

@@ -11,6 +11,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::NonEmptyStringValueParser;
+
 use super::{Error, Result};
 use crate::app::App;
 use crate::app::check::{self, Manner};
@@ -52,10 +54,10 @@ pub struct Args {
     #[arg(value_name = "PATH", default_value = ".", hide_default_value = true)]
     path: PathBuf,
     /// Checks this commit instead of the files as they are: a branch, a tag, a sha, HEAD~2
-    #[arg(long, value_name = "REV")]
+    #[arg(long, value_name = "REV", value_parser = NonEmptyStringValueParser::new())]
     rev: Option<String>,
     /// Judges what is new against this commit, or against where the history left it; without it, all that is found
-    #[arg(long, value_name = "REV")]
+    #[arg(long, value_name = "REV", value_parser = NonEmptyStringValueParser::new())]
     base: Option<String>,
     /// How the findings are written
     #[arg(long, value_enum, default_value_t = Format::Text)]

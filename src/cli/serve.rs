@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use super::{Error, Result, progress};
-use crate::app::config::{Config, LogFormat, LogLevel};
+use crate::app::config::{Config, LogFormat, LogLevel, listen_address};
 use crate::app::runner::Runner;
 use crate::app::ticker::Ticker;
 use crate::app::{App, StartError};
@@ -32,14 +32,14 @@ const FIRST_LOGIN: &str = "admin";
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The address to serve at; port 0 takes a free one
-    #[arg(long, value_name = "ADDR")]
-    listen: Option<String>,
+    #[arg(long, value_name = "ADDR", value_parser = listen_address)]
+    listen: Option<SocketAddr>,
     /// A second address, for badges and health alone
-    #[arg(long, value_name = "ADDR")]
-    public_listen: Option<String>,
+    #[arg(long, value_name = "ADDR", value_parser = listen_address)]
+    public_listen: Option<SocketAddr>,
     /// A repository to add, fetch and check: a path or an http(s) address; may be repeated
     #[arg(long = "repo", value_name = "PATH_OR_URL")]
-    repos: Vec<String>,
+    repos: Vec<Source>,
     /// Prints the configuration and ends
     #[arg(long)]
     print_config: bool,
@@ -48,8 +48,8 @@ pub struct Args {
 impl Args {
     /// The flags that are keys of the configuration.
     pub(super) fn flags(&self) -> std::collections::BTreeMap<&'static str, String> {
-        let flags = [("listen", &self.listen), ("public_listen", &self.public_listen)];
-        flags.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect()
+        let flags = [("listen", self.listen), ("public_listen", self.public_listen)];
+        flags.into_iter().filter_map(|(key, value)| Some((key, value?.to_string()))).collect()
     }
 }
 
@@ -60,6 +60,7 @@ pub fn run(args: &Args, config: Config) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     log_to_stderr(&config);
+    allow_open_files(config.limits.connections);
     let sources = args.repos.iter().map(|repo| source(repo, &config.data_dir)).collect::<Result<Vec<_>>>()?;
     let app = App::open(config, Clock::System, Ids::system()).map_err(|error| match error {
         StartError::Store(error) => Error::because("cannot open the store", error),
@@ -74,6 +75,22 @@ pub fn run(args: &Args, config: Config) -> Result<ExitCode> {
     // Connections that outlast the drain are dropped with it.
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(ExitCode::SUCCESS)
+}
+
+/// How many files the process may have open besides its connections.
+const FILES_BESIDES: u64 = 200;
+
+/// Takes all the open files that the host grants: each connection is one, and the store must not go short for them.
+fn allow_open_files(connections: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!("the limit of open files cannot be raised: {error}");
+    }
+    if let Some(most) = maximum.filter(|most| *most < connections as u64 + FILES_BESIDES) {
+        tracing::warn!("this process may have {most} files open, too few for {connections} connections; lower `limits.connections`");
+    }
 }
 
 fn log_to_stderr(config: &Config) {
@@ -100,9 +117,8 @@ fn log_to_stderr(config: &Config) {
 }
 
 /// What `--repo` names, with a path made absolute so that it stays true. The appliance's own data is no repository of anybody's.
-fn source(repo: &str, data: &Path) -> Result<Source> {
-    let source: Source = repo.parse().map_err(|error| Error::because("--repo cannot be used", error))?;
-    match source {
+fn source(repo: &Source, data: &Path) -> Result<Source> {
+    match repo {
         Source::Path(path) => {
             let real =
                 path.canonicalize().map_err(|error| Error::because(format!("--repo `{}` cannot be found", path.display()), error))?;
@@ -111,7 +127,7 @@ fn source(repo: &str, data: &Path) -> Result<Source> {
             }
             Ok(Source::Path(real))
         }
-        Source::Http(url) => Ok(Source::Http(url)),
+        Source::Http(url) => Ok(Source::Http(url.clone())),
     }
 }
 

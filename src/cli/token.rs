@@ -3,13 +3,15 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
 use super::user::all;
 use super::{Error, Result, admin, say};
 use crate::app::config::Config;
+use crate::base::name::RepoSlug;
 use crate::base::time::Clock;
-use crate::domain::accounts::Scope;
+use crate::domain::accounts::{self, Scope};
 
 /// What `plumbline token` is asked.
 #[derive(Debug, clap::Subcommand)]
@@ -20,20 +22,20 @@ pub enum Command {
         #[arg(long, value_parser = ["personal", "service", "upload", "webhook-key", "worker"])]
         kind: String,
         /// What people call it
-        #[arg(long)]
+        #[arg(long, value_parser = accounts::parse_token_name)]
         name: String,
         /// What it may be used for; may be repeated or hold a comma list
         #[arg(long = "scope", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(Scope::ALL.iter().map(|scope| scope.as_str())))]
         scopes: Vec<String>,
         /// A repository it is for, as OWNER/NAME; may be repeated; all unless said
         #[arg(long = "repo", value_name = "O/N")]
-        repos: Vec<String>,
+        repos: Vec<RepoSlug>,
         /// The user a personal token acts as
-        #[arg(long)]
+        #[arg(long, value_parser = accounts::parse_login)]
         user: Option<String>,
         /// When it ends, such as 30d or 12h; never unless said
-        #[arg(long)]
-        expires: Option<String>,
+        #[arg(long, value_name = "SPAN", value_parser = span)]
+        expires: Option<Duration>,
     },
     /// Lists every token
     List {
@@ -44,6 +46,7 @@ pub enum Command {
     /// Ends a token at once
     Revoke {
         /// Its id or name
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
         token: String,
     },
 }
@@ -52,7 +55,7 @@ pub enum Command {
 pub fn run(command: Command, config: &Config) -> Result<ExitCode> {
     match command {
         Command::Create { kind, name, scopes, repos, user, expires } => {
-            let expires_at = expires.map(|text| span(&text)).transpose()?.map(|span| (Clock::System.now() + span).to_string());
+            let expires_at = expires.map(|span| (Clock::System.now() + span).to_string());
             let repos = if repos.is_empty() { Value::Null } else { json!(repos) };
             let body = json!({
                 "kind": kind.replace('-', "_"), "name": name, "scopes": scopes, "repos": repos, "user": user, "expires_at": expires_at,
@@ -89,8 +92,8 @@ pub fn run(command: Command, config: &Config) -> Result<ExitCode> {
 }
 
 /// A span of time such as `12h` or `30d`, at most ten years.
-fn span(text: &str) -> Result<Duration> {
-    let wrong = || Error::new(format!("--expires `{text}` is not a span such as 12h or 30d, of at most ten years"));
+fn span(text: &str) -> std::result::Result<Duration, String> {
+    let wrong = || "not a span such as 12h or 30d, of at most ten years".to_owned();
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
     let number: u64 = number.parse().map_err(|_| wrong())?;
     let hours = match unit {

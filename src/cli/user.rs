@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Result, admin, say};
 use crate::app::config::Config;
+use crate::domain::accounts;
 
 /// What `plumbline user` is asked.
 #[derive(Debug, clap::Subcommand)]
@@ -13,7 +14,7 @@ pub enum Command {
     /// Gives somebody an account
     Create {
         /// What they sign in as
-        #[arg(long)]
+        #[arg(long, value_parser = accounts::parse_login)]
         login: String,
         /// Lets them administer the instance
         #[arg(long)]
@@ -28,6 +29,7 @@ pub enum Command {
     /// Makes a sign-in link that works once, for 30 minutes
     Link {
         /// Whom it signs in
+        #[arg(value_parser = accounts::parse_login)]
         login: String,
     },
 }

@@ -23,12 +23,14 @@ mod role;
 mod token;
 
 pub use caller::{Caller, Permission, Refusal, Resource, recognise};
-pub use record::{Link, Membership, Session, User};
+pub use record::{Link, Membership, Session, User, parse_login};
 pub use role::{InstanceRole, RepoRole, Scope};
 pub use token::{Hashed, Plain, Token, TokenKind};
 
 /// How long a one-time link can be used.
 pub const LINK_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// How long it is remembered after its end that there was a link, so that whoever follows it is told what became of it.
+pub const LINK_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3_600);
 /// How long a session lives without being used.
 pub const SESSION_IDLE: Duration = Duration::from_secs(14 * 24 * 3_600);
 /// How long a session lives at all.
@@ -74,9 +76,12 @@ pub enum Error {
         /// What was looked for.
         session: SessionId,
     },
-    /// The link was used, has expired or never was.
-    #[error("this sign-in link was used already or has expired; `plumbline user link LOGIN` on the server makes a new one")]
-    LinkSpent,
+    /// The link cannot be used.
+    #[error("this sign-in link {fault}; `plumbline user link LOGIN` on the server makes a new one")]
+    LinkUseless {
+        /// Why not.
+        fault: LinkFault,
+    },
     /// A scope is asked for that such a token cannot have.
     #[error("a {kind} token cannot have the scope `{scope}`")]
     ScopeNotAllowed {
@@ -91,6 +96,27 @@ pub enum Error {
     /// A personal token needs its person.
     #[error("a personal token belongs to a user; name one")]
     UserMissing,
+}
+
+/// Why a one-time link cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkFault {
+    /// It was used.
+    Spent,
+    /// Its time is over.
+    Expired,
+    /// No such link was ever made, or it is long forgotten.
+    Unknown,
+}
+
+impl std::fmt::Display for LinkFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            LinkFault::Spent => "was used already",
+            LinkFault::Expired => "has expired",
+            LinkFault::Unknown => "is not known here",
+        })
+    }
 }
 
 /// A result of this capability.
@@ -131,23 +157,27 @@ pub fn is_fresh(tx: &ReadTx) -> Result<bool> {
 
 /// Opens a one-time link that signs `user` in; `secret` is the hash of what the link carries.
 pub fn open_link(tx: &mut WriteTx, user: UserId, secret: Hashed, now: Timestamp) -> Result<Link> {
-    let link = Link { id: tx.new_id(now), user, secret, created_at: now, expires_at: now + LINK_LIFETIME };
+    let link = Link { id: tx.new_id(now), user, secret, created_at: now, expires_at: now + LINK_LIFETIME, spent_at: None };
     tx.put(&link)?;
     Ok(link)
 }
 
 /// A link that can be used, and the person it would sign in. Looking does not spend it.
 pub fn find_link(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<(Link, User)> {
-    let link = good_link(tx, secret, now)?;
-    let user = get_user(tx, link.user)?;
-    Ok((link, user))
+    let useless = |fault| Err(Error::LinkUseless { fault });
+    let Some(link) = tx.first(&record::BY_LINK_SECRET.exactly(&secret))? else { return useless(LinkFault::Unknown) };
+    if link.spent_at.is_some() {
+        return useless(LinkFault::Spent);
+    }
+    let user = tx.get::<User>(&link.user)?.filter(|user| user.disabled_at.is_none());
+    match user {
+        Some(user) if now < link.expires_at => Ok((link, user)),
+        // Of somebody who is shut out, a link is of no more use than one whose time is over.
+        _ => useless(LinkFault::Expired),
+    }
 }
 
-fn good_link(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<Link> {
-    tx.first(&record::BY_LINK_SECRET.exactly(&secret))?.filter(|link| now < link.expires_at).ok_or(Error::LinkSpent)
-}
-
-/// Spends a link: it is gone, and the browser that spent it has a session under the hash `session_secret`.
+/// Spends a link: it works no more, and the browser that spent it has a session under the hash `session_secret`.
 pub fn spend_link(
     tx: &mut WriteTx,
     secret: Hashed,
@@ -156,12 +186,9 @@ pub fn spend_link(
     address: Option<String>,
     now: Timestamp,
 ) -> Result<Session> {
-    let link = good_link(tx, secret, now)?;
-    tx.remove::<Link>(&link.id)?;
-    let mut user = get_user(tx, link.user)?;
-    if user.disabled_at.is_some() {
-        return Err(Error::LinkSpent);
-    }
+    let (mut link, mut user) = find_link(tx, secret, now)?;
+    link.spent_at = Some(now);
+    tx.put(&link)?;
     user.last_seen_at = Some(now);
     tx.put(&user)?;
     let session = Session {
@@ -197,9 +224,9 @@ pub fn sign_out_own(tx: &mut WriteTx, user: Option<UserId>, session: SessionId, 
     sign_out(tx, session, now)
 }
 
-/// The sessions of a user, oldest first; at most 200.
-pub fn list_sessions(tx: &ReadTx, user: UserId) -> Result<Vec<Session>> {
-    Ok(tx.find(&record::SESSIONS_BY_USER.prefix(user), Limit::MAX.get())?)
+/// The sessions of a user, oldest first.
+pub fn list_sessions(tx: &ReadTx, user: UserId, after: Option<&Cursor>, limit: Limit) -> Result<Page<Session>> {
+    Ok(tx.page(&record::SESSIONS_BY_USER.prefix(user).after(after), limit)?)
 }
 
 /// What a new token is to be.
@@ -219,16 +246,38 @@ pub struct NewToken {
     pub expires_at: Option<Timestamp>,
 }
 
+impl NewToken {
+    /// All that keeps it from being made.
+    pub fn faults(&self) -> Vec<Error> {
+        let bad = self.scopes.iter().filter(|scope| !self.kind.allows(**scope));
+        let mut faults: Vec<Error> = bad.map(|scope| Error::ScopeNotAllowed { kind: self.kind, scope: *scope }).collect();
+        if self.kind == TokenKind::Upload && self.repos.len() != 1 {
+            faults.push(Error::RepositoryMissing);
+        }
+        if self.kind == TokenKind::Personal && self.user.is_none() {
+            faults.push(Error::UserMissing);
+        }
+        faults
+    }
+}
+
+/// The most characters in the name of a token.
+const TOKEN_NAME: usize = 100;
+
+/// Takes the name of a token, without blanks around it.
+pub fn parse_token_name(input: &str) -> std::result::Result<String, InvalidName> {
+    let name = input.trim();
+    if (1..=TOKEN_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+        return Ok(name.to_owned());
+    }
+    let why = "it has 1 to 100 characters, and none that steers a terminal";
+    Err(InvalidName { input: crate::base::text::clip(input, 80).into_owned(), what: "name of a token", why })
+}
+
 /// Makes a token whose secret has the hash `secret`.
 pub fn create_token(tx: &mut WriteTx, new: NewToken, secret: Hashed, now: Timestamp) -> Result<Token> {
-    if let Some(scope) = new.scopes.iter().find(|scope| !new.kind.allows(**scope)) {
-        return Err(Error::ScopeNotAllowed { kind: new.kind, scope: *scope });
-    }
-    if new.kind == TokenKind::Upload && new.repos.len() != 1 {
-        return Err(Error::RepositoryMissing);
-    }
-    if new.kind == TokenKind::Personal && new.user.is_none() {
-        return Err(Error::UserMissing);
+    if let Some(fault) = new.faults().into_iter().next() {
+        return Err(fault);
     }
     let token = Token {
         id: tx.new_id(now),
@@ -280,8 +329,16 @@ pub fn revoke_token(tx: &mut WriteTx, id: TokenId, now: Timestamp) -> Result<Tok
 
 /// Who a bearer token speaks for; anonymous if it is not good.
 pub fn caller_of_token(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<Option<(Caller, bool)>> {
-    let Some(token) = tx.first(&token::BY_SECRET.exactly(&secret))?.filter(|token| token.is_good(now)) else { return Ok(None) };
+    let Some(token) = tx.first(&token::BY_SECRET.exactly(&secret))? else { return Ok(None) };
     let is_stale = is_stale(token.last_used_at, now);
+    Ok(speaking_token(tx, token, now)?.map(|caller| (caller, is_stale)))
+}
+
+/// The caller that a token makes, if it is good and its person is not shut out.
+fn speaking_token(tx: &ReadTx, token: Token, now: Timestamp) -> Result<Option<Caller>> {
+    if !token.is_good(now) {
+        return Ok(None);
+    }
     let user = match token.user {
         Some(id) => match tx.get::<User>(&id)?.filter(|user| user.disabled_at.is_none()) {
             Some(user) => Some(user),
@@ -290,17 +347,38 @@ pub fn caller_of_token(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<Op
         },
         None => None,
     };
-    Ok(Some((Caller::Token { token, user }, is_stale)))
+    Ok(Some(Caller::Token { token, user }))
 }
 
 /// Who a session's cookie speaks for, and whether its last use is to be written down.
 pub fn caller_of_session(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<Option<(Caller, bool)>> {
-    let Some(session) = tx.first(&record::BY_SESSION_SECRET.exactly(&secret))?.filter(|session| session.is_good(now)) else {
-        return Ok(None);
-    };
-    let Some(user) = tx.get::<User>(&session.user)?.filter(|user| user.disabled_at.is_none()) else { return Ok(None) };
+    let Some(session) = tx.first(&record::BY_SESSION_SECRET.exactly(&secret))? else { return Ok(None) };
     let is_stale = is_stale(Some(session.last_seen_at), now);
-    Ok(Some((Caller::User { user, session }, is_stale)))
+    Ok(speaking_session(tx, session, now)?.map(|caller| (caller, is_stale)))
+}
+
+/// The caller that a session makes, if it is good and its person is not shut out.
+fn speaking_session(tx: &ReadTx, session: Session, now: Timestamp) -> Result<Option<Caller>> {
+    if !session.is_good(now) {
+        return Ok(None);
+    }
+    let user = tx.get::<User>(&session.user)?.filter(|user| user.disabled_at.is_none());
+    Ok(user.map(|user| Caller::User { user, session }))
+}
+
+/// A caller who was recognised before, as they are now; `None` if they are shut out by now.
+pub fn caller_again(tx: &ReadTx, caller: &Caller, now: Timestamp) -> Result<Option<Caller>> {
+    match caller {
+        Caller::Host | Caller::Anonymous => Ok(Some(caller.clone())),
+        Caller::User { session, .. } => match tx.get::<Session>(&session.id)? {
+            Some(session) => speaking_session(tx, session, now),
+            None => Ok(None),
+        },
+        Caller::Token { token, .. } => match tx.get::<Token>(&token.id)? {
+            Some(token) => speaking_token(tx, token, now),
+            None => Ok(None),
+        },
+    }
 }
 
 fn is_stale(last: Option<Timestamp>, now: Timestamp) -> bool {
@@ -344,7 +422,7 @@ pub fn revoke_all(tx: &mut WriteTx, repo: RepoId, limit: usize) -> store::Result
 /// Forgets links and sessions that have ended, at most `limit` of each; answers how many.
 pub fn expire(tx: &mut WriteTx, limit: usize, now: Timestamp) -> Result<usize> {
     let mut gone = 0;
-    for link in tx.find(&record::LINKS_BY_END.all(), limit)?.into_iter().filter(|link| link.expires_at <= now) {
+    for link in tx.find(&record::LINKS_BY_END.all(), limit)?.into_iter().filter(|link| link.expires_at + LINK_REMEMBERED <= now) {
         tx.remove::<Link>(&link.id)?;
         gone += 1;
     }

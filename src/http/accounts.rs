@@ -3,18 +3,19 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::Transport;
 use super::code::Code;
 use super::error::ApiError;
-use super::extract::{JsonBody, Paging, Params, Permit, Query};
+use super::extract::{Asked, JsonBody, Paging, Params, Permit, Query};
+use super::faults::Faults;
 use super::page::List;
 use crate::app::App;
 use crate::base::id::{SessionId, TokenId, UserId};
 use crate::base::name::RepoSlug;
-use crate::base::page::Page;
+use crate::base::page::{Cursor, Limit, Page};
 use crate::base::time::Timestamp;
 use crate::domain::accounts::{self, Caller, InstanceRole, NewToken, Plain, Scope, Session, Token, TokenKind, User};
 use crate::domain::repos;
@@ -126,7 +127,8 @@ pub struct CreatedTokenView {
 pub struct NewTokenBody {
     /// Its kind; `personal` unless said.
     pub kind: Option<TokenKind>,
-    /// What people call it.
+    /// What people call it: 1 to 100 characters.
+    #[serde(deserialize_with = "token_name")]
     pub name: String,
     /// What it may be used for.
     pub scopes: Vec<Scope>,
@@ -160,9 +162,20 @@ pub struct LinkView {
 #[serde(deny_unknown_fields)]
 pub struct NewUserBody {
     /// What they sign in as.
+    #[serde(deserialize_with = "login")]
     pub login: String,
     /// What they are on the instance; `member` unless said.
     pub role: Option<InstanceRole>,
+}
+
+fn token_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    accounts::parse_token_name(&text).map_err(serde::de::Error::custom)
+}
+
+fn login<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    accounts::parse_login(&text).map_err(serde::de::Error::custom)
 }
 
 /// `GET /api/v1/me`.
@@ -205,28 +218,33 @@ fn session_view(session: Session, current: Option<SessionId>) -> SessionView {
     }
 }
 
-/// The sessions of whoever asks.
-pub async fn own_sessions(app: &App, permit: &Permit) -> Result<Vec<SessionView>, ApiError> {
-    let Some(user) = permit.caller.user().map(|user| user.id) else { return Ok(Vec::new()) };
+/// The sessions of whoever asks, oldest first.
+pub fn own_sessions(tx: &ReadTx, permit: &Permit, after: Option<&Cursor>, limit: Limit) -> Result<Page<SessionView>, ApiError> {
+    permit.instance(tx)?;
+    let Some(user) = permit.caller.user().map(|user| user.id) else { return Ok(Page { items: Vec::new(), next: None }) };
     let current = match &permit.caller {
         Caller::User { session, .. } => Some(session.id),
         Caller::Host | Caller::Token { .. } | Caller::Anonymous => None,
     };
-    let sessions = app.read(move |tx, _| accounts::list_sessions(tx, user)).await?;
-    Ok(sessions.into_iter().map(|session| session_view(session, current)).collect())
+    Ok(accounts::list_sessions(tx, user, after, limit)?.map(|session| session_view(session, current)))
 }
 
 /// `GET /api/v1/me/sessions`.
 pub async fn list_sessions(State(app): State<App>, permit: Permit, Query(paging): Query<Paging>) -> Result<List<SessionView>, ApiError> {
-    let items = own_sessions(&app, &permit).await?;
-    List::of(Page { items, next: None }, &paging)
+    let Asked { limit, cursor, format } = paging.read()?;
+    let page = app.read(move |tx, _| own_sessions(tx, &permit, cursor.as_ref(), limit)).await?;
+    List::of(page, format)
 }
 
 /// `DELETE /api/v1/me/sessions/{id}`.
 pub async fn delete_session(State(app): State<App>, permit: Permit, params: Params) -> Result<StatusCode, ApiError> {
     let id: SessionId = params.get("id")?;
     let user = permit.caller.user().map(|user| user.id);
-    app.write(&permit.actor(), move |tx, now| accounts::sign_out_own(tx, user, id, now)).await?;
+    app.write(&permit.actor(), move |tx, now| -> Result<(), ApiError> {
+        permit.instance(tx)?;
+        Ok(accounts::sign_out_own(tx, user, id, now)?)
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -259,7 +277,7 @@ fn token_views(tx: &ReadTx, page: Page<Token>) -> Result<Page<TokenView>, ApiErr
 
 /// `GET /api/v1/me/tokens`.
 pub async fn list_own_tokens(State(app): State<App>, permit: Permit, Query(paging): Query<Paging>) -> Result<List<TokenView>, ApiError> {
-    let (limit, cursor) = (paging.limit()?, paging.cursor()?);
+    let Asked { limit, cursor, format } = paging.read()?;
     let user = permit.caller.user().map(|user| user.id);
     let page = app
         .read(move |tx, _| -> Result<_, ApiError> {
@@ -270,19 +288,19 @@ pub async fn list_own_tokens(State(app): State<App>, permit: Permit, Query(pagin
             }
         })
         .await?;
-    List::of(page, &paging)
+    List::of(page, format)
 }
 
 /// `GET /api/v1/admin/tokens`.
 pub async fn list_tokens(State(app): State<App>, permit: Permit, Query(paging): Query<Paging>) -> Result<List<TokenView>, ApiError> {
-    let (limit, cursor) = (paging.limit()?, paging.cursor()?);
+    let Asked { limit, cursor, format } = paging.read()?;
     let page = app
         .read(move |tx, _| -> Result<_, ApiError> {
             permit.instance(tx)?;
             token_views(tx, accounts::list_tokens(tx, cursor.as_ref(), limit)?)
         })
         .await?;
-    List::of(page, &paging)
+    List::of(page, format)
 }
 
 async fn make_token(
@@ -291,9 +309,7 @@ async fn make_token(
     body: NewTokenBody,
     kind: TokenKind,
 ) -> Result<(StatusCode, Json<CreatedTokenView>), ApiError> {
-    if body.name.trim().is_empty() || body.name.len() > 100 {
-        return Err(ApiError::field(Code::InvalidBody, "name", "a token's name has 1 to 100 characters"));
-    }
+    let is_of_another_kind = body.kind.is_some_and(|asked| asked != kind);
     let plain = Plain::token(kind);
     let secret = plain.hashed();
     let actor = permit.actor();
@@ -311,18 +327,19 @@ async fn make_token(
                 }
                 (caller, None) => caller.user().map(|user| user.id),
             };
-            let new = NewToken {
-                kind,
-                name: body.name.trim().to_owned(),
-                scopes: body.scopes.clone(),
-                user,
-                repos: ids,
-                expires_at: body.expires_at,
-            };
-            if let Caller::Token { token, .. } = &permit.caller
-                && let Some((field, why)) = token.exceeded_by(&new)
-            {
-                return Err(ApiError::field(Code::Forbidden, field, why));
+            let new =
+                NewToken { kind, name: body.name.clone(), scopes: body.scopes.clone(), user, repos: ids, expires_at: body.expires_at };
+            let mut faults = Faults::default();
+            if is_of_another_kind {
+                let why = "your own tokens are personal ones; an administrator makes the others";
+                faults.note(ApiError::field(Code::InvalidBody, "kind", why));
+            }
+            new.faults().into_iter().for_each(|error| faults.note(error.into()));
+            faults.none_or_error()?;
+            if let Caller::Token { token, .. } = &permit.caller {
+                let mut beyond = Faults::default();
+                token.exceeded_by(&new).into_iter().for_each(|(field, why)| beyond.note(ApiError::field(Code::Forbidden, field, why)));
+                beyond.none_or_error()?;
             }
             let token = accounts::create_token(tx, new, secret, now)?;
             token_view(tx, token)
@@ -337,9 +354,6 @@ pub async fn create_own_token(
     permit: Permit,
     JsonBody(body): JsonBody<NewTokenBody>,
 ) -> Result<(StatusCode, Json<CreatedTokenView>), ApiError> {
-    if body.kind.is_some_and(|kind| kind != TokenKind::Personal) {
-        return Err(ApiError::field(Code::InvalidBody, "kind", "your own tokens are personal ones; an administrator makes the others"));
-    }
     make_token(app, permit, body, TokenKind::Personal).await
 }
 
@@ -357,7 +371,12 @@ pub async fn create_token(
 pub async fn delete_own_token(State(app): State<App>, permit: Permit, params: Params) -> Result<StatusCode, ApiError> {
     let id: TokenId = params.get("id")?;
     let user = permit.caller.user().map(|user| user.id);
-    app.write(&permit.actor(), move |tx, now| accounts::revoke_own_token(tx, user, id, now)).await?;
+    app.write(&permit.actor(), move |tx, now| -> Result<(), ApiError> {
+        permit.instance(tx)?;
+        accounts::revoke_own_token(tx, user, id, now)?;
+        Ok(())
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -376,14 +395,14 @@ pub async fn delete_token(State(app): State<App>, permit: Permit, params: Params
 
 /// `GET /api/v1/admin/users`.
 pub async fn list_users(State(app): State<App>, permit: Permit, Query(paging): Query<Paging>) -> Result<List<UserView>, ApiError> {
-    let (limit, cursor) = (paging.limit()?, paging.cursor()?);
+    let Asked { limit, cursor, format } = paging.read()?;
     let page = app
         .read(move |tx, _| -> Result<_, ApiError> {
             permit.instance(tx)?;
             Ok(accounts::list_users(tx, cursor.as_ref(), limit)?)
         })
         .await?;
-    List::of(page.map(UserView::from), &paging)
+    List::of(page.map(UserView::from), format)
 }
 
 /// `POST /api/v1/admin/users`.

@@ -4,6 +4,7 @@
 //! carries no token must come from our own pages.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, header};
@@ -15,6 +16,7 @@ use super::error::ApiError;
 use crate::app::App;
 use crate::app::config::Config;
 use crate::base::event::Actor;
+use crate::base::secret::Secret;
 use crate::domain::accounts::{self, Caller, Hashed};
 
 /// The session's cookie where the connection is encrypted: bound to the host, to its root, and to https.
@@ -71,6 +73,26 @@ fn host(headers: &HeaderMap) -> &str {
 #[derive(Debug, Clone)]
 pub struct Address(pub Option<String>);
 
+/// What a caller showed to be let in: a token's text, or what a session's cookie carries.
+#[derive(Debug, Clone)]
+pub struct Credential(Arc<Secret<String>>);
+
+impl Credential {
+    /// A credential of this text.
+    pub fn new(text: impl Into<String>) -> Credential {
+        Credential(Arc::new(Secret::new(text.into())))
+    }
+
+    /// The text. The call is the place a reviewer looks at.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+/// The request carries a session's cookie that means nothing (any more).
+#[derive(Debug, Clone, Copy)]
+pub struct Lapsed;
+
 /// Finds out who asks, and puts the [`Caller`] on the request.
 pub async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Result<Response, ApiError> {
     // Put there by the door itself: the host's own socket, or a command that opened the store.
@@ -87,16 +109,29 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
             "this request came from another site; send it from our own pages, or with a bearer token",
         ));
     }
-    let caller = match (bearer, cookie(headers, Transport::of(&app.config, headers).cookie())) {
-        (Some(text), _) => match accounts::recognise(&text) {
-            Some(secret) => look_up(&app, secret, true, address.clone()).await?,
-            None => None,
+    let cookie = cookie(headers, Transport::of(&app.config, headers).cookie());
+    let (caller, credential) = match (bearer, cookie) {
+        (Some(text), _) => {
+            let caller = match accounts::recognise(&text) {
+                Some(secret) => look_up(&app, secret, true, address.clone()).await?,
+                None => None,
+            };
+            let refused = || ApiError::new(Code::Unauthenticated, "the token is not one of ours, has expired or was revoked");
+            (caller.ok_or_else(refused)?, Some(text))
         }
-        .ok_or_else(|| ApiError::new(Code::Unauthenticated, "the token is not one of ours, has expired or was revoked"))?,
-        (None, Some(text)) => look_up(&app, Hashed::of(&text), false, address.clone()).await?.unwrap_or(Caller::Anonymous),
-        (None, None) => Caller::Anonymous,
+        (None, Some(text)) => match look_up(&app, Hashed::of(&text), false, address.clone()).await? {
+            Some(caller) => (caller, Some(text)),
+            None => {
+                request.extensions_mut().insert(Lapsed);
+                (Caller::Anonymous, None)
+            }
+        },
+        (None, None) => (Caller::Anonymous, None),
     };
     request.extensions_mut().insert(caller);
+    if let Some(text) = credential {
+        request.extensions_mut().insert(Credential::new(text));
+    }
     request.extensions_mut().insert(Address(address));
     Ok(next.run(request).await)
 }
@@ -143,7 +178,8 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
         .map(|(_, value)| value.to_owned())
 }
 
-fn is_unsafe(method: &Method) -> bool {
+/// Whether a request with this method may change something.
+pub fn is_unsafe(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 

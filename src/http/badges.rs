@@ -105,7 +105,11 @@ fn open(tx: &ReadTx, permit: &Permit, slug: Option<&RepoSlug>, key: &str) -> Res
 fn figure(tx: &ReadTx, repo: &Repository, what: &str, branch: Option<&str>) -> Result<Option<(String, &'static str)>, ApiError> {
     let branch = match branch.filter(|branch| !branch.is_empty()) {
         None => repos::default_branch(tx, repo)?,
-        Some(name) => name.parse().ok().and_then(|name| repos::branch(tx, repo, &name).ok()),
+        Some(name) => match name.parse().map(|name| repos::branch(tx, repo, &name)) {
+            Ok(Ok(branch)) => Some(branch),
+            Err(_) | Ok(Err(repos::Error::BranchNotFound { .. })) => None,
+            Ok(Err(error)) => return Err(error.into()),
+        },
     };
     let Some(branch) = branch else { return Ok(None) };
     Ok(match what {

@@ -39,6 +39,7 @@ macro_rules! codes {
 codes! {
     InvalidBody        "invalid_body"         400  "The body is not what this endpoint takes; `details.fields` names every bad field.";
     InvalidParameter   "invalid_parameter"    400  "A part of the path or query is not what this endpoint takes; `details.fields` names it.";
+    BadRequest         "bad_request"          400  "The request is not HTTP as it should be; the message says what is wrong.";
     Unauthenticated    "unauthenticated"      401  "Nobody is signed in, or the token is not good (any more).";
     Forbidden          "forbidden"            403  "The caller may see this, but not do that to it.";
     CrossSite          "cross_site"           403  "A browser's request that changes something must come from our own pages.";
@@ -55,18 +56,23 @@ codes! {
     SessionNotFound    "session_not_found"    404  "No session by that id is yours.";
     UserNotFound       "user_not_found"       404  "No user by that name is known here.";
     MethodNotAllowed   "method_not_allowed"   405  "This path does not take that method.";
+    RequestTimeout     "request_timeout"      408  "The body did not arrive in time; send it again.";
     AlreadyExists      "already_exists"       409  "There is one by that name already.";
     AlreadyRunning     "already_running"      409  "The checks of this commit are at work already.";
     NotRunning         "not_running"          409  "There is nothing at work that could be canceled.";
     NotComparable      "not_comparable"       409  "One of the two commits has no finished checks; `details.sha` names it.";
+    IdempotencyConflict "idempotency_conflict" 409 "This `Idempotency-Key` was used for something else; take another one.";
+    IdempotencyRunning "idempotency_running"  409  "A request with this `Idempotency-Key` is being carried out; ask again in a moment.";
+    IdempotencyUnanswered "idempotency_unanswered" 409 "The request with this `Idempotency-Key` was carried out, but its answer was lost; look at what it was to change.";
     AmbiguousCommit    "ambiguous_commit"     409  "Several commits begin with these digits; give more.";
-    LinkSpent          "link_spent"           410  "The one-time link was used already or has expired.";
+    LinkSpent          "link_spent"           410  "The one-time link was used already, has expired or is not known here; the message says which.";
     BodyTooLarge       "body_too_large"       413  "The body is larger than this endpoint takes.";
     UnsupportedMedia   "unsupported_media"    415  "The body must be JSON, sent as `application/json`.";
     NotConfirmed       "not_confirmed"        422  "A deletion needs the full name as its confirmation.";
     SourceRefused      "source_refused"       422  "The repository cannot be fetched from there; the message says why.";
     QueryInvalid       "query_invalid"        422  "The search query does not parse; `details.position` says where.";
     RepositoryUnreadable "repository_unreadable" 422 "The repository holds something that cannot be read; the message says what.";
+    RateLimited        "rate_limited"         429  "Too much at a time; try again after the time in `Retry-After`.";
     Internal           "internal"             500  "Something failed on our side; quote the request id.";
     IndexRebuilding    "index_rebuilding"     503  "The search index is being built; ask again in a moment.";
     Unavailable        "unavailable"          503  "The store cannot be used right now, for example because the disk is full; try again later.";

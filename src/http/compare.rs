@@ -8,7 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::code::Code;
 use super::error::ApiError;
-use super::extract::{self, Paging, Params, Permit, Query};
+use super::extract::{self, Asked, Paging, Params, Permit, Query};
+use super::faults::Faults;
 use super::issues::{IssueView, listed_view};
 use super::repos::{CommitView, CoverageView, commit_view, load_commit};
 use crate::app::App;
@@ -77,9 +78,9 @@ pub struct Pair {
 }
 
 impl CompareQuery {
-    fn paging(&self, cursor: &Option<String>) -> Result<(Limit, Option<Cursor>), ApiError> {
-        let paging = Paging { limit: self.limit.clone(), cursor: cursor.clone(), format: None };
-        Ok((paging.limit()?, paging.cursor()?))
+    fn paging(&self, cursor: &Option<String>, faults: &mut Faults) -> (Limit, Option<Cursor>) {
+        let Asked { limit, cursor, .. } = Paging { limit: self.limit.clone(), cursor: cursor.clone(), format: None }.read_with(faults);
+        (limit, cursor)
     }
 }
 
@@ -121,7 +122,9 @@ async fn named(app: &App, repo: &Repository, rev: &str) -> Result<Commit, ApiErr
 
 /// Holds two commits against each other.
 pub async fn view(app: &App, pair: Pair, query: &CompareQuery) -> Result<CompareView, ApiError> {
-    let (of_new, of_fixed) = (query.paging(&query.new_cursor)?, query.paging(&query.fixed_cursor)?);
+    let mut faults = Faults::default();
+    let (of_new, of_fixed) = (query.paging(&query.new_cursor, &mut faults), query.paging(&query.fixed_cursor, &mut faults));
+    faults.none_or_error()?;
     app.read(move |tx, _| -> Result<CompareView, ApiError> {
         let Pair { repo, base, head } = &pair;
         let (before, after) = (standing(tx, base)?, standing(tx, head)?);

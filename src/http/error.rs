@@ -67,6 +67,11 @@ impl ApiError {
         ApiError::new(code, format!("`{field}`: {why}")).with(json!({"fields": [{"field": field, "message": why}]}))
     }
 
+    /// What it says of fields, each with its reason.
+    pub fn fields(&self) -> &[Value] {
+        self.details.as_ref().and_then(|details| details["fields"].as_array()).map_or(&[], Vec::as_slice)
+    }
+
     /// A failure on our side.
     pub fn internal(cause: impl std::fmt::Display) -> ApiError {
         ApiError { cause: Some(cause.to_string()), ..ApiError::new(Code::Internal, "something failed on our side; quote the request id") }
@@ -97,8 +102,10 @@ pub fn render(error: &ApiError, request_id: &str) -> Response {
     if error.code.status() == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, axum::http::HeaderValue::from_static("Bearer"));
     }
-    if error.code.status() == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(axum::http::header::RETRY_AFTER, axum::http::HeaderValue::from_static("5"));
+    let is_soon = error.code == Code::IdempotencyRunning;
+    if is_soon || matches!(error.code.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        let seconds = if is_soon { "1" } else { "5" };
+        response.headers_mut().insert(axum::http::header::RETRY_AFTER, axum::http::HeaderValue::from_static(seconds));
     }
     response
 }
@@ -157,7 +164,7 @@ impl From<accounts::Error> for ApiError {
             accounts::Error::UserNotFound { .. } => ApiError::new(Code::UserNotFound, message),
             accounts::Error::TokenNotFound { .. } => ApiError::new(Code::TokenNotFound, message),
             accounts::Error::SessionNotFound { .. } => ApiError::new(Code::SessionNotFound, message),
-            accounts::Error::LinkSpent => ApiError::new(Code::LinkSpent, message),
+            accounts::Error::LinkUseless { .. } => ApiError::new(Code::LinkSpent, message),
             accounts::Error::ScopeNotAllowed { .. } => ApiError::field(Code::InvalidBody, "scopes", message),
             accounts::Error::RepositoryMissing => ApiError::field(Code::InvalidBody, "repos", message),
             accounts::Error::UserMissing => ApiError::field(Code::InvalidBody, "user", message),

@@ -3,15 +3,20 @@
 //! A [`Permit`] joins who asks with what the route asks for. It is decided on a resource, inside the transaction that reads or changes
 //! it; a handler cannot ask for another permission than its line in the table names.
 
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
 use super::auth::Address;
 use super::code::Code;
 use super::error::ApiError;
+use super::faults::{self, Faults};
+use super::server::BodyLate;
 use crate::app::App;
-use crate::base::event::Actor;
+use crate::app::repeat::{Behalf, Once};
 use crate::base::name::{CommitSha, RepoSlug, TreePath};
 use crate::base::page::{Cursor, Limit};
 use crate::domain::accounts::{Caller, Permission, Refusal, Resource};
@@ -29,12 +34,13 @@ pub struct Permit {
     /// What the route's line in the table names.
     pub permission: Permission,
     address: Option<String>,
+    once: Option<Once>,
 }
 
 impl Permit {
-    /// Who acts, for the journal.
-    pub fn actor(&self) -> Actor {
-        self.caller.actor(self.address.clone())
+    /// On whose behalf something is written.
+    pub fn actor(&self) -> Behalf {
+        Behalf { actor: self.caller.actor(self.address.clone()), once: self.once }
     }
 
     /// From where.
@@ -92,7 +98,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Permit {
             return Err(Refusal::Unauthenticated.into());
         }
         let address = parts.extensions.get::<Address>().and_then(|address| address.0.clone());
-        Ok(Permit { caller, permission, address })
+        let once = parts.extensions.get::<Once>().copied();
+        Ok(Permit { caller, permission, address, once })
     }
 }
 
@@ -179,21 +186,44 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Query<T>, ApiError> {
-        axum::extract::Query::<T>::from_request_parts(parts, state)
-            .await
-            .map(|axum::extract::Query(query)| Query(query))
-            .map_err(|error| ApiError::new(Code::InvalidParameter, error.body_text()))
+        axum::extract::Query::<T>::from_request_parts(parts, state).await.map(|axum::extract::Query(query)| Query(query)).map_err(|error| {
+            // Values are read as text, so this is a part that stands there twice. serde names it in backticks.
+            let text = error.body_text();
+            match text.split('`').nth(1) {
+                Some(field) => ApiError::field(Code::InvalidParameter, field, &text),
+                None => ApiError::new(Code::InvalidParameter, text),
+            }
+        })
     }
+}
+
+/// Reads a body that is held in memory, within its size and its time.
+pub async fn whole(app: &App, body: Body) -> Result<Bytes, ApiError> {
+    let collected = tokio::time::timeout(app.config.limits.whole_body_timeout, Limited::new(body, BODY_BYTES).collect());
+    let error = match collected.await {
+        Ok(Ok(collected)) => return Ok(collected.to_bytes()),
+        Ok(Err(error)) => error,
+        Err(_) => return Err(ApiError::of(Code::RequestTimeout)),
+    };
+    if error.is::<LengthLimitError>() {
+        let most = crate::base::text::bytes(BODY_BYTES as u64);
+        return Err(ApiError::new(Code::BodyTooLarge, format!("the body is larger than {most}")));
+    }
+    let mut causes = std::iter::successors(Some(&*error as &(dyn std::error::Error + 'static)), |error| error.source());
+    if causes.any(|cause| cause.is::<BodyLate>()) {
+        return Err(ApiError::of(Code::RequestTimeout));
+    }
+    Err(ApiError::new(Code::BadRequest, format!("the body could not be read to its end: {error}")))
 }
 
 /// A body of JSON.
 #[derive(Debug, Clone)]
 pub struct JsonBody<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+impl<T: DeserializeOwned + ToSchema> FromRequest<App> for JsonBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<JsonBody<T>, ApiError> {
+    async fn from_request(request: Request, app: &App) -> Result<JsonBody<T>, ApiError> {
         let is_json = request
             .headers()
             .get(axum::http::header::CONTENT_TYPE)
@@ -202,18 +232,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         if !is_json {
             return Err(ApiError::of(Code::UnsupportedMedia));
         }
-        let bytes = axum::body::to_bytes(request.into_body(), BODY_BYTES).await.map_err(|_| {
-            ApiError::new(Code::BodyTooLarge, format!("the body is larger than {}", crate::base::text::bytes(BODY_BYTES as u64)))
-        })?;
-        let _ = state;
-        serde_json::from_slice(&bytes).map(JsonBody).map_err(|error| {
-            let message = format!("the body is not what this endpoint takes: {error}");
-            // serde names the field in backticks; programs get it by itself.
-            let field = error.to_string().split('`').nth(1).unwrap_or("").to_owned();
-            let fields =
-                if field.is_empty() { Vec::new() } else { vec![serde_json::json!({"field": field, "message": error.to_string()})] };
-            ApiError::new(Code::InvalidBody, message).with(serde_json::json!({"fields": fields}))
-        })
+        let bytes = whole(app, request.into_body()).await?;
+        serde_json::from_slice(&bytes).map(JsonBody).map_err(|error| faults::of_body::<T>(&bytes, &error))
     }
 }
 
@@ -221,11 +241,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
 #[derive(Debug, Clone)]
 pub struct Form<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
+impl<T: DeserializeOwned> FromRequest<App> for Form<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Form<T>, ApiError> {
-        axum::extract::Form::<T>::from_request(request, state)
+    async fn from_request(request: Request, app: &App) -> Result<Form<T>, ApiError> {
+        let (parts, body) = request.into_parts();
+        let body = whole(app, body).await?;
+        axum::extract::Form::<T>::from_request(Request::from_parts(parts, Body::from(body)), app)
             .await
             .map(|axum::extract::Form(form)| Form(form))
             .map_err(|error| ApiError::new(Code::InvalidBody, error.body_text()))
@@ -244,9 +266,54 @@ pub struct Paging {
     pub format: Option<String>,
 }
 
-impl Paging {
+/// A list as it is asked for, read.
+#[derive(Debug, Clone)]
+pub struct Asked {
     /// How many at a time.
-    pub fn limit(&self) -> Result<Limit, ApiError> {
+    pub limit: Limit,
+    /// Where to begin.
+    pub cursor: Option<Cursor>,
+    /// In which form.
+    pub format: Format,
+}
+
+/// The form of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// JSON.
+    Json,
+    /// A table.
+    Csv,
+}
+
+impl Paging {
+    /// All of it; every part that is bad is named.
+    pub fn read(&self) -> Result<Asked, ApiError> {
+        let mut faults = Faults::default();
+        let asked = self.read_with(&mut faults);
+        faults.none_or_error()?;
+        Ok(asked)
+    }
+
+    /// All of it, where more is read besides: what is bad is noted, and stands by its default.
+    pub fn read_with(&self, faults: &mut Faults) -> Asked {
+        Asked {
+            limit: faults.take(self.limit()).unwrap_or_default(),
+            cursor: faults.take(self.cursor()).flatten(),
+            format: faults.take(self.format()).unwrap_or(Format::Json),
+        }
+    }
+
+    fn format(&self) -> Result<Format, ApiError> {
+        match self.format.as_deref() {
+            None | Some("" | "json") => Ok(Format::Json),
+            Some("csv") => Ok(Format::Csv),
+            Some(_) => Err(ApiError::field(Code::InvalidParameter, "format", "not `json` or `csv`")),
+        }
+    }
+
+    /// How many at a time.
+    fn limit(&self) -> Result<Limit, ApiError> {
         match self.limit.as_deref() {
             None | Some("") => Ok(Limit::default()),
             Some(text) => {
@@ -257,7 +324,7 @@ impl Paging {
     }
 
     /// Where to begin.
-    pub fn cursor(&self) -> Result<Option<Cursor>, ApiError> {
+    fn cursor(&self) -> Result<Option<Cursor>, ApiError> {
         match self.cursor.as_deref() {
             None | Some("") => Ok(None),
             Some(text) => Ok(Some(text.parse()?)),

@@ -26,7 +26,7 @@ pub async fn serve(app: App, router: Router, listener: UnixListener) -> std::io:
 
 /// Asks a router within this process; answers the status and the body.
 pub async fn ask(router: Router, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), Error> {
-    let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+    let request = Request::builder().method(method).uri(path).header("host", "localhost").header("content-type", "application/json");
     let mut request = request.body(Body::from(body.map(Value::to_string).unwrap_or_default())).map_err(Error::new)?;
     request.extensions_mut().insert(Caller::Host);
     let Ok(response) = router.oneshot(request).await;

@@ -11,13 +11,14 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::code::Code;
 use super::error::ApiError;
-use super::extract::{Paging, Params, Permit, Query};
+use super::extract::{Asked, Format, Paging, Params, Permit, Query};
+use super::faults::Faults;
 use super::page::List;
 use super::repos::repo_and_commit;
 use crate::app::App;
 use crate::base::id::IssueId;
 use crate::base::name::{CommitSha, TreePath};
-use crate::base::page::{Cursor, Limit, Page};
+use crate::base::page::{Cursor, Page};
 use crate::base::time::Timestamp;
 use crate::domain::accounts::{Error as AccountsError, Refusal, Resource};
 use crate::domain::issues::finding::{Kind, Severity};
@@ -164,43 +165,44 @@ pub struct ListQuery {
 pub struct Wanted {
     filter: Filter,
     sort: Sort,
-    cursor: Option<Cursor>,
-    limit: Limit,
+    asked: Asked,
 }
 
 impl ListQuery {
-    /// What it asks for.
-    pub fn wanted(&self) -> Result<Wanted, ApiError> {
-        let paging = self.paging();
-        Ok(Wanted { filter: self.filter()?, sort: self.sort()?, cursor: paging.cursor()?, limit: paging.limit()? })
-    }
-
     /// `?limit=`, `?cursor=` and `?format=` of it.
     pub fn paging(&self) -> Paging {
         Paging { limit: self.limit.clone(), cursor: self.cursor.clone(), format: self.format.clone() }
     }
 
-    /// The filter it asks for.
-    fn filter(&self) -> Result<Filter, ApiError> {
-        let path = match self.path.as_deref().filter(|path| !path.is_empty()) {
-            Some(path) if path.len() > 500 => return Err(ApiError::field(Code::InvalidParameter, "path", "longer than 500 bytes")),
-            Some(path) => {
-                let glob = globset::GlobBuilder::new(path).literal_separator(true).build();
-                Some(glob.map_err(|error| ApiError::field(Code::InvalidParameter, "path", error))?.compile_matcher())
-            }
-            None => None,
-        };
-        Ok(Filter {
-            states: words("state", self.state.as_deref())?,
-            kinds: words("kind", self.kind.as_deref())?,
-            severities: words("severity", self.severity.as_deref())?,
-            sources: words::<String>("source", self.source.as_deref())?,
-            path,
+    /// The filter, the order and the page that it asks for; every part that is bad is named.
+    pub fn wanted(&self) -> Result<Wanted, ApiError> {
+        let mut faults = Faults::default();
+        let filter = Filter {
+            states: words("state", self.state.as_deref(), &mut faults),
+            kinds: words("kind", self.kind.as_deref(), &mut faults),
+            severities: words("severity", self.severity.as_deref(), &mut faults),
+            sources: words::<String>("source", self.source.as_deref(), &mut faults),
+            path: faults.take(self.glob()).flatten(),
             words: self.q.as_deref().unwrap_or("").split_whitespace().take(20).map(str::to_owned).collect(),
-        })
+        };
+        let sort = faults.take(self.sort()).unwrap_or(Sort::Default);
+        let asked = self.paging().read_with(&mut faults);
+        faults.none_or_error()?;
+        Ok(Wanted { filter, sort, asked })
     }
 
-    /// The order it asks for.
+    fn glob(&self) -> Result<Option<globset::GlobMatcher>, ApiError> {
+        let bad = |why: String| ApiError::field(Code::InvalidParameter, "path", why);
+        match self.path.as_deref().filter(|path| !path.is_empty()) {
+            Some(path) if path.len() > 500 => Err(bad("longer than 500 bytes".to_owned())),
+            Some(path) => {
+                let glob = globset::GlobBuilder::new(path).literal_separator(true).build();
+                Ok(Some(glob.map_err(|error| bad(error.to_string()))?.compile_matcher()))
+            }
+            None => Ok(None),
+        }
+    }
+
     fn sort(&self) -> Result<Sort, ApiError> {
         match self.sort.as_deref().filter(|sort| !sort.is_empty()) {
             Some(sort) => sort.parse().map_err(|error| ApiError::field(Code::InvalidParameter, "sort", error)),
@@ -209,9 +211,10 @@ impl ListQuery {
     }
 }
 
-fn words<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, text: Option<&str>) -> Result<Vec<T>, ApiError> {
+fn words<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, text: Option<&str>, faults: &mut Faults) -> Vec<T> {
     let parts = text.unwrap_or("").split(',').map(str::trim).filter(|part| !part.is_empty());
-    parts.map(|part| part.parse().map_err(|error| ApiError::field(Code::InvalidParameter, name, error))).collect()
+    let read = |part: &str| part.parse().map_err(|error| ApiError::field(Code::InvalidParameter, name, error));
+    parts.filter_map(|part| faults.take(read(part))).collect()
 }
 
 /// An issue as a commit has it.
@@ -263,8 +266,8 @@ pub fn issue_view(slug: &str, issue: &Issue) -> IssueView {
 }
 
 /// The issues of a commit as they are asked for.
-pub async fn listing(app: &App, repo: &Repository, sha: CommitSha, query: &ListQuery) -> Result<IssuesView, ApiError> {
-    let (repo, wanted) = (repo.clone(), query.wanted()?);
+pub async fn listing(app: &App, repo: &Repository, sha: CommitSha, wanted: Wanted) -> Result<IssuesView, ApiError> {
+    let repo = repo.clone();
     app.read(move |tx, _| {
         let standing = issues::standing(tx, repo.id, sha)?.ok_or(issues::Error::NotAnalysed { sha })?;
         page(tx, &repo, &AtCommit::read(tx, &standing)?, &wanted)
@@ -274,7 +277,8 @@ pub async fn listing(app: &App, repo: &Repository, sha: CommitSha, query: &ListQ
 
 /// A page of issues that were read.
 pub fn page(tx: &ReadTx, repo: &Repository, issues: &AtCommit, wanted: &Wanted) -> Result<IssuesView, ApiError> {
-    let Listing { items, next, total, facets } = issues.list(tx, &wanted.filter, wanted.sort, wanted.cursor.as_ref(), wanted.limit)?;
+    let Listing { items, next, total, facets } =
+        issues.list(tx, &wanted.filter, wanted.sort, wanted.asked.cursor.as_ref(), wanted.asked.limit)?;
     let items = items.into_iter().map(|listed| listed_view(repo, listed)).collect();
     Ok(IssuesView { items, next, total, facets: facets.into_iter().map(|(facet, counts)| (facet.to_owned(), counts)).collect() })
 }
@@ -282,11 +286,13 @@ pub fn page(tx: &ReadTx, repo: &Repository, issues: &AtCommit, wanted: &Wanted) 
 /// `GET …/commits/{sha}/issues`.
 pub async fn list(State(app): State<App>, permit: Permit, params: Params, Query(query): Query<ListQuery>) -> Result<Response, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
-    let view = listing(&app, &repo, commit.sha, &query).await?;
-    if query.format.as_deref().is_none_or(|format| matches!(format, "" | "json")) {
-        return Ok(Json(view).into_response());
+    let wanted = query.wanted()?;
+    let format = wanted.asked.format;
+    let view = listing(&app, &repo, commit.sha, wanted).await?;
+    match format {
+        Format::Json => Ok(Json(view).into_response()),
+        Format::Csv => Ok(List::of(Page { items: view.items, next: view.next }, format)?.into_response()),
     }
-    Ok(List::of(Page { items: view.items, next: view.next }, &query.paging())?.into_response())
 }
 
 /// `GET …/commits/{sha}/issues.sarif`.

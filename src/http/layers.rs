@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 
+use super::code::Code;
 use super::error::{self, ApiError, Failed};
 use crate::app::App;
 use crate::base::id::RequestId;
@@ -29,6 +30,9 @@ pub struct ErrorPage(pub Arc<ShowError>);
 
 /// Makes a page of an error and the request's id.
 pub type ShowError = dyn Fn(&ApiError, &str) -> Response + Send + Sync;
+
+/// The headers by which a refusal says something besides.
+const BESIDES: [HeaderName; 3] = [header::ALLOW, header::SET_COOKIE, super::repeat::REPLAYED];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -55,7 +59,7 @@ pub async fn outermost(State(app): State<App>, mut request: Request, next: Next)
             None => error::render(&failed, &id.to_string()),
         };
         // A refusal may have had something to say besides, such as what the method may be.
-        for (name, value) in kept.into_iter().filter(|(name, _)| *name == header::ALLOW || *name == header::SET_COOKIE) {
+        for (name, value) in kept.into_iter().filter(|(name, _)| BESIDES.contains(name)) {
             response.headers_mut().append(name, value);
         }
     }
@@ -64,6 +68,21 @@ pub async fn outermost(State(app): State<App>, mut request: Request, next: Next)
     let took_ms = began.elapsed().as_millis();
     tracing::debug!(request.id = %id, status = status.as_u16(), took_ms, "{method} {path} {}", status.as_u16());
     response
+}
+
+/// Refuses a request of HTTP/1.1 that does not name one host (RFC 9112, 3.2): what it means for us and what a proxy before us took it to
+/// mean could differ.
+pub async fn addressed(request: Request, next: Next) -> Result<Response, ApiError> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let is_good = match (hosts.next(), hosts.next()) {
+        (None, None) => request.version() < Version::HTTP_11,
+        (Some(host), None) => host.as_bytes().iter().all(u8::is_ascii_graphic),
+        (_, Some(_)) => false,
+    };
+    if !is_good {
+        return Err(ApiError::new(Code::BadRequest, "a request of HTTP/1.1 has one header `Host`"));
+    }
+    Ok(next.run(request).await)
 }
 
 /// The path as it may be logged: without the secret of a one-time link, which whoever reads the log could spend.

@@ -2,6 +2,9 @@
 //!
 //! A hint names what to read again and never carries the change itself, so that nothing reaches a caller past the permits. A listener
 //! that falls behind is told to read everything again.
+//!
+//! A stream lasts, and what its caller may can change meanwhile. So they are looked up again with each event that they would hear of,
+//! with each that ends somebody's access, and every few seconds besides; for whoever may listen no more, it ends.
 
 use std::convert::Infallible;
 use std::io::Read;
@@ -13,17 +16,22 @@ use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::json;
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
+use super::code::Code;
 use super::error::ApiError;
 use super::extract::{Params, Permit};
 use super::repos::repo_and_commit;
 use crate::app::App;
 use crate::app::live::LOG_BYTES;
+use crate::app::streams::Open;
 use crate::base::event::{Event, Recorded};
 use crate::base::id::RepoId;
-use crate::domain::accounts::{Permission, Resource};
+use crate::base::name::CommitSha;
+use crate::base::time::Timestamp;
+use crate::domain::accounts::{self, Permission, Resource};
 use crate::domain::{checks, repos};
 
 /// How often a silent stream says that it lives.
@@ -49,7 +57,7 @@ pub async fn log(State(app): State<App>, permit: Permit, params: Params, headers
         && !check.state.is_finished()
         && let Some((file, grown)) = app.live.follow(attempt, check.id).map_err(ApiError::internal)?
     {
-        return Ok(tail(app, file, grown));
+        return Ok(tail(Watch::open(&app, &permit, Resource::Repository(id))?, file, grown));
     }
     let handle = app.clone();
     let bytes = app
@@ -70,9 +78,9 @@ pub async fn log(State(app): State<App>, permit: Permit, params: Params, headers
 }
 
 /// The log of a running check, from its beginning to its end.
-fn tail(app: App, file: std::fs::File, grown: watch::Receiver<u64>) -> Response {
+fn tail(watch: Watch, file: std::fs::File, grown: watch::Receiver<u64>) -> Response {
     struct Tail {
-        app: App,
+        watch: Watch,
         file: std::fs::File,
         grown: watch::Receiver<u64>,
         /// The beginning of a character whose end is not written yet.
@@ -80,7 +88,7 @@ fn tail(app: App, file: std::fs::File, grown: watch::Receiver<u64>) -> Response 
         is_last: bool,
         has_ended: bool,
     }
-    let start = Tail { app, file, grown, rest: Vec::new(), is_last: false, has_ended: false };
+    let start = Tail { watch, file, grown, rest: Vec::new(), is_last: false, has_ended: false };
     let events = stream::unfold(start, |mut tail| async move {
         loop {
             if tail.has_ended {
@@ -99,10 +107,17 @@ fn tail(app: App, file: std::fs::File, grown: watch::Receiver<u64>) -> Response 
                 tail.has_ended = true;
                 return Some((Ok(SseEvent::default().event("end").data("end")), tail));
             }
-            let stopping = tail.app.stopping();
+            let stopping = tail.watch.app.stopping();
             let goes_on = tokio::select! {
                 changed = tail.grown.changed() => changed.is_ok(),
                 () = stopping => false,
+                woken = tail.watch.woken() => {
+                    let Ok(woken) = woken else { return None };
+                    if woken.may_end_access() && !tail.watch.is_still_allowed().await {
+                        return None;
+                    }
+                    continue;
+                }
             };
             // What was written between the last look and the end is read once more.
             tail.is_last = !goes_on;
@@ -123,67 +138,160 @@ fn whole(bytes: &[u8]) -> usize {
 pub async fn events(State(app): State<App>, permit: Permit) -> Result<Response, ApiError> {
     let asks = permit.clone();
     app.read(move |tx, _| asks.instance(tx)).await?;
-    let heard = app.listen();
-    let events = stream::unfold((app, permit, heard), |(app, permit, mut heard)| async move {
+    let events = stream::unfold(Watch::open(&app, &permit, Resource::Instance)?, |mut watch| async move {
         loop {
-            let stopping = app.stopping();
-            let hint = tokio::select! {
-                heard = heard.recv() => match heard {
-                    Ok(recorded) => hint(&app, &permit, &recorded).await,
-                    Err(RecvError::Lagged(_)) => Some(json!({"type": "behind", "subject": "*"})),
-                    Err(RecvError::Closed) => return None,
-                },
+            let stopping = watch.app.stopping();
+            let woken = tokio::select! {
+                woken = watch.woken() => woken.ok()?,
                 () = stopping => return None,
+            };
+            let about = woken.about();
+            if (about.is_some() || woken.may_end_access()) && !watch.is_still_allowed().await {
+                return None;
+            }
+            let hint = match (woken, about) {
+                (Woken::Behind, _) => Some(json!({"type": "behind", "subject": "*"})),
+                (Woken::Heard(recorded), Some(about)) => hint(&watch, about, recorded.at).await.ok()?,
+                (Woken::Heard(_) | Woken::Again, _) => None,
             };
             if let Some(hint) = hint {
                 let event = SseEvent::default().data(hint.to_string());
-                return Some((Ok::<_, Infallible>(event), (app, permit, heard)));
+                return Some((Ok::<_, Infallible>(event), watch));
             }
         }
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
-/// What a caller is told of an event, if they may be: its name, and the path of what to read again.
-async fn hint(app: &App, permit: &Permit, recorded: &Recorded) -> Option<serde_json::Value> {
-    let (kind, repo, sha) = match &recorded.event {
-        Event::RepositoryAdded { repo } => ("repository_added", *repo, None),
-        Event::RepositoryChanged { repo } => ("repository_changed", *repo, None),
-        Event::BranchMoved { repo, head, .. } => ("branch_moved", *repo, Some(*head)),
-        Event::BranchDeleted { repo, .. } => ("branch_deleted", *repo, None),
-        Event::CheckSetRequested { repo, sha, .. } => ("check_set_requested", *repo, Some(*sha)),
-        Event::CheckSetStarted { repo, sha } => ("check_set_started", *repo, Some(*sha)),
-        Event::CheckChanged { repo, sha } => ("check_changed", *repo, Some(*sha)),
-        Event::CheckSetCompleted { repo, sha, .. } => ("check_set_completed", *repo, Some(*sha)),
-        Event::CheckSetCanceled { repo, sha, .. } => ("check_set_canceled", *repo, Some(*sha)),
-        Event::SyncRequested { .. }
-        | Event::SyncDue { .. }
-        | Event::RepositoryDeleted { .. }
-        | Event::IssuesChanged
-        | Event::UserCreated { .. }
-        | Event::SignedIn { .. }
-        | Event::SignedOut { .. }
-        | Event::TokenCreated { .. }
-        | Event::TokenRevoked { .. }
-        | Event::WorkDied { .. }
-        | Event::Due { .. } => return None,
-    };
-    let slug = seen(app, permit, repo).await?;
-    let subject = match sha {
-        Some(sha) => format!("{slug}/commits/{sha}"),
-        None => slug,
-    };
-    Some(json!({"type": kind, "subject": subject, "at": recorded.at}))
+/// Somebody who listens, for as long as they may.
+struct Watch {
+    app: App,
+    permit: Permit,
+    on: Resource,
+    heard: broadcast::Receiver<Recorded>,
+    again: tokio::time::Interval,
+    _open: Open,
 }
 
-async fn seen(app: &App, permit: &Permit, repo: RepoId) -> Option<String> {
-    let caller = permit.caller.clone();
-    app.read(move |tx, _| -> Result<_, ApiError> {
-        caller.may(tx, Permission::RepoRead, Resource::Repository(repo))?;
-        Ok(repos::get(tx, repo)?.slug.to_string())
-    })
-    .await
-    .ok()
+/// Why somebody who listens is woken.
+enum Woken {
+    Heard(Recorded),
+    /// They missed some of what happened.
+    Behind,
+    /// They were not looked up for a while.
+    Again,
+}
+
+/// What a hint says: what happened, and to which repository and commit.
+type About = (&'static str, RepoId, Option<CommitSha>);
+
+impl Watch {
+    /// Begins to listen, unless too many do.
+    fn open(app: &App, permit: &Permit, on: Resource) -> Result<Watch, ApiError> {
+        let limits = &app.config.limits;
+        let too_many = || ApiError::new(Code::RateLimited, "too many streams of events are open; close one, or try again later");
+        let open = app.streams.open(&permit.caller.whose(), limits).ok_or_else(too_many)?;
+        let again = tokio::time::interval_at(tokio::time::Instant::now() + limits.look_again, limits.look_again);
+        Ok(Watch { app: app.clone(), permit: permit.clone(), on, heard: app.listen(), again, _open: open })
+    }
+
+    /// Waits for a reason to look; an error is the end.
+    async fn woken(&mut self) -> Result<Woken, RecvError> {
+        tokio::select! {
+            heard = self.heard.recv() => match heard {
+                Ok(recorded) => Ok(Woken::Heard(recorded)),
+                Err(RecvError::Lagged(_)) => Ok(Woken::Behind),
+                Err(RecvError::Closed) => Err(RecvError::Closed),
+            },
+            _ = self.again.tick() => Ok(Woken::Again),
+        }
+    }
+
+    /// Looks up who listens and what they may. Where that cannot be read, they may not: whoever still may will connect again.
+    async fn is_still_allowed(&mut self) -> bool {
+        let (caller, permission, on) = (self.permit.caller.clone(), self.permit.permission, self.on);
+        let looked = self.app.read(move |tx, now| {
+            let Some(caller) = accounts::caller_again(tx, &caller, now)? else { return Ok(None) };
+            match caller.may(tx, permission, on) {
+                Ok(()) => Ok(Some(caller)),
+                Err(accounts::Error::Refused(_)) => Ok(None),
+                Err(error) => Err(error),
+            }
+        });
+        match looked.await {
+            Ok(Some(caller)) => {
+                self.permit.caller = caller;
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                tracing::error!("a stream of events is ended, since its caller cannot be looked up: {error}");
+                false
+            }
+        }
+    }
+}
+
+impl Woken {
+    /// Whether somebody's access may have ended.
+    fn may_end_access(&self) -> bool {
+        match self {
+            Woken::Again | Woken::Behind => true,
+            Woken::Heard(recorded) => {
+                matches!(recorded.event, Event::SignedOut { .. } | Event::TokenRevoked { .. } | Event::RepositoryDeleted { .. })
+            }
+        }
+    }
+
+    /// What there is to say of it.
+    fn about(&self) -> Option<About> {
+        let Woken::Heard(recorded) = self else { return None };
+        Some(match &recorded.event {
+            Event::RepositoryAdded { repo } => ("repository_added", *repo, None),
+            Event::RepositoryChanged { repo } => ("repository_changed", *repo, None),
+            Event::BranchMoved { repo, head, .. } => ("branch_moved", *repo, Some(*head)),
+            Event::BranchDeleted { repo, .. } => ("branch_deleted", *repo, None),
+            Event::CheckSetRequested { repo, sha, .. } => ("check_set_requested", *repo, Some(*sha)),
+            Event::CheckSetStarted { repo, sha } => ("check_set_started", *repo, Some(*sha)),
+            Event::CheckChanged { repo, sha } => ("check_changed", *repo, Some(*sha)),
+            Event::CheckSetCompleted { repo, sha, .. } => ("check_set_completed", *repo, Some(*sha)),
+            Event::CheckSetCanceled { repo, sha, .. } => ("check_set_canceled", *repo, Some(*sha)),
+            Event::SyncRequested { .. }
+            | Event::SyncDue { .. }
+            | Event::RepositoryDeleted { .. }
+            | Event::IssuesChanged
+            | Event::UserCreated { .. }
+            | Event::SignedIn { .. }
+            | Event::SignedOut { .. }
+            | Event::TokenCreated { .. }
+            | Event::TokenRevoked { .. }
+            | Event::WorkDied { .. }
+            | Event::Due { .. } => return None,
+        })
+    }
+}
+
+/// What a caller is told of an event, if they may be: its name, and the path of what to read again. What fails is logged, and is the
+/// end of the stream.
+async fn hint(watch: &Watch, (kind, repo, sha): About, at: Timestamp) -> Result<Option<serde_json::Value>, ApiError> {
+    let caller = watch.permit.caller.clone();
+    let seen = watch.app.read(move |tx, _| -> Result<Option<String>, ApiError> {
+        match caller.may(tx, Permission::RepoRead, Resource::Repository(repo)) {
+            Ok(()) => {}
+            Err(accounts::Error::Refused(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        match repos::get(tx, repo) {
+            Ok(repo) => Ok(Some(repo.slug.to_string())),
+            Err(repos::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    });
+    let seen = seen.await.inspect_err(|error| tracing::error!("a stream of events is ended: {:?}", error.cause))?;
+    Ok(seen.map(|slug| {
+        let subject = sha.map_or_else(|| slug.clone(), |sha| format!("{slug}/commits/{sha}"));
+        json!({"type": kind, "subject": subject, "at": at})
+    }))
 }
 
 #[cfg(test)]

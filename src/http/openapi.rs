@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::Method;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::path::ParameterIn;
 use utoipa::openapi::{RefOr, Schema};
@@ -118,6 +119,13 @@ pub fn build(url: Option<&str>) -> Value {
             .map(|name| json!({"name": name.trim_start_matches('*'), "in": "path", "required": true, "schema": {"type": "string"}}))
             .collect();
         parameters.extend(doc.query.iter().cloned());
+        if route.method != Method::GET && route.path.starts_with("/api/v1/") {
+            parameters.push(json!({
+                "name": "Idempotency-Key", "in": "header", "required": false,
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                "description": "Names this request for a day: sent again with the same key, it is answered as before and not carried out again.",
+            }));
+        }
         let mut responses = Map::new();
         for (status, reference) in &doc.answers {
             let mut response = json!({"description": status_text(*status)});

@@ -6,9 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::code::Code;
 use super::error::ApiError;
-use super::extract::Paging;
+use super::extract::Format;
 use crate::base::page::{Cursor, Page};
 
 /// A page of a list.
@@ -29,15 +28,14 @@ pub enum List<T> {
 }
 
 impl<T: Serialize> List<T> {
-    /// The page in the form that `?format=` names.
-    pub fn of(page: Page<T>, paging: &Paging) -> Result<List<T>, ApiError> {
-        match paging.format.as_deref() {
-            None | Some("" | "json") => Ok(List::Json(PageView { items: page.items, next: page.next })),
-            Some("csv") => {
+    /// The page in a form.
+    pub fn of(page: Page<T>, format: Format) -> Result<List<T>, ApiError> {
+        match format {
+            Format::Json => Ok(List::Json(PageView { items: page.items, next: page.next })),
+            Format::Csv => {
                 let rows = page.items.iter().map(serde_json::to_value).collect::<Result<_, _>>().map_err(ApiError::internal)?;
                 Ok(List::Csv(rows))
             }
-            Some(_) => Err(ApiError::field(Code::InvalidParameter, "format", "not `json` or `csv`")),
         }
     }
 }

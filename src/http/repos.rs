@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::ApiError;
-use super::extract::{self, JsonBody, Paging, Params, Permit, Query};
+use super::extract::{self, Asked, JsonBody, Paging, Params, Permit, Query};
 use super::page::List;
 use crate::app::App;
 use crate::base::event::Verdict;
@@ -221,9 +221,9 @@ pub async fn repo_and_commit(app: &App, permit: &Permit, params: &Params) -> Res
 /// `GET /api/v1/repos`.
 pub async fn list(State(app): State<App>, permit: Permit, Query(query): Query<ListQuery>) -> Result<List<RepoView>, ApiError> {
     let paging = Paging { limit: query.limit, cursor: query.cursor, format: query.format };
-    let (limit, cursor) = (paging.limit()?, paging.cursor()?);
+    let Asked { limit, cursor, format } = paging.read()?;
     let page = app.read(move |tx, _| visible(tx, &permit, query.q.as_deref(), cursor, limit)).await?;
-    List::of(page, &paging)
+    List::of(page, format)
 }
 
 /// A page of the repositories that a caller may see.

@@ -83,7 +83,7 @@ fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permis
 /// Every route of the API.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    use Permission::{Admin, Host, Identified, Public, RepoCreate, RepoDelete, RepoRead, RepoSettings, RepoWrite};
+    use Permission::{Account, Admin, Host, Identified, Public, RepoCreate, RepoDelete, RepoRead, RepoSettings, RepoWrite};
 
     vec![
         get("/livez", Public, health::live, "Whether the process answers").says(|doc| doc.answers::<health::HealthView>(200)).public(),
@@ -94,11 +94,11 @@ pub fn table() -> Vec<Route> {
 
         post("/api/v1/logout", Identified, accounts::logout, "Ends the browser's session").says(|doc| doc.answers_nothing(204)),
         get("/api/v1/me", Identified, accounts::me, "Who you are").says(|doc| doc.answers::<accounts::MeView>(200)),
-        get("/api/v1/me/sessions", Identified, accounts::list_sessions, "Your browsers that are signed in").says(|doc| doc.list::<accounts::SessionView>()),
-        delete("/api/v1/me/sessions/{id}", Identified, accounts::delete_session, "Signs one of them out").says(|doc| doc.answers_nothing(204)),
-        get("/api/v1/me/tokens", Identified, accounts::list_own_tokens, "Your tokens").says(|doc| doc.list::<accounts::TokenView>()),
-        post("/api/v1/me/tokens", Identified, accounts::create_own_token, "Makes a personal token; its text is shown this once").says(|doc| doc.takes::<accounts::NewTokenBody>().answers::<accounts::CreatedTokenView>(201)),
-        delete("/api/v1/me/tokens/{id}", Identified, accounts::delete_own_token, "Ends one of your tokens").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/me/sessions", Account, accounts::list_sessions, "Your browsers that are signed in").says(|doc| doc.list::<accounts::SessionView>()),
+        delete("/api/v1/me/sessions/{id}", Account, accounts::delete_session, "Signs one of them out").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/me/tokens", Account, accounts::list_own_tokens, "Your tokens").says(|doc| doc.list::<accounts::TokenView>()),
+        post("/api/v1/me/tokens", Account, accounts::create_own_token, "Makes a personal token; its text is shown this once").says(|doc| doc.takes::<accounts::NewTokenBody>().answers::<accounts::CreatedTokenView>(201)),
+        delete("/api/v1/me/tokens/{id}", Account, accounts::delete_own_token, "Ends one of your tokens").says(|doc| doc.answers_nothing(204)),
         get("/api/v1/admin/users", Admin, accounts::list_users, "Everybody who has an account").says(|doc| doc.list::<accounts::UserView>()),
         post("/api/v1/admin/users", Admin, accounts::create_user, "Gives somebody an account").says(|doc| doc.takes::<accounts::NewUserBody>().answers::<accounts::UserView>(201)),
         post("/api/v1/admin/links", Host, accounts::create_link, "Makes a one-time sign-in link; on the server itself alone").says(|doc| doc.takes::<accounts::NewLinkBody>().answers::<accounts::LinkView>(201)),

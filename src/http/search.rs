@@ -1,6 +1,7 @@
 //! Searching issues over REST.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use axum::Json;
 use axum::extract::State;
@@ -10,7 +11,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::code::Code;
 use super::error::ApiError;
-use super::extract::{Paging, Permit, Query};
+use super::extract::{Asked, Format, Paging, Permit, Query};
+use super::faults::Faults;
 use super::issues::{FacetsView, IssueView, issue_view};
 use super::page::List;
 use crate::app::App;
@@ -51,25 +53,35 @@ pub struct FoundView {
     pub facets: FacetsView,
 }
 
+impl SearchQuery {
+    /// The order and the page that it asks for; every part that is bad is named.
+    fn read(&self) -> Result<(Sort, Asked), ApiError> {
+        let mut faults = Faults::default();
+        let sort = match self.sort.as_deref().filter(|sort| !sort.is_empty()) {
+            Some(sort) => faults.take(sort.parse().map_err(|error| ApiError::field(Code::InvalidParameter, "sort", error))),
+            None => None,
+        };
+        let paging = Paging { limit: self.limit.clone(), cursor: self.cursor.clone(), format: self.format.clone() };
+        let asked = paging.read_with(&mut faults);
+        faults.none_or_error()?;
+        Ok((sort.unwrap_or(Sort::Newest), asked))
+    }
+}
+
 /// `GET /api/v1/search/issues`.
 pub async fn issues(State(app): State<App>, permit: Permit, Query(query): Query<SearchQuery>) -> Result<Response, ApiError> {
+    let (_, Asked { format, .. }) = query.read()?;
     let view = find(&app, &permit, &query).await?;
-    let paging = Paging { limit: None, cursor: None, format: query.format };
-    if paging.format.as_deref().is_none_or(|format| matches!(format, "" | "json")) {
-        return Ok(Json(view).into_response());
+    match format {
+        Format::Json => Ok(Json(view).into_response()),
+        Format::Csv => Ok(List::of(Page { items: view.items, next: view.next }, format)?.into_response()),
     }
-    Ok(List::of(Page { items: view.items, next: view.next }, &paging)?.into_response())
 }
 
 /// Searches what the caller may see.
 pub async fn find(app: &App, permit: &Permit, query: &SearchQuery) -> Result<FoundView, ApiError> {
     let ast = parse(query.q.as_deref().unwrap_or(""))?;
-    let paging = Paging { limit: query.limit.clone(), cursor: query.cursor.clone(), format: None };
-    let (limit, cursor) = (paging.limit()?, paging.cursor()?);
-    let sort = match query.sort.as_deref().filter(|sort| !sort.is_empty()) {
-        Some(sort) => sort.parse().map_err(|error| ApiError::field(Code::InvalidParameter, "sort", error))?,
-        None => Sort::Newest,
-    };
+    let (sort, Asked { limit, cursor, .. }) = query.read()?;
     let (handle, permit) = (app.clone(), permit.clone());
     app.blocking(move || -> Result<FoundView, ApiError> {
         let scope = handle.read_now(|tx, _| -> Result<Scope, ApiError> {
@@ -88,8 +100,19 @@ pub async fn find(app: &App, permit: &Permit, query: &SearchQuery) -> Result<Fou
             let mut items = Vec::with_capacity(found.ids.len());
             for id in &found.ids {
                 // The store is the truth: what it no longer has was not found.
-                let Ok(issue) = issues::get(tx, *id) else { continue };
-                let slug = slugs.entry(issue.repo).or_insert_with(|| repos::get(tx, issue.repo).ok().map(|repo| repo.slug.to_string()));
+                let issue = match issues::get(tx, *id) {
+                    Ok(issue) => issue,
+                    Err(issues::Error::NotFound { .. }) => continue,
+                    Err(error) => return Err(error.into()),
+                };
+                let slug = match slugs.entry(issue.repo) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(free) => match repos::get(tx, issue.repo) {
+                        Ok(repo) => free.insert(Some(repo.slug.to_string())),
+                        Err(repos::Error::NotFound { .. }) => free.insert(None),
+                        Err(error) => return Err(error.into()),
+                    },
+                };
                 items.extend(slug.as_deref().map(|slug| issue_view(slug, &issue)));
             }
             let facets = found.facets.iter().map(|(facet, counts)| ((*facet).to_owned(), counts.iter().cloned().collect())).collect();

@@ -1,5 +1,8 @@
 //! Figures over time over REST: at the analysed commits of a branch.
 
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -8,15 +11,17 @@ use utoipa::{IntoParams, ToSchema};
 use super::code::Code;
 use super::error::ApiError;
 use super::extract::{Params, Permit, Query};
+use super::faults::Faults;
 use super::repos::history::branch_of;
 use crate::app::App;
 use crate::base::event::Verdict;
 use crate::base::id::RepoId;
 use crate::base::name::CommitSha;
-use crate::base::time::Timestamp;
+use crate::base::time::{Period, Timestamp};
 use crate::domain::repos::{self, Repository};
 use crate::domain::{checks, issues};
 use crate::engine::store::ReadTx;
+use crate::words;
 
 /// Which figure over which time.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -29,6 +34,8 @@ pub struct TrendQuery {
     pub from: Option<String>,
     /// The last instant; now unless said.
     pub to: Option<String>,
+    /// `hour`, `day`, `week` (from Monday) or `month`, in UTC: the last figure of each alone. Every figure unless said.
+    pub bucket: Option<String>,
 }
 
 /// A figure over time.
@@ -63,36 +70,45 @@ pub async fn trends(
 ) -> Result<Json<TrendView>, ApiError> {
     let slug = params.slug()?;
     let repo = app.read(move |tx, _| permit.repo(tx, &slug)).await?;
-    let instant = |name: &str, text: &Option<String>| -> Result<Option<Timestamp>, ApiError> {
-        text.as_deref()
-            .filter(|text| !text.is_empty())
-            .map(|text| text.parse().map_err(|error| ApiError::field(Code::InvalidParameter, name, error)))
-            .transpose()
-    };
-    let to = instant("to", &query.to)?.unwrap_or_else(|| app.clock.now());
-    let from = instant("from", &query.from)?.unwrap_or_else(|| to - TREND_SPAN);
-    let metric = match query.metric.as_deref() {
-        None | Some("" | "issues") => Metric::Issues,
-        Some("gate") => Metric::Gate,
-        Some("coverage") => Metric::Coverage,
-        Some(_) => return Err(ApiError::field(Code::InvalidParameter, "metric", "not one of: issues, coverage, gate")),
-    };
+    let mut faults = Faults::default();
+    let to = faults.take(given("to", &query.to)).flatten().unwrap_or_else(|| app.clock.now());
+    let from = faults.take(given("from", &query.from)).flatten().unwrap_or_else(|| to - TREND_SPAN);
+    let metric = faults.take(given("metric", &query.metric)).flatten().unwrap_or(Metric::Issues);
+    let bucket: Option<Period> = faults.take(given("bucket", &query.bucket)).flatten();
+    faults.none_or_error()?;
     let points = match branch_of(&app, &repo, query.branch.as_deref()).await? {
         Some(branch) => trend(&app, &repo, branch.head, metric, from, to).await?,
         None => Vec::new(),
     };
+    let points = match bucket {
+        Some(period) => last_of_each(period, &points),
+        None => points,
+    };
     Ok(Json(TrendView { points }))
 }
 
-/// A figure that is followed over time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metric {
-    /// Open issues.
-    Issues,
-    /// Whether the gate holds.
-    Gate,
-    /// Percent covered.
-    Coverage,
+/// A part of the query, if it is given.
+fn given<T: FromStr<Err: std::fmt::Display>>(name: &str, text: &Option<String>) -> Result<Option<T>, ApiError> {
+    let text = text.as_deref().filter(|text| !text.is_empty());
+    text.map(|text| text.parse().map_err(|error| ApiError::field(Code::InvalidParameter, name, error))).transpose()
+}
+
+/// The last point of each period that has any; points are in the order of their history, in which later ones may have an earlier time.
+fn last_of_each(period: Period, points: &[PointView]) -> Vec<PointView> {
+    let last: BTreeMap<Timestamp, &PointView> = points.iter().map(|point| (point.at.start_of(period), point)).collect();
+    last.into_values().cloned().collect()
+}
+
+words! {
+    /// A figure that is followed over time.
+    pub enum Metric: "metric" {
+        /// Open issues.
+        Issues = "issues",
+        /// Whether the gate holds.
+        Gate = "gate",
+        /// Percent covered.
+        Coverage = "coverage",
+    }
 }
 
 /// The open issues at the analysed ones of the latest commits of a branch since an instant, oldest first: as far as rows tell of its
@@ -146,4 +162,27 @@ pub async fn trend(
         Ok(points)
     })
     .await?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_period_the_last_figure_of_its_history_stands() {
+        let point = |at: &str, value| PointView { at: at.parse().unwrap(), value, sha: CommitSha::from_bytes([1; 20]) };
+        // Sunday, then Monday, then back in January by somebody whose clock was behind.
+        let points = [
+            point("2026-02-01T22:00:00Z", 1.0),
+            point("2026-02-01T23:59:59Z", 2.0),
+            point("2026-02-02T00:00:00Z", 3.0),
+            point("2026-01-31T12:00:00Z", 4.0),
+            point("2026-02-02T00:59:00Z", 5.0),
+        ];
+        let values = |period| last_of_each(period, &points).iter().map(|point| point.value).collect::<Vec<_>>();
+        assert_eq!(values(Period::Hour), [4.0, 1.0, 2.0, 5.0]);
+        assert_eq!(values(Period::Day), [4.0, 2.0, 5.0]);
+        assert_eq!(values(Period::Week), [4.0, 5.0]);
+        assert_eq!(values(Period::Month), [4.0, 5.0]);
+    }
 }

@@ -22,6 +22,7 @@ use crate::domain::checks;
 use crate::domain::repos::{self, Repository};
 use crate::engine::store::ReadTx;
 use crate::http;
+use crate::http::auth::Lapsed;
 use crate::http::code::Code;
 use crate::http::error::{ApiError, Failed};
 use crate::http::extract::Permit;
@@ -64,13 +65,14 @@ async fn errors(State(app): State<App>, mut request: Request, next: Next) -> Res
         && (path == super::href::DOCS || !["/api/", "/badges/", "/livez", "/readyz"].iter().any(|start| path.starts_with(start)));
     let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
     let caller = request.extensions().get::<Caller>().cloned();
+    let has_lapsed = request.extensions().get::<Lapsed>().is_some();
     let mut response = next.run(request).await;
     if is_page && response.extensions().get::<Failed>().is_some() {
         let viewer = caller.as_ref().and_then(viewer_of);
         let render = move |error: &ApiError, request_id: &str| {
             let frame = Frame { viewer: viewer.clone(), running: 0, now: app.clock.now(), started: began };
             let page = if error.code == Code::Unauthenticated && is_get {
-                SignInPage { frame, reason: Reason::Needed }.render()
+                SignInPage { frame, reason: if has_lapsed { Reason::Ended } else { Reason::Needed } }.render()
             } else {
                 let (status, code) = (error.code.status().as_u16(), error.code.as_str().to_owned());
                 ErrorPage { frame, status, code, message: error.message.to_string(), request_id: request_id.to_owned() }.render()
@@ -152,7 +154,11 @@ pub(super) fn place(
     };
     let files_at = match (commit, &branch) {
         (Some(sha), _) => Some(sha),
-        (None, Some(name)) => repos::branch(tx, repo, name).ok().map(|branch| branch.head),
+        (None, Some(name)) => match repos::branch(tx, repo, name) {
+            Ok(branch) => Some(branch.head),
+            Err(repos::Error::BranchNotFound { .. }) => None,
+            Err(error) => return Err(error.into()),
+        },
         (None, None) => None,
     };
     let has_settings = caller.can(tx, repo.id)?.contains(&"settings");

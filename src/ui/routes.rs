@@ -27,7 +27,7 @@ fn takes<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permiss
 
 #[rustfmt::skip]
 fn table() -> Vec<Page> {
-    use Permission::{Identified, Public, RepoCreate, RepoRead, RepoSettings, RepoWrite};
+    use Permission::{Account, Public, RepoCreate, RepoRead, RepoSettings, RepoWrite};
 
     vec![
         shows("/assets/{*path}", Public, assets::show),
@@ -37,9 +37,9 @@ fn table() -> Vec<Page> {
         shows("/link/{secret}", Public, account::link),
         takes("/link/{secret}", Public, account::spend_link),
         takes("/sign-out", Public, account::sign_out),
-        shows("/account", Identified, account::show),
-        takes("/account/sessions/{id}/end", Identified, account::end_session),
-        takes("/account/tokens/{id}/revoke", Identified, account::revoke_token),
+        shows("/account", Account, account::show),
+        takes("/account/sessions/{id}/end", Account, account::end_session),
+        takes("/account/tokens/{id}/revoke", Account, account::revoke_token),
 
         shows("/", RepoRead, home::show),
         takes("/repos", RepoCreate, home::add),

@@ -7,6 +7,7 @@ use askama::Template;
 use super::frame::Frame;
 use super::words;
 use crate::base::time::Timestamp;
+use crate::domain::accounts::LinkFault;
 
 /// How to sign in.
 #[derive(Debug, Template)]
@@ -55,17 +56,6 @@ pub struct LinkFaultPage {
     pub frame: Frame,
     /// Why.
     pub fault: LinkFault,
-}
-
-/// Why a one-time link cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LinkFault {
-    /// It was used.
-    Spent,
-    /// Its time is over.
-    Expired,
-    /// No such link was ever made, or it is long forgotten.
-    Unknown,
 }
 
 impl SignInPage {

@@ -6,6 +6,7 @@ mod api;
 mod browser;
 mod cli_check;
 mod cli_serve;
+mod cli_usage;
 mod flow;
 mod full_disk;
 mod guard;

@@ -38,6 +38,9 @@ words! {
         Public = "public",
         /// Open to whoever is somebody, about themselves.
         Identified = "identified",
+        /// Look after one's own sessions and tokens. A token needs the widest scope for it, since whoever may end or make others' ways in
+        /// may do all that those could.
+        Account = "account",
         /// See a repository and all that hangs on it; on the instance: list those one may see.
         RepoRead = "repo_read",
         /// Fetch a repository now; run and cancel its checks.
@@ -97,6 +100,9 @@ impl Permission {
         let (scope, repo, instance, needs) = match self {
             Permission::Public => (None, None, Member, "nothing"),
             Permission::Identified => (None, None, Member, "an account"),
+            Permission::Account => {
+                (Some(Scope::Admin), None, Member, "a browser that is signed in, or a personal token with the scope admin")
+            }
             Permission::RepoRead => (Some(Scope::RepoRead), Some(RepoRole::Read), Member, "the scope repo:read and the role read"),
             Permission::RepoWrite => (Some(Scope::RepoWrite), Some(RepoRole::Write), Member, "the scope repo:write and the role write"),
             Permission::RepoSettings => {
@@ -129,6 +135,16 @@ impl Caller {
             Caller::User { user, .. } => Some(user),
             Caller::Token { user, .. } => user.as_ref(),
             Caller::Host | Caller::Anonymous => None,
+        }
+    }
+
+    /// What is the same for all that one person, or one token without a person, has open.
+    pub fn whose(&self) -> String {
+        match self {
+            Caller::Host => "host".to_owned(),
+            Caller::User { user, .. } | Caller::Token { user: Some(user), .. } => user.id.to_string(),
+            Caller::Token { token, user: None } => token.id.to_string(),
+            Caller::Anonymous => "anonymous".to_owned(),
         }
     }
 
@@ -167,13 +183,14 @@ impl Caller {
             }
             Resource::Instance => {
                 // A token that is for some repositories is for nothing beyond them.
-                if matches!(self, Caller::Token { token, .. } if !token.repos.is_empty()) && terms.instance == InstanceRole::Admin {
+                let is_beyond = terms.instance == InstanceRole::Admin || permission == Permission::Account;
+                if is_beyond && matches!(self, Caller::Token { token, .. } if !token.repos.is_empty()) {
                     return forbidden;
                 }
                 let is_enough = match self {
                     Caller::User { user, .. } | Caller::Token { user: Some(user), .. } => user.role >= terms.instance,
                     // A service token has no person behind it: its scopes alone say what it may.
-                    Caller::Token { token, user: None } => token.kind == TokenKind::Service,
+                    Caller::Token { token, user: None } => token.kind == TokenKind::Service && permission != Permission::Account,
                     Caller::Host | Caller::Anonymous => false,
                 };
                 let is_enough = is_enough || permission == Permission::Identified;

@@ -47,7 +47,7 @@ impl Record for User {
 pub(super) const BY_LOGIN: Index<User, String> = Index::on("by_login", |user| user.login.to_lowercase());
 
 /// Takes a login: 1 to 39 letters, digits, `-`, `_`, `.`, beginning with a letter or digit.
-pub(super) fn parse_login(input: &str) -> Result<String, InvalidName> {
+pub fn parse_login(input: &str) -> Result<String, InvalidName> {
     let good = (1..=39).contains(&input.len())
         && input.starts_with(|c: char| c.is_ascii_alphanumeric())
         && input.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
@@ -123,6 +123,8 @@ pub struct Link {
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// When it was used.
+    pub spent_at: Option<Timestamp>,
 }
 
 impl Record for Link {

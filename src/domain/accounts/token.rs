@@ -190,18 +190,20 @@ impl Token {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
 
-    /// What of a token that this one asks for goes beyond it: the name of the field, and why. Otherwise whoever finds a narrow token
+    /// What of a token that this one asks for goes beyond it: the names of the fields, and why. Otherwise whoever finds a narrow token
     /// makes a wide one of it.
-    pub fn exceeded_by(&self, new: &NewToken) -> Option<(&'static str, String)> {
-        if let Some(scope) = new.scopes.iter().find(|scope| !self.scopes.contains(scope)) {
-            return Some(("scopes", format!("the token that asks does not have `{scope}` itself")));
-        }
+    pub fn exceeded_by(&self, new: &NewToken) -> Vec<(&'static str, String)> {
+        let wider = new.scopes.iter().filter(|scope| !self.scopes.contains(scope));
+        let mut beyond: Vec<_> = wider.map(|scope| ("scopes", format!("the token that asks does not have `{scope}` itself"))).collect();
         let is_within = self.repos.is_empty() || !new.repos.is_empty() && new.repos.iter().all(|repo| self.repos.contains(repo));
         if !is_within {
-            return Some(("repos", "the token that asks is for certain repositories; name some of those".to_owned()));
+            beyond.push(("repos", "the token that asks is for certain repositories; name some of those".to_owned()));
         }
         let outlives = self.expires_at.is_some_and(|end| new.expires_at.is_none_or(|new| new > end));
-        outlives.then(|| ("expires_at", "the token that asks ends before".to_owned()))
+        if outlives {
+            beyond.push(("expires_at", "the token that asks ends before".to_owned()));
+        }
+        beyond
     }
 }
 
@@ -290,13 +292,17 @@ mod tests {
             repos: repos.to_vec(),
             expires_at,
         };
-        let exceeded = |new: NewToken| token.exceeded_by(&new).map(|(field, _)| field);
-        assert_eq!(exceeded(new(&[Scope::RepoRead], &[one], Some(end))), None);
-        assert_eq!(exceeded(new(&[Scope::RepoWrite], &[one], Some(end))), Some("scopes"));
-        assert_eq!(exceeded(new(&[Scope::RepoRead], &[], Some(end))), Some("repos"));
-        assert_eq!(exceeded(new(&[Scope::RepoRead], &[one, other], Some(end))), Some("repos"));
-        assert_eq!(exceeded(new(&[Scope::RepoRead], &[one], None)), Some("expires_at"));
-        assert_eq!(exceeded(new(&[Scope::RepoRead], &[one], Some(end + std::time::Duration::from_secs(1)))), Some("expires_at"));
+        let exceeded = |new: NewToken| token.exceeded_by(&new).into_iter().map(|(field, _)| field).collect::<Vec<_>>();
+        assert_eq!(exceeded(new(&[Scope::RepoRead], &[one], Some(end))), Vec::<&str>::new());
+        assert_eq!(exceeded(new(&[Scope::RepoWrite], &[one], Some(end))), ["scopes"]);
+        assert_eq!(
+            exceeded(new(&[Scope::RepoWrite, Scope::RepoRead, Scope::Admin], &[], None)),
+            ["scopes", "scopes", "repos", "expires_at"]
+        );
+        assert_eq!(exceeded(new(&[Scope::RepoRead], &[], Some(end))), ["repos"]);
+        assert_eq!(exceeded(new(&[Scope::RepoRead], &[one, other], Some(end))), ["repos"]);
+        assert_eq!(exceeded(new(&[Scope::RepoRead], &[one], None)), ["expires_at"]);
+        assert_eq!(exceeded(new(&[Scope::RepoRead], &[one], Some(end + std::time::Duration::from_secs(1)))), ["expires_at"]);
     }
 
     #[test]

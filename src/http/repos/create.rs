@@ -24,6 +24,7 @@ use crate::engine::store;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{JsonBody, Permit};
+use crate::http::faults::Faults;
 
 /// A repository to be added.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -49,11 +50,18 @@ pub async fn create(
 
 /// Adds a repository that somebody asks for.
 pub async fn add(app: &App, permit: Permit, body: NewRepoBody) -> Result<RepoView, ApiError> {
+    let mut faults = Faults::default();
     let (field, given) = match (&body.url, &body.path) {
         (Some(url), None) => ("url", url.clone()),
         (None, Some(path)) => ("path", path.clone()),
-        _ => return Err(ApiError::field(Code::InvalidBody, "url", "give either `url` or `path`")),
+        _ => {
+            faults.note(ApiError::field(Code::InvalidBody, "url", "give either `url` or `path`"));
+            ("url", String::new())
+        }
     };
+    let named = |text: &str| RepoSlug::local(text).map_err(|error| ApiError::field(Code::InvalidBody, "name", error));
+    let slug = faults.take(body.name.as_deref().map(named).transpose()).flatten();
+    faults.none_or_error()?;
     let source: Source = given.parse().map_err(|error| ApiError::field(Code::SourceRefused, field, error))?;
     // Said before anything of the host's files or of its network is: who may not add those learns nothing of them.
     may_add(app, &permit, matches!(source, Source::Path(_))).await?;
@@ -65,11 +73,10 @@ pub async fn add(app: &App, permit: Permit, body: NewRepoBody) -> Result<RepoVie
         Source::Path(path) => (RepoSource::Local, local_path(app, path)?.display().to_string()),
         Source::Http(url) => (RepoSource::Git, url.clone()),
     };
-    let wanted = match &body.name {
-        Some(name) => name.clone(),
-        None => name_of(&remote),
+    let slug = match slug {
+        Some(slug) => slug,
+        None => named(&name_of(&remote))?,
     };
-    let slug = RepoSlug::local(&wanted).map_err(|error| ApiError::field(Code::InvalidBody, "name", error))?;
     let (actor, badge_key) = (permit.actor(), BadgeKey::random());
     app.write(&actor, move |tx, now| -> Result<RepoView, ApiError> {
         permit.instance(tx)?;

@@ -14,7 +14,7 @@ use crate::engine::git;
 use crate::engine::git::history::Order;
 use crate::engine::store::ReadTx;
 use crate::http::error::ApiError;
-use crate::http::extract::{Paging, Params, Permit, Query};
+use crate::http::extract::{Asked, Paging, Params, Permit, Query};
 use crate::http::page::List;
 
 /// Which commits are wanted.
@@ -67,14 +67,14 @@ pub async fn branches(
     params: Params,
     Query(paging): Query<Paging>,
 ) -> Result<List<BranchView>, ApiError> {
-    let (slug, limit, cursor) = (params.slug()?, paging.limit()?, paging.cursor()?);
+    let (slug, Asked { limit, cursor, format }) = (params.slug()?, paging.read()?);
     let page = app
         .read(move |tx, _| -> Result<_, ApiError> {
             let repo = permit.repo(tx, &slug)?;
             branch_views(tx, &repo, cursor.as_ref(), limit)
         })
         .await?;
-    List::of(page, &paging)
+    List::of(page, format)
 }
 
 /// A page of a repository's branches.
@@ -125,14 +125,14 @@ pub async fn commits(
     Query(query): Query<CommitsQuery>,
 ) -> Result<List<CommitView>, ApiError> {
     let paging = Paging { limit: query.limit, cursor: query.cursor, format: query.format };
-    let (slug, limit, cursor) = (params.slug()?, paging.limit()?, paging.cursor()?);
+    let (slug, Asked { limit, cursor, format }) = (params.slug()?, paging.read()?);
     let repo = app.read(move |tx, _| permit.repo(tx, &slug)).await?;
     let branch = branch_of(&app, &repo, query.branch.as_deref()).await?;
     let page = match branch {
         Some(branch) => log(&app, &repo, branch.head, cursor, limit).await?,
         None => Page { items: Vec::new(), next: None },
     };
-    List::of(page, &paging)
+    List::of(page, format)
 }
 
 /// A page of the commits from `head` on, newest first.

@@ -1,25 +1,48 @@
 //! Signing in and out, and one's own account.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use serde::Deserialize;
 
 use super::{Asked, render, see};
 use crate::app::App;
 use crate::base::id::{SessionId, TokenId};
 use crate::base::page::Limit;
-use crate::domain::accounts::{self, Caller, Hashed, InstanceRole, Plain};
+use crate::domain::accounts::{self, Caller, Hashed, InstanceRole, LinkFault, Plain};
 use crate::http::accounts::own_sessions;
-use crate::http::auth::Transport;
+use crate::http::auth::{Lapsed, Transport};
 use crate::http::error::ApiError;
-use crate::http::extract::Params;
+use crate::http::extract::{Params, Query};
 use crate::ui::account::{AccountPage, SessionRow, TokenRow};
+use crate::ui::frame::Frame;
 use crate::ui::href;
-use crate::ui::signin::{LinkFault, LinkFaultPage, LinkPage, Reason, SignInPage};
+use crate::ui::signin::{LinkFaultPage, LinkPage, Reason, SignInPage};
+
+/// Why a browser is sent to the sign-in page.
+#[derive(Debug, Default, Deserialize)]
+pub struct Why {
+    reason: Option<String>,
+}
+
+/// They signed out.
+const SIGNED_OUT: &str = "signed_out";
 
 /// `GET /sign-in`.
-pub async fn sign_in(State(app): State<App>, asked: Asked, headers: HeaderMap) -> Result<Response, ApiError> {
-    let reason = if Transport::of(&app.config, &headers) == Transport::Plain { Reason::PlainHttp } else { Reason::Asked };
+pub async fn sign_in(
+    State(app): State<App>,
+    asked: Asked,
+    has_lapsed: Option<Extension<Lapsed>>,
+    Query(why): Query<Why>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let reason = match why.reason.as_deref() {
+        _ if Transport::of(&app.config, &headers) == Transport::Plain => Reason::PlainHttp,
+        Some(SIGNED_OUT) => Reason::SignedOut,
+        _ if has_lapsed.is_some() => Reason::Ended,
+        _ => Reason::Asked,
+    };
     render(&SignInPage { frame: asked.frame(&app).await?, reason })
 }
 
@@ -34,13 +57,15 @@ async fn look_at_link(app: &App, asked: &Asked, params: &Params, headers: &Heade
         Ok((link, user)) => {
             Ok(Ok(LinkPage { frame, login: user.login, is_admin: user.role == InstanceRole::Admin, expires_at: link.expires_at }))
         }
-        Err(accounts::Error::LinkSpent) => {
-            let mut response = render(&LinkFaultPage { frame, fault: LinkFault::Unknown })?;
-            *response.status_mut() = StatusCode::GONE;
-            Ok(Err(response))
-        }
+        Err(accounts::Error::LinkUseless { fault }) => Ok(Err(useless(frame, fault)?)),
         Err(error) => Err(error.into()),
     }
+}
+
+fn useless(frame: Frame, fault: LinkFault) -> Result<Response, ApiError> {
+    let mut response = render(&LinkFaultPage { frame, fault })?;
+    *response.status_mut() = StatusCode::GONE;
+    Ok(response)
 }
 
 /// `GET /link/{secret}`: shows the button and spends nothing.
@@ -60,7 +85,14 @@ pub async fn spend_link(State(app): State<App>, asked: Asked, params: Params, he
     let session = Plain::session();
     let (hashed, address) = (session.hashed(), asked.permit.address());
     let device = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("").to_owned();
-    app.write(&asked.permit.actor(), move |tx, now| accounts::spend_link(tx, secret, hashed, &device, address.clone(), now)).await?;
+    let spent =
+        app.write(&asked.permit.actor(), move |tx, now| accounts::spend_link(tx, secret, hashed, &device, address.clone(), now)).await;
+    match spent {
+        Ok(_) => {}
+        // Somebody else was quicker.
+        Err(accounts::Error::LinkUseless { fault }) => return useless(asked.frame(&app).await?, fault),
+        Err(error) => return Err(error.into()),
+    }
     let mut response = see(href::HOME)?;
     set_cookie(&mut response, &Transport::of(&app.config, &headers).set_cookie(Some(session.expose())))?;
     Ok(response)
@@ -77,15 +109,18 @@ pub async fn sign_out(State(app): State<App>, asked: Asked, headers: HeaderMap) 
         let id = session.id;
         app.write(&asked.permit.actor(), move |tx, now| accounts::sign_out(tx, id, now)).await?;
     }
-    let mut response = see(href::SIGN_IN)?;
+    let mut response = see(&format!("{}?reason={SIGNED_OUT}", href::SIGN_IN))?;
     set_cookie(&mut response, &Transport::of(&app.config, &headers).set_cookie(None))?;
     Ok(response)
 }
 
 /// `GET /account`.
 pub async fn show(State(app): State<App>, asked: Asked) -> Result<Response, ApiError> {
-    let mut sessions: Vec<SessionRow> = own_sessions(&app, &asked.permit)
+    let permit = asked.permit.clone();
+    let mut sessions: Vec<SessionRow> = app
+        .read(move |tx, _| own_sessions(tx, &permit, None, Limit::MAX))
         .await?
+        .items
         .into_iter()
         .map(|session| SessionRow {
             id: session.id,
@@ -119,7 +154,11 @@ pub async fn show(State(app): State<App>, asked: Asked) -> Result<Response, ApiE
 pub async fn end_session(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
     let id: SessionId = params.get("id")?;
     let user = asked.permit.caller.user().map(|user| user.id);
-    app.write(&asked.permit.actor(), move |tx, now| accounts::sign_out_own(tx, user, id, now)).await?;
+    app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
+        asked.permit.instance(tx)?;
+        Ok(accounts::sign_out_own(tx, user, id, now)?)
+    })
+    .await?;
     see(href::ACCOUNT)
 }
 
@@ -127,6 +166,11 @@ pub async fn end_session(State(app): State<App>, asked: Asked, params: Params) -
 pub async fn revoke_token(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
     let id: TokenId = params.get("id")?;
     let user = asked.permit.caller.user().map(|user| user.id);
-    app.write(&asked.permit.actor(), move |tx, now| accounts::revoke_own_token(tx, user, id, now)).await?;
+    app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
+        asked.permit.instance(tx)?;
+        accounts::revoke_own_token(tx, user, id, now)?;
+        Ok(())
+    })
+    .await?;
     see(href::ACCOUNT)
 }

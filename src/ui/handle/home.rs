@@ -32,7 +32,7 @@ pub async fn show(State(app): State<App>, asked: Asked, Query(query): Query<List
 }
 
 async fn page(app: &App, asked: &Asked, query: ListQuery, form: AddForm) -> Result<HomePage, ApiError> {
-    let cursor = Paging { cursor: query.cursor, ..Paging::default() }.cursor()?;
+    let cursor = Paging { cursor: query.cursor, ..Paging::default() }.read()?.cursor;
     let (permit, q) = (asked.permit.clone(), query.q.clone());
     let (page, heads, running, add) = app
         .read(move |tx, now| -> Result<_, ApiError> {

@@ -136,7 +136,7 @@ pub async fn commits(State(app): State<App>, asked: Asked, params: Params, Query
     let (slug, permit) = (params.slug()?, asked.permit.clone());
     let repo = app.read(move |tx, _| permit.repo(tx, &slug)).await?;
     let branch = branch_of(&app, &repo, at.branch.as_deref()).await?;
-    let cursor = Paging { cursor: at.cursor, ..Paging::default() }.cursor()?;
+    let cursor = Paging { cursor: at.cursor, ..Paging::default() }.read()?.cursor;
     let page = match &branch {
         Some(branch) => log(&app, &repo, branch.head, cursor, Limit::default()).await?,
         None => Page { items: Vec::new(), next: None },
@@ -150,7 +150,7 @@ pub async fn commits(State(app): State<App>, asked: Asked, params: Params, Query
 /// `GET /r/{owner}/{name}/branches`.
 pub async fn branches(State(app): State<App>, asked: Asked, params: Params, Query(at): Query<At>) -> Result<Response, ApiError> {
     let (slug, permit) = (params.slug()?, asked.permit.clone());
-    let cursor = Paging { cursor: at.cursor, ..Paging::default() }.cursor()?;
+    let cursor = Paging { cursor: at.cursor, ..Paging::default() }.read()?.cursor;
     let frame = asked.frame(&app).await?;
     let page = app
         .read(move |tx, _| -> Result<BranchesPage, ApiError> {

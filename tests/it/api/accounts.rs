@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plumbline::domain::accounts::InstanceRole;
+use plumbline::domain::accounts::{InstanceRole, Scope, TokenKind};
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
@@ -21,13 +21,35 @@ async fn a_one_time_link_signs_in_once_and_looking_does_not_spend_it() {
     let cookie = spent.header("set-cookie").unwrap();
     assert!(cookie.starts_with("plumbline_session=") && cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=5184000"), "{cookie}");
     for method in ["GET", "POST"] {
-        browser.own(method, &path).await.expect(410);
+        assert!(browser.with("accept", "text/html").own(method, &path).await.expect(410).text().contains("This link was used already"));
     }
-    browser.own("POST", "/link/nonsense").await.expect(410);
+    assert!(browser.own("POST", "/link/nonsense").await.expect(410).text().contains("This link is not known here"));
 
     let late = format!("/link/{}", app.link(user));
     app.advance(Duration::from_secs(30 * 60));
-    browser.own("POST", &late).await.expect(410);
+    for _ in 0..2 {
+        assert!(browser.own("POST", &late).await.expect(410).text().contains("This link has expired"));
+        assert!(browser.own("POST", &path).await.expect(410).text().contains("This link was used already"));
+        app.tick().await;
+    }
+    app.advance(Duration::from_secs(31 * 24 * 3_600));
+    app.tick().await;
+    assert!(browser.own("POST", &path).await.expect(410).text().contains("This link is not known here"));
+}
+
+#[tokio::test]
+async fn the_sign_in_page_says_why_one_is_there() {
+    let app = TestApp::start();
+    let browser = app.sign_in(app.user("ada", InstanceRole::Member)).await;
+    let out = browser.own("POST", "/sign-out").await.expect(303);
+    let to = out.header("location").unwrap();
+    assert!(app.anonymous().page(to).await.expect(200).text().contains("You are signed out"));
+    assert!(app.anonymous().page("/sign-in").await.expect(200).text().contains("<h1>Sign in</h1>"));
+    assert!(app.anonymous().page("/account").await.expect(401).text().contains("Sign in to see this page"));
+    // The cookie is the one of before.
+    for (page, status) in [("/account", 401), ("/sign-in", 200)] {
+        assert!(browser.page(page).await.expect(status).text().contains("Your session has ended"), "{page}");
+    }
 }
 
 #[tokio::test]
@@ -82,7 +104,7 @@ async fn a_personal_token_is_shown_once_works_within_its_scopes_and_ends() {
     program.get("/api/v1/repos").await.expect(200);
     program.post("/api/v1/repos", json!({"url": "https://example.org/a.git"})).await.expect(403).refused("forbidden");
     let more = program.post("/api/v1/me/tokens", json!({"name": "more", "scopes": ["admin"]})).await.expect(403);
-    assert!(more.refused("forbidden").contains("does not have `admin` itself"));
+    assert!(more.refused("forbidden").contains("a personal token with the scope admin"));
 
     ada.own("DELETE", &format!("/api/v1/me/tokens/{}", text(&made["id"]))).await.expect(204);
     program.get("/api/v1/me").await.expect(401).refused("unauthenticated");
@@ -96,6 +118,36 @@ async fn a_personal_token_is_shown_once_works_within_its_scopes_and_ends() {
     app.anonymous().bearer(&short).get("/api/v1/me").await.expect(200);
     app.advance(Duration::from_secs(1));
     app.anonymous().bearer(&short).get("/api/v1/me").await.expect(401);
+}
+
+#[tokio::test]
+async fn ones_sessions_and_tokens_are_looked_after_in_a_browser_or_by_the_widest_token() {
+    let app = TestApp::start();
+    let user = app.user("ada", InstanceRole::Member);
+    let browser = app.sign_in(user).await;
+    let ends = Some(app.now() + Duration::from_secs(3_600));
+    let by = |scopes: &[Scope]| app.anonymous().bearer(&app.token(TokenKind::Personal, scopes, Some(user), &[], ends));
+    let narrow = by(&[Scope::RepoRead, Scope::RepoWrite, Scope::SecretsWrite, Scope::AutomationWrite]);
+    let session = browser.get("/api/v1/me/sessions").await.expect(200).value()["items"][0]["id"].clone();
+    let token = narrow.get("/api/v1/me").await.expect(200).value()["token"]["id"].clone();
+    let new = json!({"name": "more", "scopes": ["repo:read"]});
+    for path in ["/api/v1/me/sessions", "/api/v1/me/tokens"] {
+        narrow.get(path).await.expect(403).refused("forbidden");
+    }
+    narrow.post("/api/v1/me/tokens", new.clone()).await.expect(403).refused("forbidden");
+    narrow.own("DELETE", &format!("/api/v1/me/sessions/{}", text(&session))).await.expect(403).refused("forbidden");
+    narrow.own("DELETE", &format!("/api/v1/me/tokens/{}", text(&token))).await.expect(403).refused("forbidden");
+    browser.get("/api/v1/me").await.expect(200);
+    narrow.with("accept", "text/html").own("POST", &format!("/account/tokens/{}/revoke", text(&token))).await.expect(403);
+
+    // The widest makes none that is wider than itself in any way, and each is named.
+    let wide = by(&[Scope::Admin]);
+    let refused = wide.post("/api/v1/me/tokens", json!({"name": "more", "scopes": ["repo:read", "admin"]})).await.expect(403);
+    let fields = refused.value()["details"]["fields"].clone();
+    assert_eq!([&fields[0]["field"], &fields[1]["field"]], [&json!("scopes"), &json!("expires_at")], "{fields}");
+    wide.post("/api/v1/me/tokens", json!({"name": "same", "scopes": ["admin"], "expires_at": ends})).await.expect(201);
+    wide.own("DELETE", &format!("/api/v1/me/sessions/{}", text(&session))).await.expect(204);
+    browser.get("/api/v1/me").await.expect(401);
 }
 
 #[tokio::test]

@@ -133,6 +133,10 @@ async fn commits_branches_and_trends_follow_a_branch() {
     assert_eq!(repo.see("/trends?metric=coverage").await["points"], json!([]));
     let get = async |rest: &str| world.admin.get(&repo.path(rest)).await;
     get("/trends?metric=speed").await.expect(400).refused("invalid_parameter");
+    let monthly = repo.see("/trends?from=2023-01-01T00:00:00Z&bucket=month").await;
+    assert_eq!(monthly["points"].as_array().unwrap().len(), 1, "{monthly}");
+    assert_eq!(monthly["points"].as_array().unwrap().last(), trend["points"].as_array().unwrap().last());
+    get("/trends?bucket=year").await.expect(400).refused("invalid_parameter");
     get("/trends?from=yesterday").await.expect(400).refused("invalid_parameter");
     get("/commits?branch=nope").await.expect(404).refused("branch_not_found");
     get("/branches/no%20such").await.expect(404).refused("branch_not_found");

@@ -144,7 +144,7 @@ async fn cell(client: &Client, route: &routes::Route, path: &str) -> &'static st
         ("POST", "/api/v1/repos") => Some(json!({"path": "/nowhere/at/all"})),
         ("PATCH", "/api/v1/repos/{owner}/{name}") => Some(json!({})),
         ("DELETE", "/api/v1/repos/{owner}/{name}") => Some(json!({"confirm": "not/this"})),
-        ("POST", "/api/v1/me/tokens") => Some(json!({"name": "", "scopes": []})),
+        ("POST", "/api/v1/me/tokens") => Some(json!({"name": "t", "kind": "upload", "scopes": []})),
         ("POST", "/api/v1/admin/tokens") => Some(json!({"name": "t", "kind": "upload", "scopes": [], "repos": []})),
         ("POST", "/api/v1/admin/links") => Some(json!({"login": "nobody"})),
         ("POST", "/api/v1/admin/users") => Some(json!({"login": "root"})),

@@ -44,7 +44,9 @@ async fn no_secret_is_found_in_the_data_directory_or_the_log() {
     let cookie = spent.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     let session = cookie.split_once('=').unwrap().1.to_owned();
     let signed_in = browser.with("cookie", &cookie);
-    let made = signed_in.post("/api/v1/me/tokens", json!({"name": "a", "scopes": ["repo:read"]})).await.expect(201).value();
+    // Its answer is kept to be repeated.
+    let keyed = signed_in.with("idempotency-key", "once");
+    let made = keyed.post("/api/v1/me/tokens", json!({"name": "a", "scopes": ["repo:read"]})).await.expect(201).value();
     let personal = text(&made["token"]).to_owned();
     let service = app.token(TokenKind::Service, &[Scope::Admin], None, &[], None);
     app.anonymous().bearer(&personal).get("/api/v1/me").await.expect(200);

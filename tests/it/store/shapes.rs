@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use plumbline::app::repeat::Repeat;
 use plumbline::app::schema::schema;
 use plumbline::base::event::{Actor, Event, Recorded, Upkeep, Verdict};
 use plumbline::base::id::{AttemptId, CheckId, Id, IssueId, LinkId, RepoId, SessionId, TokenId, UserId, WorkId};
@@ -30,6 +31,7 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&journaled()),
     || shape(&work_item()),
     || shape(&Recurrence { upkeep: Upkeep::Sweep, due_at: at(1) }),
+    || shape(&Repeat { request: [1; 32], asked: [2; 32], answer: Some(vec![3, 4]), expires_at: at(5) }),
     || shape(&user()),
     || shape(&session()),
     || shape(&link()),
@@ -129,7 +131,14 @@ fn session() -> Session {
 }
 
 fn link() -> Link {
-    Link { id: LinkId::from_u128(1), user: UserId::from_u128(2), secret: Hashed::of("link"), created_at: at(3), expires_at: at(4) }
+    Link {
+        id: LinkId::from_u128(1),
+        user: UserId::from_u128(2),
+        secret: Hashed::of("link"),
+        created_at: at(3),
+        expires_at: at(4),
+        spent_at: Some(at(5)),
+    }
 }
 
 fn token() -> Token {

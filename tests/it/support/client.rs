@@ -22,6 +22,7 @@ const HEADERS: &[&str] = &[
     "cross-origin-opener-policy",
     "date",
     "etag",
+    "idempotent-replayed",
     "location",
     "permissions-policy",
     "referrer-policy",

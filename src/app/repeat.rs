@@ -1,0 +1,176 @@
+//! Requests that may be sent twice and are carried out once.
+//!
+//! A caller who names a write by a key may send it again when no answer came, and is answered what was answered before. Two facts are
+//! kept for that, each as soon as it is true. That a request was carried out is written *in the transaction that carried it out*, so no
+//! crash can fall between the two; what was answered is added before it is sent. A request that was carried out and whose answer was
+//! lost in between is therefore known as such: it is not carried out again, and its caller is told.
+//!
+//! What is kept is opaque here: who may read it, and how it is sealed, is decided where answers are made (`http/repeat.rs`).
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::event::Actor;
+use crate::base::time::Timestamp;
+use crate::engine::store::{self, AnyIndex, Index, ReadTx, Record, WriteTx};
+
+/// How long a request is remembered.
+pub const REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
+
+/// What tells a request that is to be carried out once from others: digests, from which neither key nor body can be had back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Once {
+    /// Of the caller, the method, the path and the key.
+    pub request: [u8; 32],
+    /// Of all that, and of what was asked.
+    pub asked: [u8; 32],
+}
+
+/// On whose behalf something is written, and whether that is to happen once.
+#[derive(Debug, Clone)]
+pub struct Behalf {
+    /// Who acts, for the journal.
+    pub actor: Actor,
+    /// The request, if its caller gave it a key.
+    pub once: Option<Once>,
+}
+
+impl From<&Actor> for Behalf {
+    fn from(actor: &Actor) -> Behalf {
+        Behalf { actor: actor.clone(), once: None }
+    }
+}
+
+impl From<&Behalf> for Behalf {
+    fn from(behalf: &Behalf) -> Behalf {
+        behalf.clone()
+    }
+}
+
+/// A request that was carried out or answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// [`Once::request`].
+    pub request: [u8; 32],
+    /// [`Once::asked`].
+    pub asked: [u8; 32],
+    /// What was answered, sealed; `None` from when it was carried out until its answer is kept.
+    pub answer: Option<Vec<u8>>,
+    /// Until when it is remembered.
+    pub expires_at: Timestamp,
+}
+
+impl Record for Repeat {
+    const TABLE: &'static str = "repeats";
+    const VERSION: u16 = 1;
+    type Key = [u8; 32];
+
+    fn key(&self) -> [u8; 32] {
+        self.request
+    }
+
+    fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
+        &[&BY_END]
+    }
+}
+
+const BY_END: Index<Repeat, Timestamp> = Index::on("by_end", |repeat| repeat.expires_at);
+
+/// What is remembered of a request.
+pub fn find(tx: &ReadTx, once: &Once, now: Timestamp) -> store::Result<Option<Repeat>> {
+    Ok(tx.get::<Repeat>(&once.request)?.filter(|repeat| now < repeat.expires_at))
+}
+
+/// Writes down, beside what a request changes, that it was carried out.
+pub fn carried_out(tx: &mut WriteTx, once: &Once, now: Timestamp) -> store::Result<()> {
+    put(tx, once, None, now)
+}
+
+/// Adds what was answered.
+pub fn answered(tx: &mut WriteTx, once: &Once, answer: Vec<u8>, now: Timestamp) -> store::Result<()> {
+    put(tx, once, Some(answer), now)
+}
+
+fn put(tx: &mut WriteTx, once: &Once, answer: Option<Vec<u8>>, now: Timestamp) -> store::Result<()> {
+    tx.put(&Repeat { request: once.request, asked: once.asked, answer, expires_at: now + REMEMBERED })
+}
+
+/// Forgets requests whose time is over, at most `limit`; answers how many.
+pub fn expire(tx: &mut WriteTx, limit: usize, now: Timestamp) -> store::Result<usize> {
+    let mut gone = 0;
+    for repeat in tx.find(&BY_END.all(), limit)?.into_iter().filter(|repeat| repeat.expires_at <= now) {
+        tx.remove::<Repeat>(&repeat.request)?;
+        gone += 1;
+    }
+    Ok(gone)
+}
+
+/// The requests with a key that are being carried out in this process, which is the only one that writes.
+#[derive(Debug, Clone, Default)]
+pub struct UnderWay(Arc<Mutex<HashSet<[u8; 32]>>>);
+
+/// A request is being carried out for as long as this lives.
+#[derive(Debug)]
+pub struct Begun {
+    under_way: UnderWay,
+    request: [u8; 32],
+}
+
+impl UnderWay {
+    /// Begins a request; `None` if it is under way already.
+    pub fn begin(&self, once: &Once) -> Option<Begun> {
+        let is_first = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(once.request);
+        is_first.then(|| Begun { under_way: self.clone(), request: once.request })
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.under_way.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.request);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::App;
+    use crate::app::config::Config;
+    use crate::base::id::Ids;
+    use crate::base::time::Clock;
+    use crate::domain::accounts::{self, InstanceRole};
+
+    #[tokio::test]
+    async fn what_was_written_once_and_that_it_was_are_one_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp::from_seconds(1_000));
+        let app = App::in_memory(Config::in_directory(dir.path()), clock.clone(), Ids::seeded(1)).unwrap();
+        let once = Once { request: [1; 32], asked: [2; 32] };
+        let behalf = Behalf { once: Some(once), ..Behalf::from(&Actor::System) };
+        let create = async || app.write(&behalf, |tx, now| accounts::create_user(tx, "ada", InstanceRole::Member, now)).await;
+        let known = || app.read_now(|tx, now| find(tx, &once, now)).unwrap();
+        assert_eq!(known(), None);
+        create().await.unwrap();
+        let remembered = Repeat { request: [1; 32], asked: [2; 32], answer: None, expires_at: clock.now() + REMEMBERED };
+        assert_eq!(known(), Some(remembered));
+        clock.advance(REMEMBERED);
+        assert_eq!(known(), None);
+        assert_eq!(app.write_now(&Actor::System, |tx, now| expire(tx, 10, now)).unwrap(), 1);
+        // What was not written was not carried out.
+        create().await.unwrap_err();
+        assert_eq!(known(), None);
+    }
+
+    #[test]
+    fn a_request_is_under_way_once() {
+        let under_way = UnderWay::default();
+        let once = Once { request: [1; 32], asked: [2; 32] };
+        let begun = under_way.begin(&once).unwrap();
+        assert!(under_way.begin(&Once { asked: [3; 32], ..once }).is_none());
+        assert!(under_way.begin(&Once { request: [4; 32], ..once }).is_some());
+        drop(begun);
+        assert!(under_way.begin(&once).is_some());
+    }
+}

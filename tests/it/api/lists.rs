@@ -1,0 +1,108 @@
+//! Every list is a list: bounded, paged, whole, and a table on request.
+
+use std::collections::BTreeSet;
+
+use plumbline::domain::accounts::{InstanceRole, Scope, TokenKind};
+use plumbline::http::openapi;
+use serde_json::{Value, json};
+
+use crate::support::world::{World, text};
+
+#[tokio::test]
+async fn every_list_of_the_table_keeps_its_promises() {
+    let world = World::new().await;
+    let repo = world.repo("app", [("a.json", "{\n"), ("b.json", "{\n"), ("c.json", "{\n")]).await;
+    repo.git.switch("one");
+    repo.git.switch("main");
+    let second = repo.push([("d.json", "{\n")]).await;
+    world.repo("other", [("a.rb", "puts 1\n")]).await;
+    let app = &world.app;
+    let user = app.user("ada", InstanceRole::Admin);
+    let ada = app.sign_in(user).await;
+    app.sign_in(user).await;
+    app.sign_in(user).await;
+    for _ in 0..3 {
+        app.token(TokenKind::Personal, &[Scope::RepoRead], Some(user), &[], None);
+    }
+    let document = openapi::build(None);
+    let mut walked = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let operation = &methods["get"];
+        let has = |name: &str| operation["parameters"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == name));
+        let is_list = answers_items(&document, operation);
+        assert_eq!([has("limit"), has("cursor"), has("format")], [is_list; 3], "{path}");
+        if !is_list {
+            continue;
+        }
+        walked.insert(path.clone());
+        let path = path.replace("{owner}", "local").replace("{name}", "app").replace("{sha}", &second);
+        let refused = ada.get(&format!("{path}?limit=many&cursor=zz&format=xml")).await.expect(400);
+        refused.refused("invalid_parameter");
+        let named: Vec<Value> =
+            refused.value()["details"]["fields"].as_array().unwrap().iter().map(|field| field["field"].clone()).collect();
+        assert_eq!(named, [json!("limit"), json!("cursor"), json!("format")], "{path}");
+
+        let all = ada.get(&format!("{path}?limit=100000")).await.expect(200).value();
+        let all = all["items"].as_array().unwrap();
+        assert!(all.len() >= 2, "{path} has {} items, too few to have pages", all.len());
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = ada.get(&format!("{path}?limit=1&cursor={cursor}")).await.expect(200).value();
+            let items = page["items"].as_array().unwrap();
+            assert_eq!(items.len(), 1, "{path}");
+            seen.extend(items.clone());
+            match page["next"].as_str() {
+                Some(next) => next.clone_into(&mut cursor),
+                None => break,
+            }
+        }
+        assert_eq!(&seen, all, "{path}: page after page is the same as all at once");
+        let table = ada.get(&format!("{path}?format=csv")).await.expect(200);
+        assert_eq!(table.header("content-type"), Some("text/csv; charset=utf-8"), "{path}");
+        assert!(table.text().lines().count() > all.len(), "{path}");
+    }
+    assert!(walked.contains("/api/v1/me/sessions") && walked.len() >= 9, "{walked:?}");
+}
+
+/// Whether a route answers something with items.
+fn answers_items(document: &Value, operation: &Value) -> bool {
+    let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+    let named = schema["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
+    let schema = named.map_or(schema, |name| &document["components"]["schemas"][name]);
+    schema["properties"]["items"].is_object()
+}
+
+#[tokio::test]
+async fn every_bad_part_of_a_query_is_named() {
+    let world = World::new().await;
+    let repo = world.repo("app", [("a.json", "{\n")]).await;
+    let fields = async |path: String| {
+        let refused = world.admin.get(&path).await.expect(400);
+        let fields = refused.value()["details"]["fields"].clone();
+        fields.as_array().unwrap().iter().map(|field| text(&field["field"]).to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    let issues = repo.commit(&repo.first, "/issues?state=lost&kind=style,odd&severity=x&path=%5B&sort=up&limit=-1&format=pdf");
+    assert_eq!(fields(issues).await, "state kind severity path sort limit format");
+    assert_eq!(fields("/api/v1/search/issues?sort=up&limit=x&cursor=x&format=x".to_owned()).await, "sort limit cursor format");
+    assert_eq!(fields(repo.path("/trends?metric=speed&from=x&to=y&bucket=year")).await, "to from metric bucket");
+    assert_eq!(fields("/api/v1/repos?limit=1&limit=2".to_owned()).await, "limit");
+}
+
+#[tokio::test]
+async fn every_bad_field_of_a_body_is_named() {
+    let world = World::new().await;
+    let refused = async |path: &str, body: Value| {
+        let refused = world.admin.post(path, body).await.expect(400);
+        refused.refused("invalid_body");
+        let fields = refused.value()["details"]["fields"].clone();
+        fields.as_array().unwrap().iter().map(|field| text(&field["field"]).to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(refused("/api/v1/me/tokens", json!({})).await, "name scopes");
+    let token = json!({"name": " ", "kind": "x", "scopes": "admin", "repos": ["a/b", "c"], "expires_at": "soon", "colour": 1});
+    assert_eq!(refused("/api/v1/me/tokens", token).await, "colour expires_at kind name repos scopes");
+    let upload = json!({"name": "t", "kind": "upload", "scopes": ["admin", "reports:write", "repo:read"]});
+    assert_eq!(refused("/api/v1/admin/tokens", upload).await, "scopes scopes repos");
+    assert_eq!(refused("/api/v1/admin/users", json!({"login": "-", "role": "king"})).await, "login role");
+    assert_eq!(refused("/api/v1/repos", json!({"name": "///"})).await, "url name");
+    assert_eq!(refused("/api/v1/repos", json!({"url": 1, "path": 2, "name": 3, "nmae": "x"})).await, "name nmae path url");
+}
