@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use plumbline::app::repeat::Repeat;
 use plumbline::app::{App, runner, schema};
 use plumbline::base::event::Actor;
 use plumbline::base::id::RepoId;
@@ -66,7 +67,7 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
     }
     let named = all![
         WorkItem, Recurrence, User, Session, Link, Token, Membership, Repository, Branch, Commit, CheckSet, Issue, Revision, Standing,
-        Node, Chunk
+        Node, Chunk, Repeat
     ];
     named.into_iter().flatten().collect()
 }

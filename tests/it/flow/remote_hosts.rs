@@ -172,10 +172,18 @@ async fn where_a_fetch_failed_is_told_to_administrators_and_what_kind_of_failure
     let world = world().await;
     let folder = world.app.scratch("no-repository");
     world.add("folder", &folder).await;
-    for (name, url) in [("private", "https://10.1.2.3/app.git"), ("elsewhere", "http://127.0.0.1:1/app.git")] {
-        world.admin.post("/api/v1/repos", json!({"url": url, "name": name})).await.expect(201);
-        world.app.settle().await;
-    }
+    world.admin.post("/api/v1/repos", json!({"url": "http://127.0.0.1:1/app.git", "name": "elsewhere"})).await.expect(201);
+    // One that pointed into the world when a member added it, and does so no longer.
+    let new = NewRepository {
+        slug: RepoSlug::local("private").unwrap(),
+        source: RepoSource::Git,
+        remote: "https://10.1.2.3/app.git".to_owned(),
+        is_trusted: false,
+        badge_key: BadgeKey::random(),
+        owner: None,
+    };
+    world.app.app().write_now(&Actor::System, move |tx, now| repos::add(tx, new.clone(), now)).unwrap();
+    world.app.settle().await;
     let member = world.app.user("ada", InstanceRole::Member);
     let browser = world.app.sign_in(member).await;
     let cases = [
