@@ -41,15 +41,15 @@
 //! # Three walks
 //!
 //! **A commit becomes a verdict.** [`app::ticker`] finds that polling is due and records it; [`app::reactions`] turns that into work;
-//! [`app::runner`] claims it. [`app::sync`] fetches into the mirror, registers commits, and in one transaction moves the branches and
-//! asks for the checks of the heads that moved. [`app::check`] plans from the manifest, judges the files that changed since the nearest
+//! [`app::runner`] claims it. [`app::sync`] fetches into the mirror, registers commits, and moves the branches some at a time, each in the
+//! transaction that asks for the checks of its new head. [`app::check`] plans from the manifest, judges the files that changed since the nearest
 //! analysed commit, recognises issues by [`domain::issues::track`], stages chunks where nobody sees them, and switches to them in the
 //! transaction that ends the set, with the verdict of [`domain::statuses::gate`]. Then the issues' own rows are told
 //! ([`domain::issues::settle`]) and the index catches up ([`app::upkeep::index`]).
 //!
 //! **A request becomes an answer.** [`http::server`] gives it a place and some time, [`http::layers`] an id, [`http::auth`] finds out who
-//! asks, [`http::repeat`] whether it was answered before, [`http::routes`] says which permission it takes. The handler's [`Permit`](http::extract::Permit) decides on the repository inside the transaction, one verb does it, a view
-//! is answered; an error of any floor becomes a [`code`](http::code) in [`http::error`]. A page is the same with a template at its end.
+//! asks, [`http::repeat`] whether it was answered before, [`http::routes`] says which permission it takes. The handler's
+//! [`Permit`](http::extract::Permit) decides on the repository inside the transaction, one verb does it, a view is answered; an error of any floor becomes a [`code`](http::code) in [`http::error`]. A page is the same with a template at its end.
 //!
 //! **A write becomes durable.** A verb goes to the [store's writer](engine::store): it reads one moment, writes into a layer over it,
 //! records events; what follows from them is queued in the same layer. The layers of all who wait are settled and committed together,

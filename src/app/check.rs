@@ -207,7 +207,7 @@ impl Run<'_> {
                 return self.conclude(could_not_tell(error));
             }
         };
-        let manifest = match read_manifest(&*tree) {
+        let manifest = match read_manifest(&*tree)? {
             Ok(manifest) => manifest,
             Err(message) => return self.conclude(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message })),
         };

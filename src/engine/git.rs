@@ -264,8 +264,24 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Error::Io { source, .. } => {
-                use std::io::ErrorKind::{Interrupted, OutOfMemory, QuotaExceeded, ResourceBusy, StorageFull, TimedOut, WouldBlock};
-                matches!(source.kind(), Interrupted | OutOfMemory | QuotaExceeded | ResourceBusy | StorageFull | TimedOut | WouldBlock)
+                use std::io::ErrorKind::{
+                    AlreadyExists, InvalidData, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
+                    UnexpectedEof, Unsupported,
+                };
+                // What a file system does not name, such as a disk that fails or descriptors that have run out, may pass.
+                !matches!(
+                    source.kind(),
+                    AlreadyExists
+                        | InvalidData
+                        | InvalidInput
+                        | IsADirectory
+                        | NotADirectory
+                        | NotFound
+                        | PermissionDenied
+                        | ReadOnlyFilesystem
+                        | UnexpectedEof
+                        | Unsupported
+                )
             }
             Error::Outbound(e) => e.is_transient(),
             Error::Status { status, .. } => *status == 429 || *status >= 500,

@@ -267,6 +267,28 @@ fn wrong_usage_is_told_from_failure() {
     assert_eq!(check(dir.path(), &["--help"]).code, 0);
 }
 
+/// A damaged file once counted as judged: what stood in it was called fixed, and the gate held.
+#[test]
+fn a_file_that_cannot_be_read_leaves_its_issues_open_and_the_gate_unsure() {
+    let repo = TestRepo::new();
+    let manifest = "version: 1\nissues: {fail_on: new}\nchecks:\n  - plugin: hygiene\n";
+    repo.commit([(".plumbline.yaml", manifest), ("src/a.rs", CONFLICT), ("b.json", COMMA)]);
+    let changed = format!("{CONFLICT}// more\n");
+    repo.commit([("src/a.rs", &changed)]);
+    let blob = repo.blob(&changed);
+    let object = repo.path().join(".git/objects").join(&blob[..2]).join(&blob[2..]);
+    let bytes = std::fs::read(&object).unwrap();
+    std::fs::remove_file(&object).unwrap();
+    std::fs::write(&object, &bytes[..bytes.len() / 2]).unwrap();
+    let ran = check(repo.path(), &["--rev", "HEAD", "--base", "HEAD~1", "--format", "json"]);
+    let said = ran.json();
+    assert_eq!(ran.code, 1, "{said:#}");
+    assert_eq!(said["check_set"]["checks"][0]["state"], "errored", "{said:#}");
+    assert_eq!(said["check_set"]["checks"][0]["error"]["code"], "fetch_failed", "{said:#}");
+    assert!(said.to_string().contains("src/a.rs` cannot be read"), "{said:#}");
+    assert_eq!((&said["counts"]["open"], &said["counts"]["fixed"]), (&2.into(), &0.into()), "{said:#}");
+}
+
 #[test]
 fn an_invalid_manifest_is_shown_where_it_is_wrong() {
     let repo = TestRepo::new();

@@ -16,10 +16,13 @@ use crate::domain::checks::{CheckError, ErrorCode};
 use crate::domain::issues::finding::Finding;
 use crate::domain::issues::identify::Located;
 use crate::domain::issues::track::LineIndex;
-use crate::engine::git::tree::TreeFile;
+use crate::engine::git;
+use crate::engine::git::tree::{Tree, TreeFile};
 
 /// The largest file whose lines are compared or quoted.
 pub(super) const LINES_BYTES: u64 = 8 << 20;
+/// How many files that cannot be read are told of in a log.
+const UNREAD_TOLD: usize = 50;
 /// How many files are judged between two tellings of how far it is.
 const STRIDE: usize = 64;
 
@@ -47,13 +50,13 @@ impl Judge<'_> {
             Ok(Err(builtin::Error::Tree { source, .. })) => return Err(source.into()),
             Err(panic) => return Ok(Err(crashed(builtin, &runner::said(&*panic)))),
         };
-        for (path, why) in &said.unread {
-            log.line(&format!("`{path}` is left out: {why}"));
+        let Said { of_files, of_tree, judged, unread, is_cut } = said;
+        for (path, why) in unread.iter().take(UNREAD_TOLD) {
+            log.line(&format!("`{path}` cannot be read: {why}"));
         }
-        if said.unread_count > said.unread.len() {
-            log.line(&format!("{} further files are left out", said.unread_count - said.unread.len()));
+        if unread.len() > UNREAD_TOLD {
+            log.line(&format!("{} further files cannot be read", unread.len() - UNREAD_TOLD));
         }
-        let Said { of_files, of_tree, judged, is_cut, .. } = said;
         let mut found = self.locate(&planned.name, of_files)?;
         found.extend(
             of_tree
@@ -61,7 +64,7 @@ impl Judge<'_> {
                 .filter(|finding| self.speaks_of(planned, &finding.path))
                 .map(|finding| Located::new(&planned.name, true, finding, None)),
         );
-        Ok(Ok(Told { found, judged, is_cut }))
+        Ok(Ok(Told { found, judged, unread, is_cut }))
     }
 
     /// Looks up the lines of what files say. Few files have findings: reading those a second time costs less than keeping the content of
@@ -71,11 +74,22 @@ impl Judge<'_> {
         for of_file in findings.chunk_by(|a, b| a.path == b.path) {
             self.run.goes_on()?;
             let file = self.tree.find(&of_file[0].path);
-            let content = file.and_then(|file| self.tree.read(file, LINES_BYTES).ok()).unwrap_or_default();
+            let content = match file {
+                Some(file) => lines_of(&**self.tree, file)?,
+                None => Vec::new(),
+            };
             let lines = LineIndex::of(&content);
             found.extend(of_file.iter().map(|finding| Located::new(source, false, finding.clone(), Some(&lines))));
         }
         Ok(found)
+    }
+}
+
+/// A file's content to look for lines in: empty for one too large to be looked through, or damaged.
+pub(super) fn lines_of(tree: &dyn Tree, file: &TreeFile) -> Result<Vec<u8>, git::Error> {
+    match tree.read(file, LINES_BYTES) {
+        Err(error) if error.is_transient() => Err(error),
+        read => Ok(read.unwrap_or_default()),
     }
 }
 

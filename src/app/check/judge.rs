@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::in_process::LINES_BYTES;
+use super::in_process::{LINES_BYTES, lines_of};
 use super::{Run, Stop};
 use crate::app::live::LiveLog;
 use crate::base::name::TreePath;
@@ -24,7 +24,7 @@ use crate::domain::issues::track::{Known, line_after};
 use crate::domain::repos::manifest::{Globs, Manifest};
 use crate::engine::git::diff::{Change, Hunk, RenameLimits, diff_trees, line_hunks};
 use crate::engine::git::tree::{FileKind, Tree, TreeFile};
-use crate::engine::store;
+use crate::engine::{git, store};
 
 /// How many paths that are no paths are told of in a log.
 const REFUSED_TOLD: usize = 50;
@@ -47,6 +47,8 @@ pub(super) struct Told {
     pub found: Vec<Located>,
     /// How many files were judged.
     pub judged: usize,
+    /// Files that could not be read, and why.
+    pub unread: Vec<(TreePath, git::Error)>,
     /// Whether there was more to find than is taken.
     pub is_cut: bool,
 }
@@ -86,7 +88,10 @@ impl Run<'_> {
         identity: Option<&Standing>,
     ) -> Result<Ran, Stop> {
         // A base whose objects are gone cannot be compared with: everything is judged, and known again by its fingerprint.
-        let before = identity.and_then(|identity| self.trees.tree(identity.sha).ok());
+        let before = match identity.map(|identity| self.trees.tree(identity.sha)) {
+            Some(Err(error)) if error.is_transient() => return Err(error.into()),
+            tree => tree.and_then(Result::ok),
+        };
         self.goes_on()?;
         let changes = match &before {
             Some(before) => diff_trees(&**before, &**tree, &RenameLimits::default())?,
@@ -121,7 +126,7 @@ impl Run<'_> {
         if outcomes.iter().any(|(_, outcome)| matches!(outcome.state, CheckState::Errored | CheckState::TimedOut)) {
             // While a check of the plan cannot be carried out, what is no longer planned may be that check under a name that a hand has
             // slipped in: until it can, nothing of it is called fixed.
-            let mut others = judge.carry(|source| !planned.iter().any(|one| one.name == source))?;
+            let mut others = judge.carry(|chunk| !planned.iter().any(|one| one.name == chunk.source))?;
             others.truncate(room);
             judged.push(others);
         }
@@ -183,22 +188,29 @@ impl Judge<'_> {
             Ok(builtin) => self.in_process(*builtin, planned, &files, most_found, &mut log)?,
             Err(error) => Err(error.clone()),
         };
-        let Told { found, judged, is_cut: more } = match told {
+        let Told { found, judged, unread, is_cut: more } = match told {
             Ok(told) => told,
             Err(error) => {
                 log.line(&error.message);
-                let mut as_before = self.carry(|source| source == planned.name)?;
+                let mut as_before = self.carry(|chunk| chunk.source == planned.name)?;
                 as_before.truncate(most);
                 return Ok((as_before, self.ended(CheckState::Errored, None, Some(error), &mut log)?));
             }
         };
         is_cut |= more;
         past.found = found;
+        if !unread.is_empty() {
+            self.keep_unread(planned, &unread, &mut past)?;
+        }
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         log.line(&summary(judged, all - files.len(), past.found.len(), took_ms));
         let issues = Some(past.len() as u64);
         let outcome = if is_cut {
             let error = too_many(most, files.len() - judged);
+            log.line(&error.message);
+            self.ended(CheckState::Errored, issues, Some(error), &mut log)?
+        } else if let Some((path, why)) = unread.first() {
+            let error = unreadable(path, why, unread.len());
             log.line(&error.message);
             self.ended(CheckState::Errored, issues, Some(error), &mut log)?
         } else {
@@ -244,11 +256,11 @@ impl Judge<'_> {
 
     /// What the base says of some sources, for checks that could not be carried out: nothing is called fixed by a check that did not
     /// look. It stands where its file and line are now; what was said of a file that is gone is gone with it.
-    fn carry(&self, of: impl Fn(&str) -> bool) -> Result<Judged, Stop> {
+    fn carry(&self, of: impl Fn(&ChunkRef) -> bool) -> Result<Judged, Stop> {
         let changes: HashMap<&TreePath, &Change> =
             self.changes.iter().filter_map(|change| Some((&change.before.as_ref()?.path, change))).collect();
         let mut all = Judged::default();
-        for chunk in self.known.iter().filter(|chunk| of(&chunk.source)) {
+        for chunk in self.known.iter().filter(|chunk| of(chunk)) {
             match changes.get(&chunk.path) {
                 None if self.tree.find(&chunk.path).is_some() => all.kept.push(chunk.clone()),
                 None => {}
@@ -265,12 +277,29 @@ impl Judge<'_> {
         Ok(all)
     }
 
+    /// Keeps what the base says of files that could not be read: nobody looked whether it still holds.
+    fn keep_unread(&self, planned: &Planned, unread: &[(TreePath, git::Error)], past: &mut Judged) -> Result<(), Stop> {
+        let unread: HashSet<&TreePath> = unread.iter().map(|(path, _)| path).collect();
+        // Where each stood in the base.
+        let moved = self.changes.iter().filter_map(|change| Some((&change.after.as_ref()?.path, &change.before.as_ref()?.path)));
+        let moved: HashMap<&TreePath, &TreePath> = moved.collect();
+        let stood: HashSet<&TreePath> = unread.iter().map(|path| *moved.get(path).unwrap_or(path)).collect();
+        let already: HashSet<_> = past.kept.iter().map(|chunk| chunk.chunk).collect();
+        let carried = self.carry(|chunk| {
+            chunk.source == planned.name && !chunk.of_tree && stood.contains(&chunk.path) && !already.contains(&chunk.chunk)
+        })?;
+        past.known.retain(|known| !stood.contains(&known.place.path));
+        past.kept.extend(carried.kept);
+        past.carried.extend(carried.carried);
+        Ok(())
+    }
+
     /// A chunk as it stands in what has become of its file.
     fn moved(&self, chunk: &ChunkRef, before: &TreeFile, after: &TreeFile) -> Result<Option<Chunk>, Stop> {
         let repo = self.run.set.repo;
         let Some(mut found) = self.run.app.read_now(|tx, _| load(tx, repo, std::slice::from_ref(chunk)))?.pop() else { return Ok(None) };
         if before.blob != after.blob {
-            let hunks = self.lines_between(before, after);
+            let hunks = self.lines_between(before, after)?;
             for span in found.occurrences.iter_mut().filter_map(|occurrence| occurrence.span.as_mut()) {
                 let Some(line) = line_after(span.line_start, &hunks) else { continue };
                 span.line_end = line.saturating_add(span.line_end.saturating_sub(span.line_start));
@@ -296,17 +325,21 @@ impl Judge<'_> {
             let (Some(before), Some(after)) = (&change.before, &change.after) else { continue };
             if speaks.contains(&before.path) || speaks.contains(&after.path) {
                 self.run.goes_on()?;
-                hunks.insert(at, self.lines_between(before, after));
+                hunks.insert(at, self.lines_between(before, after)?);
             }
         }
         Ok(hunks)
     }
 
-    /// The lines that differ between a file of the base and what has become of it. What cannot be read is compared as if every line did.
-    fn lines_between(&self, before: &TreeFile, after: &TreeFile) -> Vec<Hunk> {
-        let old = self.before.as_ref().and_then(|tree| tree.read(before, LINES_BYTES).ok()).unwrap_or_default();
-        let new = self.tree.read(after, LINES_BYTES).unwrap_or_default();
-        line_hunks(&old, &new, usize::try_from(LINES_BYTES).unwrap_or(usize::MAX))
+    /// The lines that differ between a file of the base and what has become of it. What is damaged, or too large to be looked through, is
+    /// compared as if every line did.
+    fn lines_between(&self, before: &TreeFile, after: &TreeFile) -> Result<Vec<Hunk>, Stop> {
+        let old = match &self.before {
+            Some(tree) => lines_of(&**tree, before)?,
+            None => Vec::new(),
+        };
+        let new = lines_of(&**self.tree, after)?;
+        Ok(line_hunks(&old, &new, usize::try_from(LINES_BYTES).unwrap_or(usize::MAX)))
     }
 }
 
@@ -319,6 +352,19 @@ fn summary(judged: usize, reused: usize, found: usize, took_ms: u64) -> String {
         count(found as u64, "finding"),
         duration(took_ms)
     )
+}
+
+fn unreadable(path: &TreePath, why: &git::Error, files: usize) -> CheckError {
+    let others = match files - 1 {
+        0 => String::new(),
+        more => format!(" So it is with {} more; the log names them.", count(more as u64, "file")),
+    };
+    CheckError {
+        code: ErrorCode::FetchFailed,
+        message: format!(
+            "`{path}` cannot be read: {why}.{others} What was known of it stands; sync the repository, and run the checks again."
+        ),
+    }
 }
 
 fn too_many(most: usize, unjudged: usize) -> CheckError {

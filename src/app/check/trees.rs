@@ -57,14 +57,17 @@ impl Trees for Mirrored {
     }
 }
 
-/// The manifest at the root of a tree, if there is one; or what is wrong with it.
-pub fn read_manifest(tree: &dyn Tree) -> Result<Option<Manifest>, String> {
+/// The manifest at the root of a tree, if there is one; or what is wrong with it. An error is what may be otherwise a while later.
+pub fn read_manifest(tree: &dyn Tree) -> git::Result<Result<Option<Manifest>, String>> {
     for name in ManifestName::ALL {
         let Some(file) = tree.find(&name.path()) else { continue };
-        let bytes = tree.read(file, MANIFEST_BYTES).map_err(|error| format!("`{name}` cannot be read: {error}"))?;
-        return repos::manifest::parse(*name, &bytes).map(Some).map_err(|invalid| invalid.to_string());
+        return match tree.read(file, MANIFEST_BYTES) {
+            Err(error) if error.is_transient() => Err(error),
+            Err(error) => Ok(Err(format!("`{name}` cannot be read: {error}"))),
+            Ok(bytes) => Ok(repos::manifest::parse(*name, &bytes).map(Some).map_err(|invalid| invalid.to_string())),
+        };
     }
-    Ok(None)
+    Ok(Ok(None))
 }
 
 /// The commit that results are held against, and the one that identities are taken from.

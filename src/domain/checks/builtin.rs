@@ -19,8 +19,6 @@ use crate::engine::git::tree::{Tree, TreeFile};
 pub const MAX_PER_FILE: usize = 50;
 /// The most findings of one check at one commit; what is found beyond them is left out.
 pub const MAX_PER_CHECK: usize = 10_000;
-/// How many files that cannot be read are named; the others are counted.
-const UNREAD_NAMED: usize = 50;
 /// The rule of the finding that stands for those left out.
 pub const TOO_MANY: &str = "too-many-findings";
 
@@ -95,10 +93,8 @@ pub struct Said {
     pub of_tree: Vec<Finding>,
     /// How many files were judged.
     pub judged: usize,
-    /// Files that could not be read, and why; of very many the first.
+    /// Files that could not be read, and why. They are not among the judged.
     pub unread: Vec<(TreePath, git::Error)>,
-    /// How many there were in all.
-    pub unread_count: usize,
     /// Whether there was more to find than is taken.
     pub is_cut: bool,
 }
@@ -127,16 +123,13 @@ pub fn run(
         }
         progress(said.judged);
         match tracing::trace_span!("plugin").in_scope(|| judge(plugin, tree, file)) {
-            Ok(findings) => said.of_files.extend(bounded(findings)),
-            Err(error) if error.is_transient() => return Err(failed(error)),
-            Err(error) => {
-                said.unread_count += 1;
-                if said.unread.len() < UNREAD_NAMED {
-                    said.unread.push((file.path.clone(), error));
-                }
+            Ok(findings) => {
+                said.of_files.extend(bounded(findings));
+                said.judged += 1;
             }
+            Err(error) if error.is_transient() => return Err(failed(error)),
+            Err(error) => said.unread.push((file.path.clone(), error)),
         }
-        said.judged += 1;
     }
     progress(said.judged);
     said.of_tree = tracing::trace_span!("plugin").in_scope(|| plugin.tree(tree, cancel)).map_err(failed)?;

@@ -7,11 +7,17 @@ use std::io::{BufRead, Error, ErrorKind, Read, Result};
 
 use gix::zlib::{Decompress, FlushDecompress, Status};
 
+/// How much of a stream may come to nothing before it is taken for one that never goes on: blocks can be empty, and an honest stream has
+/// a few bytes of them.
+const IDLE: u64 = 64 << 10;
+
 /// How far a stream has been read.
 #[derive(Default)]
 pub(super) struct Inflate {
     state: Decompress,
     ended: bool,
+    /// How much was taken since something was given.
+    idle: u64,
 }
 
 impl Inflate {
@@ -41,9 +47,11 @@ impl Inflate {
             from.consume(taken as usize);
             self.ended = status == Status::StreamEnd;
             if given > 0 || self.ended {
+                self.idle = 0;
                 return Ok(given as usize);
             }
-            if taken == 0 {
+            self.idle += taken;
+            if taken == 0 || self.idle > IDLE {
                 return Err(Error::new(ErrorKind::InvalidData, "the compression of an object does not go on"));
             }
         }

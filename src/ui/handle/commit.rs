@@ -212,7 +212,11 @@ pub(super) fn excerpts(tree: &dyn Tree, rows: &mut [IssueRow]) {
 /// What the manifest of a tree is like.
 fn manifest(tree: &dyn Tree) -> Manifest {
     let Some(name) = ManifestName::ALL.iter().find(|name| tree.find(&name.path()).is_some()) else { return Manifest::Missing };
-    let Err(message) = read_manifest(tree) else { return Manifest::Found(name.to_string()) };
+    let message = match read_manifest(tree) {
+        Ok(Ok(_)) => return Manifest::Found(name.to_string()),
+        Ok(Err(message)) => message,
+        Err(_) => return Manifest::Unread,
+    };
     let content = tree.find(&name.path()).and_then(|file| tree.read(file, MANIFEST_BYTES).ok()).unwrap_or_default();
     let place = repos::manifest::parse(*name, &content).err();
     let line = place.as_ref().map(|invalid| invalid.line);

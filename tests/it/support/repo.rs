@@ -109,6 +109,11 @@ impl TestRepo {
         sha
     }
 
+    /// The name of a content that was committed.
+    pub fn blob(&self, content: &str) -> String {
+        self.object(Kind::Blob, content.as_bytes()).to_string()
+    }
+
     fn object(&self, kind: Kind, bytes: &[u8]) -> ObjectId {
         gix::odb::loose::Store::at(self.git.join("objects"), Hash::Sha1).write_buf(kind, bytes).unwrap()
     }

@@ -105,6 +105,13 @@ impl Made {
         begun
     }
 
+    /// Appends an entry whose compressed form is given.
+    fn raw(&mut self, header: gix_pack::data::entry::Header, size: usize, compressed: &[u8]) {
+        header.write_to(size as u64, &mut self.bytes).unwrap();
+        self.bytes.extend_from_slice(compressed);
+        self.count += 1;
+    }
+
     fn whole(&mut self, kind: Kind, content: &[u8]) -> u64 {
         use gix_pack::data::entry::Header;
         let header = match kind {
@@ -156,6 +163,20 @@ fn fetch_pack(fixture: &Fixture, pack: Vec<u8>) -> (tempfile::TempDir, Result<Fe
     let mirror = tempfile::tempdir().unwrap();
     let fetched = fetch(mirror.path(), &server.url(), limits());
     (mirror, fetched)
+}
+
+/// Blocks of a compressed form may be empty: one of them alone could take as much memory as a whole pack may have bytes.
+#[test]
+fn an_object_that_unfolds_to_nothing_for_long_is_refused_before_it_is_held() {
+    use gix_pack::data::entry::Header;
+    for size in [10, LARGE] {
+        let fixture = Fixture::bare();
+        fixture.push("main", &[("small", "1\n")]);
+        let mut pack = Made::new();
+        pack.raw(Header::Blob, size, &[&[0x78, 0x01][..], &[0, 0, 0, 0xff, 0xff].repeat(200_000)].concat());
+        let error = fetch_pack(&fixture, pack.end()).1.unwrap_err();
+        assert!(error.to_string().contains("does not go on"), "{error}");
+    }
 }
 
 #[test]
