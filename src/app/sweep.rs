@@ -88,16 +88,25 @@ pub fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     let mut rows = 0;
     let mut after = None;
     while let Some(repo) = app.read_now(|tx, _| unnamed::next_repository(tx, after))? {
+        goes_on(attempt)?;
         rows += orphans(app, &attempt.claim, repo)?;
         rows += staged(app, attempt, repo, salt)?;
         after = Some(repo);
     }
-    let blobs = blobs(app, salt)?;
+    let blobs = blobs(app, attempt, salt)?;
     let files = mirrors(app)? + app.live.sweep();
     if rows as u64 + blobs + files as u64 > 0 {
         tracing::info!(rows, blobs, files, "swept {rows} rows, {blobs} blobs and {files} files and folders that nothing names");
     }
     attempt.done(app)
+}
+
+/// Ends a sweep that is told to stop: the next one begins anew.
+fn goes_on(attempt: &Attempt) -> Result<(), Failure> {
+    if attempt.cancel.is_tripped() {
+        return Err(Failure { message: "the process stopped during a sweep".to_owned(), verdict: queue::Verdict::Released });
+    }
+    Ok(())
 }
 
 /// Removes what was written for a repository after it was deleted and erased.
@@ -132,12 +141,14 @@ fn staged(app: &App, attempt: &Attempt, repo: RepoId, salt: u64) -> Result<usize
     let mut removed = 0;
     let mut after = None;
     loop {
+        goes_on(attempt)?;
         after = app.read_now(|tx, _| unnamed::mark(tx, repo, &mut marks, after.as_ref()))?;
         if after.is_none() {
             break;
         }
     }
     loop {
+        goes_on(attempt)?;
         let (some, next) = app.read_now(|tx, _| unnamed::nodes(tx, repo, &mut marks, after.as_ref()))?;
         let count = some.len();
         if !remove(app, &attempt.claim, &calm, move |tx| unnamed::remove::<Node>(tx, repo, &some))? {
@@ -150,6 +161,7 @@ fn staged(app: &App, attempt: &Attempt, repo: RepoId, salt: u64) -> Result<usize
         }
     }
     loop {
+        goes_on(attempt)?;
         let (some, next) = app.read_now(|tx, _| unnamed::chunks(tx, repo, &marks, after.as_ref()))?;
         let count = some.len();
         if !remove(app, &attempt.claim, &calm, move |tx| unnamed::remove::<Chunk>(tx, repo, &some))? {
@@ -183,10 +195,11 @@ fn remove(
 }
 
 /// Removes blobs that no row names.
-fn blobs(app: &App, salt: u64) -> Result<u64, Failure> {
+fn blobs(app: &App, attempt: &Attempt, salt: u64) -> Result<u64, Failure> {
     let mut named = Seen::salted(salt);
     let mut after = None;
     loop {
+        goes_on(attempt)?;
         let (logs, next) = app.read_now(|tx, _| checks::logs(tx, after.as_ref()))?;
         for log in logs {
             named.insert(log.prefix());
