@@ -13,6 +13,7 @@ use crate::app::config::{self, Config, Sources};
 
 mod admin;
 pub mod check;
+mod owner;
 mod progress;
 pub mod serve;
 pub mod token;

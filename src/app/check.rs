@@ -62,7 +62,16 @@ pub fn perform(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, wante
 }
 
 /// Performs `Work::AbandonCheckSet`: says of a set whose work was given up that it is lost.
+///
+/// One whose results are in place has said all it had to say but to its issues: that is done here, as often as it takes.
 pub fn abandon(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, given_up: AttemptId) -> Result<(), Failure> {
+    let read = app.read_now(|tx, _| -> Result<_, Stop> { Ok((checks::attempt(tx, repo, sha, given_up)?, repos::get(tx, repo)?)) });
+    match read {
+        Ok((set, _)) if set.state.is_finished() && !set.is_settled => return perform(app, attempt, repo, sha, given_up),
+        Ok(_) => {}
+        Err(Stop::Unwanted) => return attempt.done(app),
+        Err(Stop::Failed(failure)) => return Err(failure),
+    }
     let claim = attempt.claim.clone();
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
         match checks::attempt(tx, repo, sha, given_up) {

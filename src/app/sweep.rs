@@ -7,7 +7,7 @@
 //! swept a moment ago. [`Staging`] keeps the two apart. An attempt says when it begins to look, and the closure that removes asks whether
 //! one has begun since the marks were made; it is one process that does both. A repository whose checks run is left to the next sweep.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +21,7 @@ use crate::domain::issues::unnamed::{self, Marks};
 use crate::domain::issues::{Chunk, Node};
 use crate::domain::{checks, issues, repos};
 use crate::engine::queue::{self, Claim, Verdict};
+use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{ReadTx, WriteTx};
 
 /// How long a blob that nothing names is left alone: longer than any attempt takes from writing it to naming it.
@@ -65,6 +66,25 @@ impl Staging {
         let attempts = self.change(repo, |_| {});
         (attempts.begun == attempts.ended).then(|| Calm { staging: self.clone(), repo, attempts })
     }
+}
+
+impl Staging {
+    /// How many attempts have begun, if none is at work.
+    fn rest(&self) -> Option<u64> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().all(|attempts| attempts.begun == attempts.ended).then(|| all.values().map(|attempts| attempts.begun).sum())
+    }
+}
+
+/// Removes blobs that a deleted repository named and nobody else does. While an attempt is at work it may be about to name one of them:
+/// then they are left to the next sweep.
+pub fn forget_blobs(app: &App, attempt: &Attempt, blobs: &BTreeSet<BlobHash>) -> Result<(), Failure> {
+    let Some(rest) = app.staging.rest().filter(|_| !blobs.is_empty()) else { return Ok(()) };
+    let named = named_blobs(app, attempt, app.clock.now().as_millis().unsigned_abs())?;
+    for blob in blobs.iter().filter(|blob| !named.may_have(blob.prefix())) {
+        app.blobs.forget(*blob, || app.staging.rest() == Some(rest))?;
+    }
+    Ok(())
 }
 
 /// That no attempt was at work on a repository, and a way to see that none has begun since.
@@ -196,6 +216,13 @@ fn remove(
 
 /// Removes blobs that no row names.
 fn blobs(app: &App, attempt: &Attempt, salt: u64) -> Result<u64, Failure> {
+    let named = named_blobs(app, attempt, salt)?;
+    let swept = app.blobs.sweep(app.clock.now(), BLOB_GRACE, |hash| named.may_have(hash.prefix()))?;
+    Ok(swept.removed)
+}
+
+/// The blobs that rows name.
+fn named_blobs(app: &App, attempt: &Attempt, salt: u64) -> Result<Seen, Failure> {
     let mut named = Seen::salted(salt);
     let mut after = None;
     loop {
@@ -206,11 +233,9 @@ fn blobs(app: &App, attempt: &Attempt, salt: u64) -> Result<u64, Failure> {
         }
         after = next;
         if after.is_none() {
-            break;
+            return Ok(named);
         }
     }
-    let swept = app.blobs.sweep(app.clock.now(), BLOB_GRACE, |hash| named.may_have(hash.prefix()))?;
-    Ok(swept.removed)
 }
 
 /// Removes mirrors whose repository is not there: one that was being fetched while it was erased. What has another name is not ours.

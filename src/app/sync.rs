@@ -146,6 +146,8 @@ const COMMITS_PER_WRITE: usize = 200;
 
 /// How many branches one closure writes down: with a check that is asked for, each is a dozen rows.
 const BRANCHES_PER_WRITE: usize = 40;
+/// Of how many commits the logs are removed together with their repository; those of more are left to the sweep.
+const LOGS_FORGOTTEN: usize = 100_000;
 /// How many branches that were not taken the log names.
 const SKIPPED_TOLD: usize = 20;
 
@@ -223,6 +225,8 @@ fn default_branch(named: Option<BranchName>, branches: &[(BranchName, CommitSha)
 
 /// Erases what hangs on a deleted repository: rows some at a time, then what is found, then the mirror. May be repeated from the start.
 pub fn erase(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
+    // Read before the rows go that name them: an erasure that is repeated after a crash leaves them to the sweep.
+    let logs = app.read_now(|tx, _| checks::logs_of(tx, id, LOGS_FORGOTTEN))?;
     loop {
         let erased = app.write_now(&Actor::System, move |tx, _| -> Result<usize, Failure> {
             let mut erased = checks::erase(tx, id, issues::ROWS_PER_WRITE)?;
@@ -243,5 +247,6 @@ pub fn erase(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
     }
     super::upkeep::forget_repository(app, id)?;
     remove_mirror(app, id)?;
+    super::sweep::forget_blobs(app, attempt, &logs)?;
     attempt.done(app)
 }

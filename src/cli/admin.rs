@@ -4,7 +4,6 @@
 //! owns the data directory, and that is the permission.
 
 use std::io::{Read, Write};
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -27,7 +26,7 @@ const ANSWER_BYTES: u64 = 16 << 20;
 
 /// Sends a request and answers the body; a failure's own message is the error.
 pub(super) fn ask(config: &Config, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
-    refuse_foreign_owner(config)?;
+    super::owner::become_owner(&config.data_dir)?;
     let started = Instant::now();
     loop {
         if let Ok(stream) = UnixStream::connect(config.data_dir.join("admin.sock")) {
@@ -41,17 +40,6 @@ pub(super) fn ask(config: &Config, method: &str, path: &str, body: Option<&Value
             Err(error) => return Err(Error::because("cannot open the store, and no server answers at its socket", error)),
         }
     }
-}
-
-/// Files of a wrong owner in the data directory would lock the service out.
-fn refuse_foreign_owner(config: &Config) -> Result<()> {
-    let Ok(meta) = std::fs::metadata(&config.data_dir) else { return Ok(()) };
-    let ours = rustix::process::geteuid().as_raw();
-    if meta.uid() == ours {
-        return Ok(());
-    }
-    let dir = config.data_dir.display();
-    Err(Error::new(format!("`{dir}` belongs to user {} and this is user {ours}; run the command as its owner", meta.uid())))
 }
 
 fn through_socket(mut stream: UnixStream, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {

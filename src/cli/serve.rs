@@ -59,6 +59,7 @@ pub fn run(args: &Args, config: Config) -> Result<ExitCode> {
         super::say(&config.print());
         return Ok(ExitCode::SUCCESS);
     }
+    super::owner::become_owner(&config.data_dir)?;
     log_to_stderr(&config);
     allow_open_files(config.limits.connections);
     let sources = args.repos.iter().map(|repo| source(repo, &config.data_dir)).collect::<Result<Vec<_>>>()?;

@@ -163,3 +163,31 @@ fn an_empty_store_beside_old_data_is_refused_and_one_beside_none_is_begun() {
     std::fs::write(&store, "").unwrap();
     open().unwrap();
 }
+
+/// Root's files in a data directory of another would lock its owner out.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the tests' harness may start a process")]
+fn root_works_on_the_data_of_another_as_that_user() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root can become another user");
+        return;
+    }
+    let owner = 64_998;
+    let data = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(data.path(), Some(owner), Some(owner)).unwrap();
+    let (child, _) = serving(data.path(), None, "", "sign in as admin");
+    assert_eq!(ends(child, rustix::process::Signal::TERM), Some(0));
+    let listed = Command::new(env!("CARGO_BIN_EXE_plumbline")).args(["user", "list", "--data"]).arg(data.path()).output().unwrap();
+    assert!(listed.status.success(), "{listed:?}");
+    let mut folders = vec![data.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let meta = std::os::unix::fs::MetadataExt::uid(&entry.metadata().unwrap());
+            assert_eq!(meta, owner, "{}", entry.path().display());
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+}

@@ -55,6 +55,7 @@ impl Run<'_> {
                 None => Ok(None),
             };
             let base = look(standing.base)?;
+            let base_of_base = look(base.as_ref().and_then(|base| base.base))?;
             let is_past = match &later {
                 Some(later) => later.iter().try_fold(false, |is, sha| Ok::<_, Stop>(is || issues::standing(tx, repo, *sha)?.is_some()))?,
                 None => false,
@@ -68,6 +69,7 @@ impl Run<'_> {
             let circumstances = Circumstances {
                 standing: &standing,
                 base: base.as_ref(),
+                base_of_base: base_of_base.as_ref(),
                 before: before.as_ref(),
                 default: default.as_ref(),
                 is_default_head,

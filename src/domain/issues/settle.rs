@@ -6,6 +6,8 @@
 //! States follow the latest analysed commit of the default branch: what is gone there is fixed, what stands there again is reopened. A commit elsewhere adds
 //! what was never seen before, and fixes only what its own branch brought.
 
+use std::collections::BTreeSet;
+
 use super::issue::{Issue, IssueState, Sighting, Turn, TurnKind};
 use super::standing::{Standee, Standing, turnover};
 use super::{Result, put_changed};
@@ -35,6 +37,11 @@ pub enum Step {
         /// Where the base has it.
         from: TreePath,
     },
+    /// It stands here as in the base, for which it was new: it is so no longer.
+    Known {
+        /// Which.
+        issue: IssueId,
+    },
     /// It stood before and is gone.
     Gone {
         /// Which.
@@ -49,6 +56,8 @@ pub struct Circumstances<'a> {
     pub standing: &'a Standing,
     /// What stands at its base.
     pub base: Option<&'a Standing>,
+    /// What stood at the base of the base: what the base has besides was new there.
+    pub base_of_base: Option<&'a Standing>,
     /// What stood at its branch's head before, if that is another commit.
     pub before: Option<&'a Standing>,
     /// What stands at the default branch's head, if that is another commit.
@@ -70,13 +79,18 @@ pub fn plan(tx: &ReadTx, commits: &Circumstances<'_>) -> Result<Vec<Step>> {
         reopens: !commits.is_past,
     }));
     if commits.is_default_head {
+        if let (Some(base), Some(before)) = (commits.base, commits.base_of_base) {
+            let gone: BTreeSet<IssueId> = against_base.gone.iter().map(|standee| standee.occurrence.issue).collect();
+            let were_new = turnover(tx, Some(before), base)?.added.into_iter().map(|standee| standee.occurrence.issue);
+            steps.extend(were_new.filter(|issue| !gone.contains(issue)).map(|issue| Step::Known { issue }));
+        }
         steps.extend(against_base.changed.into_iter().map(|(from, standee)| Step::Changed { standee: Box::new(standee), from }));
         steps.extend(against_base.gone.into_iter().map(|standee| Step::Gone { issue: standee.occurrence.issue }));
     }
     if let Some(before) = commits.before {
         // What stood at the branch's last head and is neither here nor on the default branch was brought and fixed by the branch.
         let gone = turnover(tx, Some(before), commits.standing)?.gone;
-        let elsewhere: std::collections::BTreeSet<IssueId> = match commits.default {
+        let elsewhere: BTreeSet<IssueId> = match commits.default {
             // Of what the branch's last head had, the default branch lacks what `added` names; all else it has.
             Some(default) => turnover(tx, Some(default), before)?.added.into_iter().map(|standee| standee.occurrence.issue).collect(),
             None => gone.iter().map(|standee| standee.occurrence.issue).collect(),
@@ -100,6 +114,10 @@ pub fn apply(tx: &mut WriteTx, repo: RepoId, seen: Sighting, author: Option<&str
             Step::Changed { standee, from } => {
                 tx.get::<Issue>(&standee.occurrence.issue)?.and_then(|issue| moved(issue, seen, standee, from))
             }
+            Step::Known { issue } => tx.get::<Issue>(issue)?.filter(|issue| issue.is_new).map(|mut issue| {
+                issue.is_new = false;
+                issue
+            }),
             Step::Gone { issue } => tx.get::<Issue>(issue)?.filter(|issue| issue.state != IssueState::Fixed).map(|mut issue| {
                 issue.state = IssueState::Fixed;
                 issue.is_new = false;

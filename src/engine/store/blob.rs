@@ -224,6 +224,20 @@ impl Blobs {
         Ok(swept)
     }
 
+    /// Removes one blob whose last name is gone, if `may` still says so once nobody can store it anew; says whether it did.
+    pub fn forget(&self, hash: BlobHash, may: impl Fn() -> bool) -> Result<bool> {
+        let path = self.path(hash);
+        let _placing = self.placing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !may() {
+            return Ok(false);
+        }
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io(format!("cannot remove `{}`", path.display()), error)),
+        }
+    }
+
     fn path(&self, hash: BlobHash) -> PathBuf {
         let name = hash.to_string();
         self.dir.join(&name[..2]).join(name)

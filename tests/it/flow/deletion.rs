@@ -14,7 +14,7 @@ use plumbline::base::page::Limit;
 use plumbline::base::work::Lane;
 use plumbline::domain::accounts::{Link, Membership, Session, Token, User};
 use plumbline::domain::admin::Recurrence;
-use plumbline::domain::checks::CheckSet;
+use plumbline::domain::checks::{self, CheckSet};
 use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, NewRepository, RepoSource, Repository};
 use plumbline::domain::search::{Question, Scope, Sort, parse};
@@ -86,6 +86,25 @@ fn nothing_remains(app: &App, id: RepoId, when: &str) {
     assert!(!app.mirror_dir(id).exists(), "its mirror is there; {when}");
     assert_eq!(std::fs::read_dir(app.config.data_dir.join("live")).unwrap().count(), 0, "a log is there; {when}");
     assert_eq!(indexed(app, id), 0, "{when}");
+}
+
+#[test]
+fn the_logs_of_a_deleted_repository_go_with_it_but_for_those_that_another_has_as_well() {
+    let world = TestApp::start();
+    let app = world.app();
+    let git = TestRepo::new();
+    git.commit([("a.json", "{\n")]);
+    let (first, second) = (add(app, "first", git.path()), add(app, "second", git.path()));
+    runner::settle(app).unwrap();
+    let logs = |id| app.read_now(move |tx, _| checks::logs_of(tx, id, 10)).unwrap();
+    let (of_first, of_second) = (logs(first), logs(second));
+    assert!(!of_first.is_empty() && !of_second.is_empty());
+    delete(app, "first");
+    runner::settle(app).unwrap();
+    nothing_remains(app, first, "deleted at rest");
+    for log in of_first.union(&of_second) {
+        assert_eq!(app.blobs.get(*log, 1 << 20).is_ok(), of_second.contains(log));
+    }
 }
 
 /// Deletes a repository before every step of the first work of a lane, one after the other. `erases` says whether the erasure ends before

@@ -185,3 +185,46 @@ async fn a_run_over_a_hundred_thousand_files_ends_soon_wherever_it_is_canceled()
     world.admin.own("DELETE", &checks).await.expect(202);
     world.app.settle().await;
 }
+
+/// Three deaths of the process amid the telling once gave the work up for good: the issues that were not told yet were missing in every
+/// search, while the commit had them all.
+#[tokio::test]
+async fn issues_are_told_to_the_end_however_often_that_breaks_off() {
+    let world = World::new().await;
+    let git = crate::support::repo::TestRepo::new();
+    let files = (0..250).map(|n| (format!("data/{n}.json"), format!("{{\"n{n}\": \n")));
+    let sha = git.commit(files);
+    world.register("app", git.path()).await;
+    assert!(steps::perform(world.app.app(), Lane::Git, |_| {}).join().unwrap());
+    for _ in 0..3 {
+        let mut untold = 0;
+        let app = world.app.app().clone();
+        let work = steps::perform(world.app.app(), Lane::Checks, move |step| {
+            let is_told = app.read_now(|tx, _| tx.count(&plumbline::engine::store::Scan::<issues::Issue>::all(), 1)).unwrap() > 0;
+            untold += usize::from(step == "write" && is_told);
+            assert!(untold < 2, "the process dies");
+        });
+        assert!(work.join().unwrap());
+        world.app.advance(Duration::from_secs(3_600));
+    }
+    world.app.expect_dead(1);
+    world.app.settle().await;
+    let repo = Repo { world: &world, name: "app", git, first: sha };
+    assert_eq!(repo.found("state:open").await, 250);
+    assert_eq!(repo.see("").await["issues_open"], json!(250));
+}
+
+/// What one commit brought was new in every search for ever.
+#[tokio::test]
+async fn what_was_new_is_so_no_longer_once_the_next_commit_has_it_too() {
+    let world = World::new().await;
+    let repo = world.repo("app", [("a.rb", "puts 1\n")]).await;
+    let bringing = repo.push([("a.json", "{\n"), ("b.json", "[\n")]).await;
+    let id = text(&repo.issues(&bringing, "new").await[0]["id"]).to_owned();
+    assert_eq!(repo.found("state:new").await, 2);
+    let next = repo.push([("c.json", "{\"a\": \n")]).await;
+    assert_eq!(repo.places(&next, "new").await, ["c.json:1 invalid-json"]);
+    assert_eq!((repo.found("state:new").await, repo.found("state:open").await), (1, 3));
+    let life = world.admin.get(&format!("/api/v1/issues/{id}")).await.expect(200).value();
+    assert_eq!((&life["is_new"], &life["state"]), (&json!(false), &json!("open")));
+}
