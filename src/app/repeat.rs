@@ -11,10 +11,12 @@
 //! What is kept is opaque here: who may read it, and how it is sealed, is decided where answers are made (`http/repeat.rs`).
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use crate::base::event::Actor;
 use crate::base::time::Timestamp;
@@ -182,7 +184,14 @@ pub fn expire(tx: &mut WriteTx, limit: usize, now: Timestamp) -> store::Result<u
 
 /// The requests with a key that are being carried out in this process, which is the only one that writes.
 #[derive(Debug, Clone, Default)]
-pub struct UnderWay(Arc<Mutex<HashSet<[u8; 32]>>>);
+pub struct UnderWay(Arc<Requests>);
+
+#[derive(Debug, Default)]
+struct Requests {
+    begun: Mutex<HashSet<[u8; 32]>>,
+    /// None is under way any more.
+    ended: Notify,
+}
 
 /// A request is being carried out for as long as this lives.
 #[derive(Debug)]
@@ -194,14 +203,35 @@ pub struct Begun {
 impl UnderWay {
     /// Begins a request; `None` if it is under way already.
     pub fn begin(&self, once: &Once) -> Option<Begun> {
-        let is_first = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(once.request);
+        let is_first = self.begun().insert(once.request);
         is_first.then(|| Begun { under_way: self.clone(), request: once.request })
+    }
+
+    /// Waits until none is under way.
+    pub async fn ended(&self) {
+        loop {
+            // Registered before it is looked: one that ends in between is noticed.
+            let mut ended = pin!(self.0.ended.notified());
+            ended.as_mut().enable();
+            if self.begun().is_empty() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    fn begun(&self) -> MutexGuard<'_, HashSet<[u8; 32]>> {
+        self.0.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        self.under_way.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.request);
+        let mut begun = self.under_way.begun();
+        begun.remove(&self.request);
+        if begun.is_empty() {
+            self.under_way.0.ended.notify_waiters();
+        }
     }
 }
 

@@ -101,10 +101,24 @@ async fn carry_out(app: App, key: &str, credential: &Credential, request: Reques
     let once = Once { whose: whose(&permit), request: seal.request(), asked: seal.asked(parts.uri.query(), &body) };
     // Before it is looked up: whoever finds nothing is then alone with it.
     let Some(begun) = app.under_way.begin(&once) else { return Err(ApiError::of(Code::IdempotencyRunning)) };
-    let (found, has_room) =
-        app.read(move |tx, now| Ok::<_, store::Error>((repeat::find(tx, &once, now)?, repeat::has_room(tx, &once)?))).await?;
+    let request = Request::from_parts(parts, Body::from(body));
+    // A task of its own: a caller who goes away before the answer is the very one who will ask again. The server ends after whatever has
+    // begun.
+    let task = tokio::spawn(async move {
+        let response = answer(&app, &seal, once, permit, request, next).await;
+        drop(begun);
+        response
+    });
+    task.await.map_err(ApiError::internal)?
+}
+
+/// The answer that is kept, or else the one that carrying it out brings.
+async fn answer(app: &App, seal: &Seal, once: Once, permit: Permit, request: Request, next: Next) -> Result<Response, ApiError> {
+    let look = move |tx: &store::ReadTx, now| Ok::<_, store::Error>((repeat::find(tx, &once, now)?, repeat::has_room(tx, &once)?));
+    let (found, has_room) = app.read(look).await?;
+    let (mut parts, body) = request.into_parts();
     if let Some(found) = found {
-        still_may(&app, permit, &mut parts).await?;
+        still_may(app, permit, &mut parts).await?;
         if found.asked != once.asked {
             return Err(ApiError::of(Code::IdempotencyConflict));
         }
@@ -117,15 +131,7 @@ async fn carry_out(app: App, key: &str, credential: &Credential, request: Reques
         return Err(ApiError::new(Code::RateLimited, why));
     }
     parts.extensions.insert(once);
-    let request = Request::from_parts(parts, Body::from(body));
-    // A task of its own: a caller who goes away before the answer is the very one who will ask again. What has begun holds the end of
-    // the server back.
-    let task = tokio::spawn(async move {
-        let response = keep(&app, &seal, once, next.run(request).await).await;
-        drop(begun);
-        response
-    });
-    task.await.map_err(ApiError::internal)
+    Ok(keep(app, seal, once, next.run(Request::from_parts(parts, body)).await).await)
 }
 
 /// Whom a request is counted to.
@@ -136,8 +142,7 @@ fn whose(permit: &Permit) -> [u8; 32] {
 /// Decides what was decided before the request was carried out, once more. Of a repository that its deletion took away nothing is left to
 /// decide on, nor to be told: that answer is empty.
 async fn still_may(app: &App, permit: Permit, parts: &mut Parts) -> Result<(), ApiError> {
-    let names_repo = parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str().contains("/{owner}/{name}"));
-    if !names_repo {
+    if !parts.extensions.get::<MatchedPath>().is_some_and(|path| names_repo(path.as_str())) {
         return app.read(move |tx, _| permit.instance(tx)).await;
     }
     let slug = Params::from_request_parts(parts, &()).await?.slug()?;
@@ -146,6 +151,10 @@ async fn still_may(app: &App, permit: Permit, parts: &mut Parts) -> Result<(), A
         _ => permit.repo(tx, &slug).map(drop),
     })
     .await
+}
+
+fn names_repo(path: &str) -> bool {
+    path.contains("/{owner}/{name}")
 }
 
 /// Keeps an answer, if it is one to keep, and hands it on.
@@ -284,6 +293,17 @@ mod tests {
             assert!(own.open(&bent).is_none(), "byte {at}");
         }
         assert_ne!(own.seal(&kept).unwrap(), sealed, "no two seals are alike");
+    }
+
+    #[test]
+    fn what_is_decided_on_a_repository_names_it_in_its_path() {
+        for route in crate::http::routes::table().into_iter().filter(|route| auth::is_unsafe(&route.method)) {
+            let is_of_instance = matches!(
+                route.permission,
+                Permission::Identified | Permission::Account | Permission::RepoCreate | Permission::Admin | Permission::Host
+            );
+            assert_eq!(is_of_instance, !names_repo(route.path), "{} {}", route.method, route.path);
+        }
     }
 
     #[test]
