@@ -54,11 +54,10 @@ pub fn public_router(app: &App) -> Router {
 }
 
 fn mount(app: &App, routes: impl Iterator<Item = routes::Route>) -> Router<App> {
-    let router = routes.fold(Router::new(), |router, route| {
+    routes.fold(Router::new(), |router, route| {
         let path = route.path;
-        router.route(path, route.into_handler())
-    });
-    router.layer(middleware::from_fn_with_state(app.clone(), repeat::layer))
+        router.route(path, route.into_handler(|handler| handler.layer(middleware::from_fn_with_state(app.clone(), repeat::layer))))
+    })
 }
 
 fn with_fallbacks(router: Router<App>) -> Router<App> {

@@ -48,8 +48,9 @@
 //! ([`domain::issues::settle`]) and the index catches up ([`app::upkeep::index`]).
 //!
 //! **A request becomes an answer.** [`http::server`] gives it a place and some time, [`http::layers`] an id, [`http::auth`] finds out who
-//! asks, [`http::repeat`] whether it was answered before, [`http::routes`] says which permission it takes. The handler's
-//! [`Permit`](http::extract::Permit) decides on the repository inside the transaction, one verb does it, a view is answered; an error of any floor becomes a [`code`](http::code) in [`http::error`]. A page is the same with a template at its end.
+//! asks, [`http::routes`] says which permission it takes, [`http::repeat`] whether it was answered before. The handler's
+//! [`Permit`](http::extract::Permit) decides on the repository inside the transaction, one verb does it, a view is answered; an error of
+//! any floor becomes a [`code`](http::code) in [`http::error`]. A page is the same with a template at its end.
 //!
 //! **A write becomes durable.** A verb goes to the [store's writer](engine::store): it reads one moment, writes into a layer over it,
 //! records events; what follows from them is queued in the same layer. The layers of all who wait are settled and committed together,

@@ -3,7 +3,7 @@
 //! A record whose shape changes brings its version, a step here and a fixture in the same commit. Before the first release there are no
 //! steps: shapes are free.
 
-use crate::app::repeat::Repeat;
+use crate::app::repeat::{Repeat, Tally};
 use crate::domain::accounts::{Link, Membership, Session, Token, User};
 use crate::domain::admin::Recurrence;
 use crate::domain::checks::CheckSet;
@@ -30,8 +30,8 @@ pub fn schema() -> Schema {
     Schema {
         number: SCHEMA,
         tables: records![
-            Journaled, WorkItem, Recurrence, Repeat, User, Session, Link, Token, Membership, Repository, Branch, Commit, CheckSet, Issue,
-            Revision, Standing, Node, Chunk,
+            Journaled, WorkItem, Recurrence, Repeat, Tally, User, Session, Link, Token, Membership, Repository, Branch, Commit, CheckSet,
+            Issue, Revision, Standing, Node, Chunk,
         ],
         migrations: MIGRATIONS,
     }

@@ -17,6 +17,8 @@ use crate::engine::store::journal;
 const EVENTS_KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
 /// How many rows one closure forgets.
 const FORGOTTEN_PER_WRITE: usize = 200;
+/// The same of requests that may be repeated, each of which may come with an answer of 256 KiB.
+const REPEATS_PER_WRITE: usize = 32;
 /// How many issues are fed to the index at a time.
 const INDEXED_AT_A_TIME: usize = 2_000;
 
@@ -35,7 +37,7 @@ pub fn poll(app: &App, attempt: &Attempt) -> Result<(), Failure> {
 /// Forgets links, sessions, requests that may be repeated, and events that are past their time.
 pub fn expire(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     while app.write_now(&Actor::System, |tx, now| accounts::expire(tx, FORGOTTEN_PER_WRITE, now))? > 0 {}
-    while app.write_now(&Actor::System, |tx, now| repeat::expire(tx, FORGOTTEN_PER_WRITE, now))? > 0 {}
+    while app.write_now(&Actor::System, |tx, now| repeat::expire(tx, REPEATS_PER_WRITE, now))? > 0 {}
     while app.write_now(&Actor::System, |tx, now| journal::expire(tx, now - EVENTS_KEPT, FORGOTTEN_PER_WRITE))? > 0 {}
     attempt.done(app)
 }

@@ -14,8 +14,16 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::code::Code;
+use crate::base::text::clip;
 use crate::domain::{accounts, checks, issues, repos, search};
 use crate::engine::{fulltext, git, store};
+
+/// The longest sentence of an error.
+const MESSAGE_BYTES: usize = 4 << 10;
+/// The longest name of a field that an error repeats.
+const FIELD_BYTES: usize = 80;
+/// The longest sentence about one field.
+const WHY_BYTES: usize = 1 << 10;
 
 /// A failure on its way out.
 #[derive(Debug, Clone)]
@@ -45,9 +53,13 @@ pub struct ErrorView {
 }
 
 impl ApiError {
-    /// An error with a sentence.
+    /// An error with a sentence, which is clipped: it may repeat what was sent.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> ApiError {
-        ApiError { code, message: message.into(), details: None, cause: None }
+        let message = match message.into() {
+            long if long.len() > MESSAGE_BYTES => Cow::Owned(clip(&long, MESSAGE_BYTES).into_owned()),
+            message => message,
+        };
+        ApiError { code, message, details: None, cause: None }
     }
 
     /// An error whose sentence is the code's own.
@@ -64,6 +76,7 @@ impl ApiError {
     /// An error about one field of the path, query or body.
     pub fn field(code: Code, field: &str, why: impl std::fmt::Display) -> ApiError {
         let why = why.to_string();
+        let (field, why) = (clip(field, FIELD_BYTES), clip(&why, WHY_BYTES));
         ApiError::new(code, format!("`{field}`: {why}")).with(json!({"fields": [{"field": field, "message": why}]}))
     }
 

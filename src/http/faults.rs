@@ -54,7 +54,7 @@ pub fn of_body<T: DeserializeOwned + ToSchema>(bytes: &[u8], error: &serde_json:
         }
         for (name, value) in body {
             if let Some(why) = objection::<T>(&name, value) {
-                faults.note(ApiError::field(Code::InvalidBody, crate::base::text::clip(&name, 80).as_ref(), why));
+                faults.note(ApiError::field(Code::InvalidBody, &name, why));
             }
             if faults.0.len() > FIELDS {
                 break;
@@ -130,6 +130,23 @@ mod tests {
         for body in ["", "[]", "nul", "3", r#"{"name": "a", "name": "b", "count": 1}"#] {
             assert_eq!(bad(body), Vec::<String>::new(), "{body}");
         }
+    }
+
+    #[test]
+    fn what_was_sent_is_not_sent_back_at_length() {
+        let long = "x".repeat(900 << 10);
+        let bodies =
+            [json!({&long: 1}), json!({"name": 1, "count": &long}), json!({"name": "a", "count": 1, "inner": {&long: 1}}), json!(&long)];
+        for body in bodies.map(|body| body.to_string()) {
+            let error = serde_json::from_slice::<Body>(body.as_bytes()).unwrap_err();
+            let error = of_body::<Body>(body.as_bytes(), &error);
+            let details = error.details.unwrap().to_string();
+            assert!(error.message.len() + details.len() < 10 << 10, "{} and {}", error.message.len(), details.len());
+        }
+        let many = Value::Object((0..100).map(|n| (format!("{n}{long:.9000}"), json!(n))).collect()).to_string();
+        let error = serde_json::from_slice::<Body>(many.as_bytes()).unwrap_err();
+        let error = of_body::<Body>(many.as_bytes(), &error);
+        assert!(error.message.len() + error.details.unwrap().to_string().len() < 70 << 10);
     }
 
     #[test]

@@ -123,7 +123,7 @@ pub fn build(url: Option<&str>) -> Value {
             parameters.push(json!({
                 "name": "Idempotency-Key", "in": "header", "required": false,
                 "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-                "description": "Names this request for a day: sent again with the same key, it is answered as before and not carried out again.",
+                "description": "Names this request for a day: once it was carried out, or refused with 409 or 410, it is answered as before when sent again with the same key, and not carried out again. Any other refusal is judged anew.",
             }));
         }
         let mut responses = Map::new();

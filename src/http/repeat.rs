@@ -1,8 +1,14 @@
 //! `Idempotency-Key`: a write that is sent again with the same key is answered what was answered before.
 //!
-//! A key belongs to one caller (a session or a token), method and path. The same key with the same query and body answers the first
-//! answer; with others it is a conflict. Kept for a day is whatever was answered, refusals included, but for answers that say *not now*
-//! (5xx, 408, 429) or *not you* (401, 403, and 404, behind which it may hide): such a request was not carried out, and may be sent again under its key.
+//! A key belongs to one credential (a session or a token), method and path. The same key with the same query and body answers the first
+//! answer; with others it is a conflict. Kept for a day is what a request that was carried out was answered, and of refusals those that
+//! say what stood in its way then (409, 410). Any other refusal, which is of the request itself, of whoever asks or of the moment, is of
+//! nothing that was carried out: such a request may be sent again under its key, corrected or not, and is judged anew. So nothing is kept
+//! for whoever may not do what they ask for, and what is kept for others is bounded: each answer here, all of a caller's in
+//! [`app::repeat`](crate::app::repeat).
+//!
+//! Whether the caller may is decided again before an answer is repeated, as the route's line in the table says and on the repository that
+//! the path names: a right that was lost in between takes its answers with it.
 //!
 //! An answer may hold a secret that is shown once, such as a token's text, and repeating the answer must repeat it. So every answer is
 //! sealed under a key that is made of the caller's own credential and the idempotency key, neither of which is stored: a stolen store
@@ -13,7 +19,8 @@
 //! passed over.
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -25,10 +32,14 @@ use sha2::{Digest, Sha256};
 use super::auth::{self, Credential};
 use super::code::Code;
 use super::error::{ApiError, Failed};
-use super::extract;
+use super::extract::{self, Params, Permit};
 use crate::app::App;
 use crate::app::repeat::{self, Once};
 use crate::base::event::Actor;
+use crate::base::text::thousands;
+use crate::domain::accounts::Permission;
+use crate::domain::repos;
+use crate::engine::store;
 
 /// The header that names a request.
 pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -36,8 +47,11 @@ pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// The longest key.
 const KEY_BYTES: usize = 255;
-/// The largest answer that is kept. Of a larger one it is known that it was given.
+/// The largest answer that is kept. Of a request that was carried out and answered with a larger one, it is known that it was carried
+/// out; of a refusal that is larger, nothing is.
 const ANSWER_BYTES: usize = 256 << 10;
+/// The same with its headers, sealed.
+const KEPT_BYTES: usize = ANSWER_BYTES + (8 << 10);
 /// The headers that belong to an answer and not to its way.
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::LOCATION, header::SET_COOKIE];
 
@@ -83,39 +97,70 @@ async fn carry_out(app: App, key: &str, credential: &Credential, request: Reques
     let (mut parts, body) = request.into_parts();
     let body = extract::whole(&app, body).await?;
     let seal = Seal::of(credential, key, &parts.method, parts.uri.path());
-    let once = Once { request: seal.request(), asked: seal.asked(parts.uri.query(), &body) };
+    let permit = Permit::from_request_parts(&mut parts, &()).await?;
+    let once = Once { whose: whose(&permit), request: seal.request(), asked: seal.asked(parts.uri.query(), &body) };
     // Before it is looked up: whoever finds nothing is then alone with it.
     let Some(begun) = app.under_way.begin(&once) else { return Err(ApiError::of(Code::IdempotencyRunning)) };
-    if let Some(found) = app.read(move |tx, now| repeat::find(tx, &once, now)).await? {
+    let request = Request::from_parts(parts, Body::from(body));
+    // A task of its own: a caller who goes away before the answer is the very one who will ask again. The server ends after whatever has
+    // begun.
+    let task = tokio::spawn(async move {
+        let response = answer(&app, &seal, once, permit, request, next).await;
+        drop(begun);
+        response
+    });
+    task.await.map_err(ApiError::internal)?
+}
+
+/// The answer that is kept, or else the one that carrying it out brings.
+async fn answer(app: &App, seal: &Seal, once: Once, permit: Permit, request: Request, next: Next) -> Result<Response, ApiError> {
+    let look = move |tx: &store::ReadTx, now| Ok::<_, store::Error>((repeat::find(tx, &once, now)?, repeat::has_room(tx, &once)?));
+    let (found, has_room) = app.read(look).await?;
+    let (mut parts, body) = request.into_parts();
+    if let Some(found) = found {
+        still_may(app, permit, &mut parts).await?;
         if found.asked != once.asked {
             return Err(ApiError::of(Code::IdempotencyConflict));
         }
         let kept = found.answer.and_then(|answer| seal.open(&answer));
         return kept.and_then(replay).ok_or_else(|| ApiError::of(Code::IdempotencyUnanswered));
     }
+    if !has_room {
+        let most = thousands(repeat::REQUESTS_PER_CALLER);
+        let why = format!("you used {most} keys within a day, and no more are remembered; send the request without one, or later");
+        return Err(ApiError::new(Code::RateLimited, why));
+    }
     parts.extensions.insert(once);
-    let request = Request::from_parts(parts, Body::from(body));
-    // A task of its own: a caller who goes away before the answer is the very one who will ask again.
-    let task = tokio::spawn(async move {
-        let response = keep(&app, &seal, once, next.run(request).await).await;
-        drop(begun);
-        response
-    });
-    task.await.map_err(ApiError::internal)
+    Ok(keep(app, seal, once, next.run(Request::from_parts(parts, body)).await).await)
+}
+
+/// Whom a request is counted to.
+fn whose(permit: &Permit) -> [u8; 32] {
+    Sha256::new_with_prefix(b"plumbline idempotency caller 1").chain_update(permit.caller.whose()).finalize().into()
+}
+
+/// Decides what was decided before the request was carried out, once more. Of a repository that its deletion took away nothing is left to
+/// decide on, nor to be told: that answer is empty.
+async fn still_may(app: &App, permit: Permit, parts: &mut Parts) -> Result<(), ApiError> {
+    if !parts.extensions.get::<MatchedPath>().is_some_and(|path| names_repo(path.as_str())) {
+        return app.read(move |tx, _| permit.instance(tx)).await;
+    }
+    let slug = Params::from_request_parts(parts, &()).await?.slug()?;
+    app.read(move |tx, _| match repos::find(tx, &slug) {
+        Err(repos::Error::NotFound { .. }) if permit.permission == Permission::RepoDelete => Ok(()),
+        _ => permit.repo(tx, &slug).map(drop),
+    })
+    .await
+}
+
+fn names_repo(path: &str) -> bool {
+    path.contains("/{owner}/{name}")
 }
 
 /// Keeps an answer, if it is one to keep, and hands it on.
 async fn keep(app: &App, seal: &Seal, once: Once, response: Response) -> Response {
     let status = response.status();
-    let is_for_later = matches!(
-        status,
-        StatusCode::UNAUTHORIZED
-            | StatusCode::FORBIDDEN
-            | StatusCode::NOT_FOUND
-            | StatusCode::REQUEST_TIMEOUT
-            | StatusCode::TOO_MANY_REQUESTS
-    );
-    if status.is_server_error() || is_for_later {
+    if !(status.is_success() || status.is_redirection() || matches!(status, StatusCode::CONFLICT | StatusCode::GONE)) {
         return response;
     }
     let (kept, response) = match response.extensions().get::<Failed>() {
@@ -138,7 +183,7 @@ async fn keep(app: &App, seal: &Seal, once: Once, response: Response) -> Respons
             (Kept::Done { status: status.as_u16(), headers, body: body.to_vec() }, Response::from_parts(parts, Body::from(body)))
         }
     };
-    let Some(sealed) = seal.seal(&kept) else { return response };
+    let Some(sealed) = seal.seal(&kept).filter(|sealed| sealed.len() <= KEPT_BYTES) else { return response };
     // What is written is written: that its answer cannot be kept is no reason to withhold it. A repeat hears that it was carried out.
     if let Err(error) = app.write(&Actor::System, move |tx, now| repeat::answered(tx, &once, sealed.clone(), now)).await {
         tracing::warn!("the answer to a request with a key could not be kept: {error}");
@@ -248,6 +293,17 @@ mod tests {
             assert!(own.open(&bent).is_none(), "byte {at}");
         }
         assert_ne!(own.seal(&kept).unwrap(), sealed, "no two seals are alike");
+    }
+
+    #[test]
+    fn what_is_decided_on_a_repository_names_it_in_its_path() {
+        for route in crate::http::routes::table().into_iter().filter(|route| auth::is_unsafe(&route.method)) {
+            let is_of_instance = matches!(
+                route.permission,
+                Permission::Identified | Permission::Account | Permission::RepoCreate | Permission::Admin | Permission::Host
+            );
+            assert_eq!(is_of_instance, !names_repo(route.path), "{} {}", route.method, route.path);
+        }
     }
 
     #[test]

@@ -41,14 +41,14 @@ impl Route {
         H: Handler<T, App>,
         T: 'static,
     {
-        // The permission travels with the request to the `Permit`, where it is decided on a resource.
-        let handler = on(filter, handler).layer(Extension(permission));
+        let handler = on(filter, handler);
         Route { method, path, permission, is_public: false, doc: Doc::new(summary), handler }
     }
 
-    /// The handler, to be mounted.
-    pub fn into_handler(self) -> MethodRouter<App> {
-        self.handler
+    /// The handler, to be mounted, dressed in what stands before it. The permission travels with the request through all of that to the
+    /// `Permit`, where it is decided on a resource.
+    pub fn into_handler(self, dress: impl FnOnce(MethodRouter<App>) -> MethodRouter<App>) -> MethodRouter<App> {
+        dress(self.handler).layer(Extension(self.permission))
     }
 
     /// Also served on the public address.

@@ -2,17 +2,20 @@
 //!
 //! A client that is slow costs a connection and nothing else, and connections can be had back. One on which no request is under way
 //! (half-open, or kept for a next request that does not come) is ended after a while, and at once when a new one finds all places taken:
-//! the one that has waited longest goes. So however many sit there in silence, whoever speaks is heard.
+//! for each newcomer one goes, the one that has waited longest ([`places`]). So however many sit there in silence, whoever speaks is
+//! heard, and whoever is answered gets the answer whole: a request is under way until the last byte of its answer was handed to the
+//! system.
 //!
 //! A request that is under way is bounded in each direction: its head must come in time, so must each part of its body, and what is
 //! answered must be read. What a request costs beyond its connection is bounded where it is read and carried out.
+//!
+//! The server ends when its connections have, and the requests with a key ([`repeat`](super::repeat)), which do not end with theirs.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -27,12 +30,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, interval_at};
 use tower::ServiceExt;
 
 use crate::app::App;
+use places::{Answer, Busy, Place, Places};
+
+mod places;
 
 /// The largest head of a request: its first line and its headers. A larger one is answered 431.
 const HEAD_BYTES: usize = 32 << 10;
@@ -71,6 +76,7 @@ pub async fn serve(app: App, router: Router, listener: TcpListener) -> io::Resul
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+    app.under_way.ended().await;
     Ok(())
 }
 
@@ -93,163 +99,30 @@ async fn converse(app: App, router: Router, stream: TcpStream, peer: SocketAddr,
         let mut request = request.map(|body| Body::new(InTime::new(body, limits.body_timeout)));
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.clone().oneshot(request);
-        async move { Ok::<_, Infallible>(answer.await?.map(|body| WhileSent { body, _busy: busy })) }
+        async move { Ok::<_, Infallible>(answer.await?.map(|body| Answer { body, _busy: busy })) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_header_size(HEAD_BYTES).max_headers(HEADERS);
-    let stream = TokioIo::new(Heard { stream, patience: limits.write_timeout, waits: None });
+    let stream = TokioIo::new(Heard { place: Arc::clone(&place), stream, patience: limits.write_timeout, waits: None });
     let mut connection = pin!(http.serve_connection(stream, service));
     let mut stopping = pin!(app.stopping());
     let mut is_ending = false;
     loop {
         tokio::select! {
+            // What has come is heard before the connection is ended.
+            biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
                     tracing::debug!("a connection broke off: {error}");
                 }
                 return;
             }
-            () = place.wanted.notified() => return,
+            () = place.is_to_go() => return,
             () = &mut stopping, if !is_ending => {
                 is_ending = true;
                 connection.as_mut().graceful_shutdown();
             }
         }
-    }
-}
-
-/// The places for connections, and who sits on one in silence.
-#[derive(Clone)]
-struct Places {
-    free: Arc<Semaphore>,
-    silent: Arc<Silent>,
-}
-
-#[derive(Default)]
-struct Silent {
-    /// By when each fell silent, the first longest ago.
-    connections: Mutex<Order>,
-    /// Somebody fell silent.
-    fell: Notify,
-}
-
-#[derive(Default)]
-struct Order {
-    next: u64,
-    silent: BTreeMap<u64, Arc<Notify>>,
-}
-
-impl Silent {
-    fn lock(&self) -> MutexGuard<'_, Order> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Places {
-    fn new(most: usize) -> Places {
-        Places { free: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))), silent: Arc::default() }
-    }
-
-    /// Takes a place, if need be from whoever has been silent longest.
-    async fn take(&self) -> Place {
-        let permit = loop {
-            if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
-                break permit;
-            }
-            // Registered before anybody is looked for: who falls silent in between is noticed.
-            let mut fell = pin!(self.silent.fell.notified());
-            fell.as_mut().enable();
-            self.free_one();
-            tokio::select! {
-                permit = Arc::clone(&self.free).acquire_owned() => break permit.expect("the places are never closed"),
-                () = fell => {}
-            }
-        };
-        let wanted = Arc::new(Notify::new());
-        let place = Place { silent: Arc::clone(&self.silent), wanted, since: Mutex::new(None), _permit: permit };
-        place.falls_silent();
-        place
-    }
-
-    /// Ends the connection that has been silent longest, if any is.
-    fn free_one(&self) {
-        if let Some((_, wanted)) = self.silent.lock().silent.pop_first() {
-            wanted.notify_one();
-        }
-    }
-}
-
-/// A connection's place.
-struct Place {
-    silent: Arc<Silent>,
-    /// Somebody else needs it.
-    wanted: Arc<Notify>,
-    /// Under which number it is silent.
-    since: Mutex<Option<u64>>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Place {
-    fn falls_silent(&self) {
-        let mut order = self.silent.lock();
-        let number = order.next;
-        order.next += 1;
-        order.silent.insert(number, Arc::clone(&self.wanted));
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
-        drop(order);
-        self.silent.fell.notify_one();
-    }
-
-    fn speaks(&self) {
-        let mut order = self.silent.lock();
-        if let Some(number) = self.since.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            order.silent.remove(&number);
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.speaks();
-    }
-}
-
-/// A request is under way on a connection, from its head to the end of its answer.
-struct Busy(Arc<Place>);
-
-impl Busy {
-    fn begin(place: &Arc<Place>) -> Busy {
-        place.speaks();
-        Busy(Arc::clone(place))
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.falls_silent();
-    }
-}
-
-/// An answer's body, whose request is under way until it is sent.
-struct WhileSent {
-    body: Body,
-    _busy: Busy,
-}
-
-impl HttpBody for WhileSent {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
@@ -301,6 +174,7 @@ impl HttpBody for InTime {
 
 /// A stream whose other side must read what is written to it.
 struct Heard {
+    place: Arc<Place>,
     stream: TcpStream,
     patience: Duration,
     waits: Option<Interval>,
@@ -341,7 +215,12 @@ impl AsyncWrite for Heard {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        self.in_time(flushed, cx)
+        let flushed = self.in_time(flushed, cx);
+        // hyper flushes what it has written whole.
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            self.place.flushed();
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

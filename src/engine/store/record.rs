@@ -109,6 +109,11 @@ impl<T: Record, K: RowKey> Index<T, K> {
         Scan::new(self.table(), key.to_key(), None)
     }
 
+    /// The rows whose key is `key` or below, in the index's order.
+    pub fn up_to(&self, key: &K) -> Scan<T> {
+        Scan::new(self.table(), Vec::new(), key::successor(&key.to_key()))
+    }
+
     /// The rows whose key is `key`.
     pub fn exactly(&self, key: &K) -> Scan<T> {
         Scan::beginning_with(self.table(), &key.to_key())

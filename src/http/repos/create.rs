@@ -1,8 +1,9 @@
 //! Adding repositories that no forge tells of: by an address, or by a path on the appliance's host.
 //!
-//! Whoever may add one chooses what the appliance reads, and where it connects to. So a path, and an address that the guard of outgoing
-//! requests would refuse, are for administrators; what they add in that way is marked, and the mark opens the guard for that repository's
-//! own host and port when it is fetched, and for nothing else.
+//! Whoever may add one chooses what the appliance reads, and where it connects to. So a path, and an address that does not lead to the
+//! public internet, are for administrators. What they add that the guard of outgoing requests would refuse is marked, and the mark opens
+//! the guard for that repository's own host and port when it is fetched, and for nothing else. Others are told the same of a name that
+//! leads into the appliance's network and of one that leads nowhere: which names there are in there is not theirs to ask.
 
 use std::path::{Path, PathBuf};
 
@@ -65,10 +66,11 @@ pub async fn add(app: &App, permit: Permit, body: NewRepoBody) -> Result<RepoVie
     let source: Source = given.parse().map_err(|error| ApiError::field(Code::SourceRefused, field, error))?;
     // Said before anything of the host's files or of its network is: who may not add those learns nothing of them.
     may_add(app, &permit, matches!(source, Source::Path(_))).await?;
-    let is_trusted = is_guarded(app, &source).await?;
-    if is_trusted {
+    let leads = leads(app, &source).await?;
+    if leads != Leads::Out {
         may_add(app, &permit, true).await?;
     }
+    let is_trusted = leads == Leads::Within;
     let (kind, remote) = match &source {
         Source::Path(path) => (RepoSource::Local, local_path(app, path)?.display().to_string()),
         Source::Http(url) => (RepoSource::Git, url.clone()),
@@ -96,7 +98,7 @@ async fn may_add(app: &App, permit: &Permit, is_within: bool) -> Result<(), ApiE
         match asks.caller.may(tx, Permission::RepoCreateLocal, Resource::Instance) {
             Err(accounts::Error::Refused(_)) if is_within => Err(ApiError::new(
                 Code::Forbidden,
-                "a path on the server's machine, or an address within its network, is added by an administrator of the instance",
+                "a path on the server's machine, or an address that does not lead to the public internet, is added by an administrator of the instance",
             )),
             Err(accounts::Error::Refused(_)) | Ok(()) => Ok(()),
             Err(error) => Err(error.into()),
@@ -105,11 +107,31 @@ async fn may_add(app: &App, permit: &Permit, is_within: bool) -> Result<(), ApiE
     .await
 }
 
-/// Whether a source lies where the guard lets no request go. A name that cannot be resolved now does not: it is judged when it is fetched.
-pub async fn is_guarded(app: &App, source: &Source) -> Result<bool, store::Error> {
-    let Source::Http(url) = source.clone() else { return Ok(false) };
+/// Where a source leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leads {
+    /// Where the guard lets requests go; or it is a path, and no request is made.
+    Out,
+    /// Where the guard lets none go.
+    Within,
+    /// Nowhere now, as far as can be told: it is judged when it is fetched.
+    Nowhere,
+}
+
+async fn leads(app: &App, source: &Source) -> Result<Leads, store::Error> {
+    let Source::Http(url) = source.clone() else { return Ok(Leads::Out) };
     let handle = app.clone();
-    app.blocking(move || matches!(handle.outbound.judge(&url), Err(outbound::Error::Refused { .. }))).await
+    app.blocking(move || match handle.outbound.judge(&url) {
+        Ok(()) => Leads::Out,
+        Err(outbound::Error::Refused { .. }) => Leads::Within,
+        Err(_) => Leads::Nowhere,
+    })
+    .await
+}
+
+/// Whether a source lies where the guard lets no request go.
+pub async fn is_guarded(app: &App, source: &Source) -> Result<bool, store::Error> {
+    Ok(leads(app, source).await? == Leads::Within)
 }
 
 /// What a repository is called after its path or address.

@@ -115,6 +115,25 @@ async fn what_the_guard_refuses_an_administrator_may_add_and_its_host_and_port_a
 }
 
 #[tokio::test]
+async fn whoever_is_no_administrator_learns_of_no_name_whether_the_appliance_can_resolve_it() {
+    let world = World::new().await;
+    let member = world.app.sign_in(world.app.user("ada", InstanceRole::Member)).await;
+    let program = world.app.anonymous().bearer(&world.app.token(TokenKind::Service, &[Scope::RepoWrite], None, &[], None));
+    // A name that every resolver has within, and one that none has: `.invalid` is kept for that.
+    for client in [&member, &program] {
+        let add = async |url: &str| {
+            let answer = client.post("/api/v1/repos", json!({"url": url, "name": "x"})).await.expect(403);
+            (answer.refused("forbidden"), answer.value()["details"].clone())
+        };
+        assert_eq!(add("http://localhost/app.git").await, add("http://gitlab.invalid/app.git").await);
+    }
+    // An administrator may name a host that is not there yet.
+    world.admin.post("/api/v1/repos", json!({"url": "http://gitlab.invalid/app.git", "name": "later"})).await.expect(201);
+    world.admin.json("DELETE", "/api/v1/repos/local/later", json!({"confirm": "local/later"})).await.expect(204);
+    world.app.settle().await;
+}
+
+#[tokio::test]
 async fn a_name_that_is_taken_tells_nothing_of_what_has_it() {
     let world = World::new().await;
     world.repo("hidden", [("a.rb", "puts 1\n")]).await;

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use plumbline::app::repeat::Repeat;
+use plumbline::app::repeat::{REQUESTS_PER_CALLER, Repeat, Tally};
 use plumbline::base::event::Actor;
-use plumbline::domain::accounts::{InstanceRole, Scope, TokenKind};
+use plumbline::domain::accounts::{self, InstanceRole, RepoRole, Scope, TokenKind};
 use plumbline::engine::store::{self, Scan};
 use serde_json::json;
 
 use crate::support::app::TestApp;
-use crate::support::client::Client;
-use crate::support::world::text;
+use crate::support::client::{Answer, Client};
+use crate::support::world::{World, text};
 
 const USERS: &str = "/api/v1/admin/users";
 const TOKENS: &str = "/api/v1/admin/tokens";
@@ -71,17 +71,20 @@ async fn a_key_belongs_to_one_caller_path_and_body() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_repeated_unless_it_says_not_you() {
+async fn a_refusal_is_repeated_if_it_says_what_stood_in_the_way_and_judged_anew_if_it_is_of_the_request_or_the_caller() {
     let app = TestApp::start();
     let admin = program(&app).with("idempotency-key", "k");
-    let bad = admin.post(USERS, json!({"login": "-", "role": "king"})).await.expect(400);
-    let again = admin.post(USERS, json!({"login": "-", "role": "king"})).await.expect(400);
-    assert_eq!(
-        (bad.value()["details"].clone(), bad.value()["message"].clone()),
-        (again.value()["details"].clone(), again.value()["message"].clone())
-    );
+    for _ in 0..2 {
+        let bad = admin.post(USERS, json!({"login": "-", "role": "king"})).await.expect(400);
+        assert_eq!(bad.header("idempotent-replayed"), None);
+    }
+    app.user("ann", InstanceRole::Member);
+    let taken = admin.post(USERS, json!({"login": "ann"})).await.expect(409);
+    let again = admin.post(USERS, json!({"login": "ann"})).await.expect(409);
+    let said = |answer: &Answer| (answer.refused("already_exists"), answer.value()["details"].clone());
+    assert_eq!(said(&taken), said(&again));
     assert_eq!(again.header("idempotent-replayed"), Some("true"));
-    assert_ne!(bad.header("x-request-id"), again.header("x-request-id"));
+    assert_ne!(taken.header("x-request-id"), again.header("x-request-id"));
 
     let ada = app.user("ada", InstanceRole::Member);
     let browser = app.sign_in(ada).await.with("idempotency-key", "k");
@@ -143,4 +146,80 @@ async fn a_request_is_forgotten_after_a_day() {
     app.tick().await;
     assert_eq!(app.app().read_now(|tx, _| tx.find(&Scan::<Repeat>::all(), 10)).unwrap(), []);
     keyed.post(USERS, json!({"login": "ada"})).await.expect(409).refused("already_exists");
+}
+
+// Refusals were kept whatever their size, and repeated what was sent: twenty requests of somebody who may nothing took 70 MB for a day.
+#[tokio::test]
+async fn whoever_may_not_do_what_they_ask_for_has_nothing_kept_and_is_answered_in_few_words() {
+    let app = TestApp::start();
+    let reader = app.anonymous().bearer(&app.token(TokenKind::Service, &[Scope::RepoRead], None, &[], None));
+    let long = "x".repeat(900_000);
+    for (n, body) in
+        [json!({&long: 1}), json!({"url": &long}), json!(&long), json!({"url": "https://x", "name": &long})].into_iter().enumerate()
+    {
+        let refused = reader.with("idempotency-key", &n.to_string()).post("/api/v1/repos", body).await;
+        assert!((400..500).contains(&refused.status), "{}", refused.status);
+        assert!(refused.body.len() < 10_000, "{n}: {}", refused.body.len());
+    }
+    let kept =
+        app.app().read_now(|tx, _| Ok::<_, store::Error>((tx.find(&Scan::<Repeat>::all(), 10)?, tx.find(&Scan::<Tally>::all(), 10)?)));
+    assert_eq!(kept.unwrap(), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test]
+async fn a_caller_who_used_up_the_keys_of_a_day_is_told_before_anything_is_done() {
+    let app = TestApp::start();
+    let keyed = program(&app).with("idempotency-key", "k");
+    keyed.post(USERS, json!({"login": "ada"})).await.expect(201);
+    app.app()
+        .write_now(&Actor::System, |tx, _| {
+            let tally = tx.first(&Scan::<Tally>::all())?.unwrap();
+            assert!((tally.requests, tally.bytes > 0) == (1, true), "{tally:?}");
+            tx.put(&Tally { requests: REQUESTS_PER_CALLER, ..tally })
+        })
+        .unwrap();
+    keyed.post(USERS, json!({"login": "ada"})).await.expect(201);
+    let full = keyed.with("idempotency-key", "l").post(USERS, json!({"login": "eve"})).await.expect(429);
+    assert!(full.refused("rate_limited").contains("10,000 keys"));
+    assert_eq!(how_many(&keyed, USERS).await, 1);
+    program(&app).with("idempotency-key", "l").post(USERS, json!({"login": "eve"})).await.expect(201);
+}
+
+#[tokio::test]
+async fn an_answer_is_not_repeated_to_whoever_lost_the_right_to_it() {
+    let world = World::new().await;
+    let repo = world.repo("app", [("a.rb", "puts 1\n")]).await;
+    let id = text(&repo.see("").await["id"]).parse().unwrap();
+    let ada = world.app.user("ada", InstanceRole::Member);
+    let app = world.app.app();
+    let grant = |role: RepoRole| app.write_now(&Actor::System, move |tx, _| accounts::grant(tx, id, ada, role)).unwrap();
+    grant(RepoRole::Maintain);
+    let browser = world.app.sign_in(ada).await.with("idempotency-key", "k");
+    let path = "/api/v1/repos/local/app";
+    let change = async || browser.json("PATCH", path, json!({"description": "ours"})).await;
+    change().await.expect(200);
+    assert_eq!(change().await.expect(200).header("idempotent-replayed"), Some("true"));
+    grant(RepoRole::Read);
+    change().await.expect(403).refused("forbidden");
+    app.write_now(&Actor::System, move |tx, _| tx.remove::<accounts::Membership>(&(id, ada)).map(drop)).unwrap();
+    change().await.expect(404).refused("repo_not_found");
+    browser.json("PATCH", path, json!({"description": "theirs"})).await.expect(404).refused("repo_not_found");
+    // Whoever deleted it is told so again, and nobody else.
+    grant(RepoRole::Admin);
+    let delete = async || browser.json("DELETE", path, json!({"confirm": "local/app"})).await;
+    delete().await.expect(204);
+    world.app.settle().await;
+    assert_eq!(delete().await.expect(204).header("idempotent-replayed"), Some("true"));
+    change().await.expect(404).refused("repo_not_found");
+    // On the instance: an administrator's secret is not for who is none any more.
+    let eve = world.app.user("eve", InstanceRole::Admin);
+    let browser = world.app.sign_in(eve).await.with("idempotency-key", "k");
+    let make = async || browser.post(TOKENS, json!({"name": "ci", "scopes": ["repo:read"]})).await;
+    make().await.expect(201);
+    app.write_now(&Actor::System, move |tx, _| {
+        let user = accounts::get_user(tx, eve)?;
+        Ok::<_, accounts::Error>(tx.put(&accounts::User { role: InstanceRole::Member, ..user })?)
+    })
+    .unwrap();
+    make().await.expect(403).refused("forbidden");
 }

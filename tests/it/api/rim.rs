@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use plumbline::app::repeat::Repeat;
 use plumbline::base::event::Actor;
 use plumbline::domain::accounts::{self, InstanceRole, Membership, RepoRole, Scope, TokenKind};
+use plumbline::engine::store::Scan;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -182,4 +185,113 @@ async fn a_log_is_not_followed_by_whoever_may_not_see_the_repository_any_more() 
     log.line("two");
     drop(log);
     world.app.settle().await;
+}
+
+/// Asks for something on a connection that is kept, and reads the first bytes of what comes.
+async fn ask(address: std::net::SocketAddr, path: &str) -> (TcpStream, Vec<u8>) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+    let mut begin = vec![0; 1_000];
+    let read = tokio::time::timeout(PATIENCE, stream.read(&mut begin)).await.expect("it is answered").unwrap_or(0);
+    begin.truncate(read);
+    (stream, begin)
+}
+
+#[tokio::test]
+async fn a_newcomer_sends_one_away_and_no_more() {
+    let app = TestApp::with(|config| config.limits.connections = 10);
+    let client = app.anonymous();
+    let mut silent = Vec::new();
+    for _ in 0..10 {
+        silent.push(TcpStream::connect(client.address).await.unwrap());
+    }
+    let (_newcomer, heard) = ask(client.address, "/livez").await;
+    assert!(heard.starts_with(b"HTTP/1.1 200"));
+    let mut alive = 0;
+    for stream in &mut silent {
+        // Whoever was sent away may hear of it at either.
+        let sent = stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        let read = tokio::time::timeout(PATIENCE, stream.read(&mut [0; 10])).await.expect("it is answered or ended");
+        alive += usize::from(sent.is_ok() && read.is_ok_and(|read| read > 0));
+    }
+    assert_eq!(alive, 9);
+}
+
+/// An appliance that serves only this, and what ends when it has.
+async fn serving(app: &plumbline::app::App, router: axum::Router) -> (std::net::SocketAddr, tokio::task::JoinHandle<std::io::Result<()>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (address, tokio::spawn(plumbline::http::serve(app.clone(), router, listener)))
+}
+
+// hyper lets go of a body when its last part is in a buffer of its own, long before the client has it.
+#[tokio::test]
+async fn a_large_answer_is_sent_to_its_end_however_many_come_meanwhile() {
+    const LARGE: usize = 64 << 20;
+    let app = TestApp::with(|config| config.limits.connections = 2);
+    let large = axum::routing::get(|| async { vec![b'x'; LARGE] });
+    let router = axum::Router::new().route("/large", large).route("/small", axum::routing::get(|| async { "here" }));
+    let (address, served) = serving(app.app(), router).await;
+    let (mut slow, begin) = ask(address, "/large").await;
+    let mut silent = Vec::new();
+    for _ in 0..5 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    assert!(ask(address, "/small").await.1.starts_with(b"HTTP/1.1 200"), "whoever came meanwhile is heard");
+    let head = begin.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    let mut left = LARGE - (begin.len() - head);
+    let mut buffer = vec![0; 1 << 20];
+    while left > 0 {
+        let read = tokio::time::timeout(PATIENCE, slow.read(&mut buffer)).await.expect("the answer goes on");
+        let read = read.unwrap_or_else(|error| panic!("{left} bytes are missing: {error}"));
+        assert!(read > 0, "{left} bytes are missing");
+        left -= read;
+    }
+    // It has its answer: it is the next to go.
+    silent.push(TcpStream::connect(address).await.unwrap());
+    let (_newcomer, heard) = ask(address, "/small").await;
+    assert!(heard.starts_with(b"HTTP/1.1 200"));
+    app.app().stop();
+    drop((slow, silent));
+    served.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_end_waits_for_a_request_with_a_key_whose_client_is_gone() {
+    let app = TestApp::start();
+    let token = app.token(TokenKind::Service, &[Scope::Admin], None, &[], None);
+    let (address, mut served) = serving(app.app(), plumbline::ui::router(app.app())).await;
+    // That it was used is written down, and not again for a while.
+    app.anonymous().bearer(&token).get("/api/v1/me").await.expect(200);
+    // The store's one writer is kept waiting.
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let (wait, handle) = (std::sync::Mutex::new(wait), app.app().clone());
+    let (begun, writing) = std::sync::mpsc::channel();
+    let writer = std::thread::spawn(move || {
+        handle.write_now(&Actor::System, move |_, _| {
+            let _ = begun.send(());
+            let _ = wait.lock().unwrap().recv();
+            Ok::<_, plumbline::engine::store::Error>(())
+        })
+    });
+    writing.recv().unwrap();
+    let body = r#"{"login": "ada"}"#;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!("POST /api/v1/admin/users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nidempotency-key: k\r\n");
+    let head = format!("{head}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let is_under_way = async {
+        while app.app().under_way.ended().now_or_never().is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, is_under_way).await.expect("it begins");
+    drop(stream);
+    app.app().stop();
+    assert!(tokio::time::timeout(SOON, &mut served).await.is_err(), "the end does not wait");
+    go_on.send(()).unwrap();
+    tokio::time::timeout(PATIENCE, served).await.expect("it ends").unwrap().unwrap();
+    writer.join().unwrap().unwrap();
+    let kept = app.app().read_now(|tx, _| tx.find(&Scan::<Repeat>::all(), 10)).unwrap();
+    assert!(kept.len() == 1 && kept[0].answer.is_some(), "{kept:?}");
 }

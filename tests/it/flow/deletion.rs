@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use plumbline::app::repeat::Repeat;
+use plumbline::app::repeat::{Repeat, Tally};
 use plumbline::app::{App, runner, schema};
 use plumbline::base::event::Actor;
 use plumbline::base::id::RepoId;
@@ -67,7 +67,7 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
     }
     let named = all![
         WorkItem, Recurrence, User, Session, Link, Token, Membership, Repository, Branch, Commit, CheckSet, Issue, Revision, Standing,
-        Node, Chunk, Repeat
+        Node, Chunk, Repeat, Tally
     ];
     named.into_iter().flatten().collect()
 }

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use plumbline::app::repeat::Repeat;
+use plumbline::app::repeat::{Repeat, Tally};
 use plumbline::app::schema::schema;
 use plumbline::base::event::{Actor, Event, Recorded, Upkeep, Verdict};
 use plumbline::base::id::{AttemptId, CheckId, Id, IssueId, LinkId, RepoId, SessionId, TokenId, UserId, WorkId};
@@ -31,7 +31,8 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&journaled()),
     || shape(&work_item()),
     || shape(&Recurrence { upkeep: Upkeep::Sweep, due_at: at(1) }),
-    || shape(&Repeat { request: [1; 32], asked: [2; 32], answer: Some(vec![3, 4]), expires_at: at(5) }),
+    || shape(&Repeat { request: [1; 32], asked: [2; 32], whose: [6; 32], answer: Some(vec![3, 4]), expires_at: at(5) }),
+    || shape(&Tally { whose: [1; 32], requests: 2, bytes: 3 }),
     || shape(&user()),
     || shape(&session()),
     || shape(&link()),
