@@ -65,6 +65,22 @@ async fn a_head_that_names_no_branch_with_a_commit_leaves_the_branch_that_is_mos
 }
 
 #[tokio::test]
+async fn a_repository_with_commits_and_no_branch_is_said_to_have_no_branch() {
+    let world = World::new().await;
+    let git = RawRepo::new();
+    let commit = git.commit(git.tree(&[(FILE, b"a.json", git.blob("{\n"))]), &[]);
+    std::fs::create_dir_all(git.path().join("refs/tags")).unwrap();
+    std::fs::write(git.path().join("refs/tags/v1"), format!("{commit}\n")).unwrap();
+    std::fs::write(git.path().join("HEAD"), format!("{commit}\n")).unwrap();
+    world.add("app", git.path()).await;
+    assert_eq!(world.see("app", "").await["sync_error"], Value::Null);
+    for page in ["/r/local/app", "/"] {
+        let page = world.admin.page(page).await.expect(200).text();
+        assert!(page.contains("no branch") && !page.contains("no commit yet"), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn a_path_that_is_no_repository_says_what_to_give() {
     let world = World::new().await;
     let folder = world.app.scratch("no-repository");
