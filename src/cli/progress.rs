@@ -67,7 +67,9 @@ pub(super) async fn follow(app: &App, repo: &Repository, asked_at: Timestamp) ->
             (false, None, _) => line.show(format!("{slug}: fetching {}", repository.remote)),
             (true, None, None) => {
                 line.done();
-                return Ok(vec![format!("{slug} has no commit yet: commit something, and it is checked within a minute")]);
+                return Ok(vec![format!(
+                    "{slug} has no branch with a commit yet: commit something on a branch, and it is checked within a minute"
+                )]);
             }
             (true, None, Some(set)) if set.state.is_finished() => {
                 line.done();

@@ -16,6 +16,7 @@ pub mod commit;
 pub mod diff;
 pub mod fetch;
 pub mod history;
+mod host;
 mod inflate;
 mod intake;
 pub mod layout;
@@ -28,6 +29,7 @@ mod sieve;
 pub mod source;
 mod transport;
 pub mod tree;
+mod whole;
 pub mod worktree;
 
 use std::borrow::Cow;

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use client::{Body, Client, Request, Response};
+pub use client::{Body, Client, Request, Response, parse};
 
 /// How requests are made.
 #[derive(Debug, Clone)]

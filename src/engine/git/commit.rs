@@ -18,10 +18,12 @@ use crate::base::name::{BlobId, CommitSha, TreePath};
 use crate::base::text::clip;
 use crate::base::time::Timestamp;
 
-/// The largest commit that is parsed, in bytes.
-const COMMIT: u64 = 4 << 20;
+/// The largest commit that is loaded, in bytes. Almost all of one of this size is its message, of which the beginning is kept.
+pub(super) const COMMIT: u64 = 64 << 20;
+/// The most bytes of a commit that come before its message: parents are kept by the thousand, and no repository has more of them.
+const HEADER: usize = 4 << 20;
 /// The largest directory that is parsed, in bytes.
-const DIRECTORY: u64 = 64 << 20;
+pub(super) const DIRECTORY: u64 = 64 << 20;
 /// The longest path that is taken, in bytes: what Linux takes.
 const PATH: usize = 4_096;
 /// The longest name or address of a person that is kept, in bytes.
@@ -92,7 +94,7 @@ pub(super) fn info(objects: &Objects, commit: CommitSha) -> Result<CommitInfo> {
         authored_at,
         committer,
         committed_at,
-        message: clip(&header.message.to_str_lossy(), objects.limits().message_bytes).into_owned(),
+        message: beginning(header.message, objects.limits().message_bytes),
     })
 }
 
@@ -101,6 +103,13 @@ pub(super) fn links(objects: &Objects, commit: CommitSha) -> Result<(Vec<CommitS
     let data = objects.read(&id(commit), Kind::Commit, COMMIT)?;
     let header = Header::parse(&data).map_err(|why| Error::corrupt(format!("the commit {commit}"), why))?;
     Ok((parents(objects, commit, &header), person(header.committer).1))
+}
+
+/// The first `max` bytes of a message, cut as people expect it. Only they are made text of: bytes that are no text grow by that.
+fn beginning(message: &[u8], max: usize) -> String {
+    // The longest character has four bytes: one that is cut in two lies behind what is kept.
+    let some = &message[..message.len().min(max + 4)];
+    clip(&some.to_str_lossy(), max).into_owned()
 }
 
 fn parents(objects: &Objects, commit: CommitSha, header: &Header<'_>) -> Vec<CommitSha> {
@@ -120,11 +129,15 @@ pub(super) struct Header<'a> {
 impl<'a> Header<'a> {
     pub fn parse(mut data: &'a [u8]) -> std::result::Result<Header<'a>, &'static str> {
         let (mut tree, mut parents, mut author, mut committer) = (None, Vec::new(), &b""[..], &b""[..]);
+        let whole = data.len();
         while !data.is_empty() {
             let (line, rest) = data.split_once_str("\n").unwrap_or((data, b""));
             data = rest;
             if line.is_empty() {
                 break;
+            }
+            if whole - data.len() > HEADER {
+                return Err("more than 4 MiB come before its message");
             }
             // What begins with a space goes on with the line before, which is none of ours.
             let Some((word, value)) = line.split_once_str(" ") else { continue };

@@ -2,8 +2,10 @@
 //!
 //! A repository on this machine is opened without its configuration and its objects are copied; one behind HTTP is asked by protocol
 //! version 2. Either way a pack comes, and `intake` decides whether it is taken. Only branches are mirrored, and
-//! branches that are gone there are gone here; objects stay, since something of ours may still name them.
+//! branches that are gone there are gone here; objects stay, since something of ours may still name them. A branch to which something is
+//! missing stays where it was and is told of; the others go on.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -11,26 +13,27 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use gix::hash::ObjectId;
-use gix::progress::Discard;
-use gix::protocol::handshake::Ref;
-use gix::protocol::transport::{Protocol, Service, client::blocking_io::http::Transport};
 
 use super::aside::Aside;
 use super::commit;
-use super::intake::{Bounds, Incoming, Progress, missing, watched};
+use super::host::Conversation;
+use super::intake::{Bounds, Incoming, Progress, watched};
 use super::layout::Trust;
 use super::mirror::Mirror;
 use super::packs;
 use super::refs::{self, Head};
-use super::sieve::Sieve;
 use super::source::{Credentials, Source};
-use super::transport::{Carrier, LISTING, Place};
+use super::transport::Place;
+use super::whole::{Broken, Look, is_of_content, missing};
 use super::{Error, Result};
 use crate::base::name::{BranchName, CommitSha};
 use crate::engine::outbound::Client;
 
 /// How many of our commits are named to a host, so that it sends only what is new.
 const HAVES: usize = 256;
+
+/// How often one fetch asks a host for packs: some branches that it cannot send are found among a thousand.
+const ASKS: usize = 64;
 
 /// What a fetch is asked to do, besides where from.
 pub struct Asked<'a> {
@@ -60,10 +63,10 @@ pub struct Fetched {
 }
 
 /// What a repository says it has.
-struct Offer {
-    default: Option<BranchName>,
-    branches: Vec<(BranchName, ObjectId)>,
-    skipped: Vec<(String, String)>,
+pub(super) struct Offer {
+    pub default: Option<BranchName>,
+    pub branches: Vec<(BranchName, ObjectId)>,
+    pub skipped: Vec<(String, String)>,
 }
 
 impl Mirror {
@@ -80,22 +83,20 @@ impl Mirror {
             progress: asked.progress,
         };
         (bounds.progress)(Progress::Asking);
-        let incoming = Incoming::new(&self.layout.common_dir)?;
+        let mut broken = Broken::default();
         let offer = match source {
-            Source::Path(path) => self.copy(path, asked.trust, &incoming, &bounds),
+            Source::Path(path) => self.copy(path, asked.trust, &mut broken, &bounds),
             Source::Http(url) => {
                 // A host that says nothing holds up no one who wants to stop: its connections are closed.
                 let Place { host, port, .. } = Place::of(url)?;
                 // Redirects stay on the host, and what this lets through is the port as well.
                 let client = if asked.is_trusted { asked.outbound.allowing(&host, port) } else { asked.outbound.apart() };
-                watched(&bounds, || client.close(), || self.ask(url, asked, &client, &incoming, &bounds))
+                watched(&bounds, || client.close(), || self.ask(url, asked, &client, &mut broken, &bounds))
             }
         };
         // Whatever broke because the fetch was to end says that.
         let mut offer = offer.map_err(|e| bounds.check().err().unwrap_or(e))?;
-        let tips: Vec<ObjectId> = offer.branches.iter().map(|(_, id)| *id).collect();
-        incoming.check(&self.objects, &tips, &bounds)?;
-        incoming.keep()?;
+        self.leave_out(&mut offer, broken)?;
         offer.branches.sort();
         refs::replace(&self.layout.common_dir, &offer.branches, offer.default.as_ref())?;
         // What was fetched is there; that its packs are many is no reason to say otherwise.
@@ -109,8 +110,27 @@ impl Mirror {
         })
     }
 
+    /// Leaves out what is not whole: such a branch stays where it was, if it was anywhere. Where nothing is whole, that is the failure.
+    fn leave_out(&self, offer: &mut Offer, broken: Broken) -> Result<()> {
+        if broken.is_empty() {
+            return Ok(());
+        }
+        let before: HashMap<BranchName, ObjectId> = self.refs()?.branches()?.taken.into_iter().collect();
+        let (whole, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut offer.branches).into_iter().partition(|(_, id)| broken.why(id).is_none());
+        if whole.is_empty() {
+            return broken.first().map_or(Ok(()), Err);
+        }
+        offer.branches = whole;
+        for (name, id) in rest {
+            let why = broken.why(&id).map(Error::to_string).unwrap_or_default();
+            offer.skipped.push((name.to_string(), why));
+            offer.branches.extend(before.get(&name).map(|id| (name, *id)));
+        }
+        Ok(())
+    }
+
     /// Copies from a repository on this machine.
-    fn copy(&self, path: &Path, trust: Trust, incoming: &Incoming, bounds: &Bounds<'_>) -> Result<Offer> {
+    fn copy(&self, path: &Path, trust: Trust, broken: &mut Broken, bounds: &Bounds<'_>) -> Result<Offer> {
         let source = Mirror::open_readonly(path, self.limits().clone(), trust)?;
         let there = source.refs()?;
         let default = match there.head()? {
@@ -120,10 +140,12 @@ impl Mirror {
         let found = there.branches()?;
         let mut offer = Offer { default, branches: Vec::new(), skipped: found.skipped };
         for (name, id) in found.taken {
-            match source.objects.header(&id)? {
-                Some((gix::objs::Kind::Commit, _)) => offer.branches.push((name, id)),
-                Some(_) => offer.skipped.push((name.to_string(), "it does not point to a commit".to_owned())),
-                None => return Err(Error::corrupt(format!("the branch `{name}` of `{}`", path.display()), "its commit is missing")),
+            match source.objects.header(&id) {
+                Ok(Some((gix::objs::Kind::Commit, _))) => offer.branches.push((name, id)),
+                Ok(Some(_)) => offer.skipped.push((name.to_string(), "it does not point to a commit".to_owned())),
+                // That it is missing or cannot be read is found out with the rest.
+                Ok(None) | Err(Error::Corrupt { .. }) => offer.branches.push((name, id)),
+                Err(e) => return Err(e),
             }
         }
         let shallow = source.objects.shallow();
@@ -131,23 +153,52 @@ impl Mirror {
             self.add_shallow(&shallow)?;
         }
         let tips: Vec<ObjectId> = offer.branches.iter().map(|(_, id)| *id).collect();
+        // What is damaged in a way that names do not show is found once a copy fails; then all is looked at more closely.
+        match self.copy_whole(&source, &tips, Look::Names, bounds) {
+            Ok(found) => broken.extend(found),
+            Err(e) if is_of_content(&e) => {
+                bounds.check()?;
+                tracing::debug!("looks at `{}` more closely: {e}", path.display());
+                broken.extend(self.copy_whole(&source, &tips, Look::Bytes, bounds)?);
+            }
+            Err(e) => return Err(e),
+        }
+        Ok(offer)
+    }
+
+    /// Copies what is whole of that to which the tips lead, and answers those to which something is missing.
+    fn copy_whole(&self, source: &Mirror, tips: &[ObjectId], look: Look, bounds: &Bounds<'_>) -> Result<Broken> {
+        let incoming = Incoming::new(&self.layout.common_dir)?;
         let mut from = source.objects.handle();
         // Objects are found by their place in a pack from here on: packs must stay where they are.
         from.prevent_pack_unload();
-        let new = missing(&from, &self.objects, &tips, &shallow, bounds)?;
-        Aside::new(incoming, bounds).copy(&source.objects, &new.large)?;
+        let mut broken = Broken::default();
+        let shallow = source.objects.shallow();
+        let mut new = missing(&from, &self.objects, tips, &shallow, look, &mut broken, bounds)?;
+        let whole: Vec<ObjectId> = tips.iter().filter(|tip| broken.why(tip).is_none()).copied().collect();
+        let mut again = Broken::default();
+        if !broken.is_empty() {
+            // What leads to something that is missing brings nothing with it: all that is taken is checked from the tips once it came.
+            new = missing(&from, &self.objects, &whole, &shallow, look, &mut again, bounds)?;
+        }
+        Aside::new(&incoming, bounds).copy(&source.objects, &new.large)?;
         if !new.objects.is_empty() {
             let scratch = incoming.scratch();
             packs::write(from, new.objects, &scratch, bounds)?;
             let file = File::open(&scratch).map_err(Error::io("open", &scratch))?;
             incoming.pack(&mut BufReader::with_capacity(64 << 10, file), bounds, None)?;
         }
-        Ok(offer)
+        incoming.check(&self.objects, &whole, &mut again, bounds)?;
+        if let Some(error) = again.first() {
+            return Err(error);
+        }
+        incoming.keep()?;
+        Ok(broken)
     }
 
     /// Remembers where the history of a shallow repository ends. A commit that is listed and whose parents come later is looked at as
     /// if it had none, which is what its repository says.
-    fn add_shallow(&self, more: &std::collections::HashSet<ObjectId>) -> Result<()> {
+    fn add_shallow(&self, more: &HashSet<ObjectId>) -> Result<()> {
         let file = self.layout.common_dir.join("shallow");
         let mut all: Vec<ObjectId> = self.objects.shallow().iter().chain(more).copied().collect();
         all.sort();
@@ -157,78 +208,75 @@ impl Mirror {
         self.objects.load_shallow(&file)
     }
 
-    /// Asks a host.
-    fn ask(&self, url: &str, asked: &Asked<'_>, client: &Client, incoming: &Incoming, bounds: &Bounds<'_>) -> Result<Offer> {
-        let host = Place::of(url)?.host;
-        let carrier = Carrier::new(client, asked.credentials, bounds.until, bounds.limits.pack_bytes.max(LISTING));
-        let failure = carrier.failure.clone();
-        let strange = |e: &dyn std::fmt::Display| {
-            let why = crate::base::text::clip(&e.to_string(), 300).into_owned();
-            failure.or(|| Error::Protocol { host: host.clone(), why })
-        };
-        let parsed = gix::Url::try_from(url).map_err(|e| strange(&e))?;
-        let mut transport = Transport::new_http(carrier, parsed, Protocol::V2, false);
-        let handshake = gix::protocol::handshake(&mut transport, Service::UploadPack, |_| Ok(None), Vec::new(), &mut Discard)
-            .map_err(|e| strange(&e))?;
-        if handshake.server_protocol_version != Protocol::V2 {
-            return Err(strange(&"it does not speak protocol version 2"));
-        }
-        let format = handshake.capabilities.capability("object-format");
-        if format.and_then(|format| format.value().map(ToOwned::to_owned)).is_some_and(|format| format != "sha1") {
-            return Err(strange(&"its objects are not named by SHA-1"));
-        }
-        let agent = || ("agent", Some(concat!("plumbline/", env!("CARGO_PKG_VERSION")).to_owned()));
-        let mut prefixes = gix::protocol::ls_refs::RefPrefixes::new();
-        prefixes.extend(["HEAD".into(), "refs/heads/".into()]);
-        let listed = gix::protocol::LsRefsCommand::new(Some(prefixes), &handshake.capabilities, agent())
-            .invoke_blocking(&mut transport, &mut Discard, false)
-            .map_err(|e| strange(&e))?;
-        if listed.len() > bounds.limits.refs {
-            return Err(Error::TooMany { what: format!("`{host}`"), of: "references", limit: bounds.limits.refs as u64 });
-        }
-        let offer = offered(&listed);
+    /// Asks a host. What it cannot send together is asked for in halves, so that what is damaged there holds up nothing else.
+    fn ask(&self, url: &str, asked: &Asked<'_>, client: &Client, broken: &mut Broken, bounds: &Bounds<'_>) -> Result<Offer> {
+        let mut conversation = Conversation::open(url, asked, client, bounds)?;
+        let offer = conversation.list(bounds)?;
         bounds.check()?;
-
-        let fetch = gix::protocol::Command::Fetch;
-        let mut features = fetch.default_features(Protocol::V2, &handshake.capabilities);
-        features.push(agent());
-        let mut arguments = gix::protocol::fetch::Arguments::new(Protocol::V2, features, false);
-        let mut wants = false;
-        let mut seen = std::collections::HashSet::new();
-        for (_, id) in &offer.branches {
-            if seen.insert(*id) && self.objects.header(id)?.is_none() {
-                arguments.want(id);
-                wants = true;
+        let mut wants = Vec::new();
+        let mut seen = HashSet::new();
+        for (_, id) in offer.branches.iter().filter(|(_, id)| seen.insert(*id)) {
+            match self.objects.header(id)? {
+                Some((gix::objs::Kind::Commit, _)) => {}
+                Some(_) => broken.add(*id, Error::corrupt(format!("the commit {id}"), "it is no commit")),
+                None => wants.push(*id),
             }
         }
-        if !wants {
-            return Ok(offer);
+        let mut conversation = Some(conversation);
+        let mut taken = Vec::new();
+        let mut groups = vec![wants];
+        let mut asks = 0;
+        while let Some(mut group) = groups.pop() {
+            if group.is_empty() {
+                continue;
+            }
+            if asks == ASKS {
+                let why = |id| Error::corrupt(format!("the commit {id}, or another one"), "its host cannot send them together");
+                group.into_iter().for_each(|id| broken.add(id, why(id)));
+                continue;
+            }
+            asks += 1;
+            let conversation = conversation.take().map_or_else(|| Conversation::open(url, asked, client, bounds), Ok)?;
+            let incoming = Incoming::new(&self.layout.common_dir)?;
+            let mut found = Broken::default();
+            let came = conversation
+                .pack(&group, &self.haves(&taken)?, &incoming, &self.objects, bounds)
+                .and_then(|()| incoming.check(&self.objects, &group, &mut found, bounds));
+            match came {
+                Ok(()) if found.is_empty() => {
+                    incoming.keep()?;
+                    taken.extend(group);
+                }
+                // Nothing of a pack is kept that holds what is not whole: the rest is asked for again.
+                Ok(()) => {
+                    group.retain(|id| found.why(id).is_none());
+                    groups.push(group);
+                    broken.extend(found);
+                }
+                Err(e) => {
+                    bounds.check()?;
+                    if !is_of_content(&e) && !matches!(e, Error::Protocol { .. }) {
+                        return Err(e);
+                    }
+                    match group.as_slice() {
+                        [one] => broken.add(*one, e),
+                        _ => {
+                            let second = group.split_off(group.len() / 2);
+                            groups.extend([second, group]);
+                        }
+                    }
+                }
+            }
         }
-        for id in self.haves()? {
-            arguments.have(id);
-        }
-        let mut reader = arguments.send(&mut transport, true).map_err(|e| strange(&e))?;
-        let response = gix::protocol::fetch::Response::from_line_reader(Protocol::V2, &mut reader, true, false).map_err(|e| strange(&e))?;
-        if !response.shallow_updates().is_empty() {
-            return Err(strange(&"it holds only a part of its history (it is shallow)"));
-        }
-        if !response.has_pack() {
-            return Err(strange(&"it sent no pack"));
-        }
-        // With a handler set, what the other side says about itself is told from what it sends; it is not shown.
-        reader.set_progress_handler(Some(Box::new(|_, _| std::ops::ControlFlow::Continue(()))));
-        let mut sieve = Sieve::new(&mut reader, Aside::new(incoming, bounds), bounds);
-        let taken = incoming.pack(&mut sieve, bounds, Some(self.objects.handle()));
-        // The first cause is the one to tell: the connection, then the pack, then what was made of it.
-        taken.map_err(|e| failure.or(|| sieve.failure.take().unwrap_or(e)))?;
         Ok(offer)
     }
 
-    /// Commits we have: the branches' own, then what led to them.
-    fn haves(&self) -> Result<Vec<ObjectId>> {
-        let tips: Vec<ObjectId> = self.refs()?.branches()?.taken.into_iter().map(|(_, id)| id).collect();
+    /// Commits we have: those that were just taken, the branches' own, then what led to them.
+    fn haves(&self, taken: &[ObjectId]) -> Result<Vec<ObjectId>> {
+        let branches = self.refs()?.branches()?.taken.into_iter().map(|(_, id)| id);
+        let tips: Vec<ObjectId> = taken.iter().copied().chain(branches).collect();
         let mut out = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let mut todo: std::collections::VecDeque<ObjectId> = tips.into();
         while out.len() < HAVES
             && let Some(id) = todo.pop_front()
@@ -240,35 +288,4 @@ impl Mirror {
         }
         Ok(out)
     }
-}
-
-/// What a host's list of references says.
-fn offered(listed: &[Ref]) -> Offer {
-    let mut offer = Offer { default: None, branches: Vec::new(), skipped: Vec::new() };
-    let mut taken = std::collections::HashSet::new();
-    for reference in listed {
-        let (name, target, id) = match reference {
-            Ref::Direct { full_ref_name, object } => (full_ref_name, None, Some(*object)),
-            Ref::Symbolic { full_ref_name, target, object, tag: None } => (full_ref_name, Some(target), Some(*object)),
-            Ref::Unborn { full_ref_name, target } => (full_ref_name, Some(target), None),
-            Ref::Peeled { full_ref_name, .. } | Ref::Symbolic { full_ref_name, .. } => (full_ref_name, None, None),
-        };
-        if name == "HEAD" {
-            let branch = target.map(ToString::to_string);
-            offer.default = branch.and_then(|branch| branch.strip_prefix("refs/heads/").and_then(|branch| branch.parse().ok()));
-            continue;
-        }
-        let text = name.to_string();
-        let Some(short) = text.strip_prefix("refs/heads/") else { continue };
-        match (
-            std::str::from_utf8(name).map_err(|_| "its name is not UTF-8").and_then(|_| short.parse::<BranchName>().map_err(|e| e.why)),
-            id,
-        ) {
-            (Ok(branch), Some(id)) if taken.insert(branch.clone()) => offer.branches.push((branch, id)),
-            (Ok(_), Some(_)) => offer.skipped.push((short.to_owned(), "it was listed twice".to_owned())),
-            (Ok(_), None) => offer.skipped.push((short.to_owned(), "it does not point to a commit".to_owned())),
-            (Err(why), _) => offer.skipped.push((short.to_owned(), why.to_owned())),
-        }
-    }
-    offer
 }

@@ -5,7 +5,6 @@
 //! bytes under a name, objects left out, no end) is found here and thrown away. Then: objects, made durable; then branches, by one
 //! rename. A process that is killed at any point leaves the mirror as it was, and rubbish that the next fetch removes.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -14,17 +13,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use gix::hash::{Kind as Hash, ObjectId};
-use gix::objs::Kind;
 use gix::odb::HandleArc;
 use gix::progress::Discard;
 
-use super::aside::{self, Large};
-use super::commit::Header;
-use super::objects::{Objects, load};
+use super::aside;
+use super::objects::Objects;
+use super::whole::{Broken, Look, missing};
 use super::{Error, Limits, Result, refs};
-
-/// The largest commit or directory that is parsed, in bytes.
-const PARSED: u64 = 64 << 20;
 
 /// What a fetch is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,11 +146,11 @@ impl Incoming {
         Ok(Taken { objects, index: written.index_path })
     }
 
-    /// Looks through everything that the tips name and that the mirror has not, and says which objects those are.
-    pub fn check(&self, old: &Objects, tips: &[ObjectId], bounds: &Bounds<'_>) -> Result<()> {
+    /// Looks through everything that the tips name and that the mirror has not; those to which something is missing go to `broken`.
+    pub fn check(&self, old: &Objects, tips: &[ObjectId], broken: &mut Broken, bounds: &Bounds<'_>) -> Result<()> {
         let new = Objects::open(&self.dir, bounds.limits)?;
         let shallow = old.shallow();
-        missing(&new.handle(), old, tips, &shallow, bounds).map(drop)
+        missing(&new.handle(), old, tips, &shallow, Look::Names, broken, bounds).map(drop)
     }
 
     /// Makes the objects durable and part of the mirror.
@@ -178,94 +173,6 @@ impl Incoming {
             refs::sync_dir(&to)?;
         }
         std::fs::remove_dir_all(&self.dir).map_err(Error::io("clear", &self.dir))
-    }
-}
-
-/// Objects that one database has and another has not.
-pub(super) struct New {
-    /// Those that are loaded whole.
-    pub objects: Vec<ObjectId>,
-    /// Those that are too large for that.
-    pub large: Vec<Large>,
-}
-
-/// The objects that the tips name, directly or not, and that `known` has not; each is of the kind it is named as.
-pub(super) fn missing(
-    from: &HandleArc,
-    known: &Objects,
-    tips: &[ObjectId],
-    shallow: &HashSet<ObjectId>,
-    bounds: &Bounds<'_>,
-) -> Result<New> {
-    let has = known.handle();
-    let mut walk = Missing { seen: HashSet::new(), out: New { objects: Vec::new(), large: Vec::new() }, wanted: 0, has, bounds };
-    let mut todo: Vec<(ObjectId, Kind)> = Vec::new();
-    for tip in tips {
-        walk.want(&mut todo, *tip, Kind::Commit)?;
-    }
-    while let Some((id, kind)) = todo.pop() {
-        match kind {
-            Kind::Commit => {
-                let data = load(from, &id, kind, PARSED)?;
-                let commit = Header::parse(&data).map_err(|why| Error::corrupt(format!("the commit {id}"), why))?;
-                if !shallow.contains(&id) {
-                    for parent in commit.parents {
-                        walk.want(&mut todo, parent, Kind::Commit)?;
-                    }
-                }
-                walk.want(&mut todo, commit.tree, Kind::Tree)?;
-            }
-            Kind::Tree => {
-                let data = load(from, &id, kind, PARSED)?;
-                for entry in gix::objs::TreeRefIter::from_bytes(&data, Hash::Sha1) {
-                    let entry = entry.map_err(|e| Error::corrupt(format!("the tree {id}"), e))?;
-                    if entry.mode.is_tree() {
-                        walk.want(&mut todo, entry.oid.to_owned(), Kind::Tree)?;
-                    } else if !entry.mode.is_commit() {
-                        walk.want(&mut todo, entry.oid.to_owned(), Kind::Blob)?;
-                    }
-                }
-            }
-            Kind::Blob | Kind::Tag => {
-                use gix::odb::Header;
-                let header = from.try_header(&id).map_err(|e| Error::corrupt(format!("the blob {id}"), e))?;
-                let size = header.filter(|header| header.kind() == Kind::Blob).map(|header| header.size());
-                let size = size.ok_or_else(|| Error::corrupt(format!("the blob {id}"), "it is missing"))?;
-                if size > bounds.limits.object_bytes {
-                    walk.out.large.push(Large { id, size });
-                    continue;
-                }
-            }
-        }
-        walk.out.objects.push(id);
-    }
-    Ok(walk.out)
-}
-
-struct Missing<'a> {
-    seen: HashSet<ObjectId>,
-    out: New,
-    wanted: u64,
-    has: HandleArc,
-    bounds: &'a Bounds<'a>,
-}
-
-impl Missing<'_> {
-    fn want(&mut self, todo: &mut Vec<(ObjectId, Kind)>, id: ObjectId, kind: Kind) -> Result<()> {
-        use gix::objs::Exists;
-        if !self.seen.insert(id) || self.has.exists(&id) {
-            return Ok(());
-        }
-        if self.seen.len() > self.bounds.limits.objects {
-            return Err(Error::TooMany { what: "the fetch".to_owned(), of: "objects", limit: self.bounds.limits.objects as u64 });
-        }
-        todo.push((id, kind));
-        self.wanted += 1;
-        if self.wanted.is_multiple_of(1_024) {
-            self.bounds.check()?;
-            (self.bounds.progress)(Progress::Checking { objects: self.wanted });
-        }
-        Ok(())
     }
 }
 

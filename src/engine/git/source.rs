@@ -5,8 +5,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Error;
+use super::transport::Place;
 use crate::base::secret::Secret;
 use crate::base::text::clip;
+use crate::engine::outbound;
 
 /// The longest address that is taken.
 const LONGEST: usize = 4_096;
@@ -45,7 +48,13 @@ impl std::str::FromStr for Source {
                 "http" | "https" if authority.is_empty() => refuse("it names no host"),
                 "http" | "https" if authority.contains('@') => refuse("it holds a user or a password: give credentials apart"),
                 "http" | "https" if rest.contains(['?', '#']) => refuse("a repository's address has no `?` and no `#`"),
-                scheme @ ("http" | "https") => Ok(Source::Http(format!("{scheme}://{}", rest.trim_end_matches('/')))),
+                scheme @ ("http" | "https") => {
+                    let url = format!("{scheme}://{}", rest.trim_end_matches('/'));
+                    match unusable(&url) {
+                        Some(why) => refuse(why),
+                        None => Ok(Source::Http(url)),
+                    }
+                }
                 "file" if authority.is_empty() || authority == "localhost" => {
                     let path = &rest[authority.len()..];
                     if path.is_empty() { refuse("it names no path") } else { Ok(Source::Path(unescaped(path))) }
@@ -93,6 +102,19 @@ impl Credentials {
     pub(super) fn value(&self) -> &Secret<String> {
         &self.0
     }
+}
+
+/// Why an address cannot be asked, if it cannot: each of those who read it on the way has to take it.
+fn unusable(url: &str) -> Option<&'static str> {
+    if url.contains(char::is_whitespace) {
+        return Some("an address has no spaces: write `%20` where its path has one");
+    }
+    match Place::of(url) {
+        Err(Error::Outbound(outbound::Error::BadUrl { why })) => return Some(why),
+        Err(_) => return Some("it is not a URL"),
+        Ok(_) => {}
+    }
+    (outbound::parse(url).is_err() || gix::Url::try_from(url).is_err()).then_some("it is not a URL")
 }
 
 /// The text with everything before the host's `@` left out.

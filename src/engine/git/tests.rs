@@ -4,6 +4,7 @@ mod diffing;
 mod fetching;
 pub mod fixture;
 mod large;
+mod parts;
 mod reading;
 pub mod server;
 mod working;

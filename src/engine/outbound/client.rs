@@ -224,6 +224,12 @@ fn agent(settings: ureq::config::Config, guard: &Arc<Guard>) -> ureq::Agent {
     ureq::Agent::with_parts(settings, DefaultConnector::default(), resolver)
 }
 
+/// Looks whether a text is an address that can be asked at all, wherever it leads.
+pub fn parse(url: &str) -> Result<()> {
+    let uri: Uri = url.parse().map_err(|_| Error::BadUrl { why: "it is not a URL" })?;
+    checked(&uri).map(drop)
+}
+
 /// The host of an address that can be asked.
 fn checked(uri: &Uri) -> Result<String> {
     if !matches!(uri.scheme_str(), Some("http" | "https")) {

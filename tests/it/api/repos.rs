@@ -54,6 +54,7 @@ async fn a_body_that_is_not_what_is_taken_names_the_field() {
         (json!({"url": "https://user:secret@example.org/a.git"}), "source_refused", "url"),
         (json!({"url": "ssh://example.org/a.git"}), "source_refused", "url"),
         (json!({"url": "ext::sh -c id"}), "source_refused", "url"),
+        (json!({"url": "http://a b/"}), "source_refused", "url"),
         (json!([1]), "invalid_body", ""),
     ];
     for (body, code, field) in bad {

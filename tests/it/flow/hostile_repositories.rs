@@ -3,6 +3,7 @@
 use plumbline::base::event::Actor;
 use plumbline::base::name::RepoSlug;
 use plumbline::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
+use plumbline::engine::store::Scan;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
@@ -61,6 +62,22 @@ async fn a_head_that_names_no_branch_with_a_commit_leaves_the_branch_that_is_mos
     assert_eq!(world.see("app", &format!("/commits/{sha}/checks")).await["state"], "succeeded");
     world.admin.page("/r/local/app").await.expect(200);
     goes_on(&world).await;
+}
+
+#[tokio::test]
+async fn a_repository_with_commits_and_no_branch_is_said_to_have_no_branch() {
+    let world = World::new().await;
+    let git = RawRepo::new();
+    let commit = git.commit(git.tree(&[(FILE, b"a.json", git.blob("{\n"))]), &[]);
+    std::fs::create_dir_all(git.path().join("refs/tags")).unwrap();
+    std::fs::write(git.path().join("refs/tags/v1"), format!("{commit}\n")).unwrap();
+    std::fs::write(git.path().join("HEAD"), format!("{commit}\n")).unwrap();
+    world.add("app", git.path()).await;
+    assert_eq!(world.see("app", "").await["sync_error"], Value::Null);
+    for page in ["/r/local/app", "/"] {
+        let page = world.admin.page(page).await.expect(200).text();
+        assert!(page.contains("no branch") && !page.contains("no commit yet"), "{page}");
+    }
 }
 
 #[tokio::test]
@@ -268,6 +285,62 @@ async fn an_object_that_is_not_what_its_name_says_is_not_taken() {
         assert!(error.contains("damaged"), "{name}: {error}");
     }
     goes_on(&world).await;
+}
+
+/// One such commit on any branch used to freeze all the others at their old heads.
+#[tokio::test]
+async fn a_commit_with_a_huge_message_is_taken_with_the_beginning_of_it() {
+    let world = World::new().await;
+    let git = RawRepo::new();
+    let tree = git.tree(&[(FILE, b"a.json", git.blob("{\n"))]);
+    let huge = git.commit_saying(tree, &[], &format!("the summary\n\n{}", "more words\n".repeat(500_000)));
+    let head = git.commit(tree, &[huge]);
+    git.point("main", head);
+    git.point("topic", huge);
+    world.add("app", git.path()).await;
+    assert_eq!(world.see("app", "").await["sync_error"], Value::Null);
+    assert_eq!(world.see("app", &format!("/commits/{head}/checks")).await["state"], "succeeded");
+    let commit = world.see("app", &format!("/commits/{huge}")).await;
+    let message = text(&commit["message"]);
+    assert!(message.starts_with("the summary") && message.len() <= 64 << 10, "{} bytes", message.len());
+    assert_eq!(world.see("app", "/commits").await["items"].as_array().unwrap().len(), 2);
+    world.admin.page(&format!("/r/local/app/commits/{huge}")).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_branch_that_is_damaged_stays_where_it_was_and_the_others_go_on() {
+    let world = World::new().await;
+    let git = RawRepo::new();
+    let root = git.commit(git.tree(&[(FILE, b"a.json", git.blob("{}\n"))]), &[]);
+    git.point("main", root);
+    git.point("topic", root);
+    world.add("app", git.path()).await;
+
+    let lost = git.blob("it gets lost\n");
+    let broken = git.commit(git.tree(&[(FILE, b"lost", lost)]), &[root]);
+    std::fs::remove_file(git.loose(lost)).unwrap();
+    git.point("topic", broken);
+    git.point("young", broken);
+    let next = git.commit(git.tree(&[(FILE, b"a.json", git.blob("{\n"))]), &[root]);
+    git.point("main", next);
+    world.sync("app").await;
+
+    let repo = world.see("app", "").await;
+    assert_eq!(repo["sync_error"], Value::Null);
+    assert_eq!(world.see("app", "/branches/main").await["head"]["sha"], json!(next.to_string()));
+    assert_eq!(world.see("app", "/branches/topic").await["head"]["sha"], json!(root.to_string()));
+    assert_eq!(world.see("app", "/branches").await["items"].as_array().unwrap().len(), 2);
+    assert_eq!(world.see("app", &format!("/commits/{next}")).await["issues"]["open"], json!(1));
+    let rows: Vec<repos::Repository> = world.app.app().read_now(|tx, _| tx.find(&Scan::all(), 2)).unwrap();
+    assert!(rows[0].skipped.is_some(), "what is left out is remembered, and told in the log when it changes");
+
+    git.blob("it gets lost\n");
+    world.sync("app").await;
+    for branch in ["topic", "young"] {
+        assert_eq!(world.see("app", &format!("/branches/{branch}")).await["head"]["sha"], json!(broken.to_string()), "{branch}");
+    }
+    let rows: Vec<repos::Repository> = world.app.app().read_now(|tx, _| tx.find(&Scan::all(), 2)).unwrap();
+    assert_eq!(rows[0].skipped, None);
 }
 
 #[tokio::test]

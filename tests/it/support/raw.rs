@@ -51,10 +51,14 @@ impl RawRepo {
     }
 
     pub fn commit(&self, tree: ObjectId, parents: &[ObjectId]) -> ObjectId {
+        self.commit_saying(tree, parents, "change files\n")
+    }
+
+    pub fn commit_saying(&self, tree: ObjectId, parents: &[ObjectId], message: &str) -> ObjectId {
         self.clock.set(self.clock.get() + 60);
         let parents: String = parents.iter().map(|parent| format!("parent {parent}\n")).collect();
         let who = format!("Ada Lovelace <ada@example.org> {} +0100", self.clock.get());
-        self.object(Kind::Commit, format!("tree {tree}\n{parents}author {who}\ncommitter {who}\n\nchange files\n").as_bytes())
+        self.object(Kind::Commit, format!("tree {tree}\n{parents}author {who}\ncommitter {who}\n\n{message}").as_bytes())
     }
 
     pub fn point(&self, branch: &str, id: ObjectId) {

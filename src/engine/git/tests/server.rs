@@ -144,8 +144,16 @@ pub fn serve(repo: &Path, asked: &Asked) -> Reply {
             return typed("result", list(repo));
         }
         let objects = repo.join("objects");
-        let had = reachable(&objects, &ids("have "));
-        let new = reachable(&objects, &ids("want ")).into_iter().filter(|id| !had.contains(id)).collect();
+        let had = reachable(&objects, &ids("have ")).unwrap();
+        // Git's own host ends in the midst of its answer where something is missing.
+        let Some(new) = reachable(&objects, &ids("want ")) else {
+            let mut body = Vec::new();
+            line(&mut body, b"packfile\n");
+            line(&mut body, b"\x03aborting due to possible repository corruption on the remote side.\n");
+            body.extend(b"0000");
+            return typed("result", body);
+        };
+        let new = new.into_iter().filter(|id| !had.contains(id)).collect();
         return typed("result", packfile(&pack_of(&objects, new)));
     }
     Reply::Http(404, Vec::new(), b"no".to_vec())
@@ -193,7 +201,8 @@ fn branches(dir: &Path, name: &str, out: &mut Vec<(String, String)>) {
     }
 }
 
-fn reachable(objects: &Path, from: &[ObjectId]) -> HashSet<ObjectId> {
+/// All that these name; nothing where some of it is missing.
+fn reachable(objects: &Path, from: &[ObjectId]) -> Option<HashSet<ObjectId>> {
     let store = gix::odb::Store::at_opts(objects.to_owned(), Hash::Sha1, &mut std::iter::empty(), Default::default()).unwrap();
     let handle = Arc::new(store).to_cache_arc();
     let (mut seen, mut todo) = (HashSet::new(), from.to_vec());
@@ -202,7 +211,7 @@ fn reachable(objects: &Path, from: &[ObjectId]) -> HashSet<ObjectId> {
             continue;
         }
         let mut buffer = Vec::new();
-        let object = handle.find(&id, &mut buffer).unwrap();
+        let object = handle.find(&id, &mut buffer).ok()?;
         match object.kind {
             Kind::Commit => {
                 let commit = gix::objs::CommitRef::from_bytes(object.data, Hash::Sha1).unwrap();
@@ -216,7 +225,7 @@ fn reachable(objects: &Path, from: &[ObjectId]) -> HashSet<ObjectId> {
             Kind::Blob | Kind::Tag => {}
         }
     }
-    seen
+    Some(seen)
 }
 
 /// Adds a line as git packs it: its length in four digits, then its bytes.
