@@ -29,6 +29,7 @@ pub mod layers;
 pub mod live;
 pub mod openapi;
 pub mod page;
+pub mod parts;
 pub mod repeat;
 pub mod repos;
 pub mod routes;

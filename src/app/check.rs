@@ -23,12 +23,13 @@ use crate::base::id::{AttemptId, RepoId};
 use crate::base::name::{CommitSha, TreePath};
 use crate::base::text::count;
 use crate::base::time::Timestamp;
+use crate::base::work::Work;
 use crate::domain::checks::plan::{Planned, plan};
 use crate::domain::checks::{self, CheckError, CheckSet, CheckState, Conclusion, ErrorCode};
 use crate::domain::issues::{self, Standing};
 use crate::domain::repos::{self, Repository};
 use crate::domain::statuses::{self, Asked};
-use crate::engine::store::{self, WriteTx};
+use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::{git, queue};
 
 mod in_process;
@@ -76,9 +77,7 @@ pub fn abandon(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, given
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
         match checks::attempt(tx, repo, sha, given_up) {
             Ok(set) if !set.state.is_finished() => {
-                let message =
-                    "The attempt ended several times without a word; see the work queue for the last error, then run it again.".to_owned();
-                let error = CheckError { code: ErrorCode::Lost, message };
+                let error = CheckError { code: ErrorCode::Lost, message: last_words(tx, repo, sha, given_up)? };
                 checks::complete(tx, &set, could_not_tell(error), now)?;
             }
             Ok(_) | Err(checks::Error::Superseded) => {}
@@ -86,6 +85,17 @@ pub fn abandon(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, given
         }
         Ok(queue::finish(tx, &claim, now)?)
     })
+}
+
+/// What is known of why the work of a set was given up.
+fn last_words(tx: &ReadTx, repo: RepoId, sha: CommitSha, given_up: AttemptId) -> Result<String, Failure> {
+    let was = Work::RunCheckSet { repo, sha, attempt: given_up };
+    let resting = queue::resting(tx, |work| *work == was)?;
+    // An administrator may have discarded it by now.
+    let Some(id) = resting.first() else { return Ok("The work was given up; run it again.".to_owned()) };
+    let item = queue::find(tx, *id)?;
+    let error = item.last_error.as_deref().unwrap_or("nothing is known of why").trim_end_matches('.').to_owned();
+    Ok(format!("The work was given up after {}: {error}.", count(u64::from(item.attempts), "attempt")))
 }
 
 fn could_not_tell(error: CheckError) -> Conclusion {

@@ -120,8 +120,17 @@ impl std::str::FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(input: &str) -> Result<Timestamp, InvalidTimestamp> {
-        let instant: jiff::Timestamp = input.parse().map_err(|_| InvalidTimestamp { input: super::text::clip(input, 60).into_owned() })?;
-        Ok(Timestamp::from_millis(instant.as_millisecond()))
+        if let Ok(instant) = input.parse::<jiff::Timestamp>() {
+            return Ok(Timestamp::from_millis(instant.as_millisecond()));
+        }
+        // An instant of the first or last days that RFC 3339 can write is one as well: it is kept within ours.
+        let pieces = jiff::fmt::temporal::Pieces::parse(input).ok().filter(|pieces| pieces.time().is_some() && pieces.offset().is_some());
+        let year = pieces.map(|pieces| pieces.date().year());
+        match year {
+            Some(0) => Ok(Timestamp::from_millis(i64::MIN)),
+            Some(9999) => Ok(Timestamp::from_millis(i64::MAX)),
+            _ => Err(InvalidTimestamp { input: super::text::clip(input, 60).into_owned() }),
+        }
     }
 }
 
@@ -191,6 +200,20 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_and_last_instants_that_can_be_written_are_instants() {
+        for (text, kept) in [
+            ("9999-12-31T23:59:59Z", "9999-12-30T00:00:00Z"),
+            ("9999-12-31T23:59:59-12:00", "9999-12-30T00:00:00Z"),
+            ("0000-01-01T00:00:00+12:00", "0000-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(text.parse::<Timestamp>().map(|instant| instant.to_string()).as_deref(), Ok(kept), "{text}");
+        }
+        for bad in ["9999-12-31", "9999-12-31T23:59:59", "9999-12-32T00:00:00Z", "10000-01-01T00:00:00Z", "9999"] {
+            assert!(bad.parse::<Timestamp>().is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn an_instant_reads_back_as_it_was_written() {

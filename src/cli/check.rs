@@ -89,7 +89,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let report = analyse(&source, &scratch, !args.no_reuse, &meter);
     meter.erase();
     let report = report?;
-    if let Some(note) = &report.note {
+    for note in report.note.iter().chain(&report.left_out()) {
         // Nobody may be reading.
         let _ = writeln!(std::io::stderr(), "plumbline: {}", quiet(note));
     }

@@ -77,12 +77,18 @@ pub fn run(command: Command, config: &Config) -> Result<ExitCode> {
         }
         Command::Revoke { token } => {
             let known = all(config, "/api/v1/admin/tokens")?;
-            let is_meant = |one: &&Value| one["id"] == token || one["name"] == token && one["revoked_at"].is_null();
-            let meant: Vec<&Value> = known.iter().filter(is_meant).collect();
+            let id_of = |one: &Value| one["id"].as_str().unwrap_or("").to_owned();
+            // An id means one token, whatever others are named.
+            let meant: Vec<String> = match known.iter().find(|one| one["id"] == token) {
+                Some(one) => vec![id_of(one)],
+                None => known.iter().filter(|one| one["name"] == token && one["revoked_at"].is_null()).map(id_of).collect(),
+            };
             let id = match meant.as_slice() {
-                [one] => one["id"].as_str().unwrap_or(""),
+                [one] => one,
                 [] => return Err(Error::new(format!("no token `{token}` is known; `plumbline token list` names those that are"))),
-                _ => return Err(Error::new(format!("several tokens are named `{token}`; give the id that `plumbline token list` shows"))),
+                several => {
+                    return Err(Error::new(format!("several tokens are named `{token}`; give the id of one: {}", several.join(", "))));
+                }
             };
             admin::ask(config, "DELETE", &format!("/api/v1/admin/tokens/{id}"), None)?;
             say(&format!("{token} is revoked\n"));

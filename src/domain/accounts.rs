@@ -96,6 +96,12 @@ pub enum Error {
     /// A personal token needs its person.
     #[error("a personal token belongs to a user; name one")]
     UserMissing,
+    /// A token would have ended before it began.
+    #[error("{end} is past; name an instant to come, or none for a token that does not end")]
+    EndIsPast {
+        /// When it would have ended.
+        end: Timestamp,
+    },
 }
 
 /// Why a one-time link cannot be used.

@@ -169,17 +169,23 @@ pub fn change(tx: &mut WriteTx, repo: RepoId, change: &Change, now: Timestamp) -
         repository.is_private = is_private;
     }
     if let Some(description) = &change.description {
-        let said = description.as_deref().map(str::trim).filter(|text| !text.is_empty());
-        if let Some(said) = said.filter(|said| said.chars().count() > DESCRIPTION_CHARS) {
-            return Err(Error::DescriptionTooLong { chars: said.chars().count() });
-        }
-        repository.description = said.map(str::to_owned);
+        repository.description = parse_description(description.as_deref().unwrap_or(""))?;
     }
     if repository != before {
         tx.put(&repository)?;
         tx.record(Event::RepositoryChanged { repo }, now)?;
     }
     Ok(repository)
+}
+
+/// Takes what a repository is for, without blanks around it; blanks alone say nothing.
+pub fn parse_description(input: &str) -> Result<Option<String>> {
+    let said = input.trim();
+    let chars = said.chars().count();
+    if chars > DESCRIPTION_CHARS {
+        return Err(Error::DescriptionTooLong { chars });
+    }
+    Ok((!said.is_empty()).then(|| said.to_owned()))
 }
 
 /// Gives a repository another badge key: badges that carry the one before say `unknown` from now on.

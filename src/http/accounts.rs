@@ -12,8 +12,9 @@ use super::error::ApiError;
 use super::extract::{Asked, JsonBody, Paging, Params, Permit, Query};
 use super::faults::Faults;
 use super::page::List;
+use super::parts::{self, Parts};
 use crate::app::App;
-use crate::base::id::{SessionId, TokenId, UserId};
+use crate::base::id::{RepoId, SessionId, TokenId, UserId};
 use crate::base::name::RepoSlug;
 use crate::base::page::{Cursor, Limit, Page};
 use crate::base::time::Timestamp;
@@ -131,8 +132,10 @@ pub struct NewTokenBody {
     #[serde(deserialize_with = "token_name")]
     pub name: String,
     /// What it may be used for.
+    #[serde(deserialize_with = "parts::list")]
     pub scopes: Vec<Scope>,
     /// The repositories it is for, as `owner/name`; all unless said.
+    #[serde(default, deserialize_with = "parts::list_or_null")]
     pub repos: Option<Vec<RepoSlug>>,
     /// The login of the person a personal token acts as; on the server itself alone, elsewhere it is whoever asks.
     pub user: Option<String>,
@@ -303,38 +306,58 @@ pub async fn list_tokens(State(app): State<App>, permit: Permit, Query(paging): 
     List::of(page, format)
 }
 
+/// The repositories that a new token is for. One that the caller may not see is said to be unknown, like one that is not there.
+fn repos_of_token(tx: &ReadTx, permit: &Permit, named: &[RepoSlug], faults: &mut Faults) -> Result<Vec<RepoId>, ApiError> {
+    let mut ids = Vec::new();
+    for slug in named {
+        match permit.repo_of_own(tx, slug) {
+            Ok(repo) => ids.push(repo.id),
+            Err(error) if error.code == Code::RepoNotFound => {
+                faults.note(ApiError::field(Code::InvalidBody, "repos", format!("no repository `{slug}` is known")));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(ids)
+}
+
 async fn make_token(
     app: App,
     permit: Permit,
-    body: NewTokenBody,
+    parts: Parts<NewTokenBody>,
     kind: TokenKind,
 ) -> Result<(StatusCode, Json<CreatedTokenView>), ApiError> {
-    let is_of_another_kind = body.kind.is_some_and(|asked| asked != kind);
+    let is_of_another_kind = parts.field("kind").is_some_and(|asked: TokenKind| asked != kind);
     let plain = Plain::token(kind);
     let secret = plain.hashed();
     let actor = permit.actor();
     let view = app
         .write(&actor, move |tx, now| -> Result<TokenView, ApiError> {
             permit.instance(tx)?;
-            let mut ids = Vec::new();
-            for slug in body.repos.iter().flatten() {
-                ids.push(permit.repo_of_own(tx, slug)?.id);
-            }
-            let user = match (&permit.caller, &body.user) {
-                (Caller::Host, Some(login)) => Some(accounts::find_user(tx, login)?.id),
+            let mut faults = Faults::default();
+            let name = faults.take(parts.whole.clone()).map_or_else(String::new, |body| body.name);
+            let named: Vec<RepoSlug> = parts.each("repos");
+            let repos = repos_of_token(tx, &permit, &named, &mut faults)?;
+            let is_short = repos.len() < named.len();
+            let user = match (&permit.caller, parts.field::<String>("user")) {
+                (Caller::Host, Some(login)) => Some(accounts::find_user(tx, &login)?.id),
                 (_, Some(_)) => {
                     return Err(ApiError::field(Code::Forbidden, "user", "a token for another person is made on the server itself"));
                 }
                 (caller, None) => caller.user().map(|user| user.id),
             };
-            let new =
-                NewToken { kind, name: body.name.clone(), scopes: body.scopes.clone(), user, repos: ids, expires_at: body.expires_at };
-            let mut faults = Faults::default();
+            let new = NewToken { kind, name, scopes: parts.each("scopes"), user, repos, expires_at: parts.field("expires_at") };
             if is_of_another_kind {
                 let why = "your own tokens are personal ones; an administrator makes the others";
                 faults.note(ApiError::field(Code::InvalidBody, "kind", why));
             }
-            new.faults().into_iter().for_each(|error| faults.note(error.into()));
+            let is_past = new.expires_at.filter(|end| *end <= now).map(|end| accounts::Error::EndIsPast { end });
+            for error in new.faults().into_iter().chain(is_past) {
+                // Whoever named one that is not known has named one.
+                if !(is_short && matches!(error, accounts::Error::RepositoryMissing)) {
+                    faults.note(error.into());
+                }
+            }
             faults.none_or_error()?;
             if let Caller::Token { token, .. } = &permit.caller {
                 let mut beyond = Faults::default();
@@ -352,19 +375,19 @@ async fn make_token(
 pub async fn create_own_token(
     State(app): State<App>,
     permit: Permit,
-    JsonBody(body): JsonBody<NewTokenBody>,
+    parts: Parts<NewTokenBody>,
 ) -> Result<(StatusCode, Json<CreatedTokenView>), ApiError> {
-    make_token(app, permit, body, TokenKind::Personal).await
+    make_token(app, permit, parts, TokenKind::Personal).await
 }
 
 /// `POST /api/v1/admin/tokens`.
 pub async fn create_token(
     State(app): State<App>,
     permit: Permit,
-    JsonBody(body): JsonBody<NewTokenBody>,
+    parts: Parts<NewTokenBody>,
 ) -> Result<(StatusCode, Json<CreatedTokenView>), ApiError> {
-    let kind = body.kind.unwrap_or(TokenKind::Service);
-    make_token(app, permit, body, kind).await
+    let kind = parts.field("kind").unwrap_or(TokenKind::Service);
+    make_token(app, permit, parts, kind).await
 }
 
 /// `DELETE /api/v1/me/tokens/{id}`.

@@ -181,6 +181,7 @@ impl From<accounts::Error> for ApiError {
             accounts::Error::ScopeNotAllowed { .. } => ApiError::field(Code::InvalidBody, "scopes", message),
             accounts::Error::RepositoryMissing => ApiError::field(Code::InvalidBody, "repos", message),
             accounts::Error::UserMissing => ApiError::field(Code::InvalidBody, "user", message),
+            accounts::Error::EndIsPast { .. } => ApiError::field(Code::InvalidBody, "expires_at", message),
         }
     }
 }

@@ -3,7 +3,9 @@
 //! A [`Permit`] joins who asks with what the route asks for. It is decided on a resource, inside the transaction that reads or changes
 //! it; a handler cannot ask for another permission than its line in the table names.
 
-use axum::body::{Body, Bytes};
+use std::num::NonZeroU64;
+
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -199,6 +201,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
 /// Reads a body that is held in memory, within its size and its time.
 pub async fn whole(app: &App, body: Body) -> Result<Bytes, ApiError> {
+    let too_large =
+        || ApiError::new(Code::BodyTooLarge, format!("the body is larger than {}", crate::base::text::bytes(BODY_BYTES as u64)));
+    // Whoever says beforehand that it is too large is not waited for.
+    if body.size_hint().lower() > BODY_BYTES as u64 {
+        return Err(too_large());
+    }
     let collected = tokio::time::timeout(app.config.limits.whole_body_timeout, Limited::new(body, BODY_BYTES).collect());
     let error = match collected.await {
         Ok(Ok(collected)) => return Ok(collected.to_bytes()),
@@ -206,14 +214,26 @@ pub async fn whole(app: &App, body: Body) -> Result<Bytes, ApiError> {
         Err(_) => return Err(ApiError::of(Code::RequestTimeout)),
     };
     if error.is::<LengthLimitError>() {
-        let most = crate::base::text::bytes(BODY_BYTES as u64);
-        return Err(ApiError::new(Code::BodyTooLarge, format!("the body is larger than {most}")));
+        return Err(too_large());
     }
     let mut causes = std::iter::successors(Some(&*error as &(dyn std::error::Error + 'static)), |error| error.source());
     if causes.any(|cause| cause.is::<BodyLate>()) {
         return Err(ApiError::of(Code::RequestTimeout));
     }
     Err(ApiError::new(Code::BadRequest, format!("the body could not be read to its end: {error}")))
+}
+
+/// Reads a body that says of itself that it is JSON.
+pub async fn json(app: &App, request: Request) -> Result<Bytes, ApiError> {
+    let is_json = request
+        .headers()
+        .get(axum::http::header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")));
+    if !is_json {
+        return Err(ApiError::of(Code::UnsupportedMedia));
+    }
+    whole(app, request.into_body()).await
 }
 
 /// A body of JSON.
@@ -224,15 +244,7 @@ impl<T: DeserializeOwned + ToSchema> FromRequest<App> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<JsonBody<T>, ApiError> {
-        let is_json = request
-            .headers()
-            .get(axum::http::header::CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok())
-            .is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")));
-        if !is_json {
-            return Err(ApiError::of(Code::UnsupportedMedia));
-        }
-        let bytes = whole(app, request.into_body()).await?;
+        let bytes = json(app, request).await?;
         serde_json::from_slice(&bytes).map(JsonBody).map_err(|error| faults::of_body::<T>(&bytes, &error))
     }
 }
@@ -317,8 +329,9 @@ impl Paging {
         match self.limit.as_deref() {
             None | Some("") => Ok(Limit::default()),
             Some(text) => {
-                let n: u64 = text.parse().map_err(|_| ApiError::field(Code::InvalidParameter, "limit", "not a number from 1 to 200"))?;
-                Ok(Limit::new(usize::try_from(n).unwrap_or(usize::MAX)))
+                let why = "not a number from 1 on; more than 200 is taken as 200";
+                let n: NonZeroU64 = text.parse().map_err(|_| ApiError::field(Code::InvalidParameter, "limit", why))?;
+                Ok(Limit::new(usize::try_from(n.get()).unwrap_or(usize::MAX)))
             }
         }
     }

@@ -34,6 +34,14 @@ struct Document<'a> {
     /// What the base has and is not there.
     fixed: Vec<Issue<'a>>,
     counts: Counts,
+    /// What was not read.
+    left_out: Vec<LeftOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct LeftOut<'a> {
+    path: &'a TreePath,
+    message: &'a str,
 }
 
 #[derive(Serialize)]
@@ -103,6 +111,7 @@ pub fn write(out: &mut dyn Write, report: &Report, source: &Source) -> Result<()
             open_by_severity: by_severity(&counts.open_by_severity),
             new_by_severity: by_severity(&counts.new_by_severity),
         },
+        left_out: report.left_out.iter().map(|(path, message)| LeftOut { path, message }).collect(),
     };
     write_quietly(out, &document)
 }

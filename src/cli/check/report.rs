@@ -1,7 +1,9 @@
 //! What a run found, read from the store once and ready to be written in any format.
 
 use crate::app::App;
-use crate::app::check::MANIFEST_BYTES;
+use crate::app::check::{MANIFEST_BYTES, Manner};
+use crate::base::name::TreePath;
+use crate::base::text::count;
 use crate::domain::checks::{CheckSet, ErrorCode};
 use crate::domain::issues::standing::{Standee, chunk_refs, load, turnover};
 use crate::domain::issues::{self, Counts};
@@ -42,6 +44,8 @@ pub struct Report {
     pub fail_on: Option<FailOn>,
     /// What is wrong with the manifest.
     pub manifest: Option<Unreadable>,
+    /// The paths that are spoken of and were not read, each with the reason.
+    pub left_out: Vec<(TreePath, String)>,
     /// What is to be said besides.
     pub note: Option<String>,
 }
@@ -58,6 +62,7 @@ impl Report {
             fail_on: manifest.map(|manifest| manifest.issues.fail_on),
             manifest: unreadable.filter(|_| set.error.as_ref().is_some_and(|error| error.code == ErrorCode::ManifestInvalid)),
             set,
+            left_out: left_out(source),
             note,
         };
         let (repo, sha) = (report.set.repo, report.set.sha);
@@ -90,11 +95,28 @@ impl Report {
         Ok(report)
     }
 
+    /// What was not read, in one line.
+    pub fn left_out(&self) -> Option<String> {
+        let (path, why) = self.left_out.first()?;
+        Some(match self.left_out.len() - 1 {
+            0 => format!("`{path}` was not read: {why}"),
+            more => format!("`{path}` and {} were not read: {why}", count(more as u64, "more path")),
+        })
+    }
+
     /// The issues that people are shown: what the base has as well is not news, unless the gate asks for it.
     pub fn shown(&self) -> impl Iterator<Item = &Found> {
         let shows_all = self.fail_on == Some(FailOn::Any);
         self.issues.iter().filter(move |found| found.is_new || shows_all)
     }
+}
+
+/// What was not read of that which is spoken of.
+fn left_out(source: &Source) -> Vec<(TreePath, String)> {
+    let manner = Manner { beneath: source.beneath.clone(), ..Manner::default() };
+    // What holds that which is spoken of hides it.
+    let hides = |path: &TreePath| source.beneath.as_ref().is_some_and(|top| top.as_bytes().starts_with(&[path.as_bytes(), b"/"].concat()));
+    source.tree.refused().iter().filter(|(path, _)| manner.speaks_of(path) || hides(path)).cloned().collect()
 }
 
 fn place(standee: &Standee) -> (&[u8], Option<issues::Span>, &str, &str, &str) {

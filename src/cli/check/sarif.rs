@@ -32,7 +32,7 @@ pub fn write(out: &mut dyn Write, report: &Report, source: &Source) -> Result<()
             "automationDetails": { "id": format!("plumbline/{name}/") },
             "columnKind": "unicodeCodePoints",
             "originalUriBaseIds": { "SRCROOT": root },
-            "invocations": [invocation(error)],
+            "invocations": [invocation(report, error)],
             "results": found.iter().map(result).collect::<Vec<_>>(),
         })
     };
@@ -47,17 +47,24 @@ pub fn write(out: &mut dyn Write, report: &Report, source: &Source) -> Result<()
     write_quietly(out, &json!({ "$schema": SCHEMA, "version": "2.1.0", "runs": runs }))
 }
 
-/// How a check ended: a tool that could not tell must not be taken for one that found nothing.
-fn invocation(error: Option<&CheckError>) -> Value {
-    match error {
-        None => json!({ "executionSuccessful": true }),
-        Some(error) => json!({
-            "executionSuccessful": false,
-            "toolExecutionNotifications": [{
-                "level": "error",
-                "message": { "text": error.message },
-                "descriptor": { "id": error.code.as_str() },
-            }],
-        }),
+/// How a check ended: a tool that could not tell must not be taken for one that found nothing, nor one that did not read for one that did.
+fn invocation(report: &Report, error: Option<&CheckError>) -> Value {
+    let mut notifications: Vec<Value> = error
+        .iter()
+        .map(|error| json!({ "level": "error", "message": { "text": error.message }, "descriptor": { "id": error.code.as_str() } }))
+        .collect();
+    notifications.extend(report.left_out.iter().map(|(path, why)| {
+        let place = json!({ "uri": encoded(path.as_bytes()), "uriBaseId": "SRCROOT" });
+        json!({
+            "level": "warning",
+            "message": { "text": format!("The path was not read: {why}") },
+            "descriptor": { "id": "path-not-read" },
+            "locations": [{ "physicalLocation": { "artifactLocation": place } }],
+        })
+    }));
+    let mut invocation = json!({ "executionSuccessful": error.is_none() });
+    if !notifications.is_empty() {
+        invocation["toolExecutionNotifications"] = notifications.into();
     }
+    invocation
 }

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::{RepoView, repo_view};
 use crate::app::App;
-use crate::base::name::RepoSlug;
+use crate::base::name::{InvalidName, RepoSlug};
 use crate::domain::accounts::{self, Permission, Resource};
 use crate::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
 use crate::engine::git::Source;
@@ -24,8 +24,9 @@ use crate::engine::outbound;
 use crate::engine::store;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
-use crate::http::extract::{JsonBody, Permit};
+use crate::http::extract::Permit;
 use crate::http::faults::Faults;
+use crate::http::parts::Parts;
 
 /// A repository to be added.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -40,30 +41,53 @@ pub struct NewRepoBody {
 }
 
 /// `POST /api/v1/repos`.
-pub async fn create(
-    State(app): State<App>,
-    permit: Permit,
-    JsonBody(body): JsonBody<NewRepoBody>,
-) -> Result<(StatusCode, Json<RepoView>), ApiError> {
+pub async fn create(State(app): State<App>, permit: Permit, parts: Parts<NewRepoBody>) -> Result<(StatusCode, Json<RepoView>), ApiError> {
+    let body = match &parts.whole {
+        Ok(body) => body.clone(),
+        Err(error) => return Err(besides(error.clone(), &parts)),
+    };
     let view = add(&app, permit, body).await?;
     Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// What is wrong with a body that cannot be read, and with what can be read of it.
+fn besides(error: ApiError, parts: &Parts<NewRepoBody>) -> ApiError {
+    let body = NewRepoBody { url: parts.field("url"), path: parts.field("path"), name: parts.field("name") };
+    let mut faults = Faults::default();
+    faults.note(error.clone());
+    let is_read = |field: &str, read: &Option<String>| read.is_some() == parts.has(field);
+    if is_read("url", &body.url) && is_read("path", &body.path) {
+        faults.take(source_in(&body));
+    }
+    faults.take(name_in(&body));
+    faults.none_or_error().err().unwrap_or(error)
+}
+
+/// What a body asks to be fetched.
+fn source_in(body: &NewRepoBody) -> Result<Source, ApiError> {
+    let (field, given) = match (&body.url, &body.path) {
+        (Some(url), None) => ("url", url),
+        (None, Some(path)) => ("path", path),
+        _ => return Err(ApiError::field(Code::InvalidBody, "url", "give either `url` or `path`")),
+    };
+    given.parse().map_err(|error| ApiError::field(Code::SourceRefused, field, error))
+}
+
+/// The name that a body gives, which is taken as it is or refused.
+fn name_in(body: &NewRepoBody) -> Result<Option<RepoSlug>, ApiError> {
+    body.name.as_deref().map(|name| RepoSlug::new(RepoSlug::LOCAL_OWNER, name).map_err(misnamed)).transpose()
+}
+
+fn misnamed(error: InvalidName) -> ApiError {
+    ApiError::field(Code::InvalidBody, "name", error)
 }
 
 /// Adds a repository that somebody asks for.
 pub async fn add(app: &App, permit: Permit, body: NewRepoBody) -> Result<RepoView, ApiError> {
     let mut faults = Faults::default();
-    let (field, given) = match (&body.url, &body.path) {
-        (Some(url), None) => ("url", url.clone()),
-        (None, Some(path)) => ("path", path.clone()),
-        _ => {
-            faults.note(ApiError::field(Code::InvalidBody, "url", "give either `url` or `path`"));
-            ("url", String::new())
-        }
-    };
-    let named = |text: &str| RepoSlug::local(text).map_err(|error| ApiError::field(Code::InvalidBody, "name", error));
-    let slug = faults.take(body.name.as_deref().map(named).transpose()).flatten();
-    faults.none_or_error()?;
-    let source: Source = given.parse().map_err(|error| ApiError::field(Code::SourceRefused, field, error))?;
+    let refused = |faults: Faults| faults.none_or_error().and(Err(ApiError::of(Code::InvalidBody)));
+    let (source, slug) = (faults.take(source_in(&body)), faults.take(name_in(&body)));
+    let Some(source) = source else { return refused(faults) };
     // Said before anything of the host's files or of its network is: who may not add those learns nothing of them.
     may_add(app, &permit, matches!(source, Source::Path(_))).await?;
     let leads = leads(app, &source).await?;
@@ -72,12 +96,13 @@ pub async fn add(app: &App, permit: Permit, body: NewRepoBody) -> Result<RepoVie
     }
     let is_trusted = leads == Leads::Within;
     let (kind, remote) = match &source {
-        Source::Path(path) => (RepoSource::Local, local_path(app, path)?.display().to_string()),
-        Source::Http(url) => (RepoSource::Git, url.clone()),
+        Source::Path(path) => (RepoSource::Local, faults.take(local_path(app, path)).map(|path| path.display().to_string())),
+        Source::Http(url) => (RepoSource::Git, Some(url.clone())),
     };
+    let (Some(slug), Some(remote)) = (slug, remote) else { return refused(faults) };
     let slug = match slug {
         Some(slug) => slug,
-        None => named(&name_of(&remote))?,
+        None => RepoSlug::local(&name_of(&remote)).map_err(misnamed)?,
     };
     let (actor, badge_key) = (permit.actor(), BadgeKey::random());
     app.write(&actor, move |tx, now| -> Result<RepoView, ApiError> {

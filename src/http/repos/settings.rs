@@ -19,13 +19,14 @@ pub struct RepoChangeBody {
     /// Whether its badges need its badge key. Nothing else of a repository is open to whoever is not signed in, be it private or not.
     pub private: Option<bool>,
     /// What it is for, in at most 350 characters; null says nothing of it any more.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "description")]
     pub description: Option<Option<String>>,
 }
 
-/// A field that is there, be it null: one that is left out is the default.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(deserializer).map(Some)
+/// A description that is there, be it null: one that is left out is the default.
+fn description<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    let said = Option::<String>::deserialize(deserializer)?;
+    repos::parse_description(said.as_deref().unwrap_or("")).map(Some).map_err(serde::de::Error::custom)
 }
 
 /// The key to a repository's badges, and how a README shows one with it.

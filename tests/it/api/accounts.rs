@@ -170,8 +170,8 @@ async fn a_token_that_cannot_be_is_refused_with_its_field() {
     admin
         .post("/api/v1/admin/tokens", json!({"name": "a", "scopes": [], "repos": ["local/nope"]}))
         .await
-        .expect(404)
-        .refused("repo_not_found");
+        .expect(400)
+        .refused("invalid_body");
     admin.post("/api/v1/me/tokens", json!({"name": "a", "scopes": ["repo:everything"]})).await.expect(400).refused("invalid_body");
 }
 

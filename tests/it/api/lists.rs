@@ -87,6 +87,7 @@ async fn every_bad_part_of_a_query_is_named() {
     assert_eq!(fields(issues).await, "state kind severity path sort limit format");
     assert_eq!(fields("/api/v1/search/issues?sort=up&limit=x&cursor=x&format=x".to_owned()).await, "sort limit cursor format");
     assert_eq!(fields(repo.path("/trends?metric=speed&from=x&to=y&bucket=year")).await, "to from metric bucket");
+    assert_eq!(fields("/api/v1/repos?limit=0".to_owned()).await, "limit");
     assert_eq!(fields("/api/v1/repos?limit=1&limit=2".to_owned()).await, "limit");
 }
 
@@ -101,10 +102,55 @@ async fn every_bad_field_of_a_body_is_named() {
     };
     assert_eq!(refused("/api/v1/me/tokens", json!({})).await, "name scopes");
     let token = json!({"name": " ", "kind": "x", "scopes": "admin", "repos": ["a/b", "c"], "expires_at": "soon", "colour": 1});
-    assert_eq!(refused("/api/v1/me/tokens", token).await, "colour expires_at kind name repos scopes");
+    assert_eq!(refused("/api/v1/me/tokens", token).await, "colour expires_at kind name repos scopes repos");
     let upload = json!({"name": "t", "kind": "upload", "scopes": ["admin", "reports:write", "repo:read"]});
     assert_eq!(refused("/api/v1/admin/tokens", upload).await, "scopes scopes repos");
     assert_eq!(refused("/api/v1/admin/users", json!({"login": "-", "role": "king"})).await, "login role");
     assert_eq!(refused("/api/v1/repos", json!({"name": "///"})).await, "url name");
     assert_eq!(refused("/api/v1/repos", json!({"url": 1, "path": 2, "name": 3, "nmae": "x"})).await, "name nmae path url");
+}
+
+#[tokio::test]
+async fn a_field_that_cannot_be_read_hides_none_that_names_what_cannot_be() {
+    let world = World::new().await;
+    let repo = world.repo("app", [("a.json", "{\n")]).await;
+    let refused = async |method: &str, path: &str, body: Value| {
+        let client = world.admin.with("content-type", "application/json").with("sec-fetch-site", "same-origin");
+        let answer = client.send(method, path, Some(body.to_string().as_bytes())).await;
+        assert!([400, 422].contains(&answer.status), "{}", answer.text());
+        let fields = answer.value()["details"]["fields"].clone();
+        let named = fields.as_array().unwrap().iter().map(|field| text(&field["field"]).to_owned()).collect::<Vec<_>>().join(" ");
+        (named, answer.text())
+    };
+    let tokens = "/api/v1/admin/tokens";
+    let bad =
+        json!({"name": "", "scopes": ["repo:read"], "kind": "service", "repos": ["local/nothere"], "expires_at": "2001-01-01T00:00:00Z"});
+    assert_eq!(refused("POST", tokens, bad).await.0, "name repos expires_at");
+    let unknown = json!({"name": "t", "scopes": [], "repos": ["local/app", "local/nothere", "local/neither"]});
+    assert_eq!(refused("POST", tokens, unknown).await.0, "repos repos");
+    let upload = json!({"name": "t", "scopes": ["reports:write"], "kind": "upload", "repos": ["local/nothere"]});
+    assert_eq!(refused("POST", tokens, upload).await.0, "repos");
+    let (named, said) = refused("POST", tokens, json!({"name": "t", "scopes": ["bogus", "repo:read", "worse"]})).await;
+    assert_eq!(named, "scopes");
+    assert!(said.contains("bogus") && said.contains("worse"), "{said}");
+    let many: Vec<String> = (0..1_000).map(|n| format!("bad{n}")).collect();
+    assert!(refused("POST", tokens, json!({"name": "t", "scopes": many})).await.1.contains("and 980 more"));
+
+    let change = json!({"description": "x".repeat(351), "private": "yes"});
+    assert_eq!(refused("PATCH", &repo.path(""), change).await.0, "description private");
+    assert_eq!(refused("POST", "/api/v1/repos", json!({"path": "relative", "name": "../x"})).await.0, "name path");
+    assert_eq!(refused("POST", "/api/v1/repos", json!({"url": "ssh://h/a", "name": 7, "nmae": 1})).await.0, "name nmae url");
+    assert_eq!(refused("POST", "/api/v1/repos", json!({"url": 7, "name": "../x"})).await.0, "url name");
+}
+
+#[tokio::test]
+async fn who_may_not_see_a_repository_does_not_learn_of_it_by_naming_it_for_a_token() {
+    let world = World::new().await;
+    world.repo("app", [("a.json", "{\n")]).await;
+    let eve = world.app.sign_in(world.app.user("eve", InstanceRole::Member)).await;
+    let said = async |name: &str| {
+        let body = json!({"name": "t", "scopes": [], "repos": [format!("local/{name}")]});
+        eve.post("/api/v1/me/tokens", body).await.expect(400).value()["message"].to_string().replace(name, "…")
+    };
+    assert_eq!(said("app").await, said("nothere").await);
 }

@@ -95,6 +95,16 @@ async fn a_body_that_trickles_in_is_not_waited_for_to_its_end() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_said_to_be_too_large_is_refused_before_it_comes() {
+    let app = TestApp::start();
+    let token = app.token(TokenKind::Service, &[Scope::Admin], None, &[], None);
+    let head =
+        format!("POST /api/v1/admin/users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n");
+    let refused = exchange(&app.anonymous(), &format!("{head}content-length: 1048577\r\nconnection: close\r\n\r\n")).await;
+    assert!(refused.starts_with("HTTP/1.1 413") && refused.contains("\"body_too_large\""), "{refused}");
+}
+
+#[tokio::test]
 async fn a_request_names_one_host_and_has_a_head_of_a_size() {
     let app = TestApp::start();
     let client = app.anonymous();

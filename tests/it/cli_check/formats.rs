@@ -73,6 +73,7 @@ fn json_has_the_words_of_the_api() {
           "state": "open"
         }
       ],
+      "left_out": [],
       "sentence": "1 issue of severity minor or above",
       "verdict": "failure"
     }
@@ -205,4 +206,23 @@ fn a_check_that_cannot_tell_is_no_success_in_sarif() {
     assert_eq!(document["runs"][0]["invocations"][0]["executionSuccessful"], json!(false));
     let said = &document["runs"][0]["invocations"][0]["toolExecutionNotifications"][0];
     assert_eq!((&said["descriptor"]["id"], &said["level"]), (&json!("manifest_invalid"), &json!("error")));
+}
+
+#[test]
+fn what_was_not_read_is_said_in_every_format() {
+    let repo = TestRepo::new();
+    let deep = format!("{}x.json", "d/".repeat(140));
+    repo.commit([MANIFEST]);
+    repo.write("a.rb", "puts 1\n");
+    repo.write(&deep, COMMA);
+    let top = "d/".repeat(128);
+    let text = check(repo.path(), &[]);
+    assert_eq!(text.code, 0, "{}", text.stderr);
+    assert!(text.stderr.lines().any(|line| line.contains(&top) && line.contains("was not read")), "{}", text.stderr);
+    let json = check(repo.path(), &["--format", "json"]).json();
+    assert!(json["left_out"][0]["path"].as_str().unwrap().starts_with(&top), "{json}");
+    assert!(json["left_out"][0]["message"].as_str().unwrap().contains("128"), "{json}");
+    let sarif = check(repo.path(), &["--format", "sarif"]).json();
+    let told = &sarif["runs"][0]["invocations"][0];
+    assert_eq!((&told["executionSuccessful"], &told["toolExecutionNotifications"][0]["level"]), (&json!(true), &json!("warning")));
 }

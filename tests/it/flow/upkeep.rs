@@ -95,6 +95,7 @@ async fn checks_whose_work_is_given_up_end_as_lost_and_can_run_again() {
     world.app.settle().await;
     let set = repo.see(&format!("/commits/{}/checks", repo.first)).await;
     assert_eq!((&set["state"], &set["error"]["code"]), (&json!("errored"), &json!("lost")));
+    assert_eq!(set["error"]["message"], json!("The work was given up after 1 attempt: it fell over."));
     assert_eq!(repo.places(&repo.first, "open").await, ["a.json:1 invalid-json"], "what was known before stands");
     let dead = world.app.work(WorkState::Dead);
     assert_eq!((dead.len(), dead[0].last_error.as_deref()), (1, Some("it fell over")));
