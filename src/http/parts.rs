@@ -14,7 +14,7 @@ use super::{extract, faults};
 use crate::app::App;
 
 /// The most parts of one field that are said to be bad.
-const SAID: usize = 20;
+const SAID: usize = 3;
 
 /// A body of JSON, whole or in parts.
 #[derive(Debug, Clone)]
@@ -64,7 +64,8 @@ pub fn list<'de, D: Deserializer<'de>, F: DeserializeOwned>(deserializer: D) -> 
         }
     }
     if unsaid > 0 {
-        bad.push(format!("and {unsaid} more"));
+        // Said first: what is long is cut at its end.
+        bad.insert(0, format!("{} parts are bad, {SAID} of them are said", unsaid + SAID));
     }
     if bad.is_empty() { Ok(good) } else { Err(D::Error::custom(bad.join("; "))) }
 }
