@@ -2,7 +2,7 @@
 //!
 //! A client that is slow costs a connection and nothing else, and connections can be had back. One on which no request is under way
 //! (half-open, or kept for a next request that does not come) is ended after a while, and at once when a new one finds all places taken:
-//! for each newcomer one goes, the one that has waited longest ([`places`]). So however many sit there in silence, whoever speaks is
+//! for each newcomer one goes, the one that has waited longest (`places`). So however many sit there in silence, whoever speaks is
 //! heard, and whoever is answered gets the answer whole: a request is under way until the last byte of its answer was handed to the
 //! system.
 //!
