@@ -23,6 +23,7 @@ use crate::engine::store::{self, Blobs, ReadTx, Store, WriteTx};
 
 pub mod check;
 pub mod config;
+pub mod indexing;
 pub mod live;
 pub mod reactions;
 pub mod repeat;

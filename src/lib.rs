@@ -45,7 +45,7 @@
 //! transaction that asks for the checks of its new head. [`app::check`] plans from the manifest, judges the files that changed since the nearest
 //! analysed commit, recognises issues by [`domain::issues::track`], stages chunks where nobody sees them, and switches to them in the
 //! transaction that ends the set, with the verdict of [`domain::statuses::gate`]. Then the issues' own rows are told
-//! ([`domain::issues::settle`]) and the index catches up ([`app::upkeep::index`]).
+//! ([`domain::issues::settle`]) and the index catches up ([`app::indexing`]).
 //!
 //! **A request becomes an answer.** [`http::server`] gives it a place and some time, [`http::layers`] an id, [`http::auth`] finds out who
 //! asks, [`http::routes`] says which permission it takes, [`http::repeat`] whether it was answered before. The handler's

@@ -22,17 +22,28 @@ export function live(ready) {
       heard = performance.now();
       hint();
     };
-    const events = new EventSource("/api/v1/events");
-    events.onmessage = hear;
-    // What happened before the stream stood, or while it was away, is seen by reading once more.
+    // A browser has few connections to one server: a page that nobody looks at lets go of its own.
+    let events = null;
     let stood = false;
-    events.onopen = () => {
-      document.documentElement.dataset.live = "";
-      if (stood || main.querySelector(".is-running, .is-waiting")) hear();
-      stood = true;
+    const listen = () => {
+      if (events || document.hidden) return;
+      events = new EventSource("/api/v1/events");
+      events.onmessage = hear;
+      // What happened before the stream stood, or while it was away, is seen by reading once more.
+      events.onopen = () => {
+        document.documentElement.dataset.live = "";
+        if (stood || main.querySelector(".is-running, .is-waiting")) hear();
+        stood = true;
+      };
     };
-    document.addEventListener("visibilitychange", () => document.hidden || hear());
-    addEventListener("pagehide", () => events.close());
+    const leave = () => {
+      events?.close();
+      events = null;
+    };
+    document.addEventListener("visibilitychange", () => (document.hidden ? leave() : listen()));
+    addEventListener("pagehide", leave);
+    addEventListener("pageshow", listen);
+    listen();
   }
   document.addEventListener("toggle", (event) => {
     if (event.target.matches?.("[data-log]")) log(event.target);
@@ -75,9 +86,14 @@ function log(details) {
     if (!pane.textContent) pane.textContent = "It wrote nothing.";
   });
   source.onerror = () => {
-    // A stream that ends comes as an error; what was written stays, and nothing written means it is to be read as text.
-    source.close();
+    // What broke off begins again from the start, as the log does; what is no stream is read as text.
+    if (source.readyState === EventSource.CONNECTING) return;
     if (!pane.textContent) plain(pane, details.dataset.log);
+  };
+  let opened = false;
+  source.onopen = () => {
+    if (opened) pane.textContent = "";
+    opened = true;
   };
 }
 

@@ -11,6 +11,7 @@
 //! | `in_process` | what judges for a check that is part of the binary |
 //! | `stage` | identities, and what stands at the commit, written where nobody sees it |
 //! | `tell` | the issues' own rows |
+//! | `farewell` | what becomes of the issues of a branch that was deleted |
 //!
 //! A repeated attempt finds the set as the last one left it: before the switch it begins anew, after it only the telling is left. An
 //! attempt that nobody wants any more (its set was canceled, another has its place, its repository was deleted) is refused by the next
@@ -32,12 +33,14 @@ use crate::domain::statuses::{self, Asked};
 use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::{git, queue};
 
+mod farewell;
 mod in_process;
 mod judge;
 mod stage;
 mod tell;
 mod trees;
 
+pub use farewell::close_branch;
 pub use trees::{MANIFEST_BYTES, Trees, read_manifest};
 
 use trees::{Bases, Mirrored, bases};

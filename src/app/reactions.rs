@@ -31,6 +31,7 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         }
         Event::RepositoryDeleted { repo, .. } => now(Work::EraseRepository { repo: *repo }),
         Event::CheckSetRequested { repo, sha, attempt } => now(Work::RunCheckSet { repo: *repo, sha: *sha, attempt: *attempt }),
+        Event::BranchDeleted { repo, head, .. } => now(Work::CloseBranch { repo: *repo, head: *head }),
         Event::IssuesChanged => now(Work::IndexIssues),
         Event::WorkDied { was, .. } => given_up(was),
         Event::Due { upkeep } => now(match upkeep {
@@ -40,8 +41,8 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         }),
         // Facts that pages and the feed tell of, and that nothing follows from.
         Event::RepositoryChanged { .. }
+        | Event::IndexRebuilt
         | Event::BranchMoved { .. }
-        | Event::BranchDeleted { .. }
         | Event::CheckSetStarted { .. }
         | Event::CheckChanged { .. }
         | Event::CheckSetCompleted { .. }
@@ -64,6 +65,7 @@ fn given_up(was: &Work) -> Vec<Followup> {
         | Work::EraseRepository { .. }
         | Work::PollRepositories
         | Work::Expire
-        | Work::Sweep => Vec::new(),
+        | Work::Sweep
+        | Work::CloseBranch { .. } => Vec::new(),
     }
 }

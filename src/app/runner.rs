@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{App, CancelToken, check, sweep, sync, upkeep};
+use super::{App, CancelToken, check, indexing, sweep, sync, upkeep};
 use crate::base::event::Actor;
 use crate::base::id::WorkId;
 use crate::base::work::{Lane, Work};
@@ -135,7 +135,8 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         | Work::EraseRepository { .. }
         | Work::PollRepositories
         | Work::Expire
-        | Work::Sweep => CancelToken::default(),
+        | Work::Sweep
+        | Work::CloseBranch { .. } => CancelToken::default(),
     };
     let attempt = Attempt { claim, cancel };
     let _held = held.map(|held| held.hold(&attempt));
@@ -178,11 +179,12 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::SyncRepository { repo } => sync::perform(app, attempt, *repo),
         Work::RunCheckSet { repo, sha, attempt: wanted } => check::perform(app, attempt, *repo, *sha, *wanted),
         Work::AbandonCheckSet { repo, sha, attempt: given_up } => check::abandon(app, attempt, *repo, *sha, *given_up),
-        Work::IndexIssues => upkeep::index(app, attempt),
+        Work::IndexIssues => indexing::perform(app, attempt),
         Work::EraseRepository { repo } => sync::erase(app, attempt, *repo),
         Work::PollRepositories => upkeep::poll(app, attempt),
         Work::Expire => upkeep::expire(app, attempt),
         Work::Sweep => sweep::perform(app, attempt),
+        Work::CloseBranch { repo, head } => check::close_branch(app, attempt, *repo, *head),
     }
 }
 

@@ -245,7 +245,7 @@ pub fn erase(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
             Err(error) => Err(error),
         })?;
     }
-    super::upkeep::forget_repository(app, id)?;
+    super::indexing::forget_repository(app, id)?;
     remove_mirror(app, id)?;
     super::sweep::forget_blobs(app, attempt, &logs)?;
     attempt.done(app)

@@ -46,6 +46,8 @@ pub enum Event {
         repo: RepoId,
         /// The branch.
         branch: BranchName,
+        /// The commit it pointed at.
+        head: CommitSha,
     },
     /// The checks of a commit are to run: by a push, or because somebody asked.
     CheckSetRequested {
@@ -137,6 +139,8 @@ pub enum Event {
         /// The repository.
         repo: RepoId,
     },
+    /// The search index, which lacked something, can be asked again.
+    IndexRebuilt,
 }
 
 impl Event {

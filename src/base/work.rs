@@ -50,6 +50,13 @@ pub enum Work {
     Expire,
     /// Remove what nothing names: blobs, staged rows, mirrors.
     Sweep,
+    /// Close the issues that a deleted branch alone had.
+    CloseBranch {
+        /// The repository.
+        repo: RepoId,
+        /// The commit the branch pointed at.
+        head: CommitSha,
+    },
 }
 
 words! {
@@ -80,6 +87,7 @@ impl Work {
             Work::PollRepositories => "poll_repositories",
             Work::Expire => "expire",
             Work::Sweep => "sweep",
+            Work::CloseBranch { .. } => "close_branch",
         }
     }
 
@@ -88,7 +96,12 @@ impl Work {
         match self {
             Work::SyncRepository { .. } => Lane::Git,
             Work::RunCheckSet { .. } | Work::AbandonCheckSet { .. } => Lane::Checks,
-            Work::IndexIssues | Work::EraseRepository { .. } | Work::PollRepositories | Work::Expire | Work::Sweep => Lane::Upkeep,
+            Work::IndexIssues
+            | Work::EraseRepository { .. }
+            | Work::PollRepositories
+            | Work::Expire
+            | Work::Sweep
+            | Work::CloseBranch { .. } => Lane::Upkeep,
         }
     }
 
@@ -98,7 +111,8 @@ impl Work {
             Work::SyncRepository { repo }
             | Work::RunCheckSet { repo, .. }
             | Work::AbandonCheckSet { repo, .. }
-            | Work::EraseRepository { repo } => Some(*repo),
+            | Work::EraseRepository { repo }
+            | Work::CloseBranch { repo, .. } => Some(*repo),
             Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep => None,
         }
     }
@@ -110,6 +124,8 @@ impl Work {
             Work::RunCheckSet { .. } => 3,
             Work::PollRepositories | Work::Expire | Work::Sweep => 2,
             Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues => 8,
+            // Each look at checks that are under way is one.
+            Work::CloseBranch { .. } => 200,
             // Deletion is a promise.
             Work::EraseRepository { .. } => 1_000,
         }
@@ -127,6 +143,7 @@ impl Work {
             Work::SyncRepository { repo } | Work::EraseRepository { repo } => Some(format!("{}:{repo}", self.name())),
             // One per attempt: a later attempt must not be swallowed by an earlier one that is still ending.
             Work::RunCheckSet { attempt, .. } | Work::AbandonCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
+            Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
             Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep => Some(self.name().to_owned()),
         }
     }

@@ -326,8 +326,9 @@ pub fn record_branches(tx: &mut WriteTx, repo: RepoId, changes: &[BranchChange],
                 }
             }
             BranchChange::Gone { branch } => {
-                if tx.remove::<Branch>(&(repo, branch.clone()))? {
-                    tx.record(Event::BranchDeleted { repo, branch: branch.clone() }, now)?;
+                if let Some(before) = tx.get::<Branch>(&(repo, branch.clone()))? {
+                    tx.remove::<Branch>(&(repo, branch.clone()))?;
+                    tx.record(Event::BranchDeleted { repo, branch: branch.clone(), head: before.head }, now)?;
                 }
             }
         }

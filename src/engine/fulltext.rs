@@ -100,13 +100,36 @@ impl From<TantivyError> for Error {
     }
 }
 
+/// How far an index was fed, committed with each batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watermark {
+    /// Up to where.
+    pub fed: u64,
+    /// From where on it holds all that it should: an index that is fed from the start lacks something until it is there.
+    pub whole_at: u64,
+}
+
+impl Watermark {
+    /// Whether it holds all that it should.
+    pub fn is_whole(self) -> bool {
+        self.fed >= self.whole_at
+    }
+}
+
+/// That of an index which lacks nothing.
+impl From<u64> for Watermark {
+    fn from(fed: u64) -> Watermark {
+        Watermark { fed, whole_at: 0 }
+    }
+}
+
 /// What was found where the index should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opened {
     /// An index, fed up to here.
     Kept {
         /// The watermark of its last batch; `None` if it was never fed.
-        watermark: Option<u64>,
+        watermark: Option<Watermark>,
     },
     /// None that can be used: this one is empty and wants to be fed from the start.
     Fresh {
@@ -283,13 +306,14 @@ impl FullText {
     }
 
     /// The watermark of the last batch, if there was one.
-    pub fn watermark(&self) -> Result<Option<u64>> {
+    pub fn watermark(&self) -> Result<Option<Watermark>> {
         let index = self.load(&mut lock(&self.state))?;
         files::watermark(&index)
     }
 
     /// Commits a batch and its watermark together: after an error, or a crash, the index is as it was before.
-    pub fn apply(&self, batch: impl IntoIterator<Item = Operation>, watermark: u64) -> Result<()> {
+    pub fn apply(&self, batch: impl IntoIterator<Item = Operation>, watermark: impl Into<Watermark>) -> Result<()> {
+        let watermark = watermark.into();
         let mut writing = lock(&self.writing);
         let index = self.load(&mut lock(&self.state))?;
         let written = guarded(|| {
@@ -302,7 +326,7 @@ impl FullText {
                 self.perform(writer, seen.as_mut(), operation)?;
             }
             let mut commit = writer.prepare_commit()?;
-            commit.set_payload(&watermark.to_string());
+            commit.set_payload(&format!("{} {}", watermark.fed, watermark.whole_at));
             commit.commit()?;
             Ok(())
         });

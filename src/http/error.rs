@@ -265,7 +265,15 @@ impl From<search::Error> for ApiError {
 }
 
 fn index_failed(error: &fulltext::Error) -> ApiError {
-    ApiError::of(Code::IndexRebuilding).because(error)
+    match error {
+        // It is begun anew by whoever asks next.
+        fulltext::Error::Damaged { .. } => ApiError::of(Code::IndexRebuilding).because(error),
+        fulltext::Error::Locked | fulltext::Error::Io { .. } | fulltext::Error::Write { .. } => {
+            ApiError::of(Code::Unavailable).because(error)
+        }
+        fulltext::Error::TooBroad { .. } | fulltext::Error::TooSlow => ApiError::new(Code::QueryInvalid, error.to_string()),
+        fulltext::Error::Field { .. } => ApiError::internal(error),
+    }
 }
 
 impl From<search::QueryInvalid> for ApiError {

@@ -182,8 +182,17 @@ enum Woken {
     Again,
 }
 
-/// What a hint says: what happened, and to which repository and commit.
-type About = (&'static str, RepoId, Option<CommitSha>);
+/// What a hint says: what happened, and to what.
+type About = (&'static str, Subject);
+
+/// What there is to read again.
+#[derive(Debug, Clone, Copy)]
+enum Subject {
+    /// The search for issues.
+    Search,
+    /// A repository, or a commit of it.
+    Of(RepoId, Option<CommitSha>),
+}
 
 impl Watch {
     /// Begins to listen, unless too many do.
@@ -246,16 +255,18 @@ impl Woken {
     /// What there is to say of it.
     fn about(&self) -> Option<About> {
         let Woken::Heard(recorded) = self else { return None };
+        let of = Subject::Of;
         Some(match &recorded.event {
-            Event::RepositoryAdded { repo } => ("repository_added", *repo, None),
-            Event::RepositoryChanged { repo } => ("repository_changed", *repo, None),
-            Event::BranchMoved { repo, head, .. } => ("branch_moved", *repo, Some(*head)),
-            Event::BranchDeleted { repo, .. } => ("branch_deleted", *repo, None),
-            Event::CheckSetRequested { repo, sha, .. } => ("check_set_requested", *repo, Some(*sha)),
-            Event::CheckSetStarted { repo, sha } => ("check_set_started", *repo, Some(*sha)),
-            Event::CheckChanged { repo, sha } => ("check_changed", *repo, Some(*sha)),
-            Event::CheckSetCompleted { repo, sha, .. } => ("check_set_completed", *repo, Some(*sha)),
-            Event::CheckSetCanceled { repo, sha, .. } => ("check_set_canceled", *repo, Some(*sha)),
+            Event::IndexRebuilt => ("index_rebuilt", Subject::Search),
+            Event::RepositoryAdded { repo } => ("repository_added", of(*repo, None)),
+            Event::RepositoryChanged { repo } => ("repository_changed", of(*repo, None)),
+            Event::BranchMoved { repo, head, .. } => ("branch_moved", of(*repo, Some(*head))),
+            Event::BranchDeleted { repo, .. } => ("branch_deleted", of(*repo, None)),
+            Event::CheckSetRequested { repo, sha, .. } => ("check_set_requested", of(*repo, Some(*sha))),
+            Event::CheckSetStarted { repo, sha } => ("check_set_started", of(*repo, Some(*sha))),
+            Event::CheckChanged { repo, sha } => ("check_changed", of(*repo, Some(*sha))),
+            Event::CheckSetCompleted { repo, sha, .. } => ("check_set_completed", of(*repo, Some(*sha))),
+            Event::CheckSetCanceled { repo, sha, .. } => ("check_set_canceled", of(*repo, Some(*sha))),
             Event::SyncRequested { .. }
             | Event::SyncDue { .. }
             | Event::RepositoryDeleted { .. }
@@ -273,7 +284,8 @@ impl Woken {
 
 /// What a caller is told of an event, if they may be: its name, and the path of what to read again. What fails is logged, and is the
 /// end of the stream.
-async fn hint(watch: &Watch, (kind, repo, sha): About, at: Timestamp) -> Result<Option<serde_json::Value>, ApiError> {
+async fn hint(watch: &Watch, (kind, subject): About, at: Timestamp) -> Result<Option<serde_json::Value>, ApiError> {
+    let Subject::Of(repo, sha) = subject else { return Ok(Some(json!({"type": kind, "subject": "issues", "at": at}))) };
     let caller = watch.permit.caller.clone();
     let seen = watch.app.read(move |tx, _| -> Result<Option<String>, ApiError> {
         match caller.may(tx, Permission::RepoRead, Resource::Repository(repo)) {

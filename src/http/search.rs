@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::code::Code;
@@ -15,19 +16,19 @@ use super::extract::{Asked, Format, Paging, Permit, Query};
 use super::faults::Faults;
 use super::issues::{FacetsView, IssueView, issue_view};
 use super::page::List;
-use crate::app::App;
+use crate::app::{App, indexing};
 use crate::base::id::RepoId;
 use crate::base::page::{Cursor, Limit, Page};
 use crate::domain::issues;
 use crate::domain::repos;
-use crate::domain::search::{Question, Scope, Sort, parse};
-use crate::engine::fulltext::Opened;
+use crate::domain::search::{self, FieldName, QueryInvalid, Question, Scope, Sort, parse};
+use crate::engine::fulltext;
 use crate::engine::store::ReadTx;
 
 /// What is looked for.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 pub struct SearchQuery {
-    /// The query: words, `"phrase"`, `pre*`, `repo: path: kind: severity: rule: source: state: author: branch: age:`, `-`, `OR`, parentheses.
+    /// The query: words, `"phrase"`, `pre*`, `repo: path: kind: severity: rule: source: state: author: age:`, `-`, `OR`, parentheses.
     pub q: Option<String>,
     /// `newest`, `oldest`, `severity` or `relevance`.
     pub sort: Option<String>,
@@ -81,20 +82,22 @@ pub async fn issues(State(app): State<App>, permit: Permit, Query(query): Query<
 /// Searches what the caller may see.
 pub async fn find(app: &App, permit: &Permit, query: &SearchQuery) -> Result<FoundView, ApiError> {
     let ast = parse(query.q.as_deref().unwrap_or(""))?;
+    if ast.asks_for(FieldName::Branch) {
+        return Err(no_branches(query.q.as_deref().unwrap_or("")).into());
+    }
     let (sort, Asked { limit, cursor, .. }) = query.read()?;
-    let (handle, permit) = (app.clone(), permit.clone());
+    let (handle, permit, typed) = (app.clone(), permit.clone(), query.q.clone().unwrap_or_default());
     app.blocking(move || -> Result<FoundView, ApiError> {
         let scope = handle.read_now(|tx, _| -> Result<Scope, ApiError> {
             permit.instance(tx)?;
             scope(tx, &permit)
         })?;
-        if matches!(handle.index.open()?, Opened::Fresh { .. }) && handle.read_now(|tx, _| issues::latest_revision(tx))? > 0 {
-            // Nothing was fed to it yet: whoever asks has it built, and is not told that nothing was found.
-            handle.request_indexing()?;
-            return Err(ApiError::of(Code::IndexRebuilding));
+        // What is not found while the index lacks something may be there all the same.
+        if let Some(building) = indexing::building::<ApiError>(&handle)? {
+            return Err(ApiError::of(Code::IndexRebuilding).with(json!({"percent": building.percent()})));
         }
         let question = Question { query: &ast, scope: &scope, sort, limit, after: cursor.as_ref(), now: handle.clock.now() };
-        let found = handle.index.search(&question)?;
+        let found = handle.index.search(&question).map_err(|error| unanswered(error, &typed))?;
         handle.read_now(|tx, _| {
             let mut slugs: BTreeMap<RepoId, Option<String>> = BTreeMap::new();
             let mut items = Vec::with_capacity(found.ids.len());
@@ -120,6 +123,26 @@ pub async fn find(app: &App, permit: &Permit, query: &SearchQuery) -> Result<Fou
         })
     })
     .await?
+}
+
+/// What stands on a branch is known of its commits and not of the issues: better no answer than that nothing is there.
+fn no_branches(typed: &str) -> QueryInvalid {
+    let position = typed.find("branch:").map_or(0, |at| typed[..at].chars().count());
+    let message = "issues are not searched by branch; open the branch's latest commit and filter the issues that stand there".to_owned();
+    QueryInvalid { position, message }
+}
+
+/// Why a search has no answer. What asks for too much is a query to be written otherwise.
+fn unanswered(error: search::Error, typed: &str) -> ApiError {
+    let position = match &error {
+        search::Error::Index(fulltext::Error::TooBroad { prefix }) => {
+            let (typed, prefix) = (typed.to_lowercase(), prefix.to_lowercase());
+            typed.find(&prefix).map_or(0, |at| typed[..at].chars().count())
+        }
+        search::Error::Index(fulltext::Error::TooSlow) => 0,
+        _ => return error.into(),
+    };
+    ApiError::new(Code::QueryInvalid, error.to_string()).with(json!({"position": position, "message": error.to_string()}))
 }
 
 /// Where a caller may search: everywhere, or in the repositories that they may see.

@@ -19,6 +19,14 @@ pub struct AccountPage {
     pub tokens: Vec<TokenRow>,
 }
 
+impl AccountPage {
+    /// What makes a token for whoever looks at the page.
+    fn token_command(&self) -> String {
+        let login = self.frame.viewer.as_ref().map_or("LOGIN", |viewer| viewer.login.as_str());
+        format!("plumbline token create --kind personal --user {login} --name NAME --scope repo:read")
+    }
+}
+
 /// A browser that is signed in.
 #[derive(Debug, Clone)]
 pub struct SessionRow {

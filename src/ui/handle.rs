@@ -42,7 +42,7 @@ pub(super) mod settings;
 /// How many branches the menu lists.
 const MENU_BRANCHES: Limit = Limit::MAX;
 /// How many unfinished sets are counted.
-const RUNNING_COUNTED: usize = 200;
+pub(super) const RUNNING_COUNTED: usize = 200;
 
 /// Everything that is served: the API and the pages.
 pub fn router(app: &App) -> Router {

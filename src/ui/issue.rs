@@ -7,7 +7,7 @@ use super::issues::{IssueRow, term};
 use super::marks::Stand;
 use super::{href, words};
 use crate::domain::issues::issue::IssueState;
-use crate::http::issues::TurnView;
+use crate::http::issues::{IssueView, TurnView};
 
 /// An issue.
 #[derive(Debug, Template)]
@@ -63,10 +63,15 @@ impl IssuePage {
     }
 
     fn alike_href(&self) -> String {
-        href::search(&format!("{}state:open {}", self.place.query(), term("rule", &self.row.issue.rule)))
+        href::search(&alike_query(&self.place.query(), &self.row.issue))
     }
 
     fn rule_href(&self) -> String {
         href::search(&format!("{} {}", term("source", &self.row.issue.source), term("rule", &self.row.issue.rule)))
     }
+}
+
+/// The query for the open issues of the same rule; `within` narrows it, with a space at its end.
+pub fn alike_query(within: &str, issue: &IssueView) -> String {
+    format!("{within}state:open {} {}", term("source", &issue.source), term("rule", &issue.rule))
 }

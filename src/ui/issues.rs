@@ -74,10 +74,8 @@ pub struct QueryFault {
 /// How far the index is.
 #[derive(Debug, Clone, Copy)]
 pub struct Rebuilding {
-    /// Commits that are done.
-    pub done: u64,
-    /// Commits in all; `None` where nobody knows.
-    pub total: Option<u64>,
+    /// How much of it is done, in percent; `None` where nobody knows.
+    pub percent: Option<u64>,
 }
 
 /// One facet as the page shows it.

@@ -19,7 +19,7 @@ use plumbline::base::name::{CommitSha, RepoSlug, TreePath};
 use plumbline::base::time::{Clock, Timestamp};
 use plumbline::domain::accounts::{self, InstanceRole, NewToken, Plain, Scope, TokenKind};
 use plumbline::domain::issues::finding::{Kind, Severity, Span};
-use plumbline::domain::issues::settle::{self, Step};
+use plumbline::domain::issues::settle::{self, Line, Step};
 use plumbline::domain::issues::standing::{Occurrence, Standee};
 use plumbline::domain::issues::track::Fingerprint;
 use plumbline::domain::issues::{self, Sighting};
@@ -61,7 +61,7 @@ fn step(number: u64, dice: &mut Dice) -> Step {
     Step::Added {
         standee: Box::new(Standee { path, source: format!("tool{}", number % 12), occurrence }),
         is_new: number.is_multiple_of(10),
-        reopens: true,
+        on: Line::Default,
     }
 }
 

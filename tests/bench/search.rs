@@ -97,7 +97,7 @@ fn main() {
     resident("at the start");
     let index = SearchIndex::in_directory(&directory);
     index.open().unwrap();
-    let from = index.watermark().unwrap().unwrap_or(0);
+    let from = index.watermark().unwrap().map_or(0, |mark| mark.fed);
     if from < count {
         let mut dice = Dice(3);
         let began = Instant::now();

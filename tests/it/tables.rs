@@ -40,6 +40,7 @@ fn works() -> Vec<Work> {
         Work::PollRepositories,
         Work::Expire,
         Work::Sweep,
+        Work::CloseBranch { repo, head: sha },
     ]
 }
 
@@ -54,7 +55,7 @@ fn events() -> Vec<Event> {
         Event::RepositoryChanged { repo },
         Event::RepositoryDeleted { repo, slug: RepoSlug::local("app").unwrap() },
         Event::BranchMoved { repo, branch: branch(), head: sha },
-        Event::BranchDeleted { repo, branch: branch() },
+        Event::BranchDeleted { repo, branch: branch(), head: sha },
         Event::CheckSetRequested { repo, sha, attempt },
         Event::CheckSetStarted { repo, sha },
         Event::CheckSetCompleted { repo, sha, verdict: Verdict::Success },
@@ -66,6 +67,7 @@ fn events() -> Vec<Event> {
         Event::SignedOut { user },
         Event::TokenCreated { token },
         Event::TokenRevoked { token },
+        Event::IndexRebuilt,
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));
     events.extend(Upkeep::ALL.iter().map(|upkeep| Event::Due { upkeep: *upkeep }));

@@ -4,7 +4,7 @@
 
 use super::{Run, Stop, Trees};
 use crate::base::name::CommitSha;
-use crate::domain::issues::settle::{self, Circumstances};
+use crate::domain::issues::settle::{self, Circumstances, Line};
 use crate::domain::issues::{self, Sighting};
 use crate::domain::{checks, repos};
 use crate::engine::{git, queue};
@@ -72,8 +72,11 @@ impl Run<'_> {
                 base_of_base: base_of_base.as_ref(),
                 before: before.as_ref(),
                 default: default.as_ref(),
-                is_default_head,
-                is_past,
+                on: match (is_default_head, is_past) {
+                    (true, _) => Line::Default,
+                    (false, true) => Line::Past,
+                    (false, false) => Line::Topic,
+                },
             };
             let author = repos::commit(tx, repo, sha)?.map(|commit| commit.author.name);
             Ok(Some((Sighting { sha, at: standing.at }, author, settle::plan(tx, &circumstances)?)))

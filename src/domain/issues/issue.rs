@@ -88,6 +88,8 @@ pub struct Issue {
     pub state: IssueState,
     /// Whether the commit it was last seen to turn at had it as new.
     pub is_new: bool,
+    /// Whether it ever stood on the default branch.
+    pub was_on_default: bool,
     /// Where it was first seen.
     pub first_seen: Sighting,
     /// The commit at which path and lines are those above: where it last turned or moved.

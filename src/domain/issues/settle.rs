@@ -3,8 +3,9 @@
 //! A standing is switched to in one row; afterwards the issues that it changed are written, some at a time. That is repeated after a
 //! crash without harm: each step looks at the row as it is and does what is left to do.
 //!
-//! States follow the latest analysed commit of the default branch: what is gone there is fixed, what stands there again is reopened. A commit elsewhere adds
-//! what was never seen before, and fixes only what its own branch brought.
+//! States follow the latest analysed commit of the default branch: what is gone there is fixed, what stands there again is reopened. A
+//! commit elsewhere adds what was never seen before, and fixes and reopens only what its own branch brought. A branch that is deleted
+//! takes with it what it alone had.
 
 use std::collections::BTreeSet;
 
@@ -18,6 +19,17 @@ use crate::engine::store::{ReadTx, WriteTx};
 /// The most issues that one closure settles; each is three rows.
 pub const ISSUES_PER_WRITE: usize = 100;
 
+/// Where a commit is, as far as the states of issues go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// The latest analysed one of the default branch: how issues stand is how they stand there.
+    Default,
+    /// One that a later analysed one of the default branch came after: what was fixed since is not open again.
+    Past,
+    /// Elsewhere.
+    Topic,
+}
+
 /// One thing to tell an issue.
 #[derive(Debug, Clone)]
 pub enum Step {
@@ -27,8 +39,8 @@ pub enum Step {
         standee: Box<Standee>,
         /// Whether that makes it new: not at the first analysed commit.
         is_new: bool,
-        /// Whether it is open again if it was fixed.
-        reopens: bool,
+        /// Where the commit is.
+        on: Line,
     },
     /// It stands here and in the base, and its place or wording changed.
     Changed {
@@ -62,10 +74,8 @@ pub struct Circumstances<'a> {
     pub before: Option<&'a Standing>,
     /// What stands at the default branch's head, if that is another commit.
     pub default: Option<&'a Standing>,
-    /// Whether it is the latest analysed commit of the default branch: its head, or one that was pushed over before it was checked.
-    pub is_default_head: bool,
-    /// Whether a later commit of the default branch was analysed: then what was fixed since is not open again.
-    pub is_past: bool,
+    /// Where it is. The latest analysed commit of the default branch is its head, or one that was pushed over before it was checked.
+    pub on: Line,
 }
 
 /// What is to be told to which issue.
@@ -73,12 +83,8 @@ pub fn plan(tx: &ReadTx, commits: &Circumstances<'_>) -> Result<Vec<Step>> {
     let against_base = turnover(tx, commits.base, commits.standing)?;
     let mut steps = Vec::new();
     let is_new = commits.base.is_some();
-    steps.extend(against_base.added.into_iter().map(|standee| Step::Added {
-        standee: Box::new(standee),
-        is_new,
-        reopens: !commits.is_past,
-    }));
-    if commits.is_default_head {
+    steps.extend(against_base.added.into_iter().map(|standee| Step::Added { standee: Box::new(standee), is_new, on: commits.on }));
+    if commits.on == Line::Default {
         if let (Some(base), Some(before)) = (commits.base, commits.base_of_base) {
             let gone: BTreeSet<IssueId> = against_base.gone.iter().map(|standee| standee.occurrence.issue).collect();
             let were_new = turnover(tx, Some(before), base)?.added.into_iter().map(|standee| standee.occurrence.issue);
@@ -105,12 +111,32 @@ pub fn plan(tx: &ReadTx, commits: &Circumstances<'_>) -> Result<Vec<Step>> {
     Ok(steps)
 }
 
+/// What a deleted branch took with it: what stood at its last head, never on the default branch, and stands at no other head.
+pub fn plan_farewell(tx: &ReadTx, head: &Standing, others: &[Standing]) -> Result<Vec<Step>> {
+    let mut left: BTreeSet<IssueId> = turnover(tx, None, head)?.added.into_iter().map(|standee| standee.occurrence.issue).collect();
+    for other in others {
+        if left.is_empty() {
+            break;
+        }
+        let lacking: BTreeSet<IssueId> =
+            turnover(tx, Some(other), head)?.added.into_iter().map(|standee| standee.occurrence.issue).collect();
+        left.retain(|issue| lacking.contains(issue));
+    }
+    let mut steps = Vec::new();
+    for issue in left {
+        if tx.get::<Issue>(&issue)?.is_some_and(|issue| !issue.was_on_default && issue.state != IssueState::Fixed) {
+            steps.push(Step::Gone { issue });
+        }
+    }
+    Ok(steps)
+}
+
 /// Tells some issues, at most [`ISSUES_PER_WRITE`] at a time.
 pub fn apply(tx: &mut WriteTx, repo: RepoId, seen: Sighting, author: Option<&str>, steps: &[Step]) -> Result<()> {
     let mut changed = Vec::new();
     for step in steps {
         let issue = match step {
-            Step::Added { standee, is_new, reopens } => added(tx, repo, seen, author, standee, *is_new, *reopens)?,
+            Step::Added { standee, is_new, on } => added(tx, repo, seen, author, standee, *is_new, *on)?,
             Step::Changed { standee, from } => {
                 tx.get::<Issue>(&standee.occurrence.issue)?.and_then(|issue| moved(issue, seen, standee, from))
             }
@@ -137,7 +163,7 @@ fn added(
     author: Option<&str>,
     standee: &Standee,
     is_new: bool,
-    reopens: bool,
+    on: Line,
 ) -> Result<Option<Issue>> {
     let occurrence = &standee.occurrence;
     let Some(mut issue) = tx.get::<Issue>(&occurrence.issue)? else {
@@ -155,6 +181,7 @@ fn added(
             fingerprint: occurrence.fingerprint,
             state: IssueState::Open,
             is_new,
+            was_on_default: on != Line::Topic,
             first_seen: seen,
             last_seen: seen,
             author: author.map(str::to_owned),
@@ -162,9 +189,20 @@ fn added(
             revision: 0,
         }));
     };
-    if issue.state != IssueState::Fixed || !reopens {
-        return Ok(None);
+    let is_back = match on {
+        Line::Default => true,
+        Line::Past => false,
+        // A branch speaks only for what it brought itself.
+        Line::Topic => !issue.was_on_default,
+    };
+    if issue.state != IssueState::Fixed || !is_back {
+        if issue.was_on_default || on == Line::Topic {
+            return Ok(None);
+        }
+        issue.was_on_default = true;
+        return Ok(Some(issue));
     }
+    issue.was_on_default |= on != Line::Topic;
     issue.state = IssueState::Open;
     issue.is_new = is_new;
     issue.turn(Turn { kind: TurnKind::Reopened, seen, from: None });

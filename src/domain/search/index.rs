@@ -13,7 +13,7 @@ use crate::base::id::{Id, IssueId, RepoId};
 use crate::base::page::{Cursor, InvalidCursor, Limit};
 use crate::base::time::Timestamp;
 use crate::domain::issues::IssueState;
-use crate::engine::fulltext::{self, Direction, FullText, Opened, Operation, Order, Place, Query, Search};
+use crate::engine::fulltext::{self, Direction, FullText, Opened, Operation, Order, Place, Query, Search, Watermark};
 use crate::words;
 
 /// How long the index stays loaded after the last question.
@@ -118,13 +118,13 @@ impl SearchIndex {
         Ok(self.index.open()?)
     }
 
-    /// The number of the last event that was fed, if any was.
-    pub fn watermark(&self) -> Result<Option<u64>, Error> {
+    /// The revision up to which issues were fed, and the one at which it lacks none; `None` if it was never fed.
+    pub fn watermark(&self) -> Result<Option<Watermark>, Error> {
         Ok(self.index.watermark()?)
     }
 
-    /// Feeds changes, in order, up to an event's number. All of them are found afterwards, or none and the error says why.
-    pub fn apply(&self, batch: impl IntoIterator<Item = Change>, watermark: u64) -> Result<(), Error> {
+    /// Feeds changes, in order, up to a revision. All of them are found afterwards, or none and the error says why.
+    pub fn apply(&self, batch: impl IntoIterator<Item = Change>, watermark: impl Into<Watermark>) -> Result<(), Error> {
         let operations = batch.into_iter().map(|change| match change {
             Change::Put(document) => Operation::Put(document.entry()),
             Change::Remove(issue) => Operation::Remove(issue.as_u128()),

@@ -61,6 +61,16 @@ impl Ast {
         Ast::join(items, Ast::Or, |ast| if let Ast::Or(inner) = ast { Ok(inner) } else { Err(ast) })
     }
 
+    /// Whether a field is asked for anywhere in it.
+    pub fn asks_for(&self, field: FieldName) -> bool {
+        match self {
+            Ast::All | Ast::Words { .. } => false,
+            Ast::Filter(filter) => filter.field() == field,
+            Ast::Not(inner) => inner.asks_for(field),
+            Ast::And(items) | Ast::Or(items) => items.iter().any(|item| item.asks_for(field)),
+        }
+    }
+
     /// What is not so.
     #[expect(clippy::should_implement_trait, reason = "it makes a tree and is called as `Ast::not`, beside `and` and `or`")]
     pub fn not(item: Ast) -> Ast {

@@ -10,7 +10,7 @@ use tantivy::directory::error::{LockError, OpenDirectoryError, OpenReadError, Op
 use tantivy::{Index, TantivyError};
 
 use super::layout::Layout;
-use super::{Error, Result, scan};
+use super::{Error, Result, Watermark, scan};
 
 const META: &str = "meta.json";
 
@@ -41,9 +41,13 @@ pub(super) fn load(directory: &Path, layout: &Layout) -> Result<Index> {
 }
 
 /// The watermark in the payload of the last commit.
-pub(super) fn watermark(index: &Index) -> Result<Option<u64>> {
+pub(super) fn watermark(index: &Index) -> Result<Option<Watermark>> {
     let Some(payload) = index.load_metas()?.payload else { return Ok(None) };
-    payload.parse().map(Some).map_err(|_| Error::Damaged { reason: "its watermark is not a number".to_owned() })
+    let read = |payload: &str| {
+        let (fed, whole_at) = payload.split_once(' ')?;
+        Some(Watermark { fed: fed.parse().ok()?, whole_at: whole_at.parse().ok()? })
+    };
+    read(&payload).map(Some).ok_or_else(|| Error::Damaged { reason: "its watermark is not two numbers".to_owned() })
 }
 
 /// Compares every file with its checksum.

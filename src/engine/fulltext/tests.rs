@@ -48,7 +48,7 @@ fn an_entry_is_found_from_its_commit_on_and_not_after_it_is_removed() {
     assert_eq!(keys(&index, term("text", "bar")), [2]);
     index.apply([Operation::RemoveAll { field: "group", value: "odd".to_owned() }], 3).unwrap();
     assert_eq!(keys(&index, Query::All), [2]);
-    assert_eq!(index.watermark().unwrap(), Some(3));
+    assert_eq!(index.watermark().unwrap(), Some(3.into()));
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn kept() -> (tempfile::TempDir, PathBuf) {
 fn what_was_committed_is_there_after_a_restart() {
     let (_root, directory) = kept();
     let index = FullText::in_directory(&directory, FIELDS);
-    assert_eq!(index.open().unwrap(), Opened::Kept { watermark: Some(7) });
+    assert_eq!(index.open().unwrap(), Opened::Kept { watermark: Some(7.into()) });
     assert_eq!(keys(&index, term("text", "foo")), [2, 1]);
     index.verify().unwrap();
 }
@@ -226,7 +226,7 @@ fn an_index_that_lost_or_garbled_a_file_is_begun_anew() {
     }
     spoiled(|directory| {
         let meta = fs::read_to_string(directory.join("meta.json")).unwrap();
-        fs::write(directory.join("meta.json"), meta.replace("\"payload\": \"7\"", "\"payload\": \"seven\"")).unwrap();
+        fs::write(directory.join("meta.json"), meta.replace("\"payload\": \"7 0\"", "\"payload\": \"seven\"")).unwrap();
     });
 }
 
@@ -315,7 +315,7 @@ fn a_batch_that_cannot_be_written_changes_nothing_and_can_be_repeated() {
     let index = FullText::in_directory(&directory, FIELDS);
     let panics = std::iter::once_with(|| panic!("the caller's own fault"));
     assert!(matches!(index.apply([entry(4, "x", "red", 1)].into_iter().chain(panics), 8), Err(Error::Write { .. })));
-    assert_eq!(index.watermark().unwrap(), Some(7));
+    assert_eq!(index.watermark().unwrap(), Some(7.into()));
     assert_eq!(keys(&index, Query::All).len(), 3);
     index.apply([entry(4, "x", "red", 1)], 8).unwrap();
     assert_eq!(keys(&index, Query::All).len(), 4);

@@ -420,8 +420,8 @@ fn issues(world: &World, out: &mut Pages) {
             }),
         ),
     );
-    add(out, "issues-rebuilding", &page(String::new(), Found::Rebuilding(Rebuilding { done: 1_310, total: Some(4_002) })));
-    add(out, "issues-rebuilding-unknown", &page(String::new(), Found::Rebuilding(Rebuilding { done: 1_310, total: None })));
+    add(out, "issues-rebuilding", &page(String::new(), Found::Rebuilding(Rebuilding { percent: Some(32) })));
+    add(out, "issues-rebuilding-unknown", &page(String::new(), Found::Rebuilding(Rebuilding { percent: None })));
     let turn = |what: &str, seed: Option<u8>, hours: u64, note: Option<&'static str>| TurnView {
         what: what.to_owned(),
         sha: seed.map(sha),

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{Asked, render, see};
+use super::{Asked, RUNNING_COUNTED, render, see};
 use crate::app::App;
 use crate::base::page::Limit;
 use crate::domain::accounts::{Permission, Resource};
@@ -51,7 +51,10 @@ async fn page(app: &App, asked: &Asked, query: ListQuery, form: AddForm) -> Resu
                 heads.push((commit.map(|commit| commit_view(tx, &commit)).transpose()?, trend));
             }
             let mut running = Vec::new();
-            for set in checks::unfinished(tx, RUNNING_SHOWN)? {
+            for set in checks::unfinished(tx, RUNNING_COUNTED)? {
+                if running.len() == RUNNING_SHOWN {
+                    break;
+                }
                 if permit.caller.role_in(tx, set.repo)?.is_none() {
                     continue;
                 }

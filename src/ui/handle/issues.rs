@@ -8,13 +8,13 @@ use super::commit::excerpts;
 use super::{Asked, place, render};
 use crate::app::App;
 use crate::base::id::IssueId;
-use crate::domain::issues;
+use crate::domain::issues::{self, IssueState};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Params, Query};
 use crate::http::issues::life;
 use crate::http::search::{FoundView, SearchQuery, find};
-use crate::ui::issue::IssuePage;
+use crate::ui::issue::{IssuePage, alike_query};
 use crate::ui::issues::{Found, IssueRow, IssuesPage, QueryFault, Rebuilding, Results};
 
 /// How many issues of the same rule are shown beside one.
@@ -36,7 +36,8 @@ pub async fn search(State(app): State<App>, asked: Asked, Query(query): Query<Se
             (Found::Fault(QueryFault { message, position }), StatusCode::UNPROCESSABLE_ENTITY)
         }
         Err(error) if error.code == Code::IndexRebuilding => {
-            (Found::Rebuilding(Rebuilding { done: 0, total: None }), StatusCode::SERVICE_UNAVAILABLE)
+            let percent = error.details.as_ref().and_then(|details| details["percent"].as_u64());
+            (Found::Rebuilding(Rebuilding { percent }), StatusCode::SERVICE_UNAVAILABLE)
         }
         Err(error) => return Err(error),
     };
@@ -50,8 +51,12 @@ async fn located(app: &App, items: Vec<crate::http::issues::IssueView>) -> Resul
     app.read(move |tx, _| -> Result<_, ApiError> {
         let mut rows = Vec::with_capacity(items.len());
         for view in items {
-            let issue = issues::get(tx, view.id)?;
-            rows.push(IssueRow::new(view, Some(issue.last_seen.sha)));
+            match issues::get(tx, view.id) {
+                Ok(issue) => rows.push(IssueRow::new(view, Some(issue.last_seen.sha))),
+                // It went between the search and this look.
+                Err(issues::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(rows)
     })
@@ -63,7 +68,7 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params) -> Resul
     let id: IssueId = params.get("id")?;
     let (repo, view) = life(&app, &asked.permit, id).await?;
     let frame = asked.frame(&app).await?;
-    let (named, rule, caller) = (repo.clone(), view.issue.rule.clone(), asked.permit.caller.clone());
+    let (named, caller) = (repo.clone(), asked.permit.caller.clone());
     let (at, place) = app
         .read(move |tx, _| -> Result<_, ApiError> {
             // Also what is fixed is shown as it was: the commit that fixed it has other lines there.
@@ -71,15 +76,17 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params) -> Resul
         })
         .await?;
     let query = SearchQuery {
-        q: Some(format!("repo:{} state:open {}", repo.slug, crate::ui::issues::term("rule", &rule))),
+        q: Some(alike_query(&format!("repo:{} ", repo.slug), &view.issue)),
         limit: Some(ALIKE.to_owned()),
         ..SearchQuery::default()
     };
     // The index may be behind or away: the issue itself is shown all the same.
     let (alike, alike_total) = match find(&app, &asked.permit, &query).await {
         Ok(found) => {
+            // The issue itself is among the open ones, or it is not open.
+            let itself = u64::from(view.issue.state == IssueState::Open);
             let others = found.items.into_iter().filter(|other| other.id != id).collect();
-            (located(&app, others).await?, found.total.saturating_sub(1))
+            (located(&app, others).await?, found.total.saturating_sub(itself))
         }
         Err(_) => (Vec::new(), 0),
     };

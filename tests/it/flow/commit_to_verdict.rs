@@ -255,6 +255,58 @@ async fn an_unknown_plugin_leaves_the_other_checks_alone_and_calls_nothing_fixed
 }
 
 #[tokio::test]
+async fn a_branch_reopens_what_it_brought_itself_and_nothing_else() {
+    let world = World::new().await;
+    let repo = world.repo("app", [GATED, ("a.json", "{\n")]).await;
+    let of_main = text(&repo.issues(&repo.first, "open").await[0]["id"]).to_owned();
+    repo.push([("a.json", "{}\n")]).await;
+
+    repo.switch("topic");
+    let both = repo.push([("a.json", "{\n"), ("b.json", "[\n")]).await;
+    assert_eq!(repo.places(&both, "new").await, ["a.json:1 invalid-json", "b.json:1 invalid-json"]);
+    assert_eq!(repo.life(&of_main).await, ["first_seen", "fixed"], "on the default branch it is fixed");
+    let found = repo.issues(&both, "new").await;
+    let of_topic = text(&found[1]["id"]).to_owned();
+    assert_eq!(text(&found[0]["id"]), of_main, "it is the issue it was all the same");
+    repo.push([("b.json", "[]\n")]).await;
+    repo.push([("b.json", "[\n")]).await;
+    assert_eq!(repo.life(&of_topic).await, ["first_seen", "fixed", "reopened"]);
+
+    repo.switch("main");
+    repo.push([("a.json", "{\n")]).await;
+    assert_eq!(repo.life(&of_main).await, ["first_seen", "fixed", "reopened"]);
+}
+
+#[tokio::test]
+async fn a_branch_that_is_deleted_takes_with_it_what_it_alone_had() {
+    let world = World::new().await;
+    let repo = world.repo("app", [GATED, ("a.json", "{\n")]).await;
+    repo.switch("topic");
+    repo.push([("b.json", "[\n")]).await;
+    repo.switch("stacked");
+    repo.push([("c.json", "[\n")]).await;
+    repo.switch("lonely");
+    let lonely = repo.push([("d.json", "[\n")]).await;
+    let of_lonely = repo.issues(&lonely, "new").await;
+    let of_lonely = of_lonely.iter().find(|issue| text(&issue["path"]) == "d.json").unwrap();
+    assert_eq!(repo.found("state:open").await, 4);
+
+    repo.switch("main");
+    repo.git.delete_branch("topic");
+    repo.sync().await;
+    assert_eq!(repo.found("state:open").await, 4, "what it had stands on others");
+
+    repo.git.delete_branch("lonely");
+    repo.sync().await;
+    assert_eq!(repo.found("state:open").await, 3);
+    assert_eq!(repo.life(text(&of_lonely["id"])).await, ["first_seen", "fixed"]);
+
+    repo.git.delete_branch("stacked");
+    repo.sync().await;
+    assert_eq!(repo.found("state:open").await, 1, "the default branch's own is untouched");
+}
+
+#[tokio::test]
 async fn a_commit_that_is_run_again_reopens_nothing_that_was_fixed_since() {
     let world = World::new().await;
     let repo = world.repo("app", [GATED, ("app.rb", "puts 1\n")]).await;

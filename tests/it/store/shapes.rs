@@ -239,6 +239,7 @@ fn issue() -> Issue {
         fingerprint: Fingerprint::from_bytes([2; 16]),
         state: IssueState::Ignored,
         is_new: true,
+        was_on_default: true,
         first_seen: Sighting { sha: sha(3), at: at(4) },
         last_seen: Sighting { sha: sha(5), at: at(6) },
         author: Some("Ada".to_owned()),

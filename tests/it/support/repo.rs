@@ -81,6 +81,14 @@ impl TestRepo {
         branch.clone_into(&mut state.branch);
     }
 
+    /// Deletes a branch that is not the present one.
+    pub fn delete_branch(&self, branch: &str) {
+        let mut state = self.state.borrow_mut();
+        assert_ne!(state.branch, branch, "the present branch stays");
+        state.branches.remove(branch);
+        std::fs::remove_file(self.git.join("refs/heads").join(branch)).unwrap();
+    }
+
     /// Writes a file into the working directory and nowhere else.
     pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
         let path = self.path().join(path);

@@ -95,7 +95,7 @@ fn a_repository_is_taken_away_with_all_its_issues() {
     let index = fed([document(1), Document { repo: RepoId::from_u128(2), ..document(2) }]);
     index.apply([Change::RemoveRepo(RepoId::from_u128(1)), Change::Remove(IssueId::from_u128(9))], 2).unwrap();
     assert_eq!(numbers(&index, ""), [2]);
-    assert_eq!(index.watermark().unwrap(), Some(2));
+    assert_eq!(index.watermark().unwrap(), Some(2.into()));
 }
 
 #[test]
