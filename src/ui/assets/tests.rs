@@ -136,3 +136,14 @@ fn no_template_says_safe_or_holds_anything_inline() {
     }
     assert!(seen > 15, "only {seen} templates were read");
 }
+
+#[test]
+fn every_configuration_key_that_a_page_names_is_one() {
+    let page = include_str!("../../../assets/pages/signin.html");
+    let named: Vec<&str> = page.split("<code>").skip(1).filter_map(|rest| rest.split("</code>").next()).collect();
+    let keys: Vec<&&str> = named.iter().filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '_' | '.'))).collect();
+    assert!(!keys.is_empty());
+    for key in keys {
+        assert!(crate::app::config::KEYS.iter().any(|known| known.name == *key), "`{key}` is no key of the configuration");
+    }
+}

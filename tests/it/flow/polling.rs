@@ -174,4 +174,5 @@ async fn what_became_of_branches_may_be_recorded_twice_and_from_any_step_on() {
     let (row, known) = look(&world);
     assert_eq!(known.len(), 6);
     assert_eq!(repos::compare(&row, &known, Some(&branch(3)), &found), []);
+    world.app.settle().await;
 }
