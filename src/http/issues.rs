@@ -20,12 +20,11 @@ use crate::base::id::IssueId;
 use crate::base::name::{CommitSha, TreePath};
 use crate::base::page::{Cursor, Page};
 use crate::base::time::Timestamp;
-use crate::domain::accounts::{Error as AccountsError, Refusal, Resource};
 use crate::domain::issues::finding::{Kind, Severity};
 use crate::domain::issues::issue::IssueState;
 use crate::domain::issues::list::{AtCommit, Filter, Listed, Listing, Sort};
 use crate::domain::issues::{self, Issue};
-use crate::domain::repos::{self, Repository};
+use crate::domain::repos::Repository;
 use crate::engine::store::ReadTx;
 
 /// An issue, as it stands at a commit or, asked for by its id, where it was last seen.
@@ -135,6 +134,9 @@ pub struct IssuesView {
     pub facets: FacetsView,
 }
 
+/// How many words of `q` are looked for.
+const MOST_WORDS: usize = 20;
+
 /// Which issues of a commit are wanted.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 pub struct ListQuery {
@@ -148,7 +150,7 @@ pub struct ListQuery {
     pub source: Option<String>,
     /// Their file, as a glob.
     pub path: Option<String>,
-    /// Words in message, rule or path.
+    /// Words in message, rule or path, all of them; 20 at most.
     pub q: Option<String>,
     /// `default` (new ones first), `severity`, `path` or `rule`.
     pub sort: Option<String>,
@@ -183,12 +185,20 @@ impl ListQuery {
             severities: words("severity", self.severity.as_deref(), &mut faults),
             sources: words::<String>("source", self.source.as_deref(), &mut faults),
             path: faults.take(self.glob()).flatten(),
-            words: self.q.as_deref().unwrap_or("").split_whitespace().take(20).map(str::to_owned).collect(),
+            words: faults.take(self.words()).unwrap_or_default(),
         };
         let sort = faults.take(self.sort()).unwrap_or(Sort::Default);
         let asked = self.paging().read_with(&mut faults);
         faults.none_or_error()?;
         Ok(Wanted { filter, sort, asked })
+    }
+
+    fn words(&self) -> Result<Vec<String>, ApiError> {
+        let words: Vec<String> = self.q.as_deref().unwrap_or("").split_whitespace().take(MOST_WORDS + 1).map(str::to_owned).collect();
+        if words.len() > MOST_WORDS {
+            return Err(ApiError::field(Code::InvalidParameter, "q", format!("more than {MOST_WORDS} words")));
+        }
+        Ok(words)
     }
 
     fn glob(&self) -> Result<Option<globset::GlobMatcher>, ApiError> {
@@ -312,20 +322,9 @@ pub async fn find(State(app): State<App>, permit: Permit, params: Params) -> Res
 
 /// An issue with its life and its repository, if the caller may see that.
 pub async fn life(app: &App, permit: &Permit, id: IssueId) -> Result<(Repository, IssueLifeView), ApiError> {
-    let asks = permit.clone();
+    let permit = permit.clone();
     app.read(move |tx, _| -> Result<_, ApiError> {
-        let issue = issues::get(tx, id)?;
-        match asks.caller.may(tx, asks.permission, Resource::Repository(issue.repo)) {
-            Ok(()) => {}
-            // What one may not see looks like what is not there.
-            Err(AccountsError::Refused(Refusal::Hidden)) => return Err(issues::Error::NotFound { id }.into()),
-            Err(error) => return Err(error.into()),
-        }
-        let repo = match repos::get(tx, issue.repo) {
-            Ok(repo) => repo,
-            Err(repos::Error::NotFound { .. }) => return Err(issues::Error::NotFound { id }.into()),
-            Err(error) => return Err(error.into()),
-        };
+        let (repo, issue) = permit.issue(tx, id)?;
         let history = issue.turns.iter().map(|turn| TurnView {
             what: turn.kind.to_string(),
             sha: Some(turn.seen.sha),
