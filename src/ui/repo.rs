@@ -1,5 +1,7 @@
 //! A repository: how it stands, how its issues went, its latest commits, its branches and the rules that speak most.
 
+use std::time::Duration;
+
 use askama::Template;
 
 use super::chart::{Point, Unit};
@@ -42,6 +44,8 @@ pub struct RepoPage {
     pub rules: Vec<RuleRow>,
     /// Whether it is being fetched now, or about to be.
     pub is_fetching: bool,
+    /// How often it is asked for new commits.
+    pub poll_interval: Duration,
 }
 
 /// A rule and how much it found.
@@ -69,6 +73,8 @@ pub struct CommitsPage {
     pub commits: Vec<CommitView>,
     /// Where the list goes on.
     pub next: Option<Cursor>,
+    /// How often it is asked for new commits.
+    pub poll_interval: Duration,
 }
 
 /// The branches of a repository.
@@ -83,6 +89,8 @@ pub struct BranchesPage {
     pub branches: Vec<BranchView>,
     /// Where the list goes on.
     pub next: Option<Cursor>,
+    /// How often it is asked for new commits.
+    pub poll_interval: Duration,
 }
 
 impl RepoPage {

@@ -53,7 +53,7 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(at
         commit = Some(load_commit(&app, &repo, head).await?);
     }
     let frame = asked.frame(&app).await?;
-    let caller = asked.permit.caller.clone();
+    let (caller, poll_interval) = (asked.permit.caller.clone(), app.config.poll_interval);
     let page = app
         .read(move |tx, _| -> Result<RepoPage, ApiError> {
             let sentence = match head {
@@ -86,6 +86,7 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(at
                 branches,
                 has_more_branches,
                 is_fetching,
+                poll_interval,
             })
         })
         .await?;
@@ -144,7 +145,7 @@ pub async fn commits(State(app): State<App>, asked: Asked, params: Params, Query
     let frame = asked.frame(&app).await?;
     let caller = asked.permit.caller.clone();
     let place = app.read(move |tx, _| place(tx, &caller, &repo, branch.map(|branch| branch.name), None)).await?;
-    render(&CommitsPage { frame, place, commits: page.items, next: page.next })
+    render(&CommitsPage { frame, place, commits: page.items, next: page.next, poll_interval: app.config.poll_interval })
 }
 
 /// `GET /r/{owner}/{name}/branches`.
@@ -152,11 +153,13 @@ pub async fn branches(State(app): State<App>, asked: Asked, params: Params, Quer
     let (slug, permit) = (params.slug()?, asked.permit.clone());
     let cursor = Paging { cursor: at.cursor, ..Paging::default() }.read()?.cursor;
     let frame = asked.frame(&app).await?;
+    let poll_interval = app.config.poll_interval;
     let page = app
         .read(move |tx, _| -> Result<BranchesPage, ApiError> {
             let repo = permit.repo(tx, &slug)?;
             let page = branch_views(tx, &repo, cursor.as_ref(), Limit::new(BRANCHES_LISTED))?;
-            Ok(BranchesPage { frame, place: place(tx, &permit.caller, &repo, None, None)?, branches: page.items, next: page.next })
+            let place = place(tx, &permit.caller, &repo, None, None)?;
+            Ok(BranchesPage { frame, place, branches: page.items, next: page.next, poll_interval })
         })
         .await?;
     render(&page)
