@@ -32,6 +32,8 @@ pub struct RepoPage {
     pub sentence: Option<String>,
     /// Open issues on the branch in the last ninety days, in order of time.
     pub trend: Vec<Point>,
+    /// Whether there were too many commits in that time to look at all.
+    pub is_trend_cut: bool,
     /// Coverage in the same time; empty where there is none.
     pub coverage: Vec<Point>,
     /// The latest commits of the branch, newest first.
@@ -118,7 +120,8 @@ impl RepoPage {
     }
 
     fn chart(&self) -> Html {
-        chart::line(&self.trend, Unit::Issues, "Open issues, last 90 days", "chart-issues")
+        let title = if self.is_trend_cut { "Open issues, latest commits of the last 90 days" } else { "Open issues, last 90 days" };
+        chart::line(&self.trend, Unit::Issues, title, "chart-issues")
     }
 
     fn coverage_chart(&self) -> Html {

@@ -103,6 +103,7 @@ fn repositories(world: &World, out: &mut Pages) {
         ],
         has_more_branches: true,
         is_fetching: false,
+        is_trend_cut: false,
         poll_interval: POLLED,
     };
     add(out, "repo", &page());

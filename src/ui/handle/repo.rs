@@ -17,7 +17,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::{Paging, Params, Query};
 use crate::http::repos::history::{branch_of, branch_view, branch_views, load_commit, log};
 use crate::http::repos::{commit_view, repo_view};
-use crate::http::trends::{Metric, trend};
+use crate::http::trends::{Metric, TrendView, trend};
 use crate::ui::chart::Point;
 use crate::ui::href;
 use crate::ui::repo::{BranchesPage, CommitsPage, RepoPage, RuleRow};
@@ -45,7 +45,7 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(at
     let branch = branch_of(&app, &repo, at.branch.as_deref()).await?;
     let head = branch.as_ref().map(|branch| branch.head);
     let mut commits = Page { items: Vec::new(), next: None };
-    let (mut points, mut commit) = (Vec::new(), None);
+    let (mut points, mut commit) = (TrendView::default(), None);
     if let Some(head) = head {
         let now = app.clock.now();
         commits = log(&app, &repo, head, None, Limit::new(COMMITS_SHOWN)).await?;
@@ -80,7 +80,8 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(at
                 head: commit.map(|commit| commit_view(tx, &commit)).transpose()?,
                 repo: repo_view(tx, &caller, repo)?,
                 sentence,
-                trend: points.into_iter().map(|point| Point { at: point.at, value: point.value, sha: Some(point.sha) }).collect(),
+                is_trend_cut: points.truncated,
+                trend: points.points.into_iter().map(|point| Point { at: point.at, value: point.value, sha: Some(point.sha) }).collect(),
                 coverage: Vec::new(),
                 commits: commits.items,
                 branches,

@@ -114,6 +114,20 @@ async fn lists_come_in_pages_that_hold_every_row_once() {
     }
 }
 
+/// A trend once looked at the latest 500 commits alone.
+#[tokio::test]
+async fn a_trend_goes_as_far_back_as_it_is_asked_to() {
+    let world = World::new().await;
+    let repo = world.repo("app", [("a.json", "{\n")]).await;
+    for _ in 0..600 {
+        repo.git.commit([("a.json", "{}\n")]);
+    }
+    repo.sync().await;
+    let trend = repo.see("/trends?from=2023-01-01T00:00:00Z&bucket=hour").await;
+    let values: Vec<&Value> = trend["points"].as_array().unwrap().iter().map(|point| &point["value"]).collect();
+    assert_eq!((values, &trend["truncated"]), (vec![&json!(1.0), &json!(0.0)], &json!(false)), "{trend}");
+}
+
 #[tokio::test]
 async fn commits_branches_and_trends_follow_a_branch() {
     let world = World::new().await;
