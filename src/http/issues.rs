@@ -18,7 +18,7 @@ use super::repos::repo_and_commit;
 use crate::app::App;
 use crate::base::id::IssueId;
 use crate::base::name::{CommitSha, TreePath};
-use crate::base::page::{Cursor, Page};
+use crate::base::page::{Cursor, ListMark, Page};
 use crate::base::time::Timestamp;
 use crate::domain::issues::finding::{Kind, Severity};
 use crate::domain::issues::issue::IssueState;
@@ -168,6 +168,8 @@ pub struct Wanted {
     filter: Filter,
     sort: Sort,
     asked: Asked,
+    /// The list of this filter and order, of any commit.
+    list: ListMark,
 }
 
 impl ListQuery {
@@ -190,7 +192,9 @@ impl ListQuery {
         let sort = faults.take(self.sort()).unwrap_or(Sort::Default);
         let asked = self.paging().read_with(&mut faults);
         faults.none_or_error()?;
-        Ok(Wanted { filter, sort, asked })
+        let parts = [&self.state, &self.kind, &self.severity, &self.source, &self.path, &self.q, &self.sort];
+        let list = parts.into_iter().fold(ListMark::of("issues"), |list, part| list.by(part.as_deref().unwrap_or("")));
+        Ok(Wanted { filter, sort, asked, list })
     }
 
     fn words(&self) -> Result<Vec<String>, ApiError> {
@@ -287,8 +291,10 @@ pub async fn listing(app: &App, repo: &Repository, sha: CommitSha, wanted: Wante
 
 /// A page of issues that were read.
 pub fn page(tx: &ReadTx, repo: &Repository, issues: &AtCommit, wanted: &Wanted) -> Result<IssuesView, ApiError> {
-    let Listing { items, next, total, facets } =
-        issues.list(tx, &wanted.filter, wanted.sort, wanted.asked.cursor.as_ref(), wanted.asked.limit)?;
+    let list = wanted.list.by(repo.id).by(issues.sha());
+    let cursor = wanted.asked.cursor.clone().map(|cursor| cursor.unmarked(list)).transpose()?;
+    let Listing { items, next, total, facets } = issues.list(tx, &wanted.filter, wanted.sort, cursor.as_ref(), wanted.asked.limit)?;
+    let next = next.map(|next| next.marked(list));
     let items = items.into_iter().map(|listed| listed_view(repo, listed)).collect();
     Ok(IssuesView { items, next, total, facets: facets.into_iter().map(|(facet, counts)| (facet.to_owned(), counts)).collect() })
 }

@@ -126,6 +126,11 @@ impl AtCommit {
         Ok(AtCommit { entries, here: Here::of(tx, standing)? })
     }
 
+    /// The commit.
+    pub fn sha(&self) -> CommitSha {
+        self.here.seen.sha
+    }
+
     /// The issues that a filter lets through.
     pub fn list(&self, tx: &ReadTx, filter: &Filter, sort: Sort, after: Option<&Cursor>, limit: Limit) -> Result<Listing> {
         let mut entries: Vec<&Entry> = self.entries.iter().filter(|entry| filter.admits(entry, None)).collect();

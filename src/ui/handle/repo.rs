@@ -46,9 +46,9 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(at
     let head = branch.as_ref().map(|branch| branch.head);
     let mut commits = Page { items: Vec::new(), next: None };
     let (mut points, mut commit) = (TrendView::default(), None);
-    if let Some(head) = head {
-        let now = app.clock.now();
-        commits = log(&app, &repo, head, None, Limit::new(COMMITS_SHOWN)).await?;
+    if let Some(branch) = &branch {
+        let (now, head) = (app.clock.now(), branch.head);
+        commits = log(&app, &repo, branch, None, Limit::new(COMMITS_SHOWN)).await?;
         points = trend(&app, &repo, head, Metric::Issues, now - CHART_SPAN, now).await?;
         commit = Some(load_commit(&app, &repo, head).await?);
     }
@@ -140,7 +140,7 @@ pub async fn commits(State(app): State<App>, asked: Asked, params: Params, Query
     let branch = branch_of(&app, &repo, at.branch.as_deref()).await?;
     let cursor = Paging { cursor: at.cursor, ..Paging::default() }.read()?.cursor;
     let page = match &branch {
-        Some(branch) => log(&app, &repo, branch.head, cursor, Limit::default()).await?,
+        Some(branch) => log(&app, &repo, branch, cursor, Limit::default()).await?,
         None => Page { items: Vec::new(), next: None },
     };
     let frame = asked.frame(&app).await?;
