@@ -27,7 +27,7 @@ const MAX_HOPS: usize = 40;
 /// So many steps may lie on the way to one target.
 const MAX_STEPS: usize = 4_096;
 /// So many steps may lie on the ways to all targets of one tree.
-const MAX_STEPS_IN_ALL: usize = 1 << 20;
+const MAX_STEPS_IN_ALL: usize = 1 << 18;
 /// So many links are looked at in one tree.
 const MAX_LINKS: usize = 20_000;
 
@@ -133,9 +133,9 @@ fn follow<'a>(tree: &'a dyn Tree, link: &'a TreePath, targets: &Targets<'_>, ste
         *steps = steps.checked_sub(count)?;
         Some(path.split(|byte| *byte == b'/').map(<[u8]>::to_vec).rev().collect::<Vec<_>>())
     };
-    // What is left to walk, the next step last; and where we stand.
-    let Some(mut ahead) = split(link.as_bytes()) else { return End::Unknown };
-    let mut here: Vec<u8> = Vec::new();
+    // What is left to walk, the next step last; and where we stand, which is the folder that holds the link.
+    let Some(mut ahead) = split(link.file_name()) else { return End::Unknown };
+    let mut here = link.as_bytes()[..memchr::memrchr(b'/', link.as_bytes()).unwrap_or(0)].to_vec();
     let mut met: Vec<&TreePath> = Vec::new();
     while let Some(part) = ahead.pop() {
         match &part[..] {
@@ -148,8 +148,10 @@ fn follow<'a>(tree: &'a dyn Tree, link: &'a TreePath, targets: &Targets<'_>, ste
                     here.push(b'/');
                 }
                 here.extend_from_slice(&part);
-                let Some(file) = tree.find(&TreePath::new(here.clone())) else {
-                    if is_folder(tree, &here) {
+                let files = tree.files();
+                let at = files.partition_point(|file| file.path.as_bytes() < &here[..]);
+                let Some(file) = files.get(at).filter(|file| file.path.as_bytes() == here) else {
+                    if is_folder(&files[at..], &here) {
                         continue;
                     }
                     return End::Nowhere;
@@ -178,10 +180,9 @@ fn follow<'a>(tree: &'a dyn Tree, link: &'a TreePath, targets: &Targets<'_>, ste
     End::Somewhere
 }
 
-/// Whether any file lies below.
-fn is_folder(tree: &dyn Tree, path: &[u8]) -> bool {
+/// Whether any of these files lies below.
+fn is_folder(files: &[TreeFile], path: &[u8]) -> bool {
     let below = [path, b"/"].concat();
-    let files = tree.files();
     let at = files.partition_point(|file| file.path.as_bytes() < &below[..]);
     files.get(at).is_some_and(|file| file.path.as_bytes().starts_with(&below))
 }
