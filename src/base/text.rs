@@ -42,6 +42,18 @@ pub fn duration(ms: u64) -> String {
     }
 }
 
+/// A span that somebody chose, as people say it: `a minute`, `90 seconds`, `2 hours`.
+pub fn span(span: std::time::Duration) -> String {
+    const UNITS: [(u64, &str, &str); 4] = [(86_400, "a", "day"), (3_600, "an", "hour"), (60, "a", "minute"), (1, "a", "second")];
+    let secs = span.as_secs();
+    let whole = UNITS.iter().find(|(unit, ..)| secs > 0 && secs.is_multiple_of(*unit));
+    match whole {
+        Some((unit, article, noun)) if secs == *unit => format!("{article} {noun}"),
+        Some((unit, _, noun)) => count(secs / unit, noun),
+        None => duration(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+    }
+}
+
 /// A size as people read it: `512 B`, `3.4 KiB`, `1.0 GiB`.
 pub fn bytes(n: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -131,6 +143,13 @@ mod tests {
     fn durations_and_sizes_read_naturally() {
         assert_eq!([duration(85), duration(4_249), duration(192_000), duration(7_260_000)], ["85 ms", "4.2 s", "3 min 12 s", "2 h 1 min"]);
         assert_eq!([bytes(512), bytes(3_500), bytes(1 << 30)], ["512 B", "3.4 KiB", "1.0 GiB"]);
+    }
+
+    #[test]
+    fn a_chosen_span_is_said_in_its_largest_whole_unit() {
+        let said = |secs| span(std::time::Duration::from_secs(secs));
+        assert_eq!([1, 45, 60, 90, 300].map(said), ["a second", "45 seconds", "a minute", "90 seconds", "5 minutes"]);
+        assert_eq!([3_600, 7_200, 86_400, 0].map(said), ["an hour", "2 hours", "a day", "0 ms"]);
     }
 
     #[test]

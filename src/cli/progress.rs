@@ -7,7 +7,7 @@ use super::{Error, Result};
 use crate::app::App;
 use crate::base::event::Event;
 use crate::base::name::CommitSha;
-use crate::base::text::clip;
+use crate::base::text::{clip, span};
 use crate::base::time::Timestamp;
 use crate::domain::checks::{self, CheckSet};
 use crate::domain::repos::{self, Repository};
@@ -67,8 +67,9 @@ pub(super) async fn follow(app: &App, repo: &Repository, asked_at: Timestamp) ->
             (false, None, _) => line.show(format!("{slug}: fetching {}", repository.remote)),
             (true, None, None) => {
                 line.done();
+                let soon = span(app.config.poll_interval);
                 return Ok(vec![format!(
-                    "{slug} has no branch with a commit yet: commit something on a branch, and it is checked within a minute"
+                    "{slug} has no branch with a commit yet: commit something on a branch, and it is looked at again within {soon}"
                 )]);
             }
             (true, None, Some(set)) if set.state.is_finished() => {

@@ -16,7 +16,7 @@ use super::parts::{self, Parts};
 use crate::app::App;
 use crate::base::id::{RepoId, SessionId, TokenId, UserId};
 use crate::base::name::RepoSlug;
-use crate::base::page::{Cursor, Limit, Page};
+use crate::base::page::{Cursor, Limit, ListMark, Page};
 use crate::base::time::Timestamp;
 use crate::domain::accounts::{self, Caller, InstanceRole, NewToken, Plain, Scope, Session, Token, TokenKind, User};
 use crate::domain::repos;
@@ -229,7 +229,9 @@ pub fn own_sessions(tx: &ReadTx, permit: &Permit, after: Option<&Cursor>, limit:
         Caller::User { session, .. } => Some(session.id),
         Caller::Host | Caller::Token { .. } | Caller::Anonymous => None,
     };
-    Ok(accounts::list_sessions(tx, user, after, limit)?.map(|session| session_view(session, current)))
+    let list = ListMark::of("sessions").by(user);
+    let after = after.map(|after| after.clone().unmarked(list)).transpose()?;
+    Ok(accounts::list_sessions(tx, user, after.as_ref(), limit)?.map(|session| session_view(session, current)).marked(list))
 }
 
 /// `GET /api/v1/me/sessions`.
@@ -286,7 +288,11 @@ pub async fn list_own_tokens(State(app): State<App>, permit: Permit, Query(pagin
         .read(move |tx, _| -> Result<_, ApiError> {
             permit.instance(tx)?;
             match user {
-                Some(user) => token_views(tx, accounts::list_tokens_of(tx, user, cursor.as_ref(), limit)?),
+                Some(user) => {
+                    let list = ListMark::of("tokens").by(user);
+                    let cursor = cursor.map(|cursor| cursor.unmarked(list)).transpose()?;
+                    Ok(token_views(tx, accounts::list_tokens_of(tx, user, cursor.as_ref(), limit)?)?.marked(list))
+                }
                 None => Ok(Page { items: Vec::new(), next: None }),
             }
         })
@@ -300,7 +306,9 @@ pub async fn list_tokens(State(app): State<App>, permit: Permit, Query(paging): 
     let page = app
         .read(move |tx, _| -> Result<_, ApiError> {
             permit.instance(tx)?;
-            token_views(tx, accounts::list_tokens(tx, cursor.as_ref(), limit)?)
+            let list = ListMark::of("tokens");
+            let cursor = cursor.map(|cursor| cursor.unmarked(list)).transpose()?;
+            Ok(token_views(tx, accounts::list_tokens(tx, cursor.as_ref(), limit)?)?.marked(list))
         })
         .await?;
     List::of(page, format)
@@ -422,7 +430,9 @@ pub async fn list_users(State(app): State<App>, permit: Permit, Query(paging): Q
     let page = app
         .read(move |tx, _| -> Result<_, ApiError> {
             permit.instance(tx)?;
-            Ok(accounts::list_users(tx, cursor.as_ref(), limit)?)
+            let list = ListMark::of("users");
+            let cursor = cursor.map(|cursor| cursor.unmarked(list)).transpose()?;
+            Ok(accounts::list_users(tx, cursor.as_ref(), limit)?.marked(list))
         })
         .await?;
     List::of(page.map(UserView::from), format)

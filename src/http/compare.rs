@@ -14,7 +14,7 @@ use super::issues::{IssueView, listed_view};
 use super::repos::{CommitView, CoverageView, commit_view, load_commit};
 use crate::app::App;
 use crate::base::name::CommitSha;
-use crate::base::page::{Cursor, Limit};
+use crate::base::page::{Cursor, Limit, ListMark};
 use crate::domain::issues::compare::{self, Comparison};
 use crate::domain::issues::issue::IssueState;
 use crate::domain::issues::{self, Standing};
@@ -129,12 +129,16 @@ pub async fn view(app: &App, pair: Pair, query: &CompareQuery) -> Result<Compare
         let Pair { repo, base, head } = &pair;
         let (before, after) = (standing(tx, base)?, standing(tx, head)?);
         let Comparison { new, fixed } = compare::compare(tx, &before, &after)?;
-        let side = |side: Vec<_>, state, standing, (limit, cursor): (Limit, Option<Cursor>)| -> Result<DifferenceView, ApiError> {
-            let total = side.len() as u64;
-            let (items, next) = compare::page(tx, standing, side, state, cursor.as_ref(), limit)?;
-            let items = items.into_iter().map(|listed| listed_view(repo, listed)).collect();
-            Ok(DifferenceView { items, next, total })
-        };
+        let side =
+            |side: Vec<_>, state: IssueState, standing, (limit, cursor): (Limit, Option<Cursor>)| -> Result<DifferenceView, ApiError> {
+                let total = side.len() as u64;
+                let list = ListMark::of("differences").by(state).by(repo.id).by(base.sha).by(head.sha);
+                let cursor = cursor.map(|cursor| cursor.unmarked(list)).transpose()?;
+                let (items, next) = compare::page(tx, standing, side, state, cursor.as_ref(), limit)?;
+                let next = next.map(|next| next.marked(list));
+                let items = items.into_iter().map(|listed| listed_view(repo, listed)).collect();
+                Ok(DifferenceView { items, next, total })
+            };
         Ok(CompareView {
             base: commit_view(tx, base)?,
             head: commit_view(tx, head)?,

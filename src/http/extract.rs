@@ -19,9 +19,11 @@ use super::faults::{self, Faults};
 use super::server::BodyLate;
 use crate::app::App;
 use crate::app::repeat::{Behalf, Once};
+use crate::base::id::{IssueId, RepoId};
 use crate::base::name::{CommitSha, RepoSlug, TreePath};
 use crate::base::page::{Cursor, Limit};
-use crate::domain::accounts::{Caller, Permission, Refusal, Resource};
+use crate::domain::accounts::{self, Caller, Permission, Refusal, Resource};
+use crate::domain::issues::{self, Issue};
 use crate::domain::repos::{self, Repository};
 use crate::engine::store::ReadTx;
 
@@ -52,14 +54,35 @@ impl Permit {
 
     /// The repository of this name, if the caller may do with it what the route is for. One that the caller may not see is not found.
     pub fn repo(&self, tx: &ReadTx, slug: &RepoSlug) -> Result<Repository, ApiError> {
-        let not_found = || ApiError::from(repos::Error::NotFound { repo: slug.to_string() });
         if matches!(self.caller, Caller::Anonymous) && self.permission != Permission::Public {
             return Err(Refusal::Unauthenticated.into());
         }
         let repo = repos::find(tx, slug)?;
-        match self.caller.may(tx, self.permission, Resource::Repository(repo.id)) {
-            Ok(()) => Ok(repo),
-            Err(crate::domain::accounts::Error::Refused(Refusal::Hidden)) => Err(not_found()),
+        if self.is_hidden(tx, repo.id)? {
+            return Err(repos::Error::NotFound { repo: slug.to_string() }.into());
+        }
+        Ok(repo)
+    }
+
+    /// The issue of this id and its repository, if the caller may do with that what the route is for. What the caller may not see is not
+    /// found, nor is what is left of a repository that is gone.
+    pub fn issue(&self, tx: &ReadTx, id: IssueId) -> Result<(Repository, Issue), ApiError> {
+        let issue = issues::get(tx, id)?;
+        if self.is_hidden(tx, issue.repo)? {
+            return Err(issues::Error::NotFound { id }.into());
+        }
+        match repos::get(tx, issue.repo) {
+            Ok(repo) => Ok((repo, issue)),
+            Err(repos::Error::NotFound { .. }) => Err(issues::Error::NotFound { id }.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether the caller is not to learn that this repository is there; who may see it and may not do this is refused.
+    fn is_hidden(&self, tx: &ReadTx, repo: RepoId) -> Result<bool, ApiError> {
+        match self.caller.may(tx, self.permission, Resource::Repository(repo)) {
+            Ok(()) => Ok(false),
+            Err(accounts::Error::Refused(Refusal::Hidden)) => Ok(true),
             Err(error) => Err(error.into()),
         }
     }

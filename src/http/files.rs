@@ -49,7 +49,7 @@ pub struct FileView {
     pub path: TreePath,
     /// Its length.
     pub size_bytes: u64,
-    /// Its text; null for one that is binary or too large to show.
+    /// Its text, of a link where it leads, with what is not UTF-8 replaced; null for one that is binary or too large to show.
     pub text: Option<String>,
     /// Why there is no text: `binary`, `too_large`, `symlink` or `submodule`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,14 +130,11 @@ pub async fn source(app: &App, repo: &Repository, sha: CommitSha, path: &TreePat
         let (text, not_shown) = match file.kind {
             FileKind::Submodule => (None, Some("submodule")),
             _ if size_bytes > SHOWN_BYTES => (None, Some("too_large")),
-            kind => {
-                let content = tree.read(file, SHOWN_BYTES)?;
-                match String::from_utf8(content) {
-                    Ok(text) if !text.contains('\0') => (Some(text), (kind == FileKind::Symlink).then_some("symlink")),
-                    Err(error) if !error.as_bytes().contains(&0) => (Some(String::from_utf8_lossy(error.as_bytes()).into_owned()), None),
-                    _ => (None, Some("binary")),
-                }
-            }
+            FileKind::Symlink => (Some(lossy(tree.read(file, SHOWN_BYTES)?)), Some("symlink")),
+            FileKind::Regular | FileKind::Executable => match tree.read(file, SHOWN_BYTES)? {
+                content if memchr::memchr(0, &content).is_some() => (None, Some("binary")),
+                content => (Some(lossy(content)), None),
+            },
         };
         let issues = handle.read_now(|tx, _| -> Result<_, ApiError> {
             let listed = issues::list::of_path(tx, repo.id, sha, &path)?;
@@ -146,4 +143,9 @@ pub async fn source(app: &App, repo: &Repository, sha: CommitSha, path: &TreePat
         Ok(FileView { path, size_bytes, text, not_shown, issues })
     })
     .await?
+}
+
+/// Bytes as text; what is not UTF-8 is replaced.
+fn lossy(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

@@ -18,14 +18,13 @@ use super::repos::repo_and_commit;
 use crate::app::App;
 use crate::base::id::IssueId;
 use crate::base::name::{CommitSha, TreePath};
-use crate::base::page::{Cursor, Page};
+use crate::base::page::{Cursor, ListMark, Page};
 use crate::base::time::Timestamp;
-use crate::domain::accounts::{Error as AccountsError, Refusal, Resource};
 use crate::domain::issues::finding::{Kind, Severity};
 use crate::domain::issues::issue::IssueState;
 use crate::domain::issues::list::{AtCommit, Filter, Listed, Listing, Sort};
 use crate::domain::issues::{self, Issue};
-use crate::domain::repos::{self, Repository};
+use crate::domain::repos::Repository;
 use crate::engine::store::ReadTx;
 
 /// An issue, as it stands at a commit or, asked for by its id, where it was last seen.
@@ -135,6 +134,9 @@ pub struct IssuesView {
     pub facets: FacetsView,
 }
 
+/// How many words of `q` are looked for.
+const MOST_WORDS: usize = 20;
+
 /// Which issues of a commit are wanted.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 pub struct ListQuery {
@@ -148,7 +150,7 @@ pub struct ListQuery {
     pub source: Option<String>,
     /// Their file, as a glob.
     pub path: Option<String>,
-    /// Words in message, rule or path.
+    /// Words in message, rule or path, all of them; 20 at most.
     pub q: Option<String>,
     /// `default` (new ones first), `severity`, `path` or `rule`.
     pub sort: Option<String>,
@@ -166,6 +168,8 @@ pub struct Wanted {
     filter: Filter,
     sort: Sort,
     asked: Asked,
+    /// The list of this filter and order, of any commit.
+    list: ListMark,
 }
 
 impl ListQuery {
@@ -183,12 +187,22 @@ impl ListQuery {
             severities: words("severity", self.severity.as_deref(), &mut faults),
             sources: words::<String>("source", self.source.as_deref(), &mut faults),
             path: faults.take(self.glob()).flatten(),
-            words: self.q.as_deref().unwrap_or("").split_whitespace().take(20).map(str::to_owned).collect(),
+            words: faults.take(self.words()).unwrap_or_default(),
         };
         let sort = faults.take(self.sort()).unwrap_or(Sort::Default);
         let asked = self.paging().read_with(&mut faults);
         faults.none_or_error()?;
-        Ok(Wanted { filter, sort, asked })
+        let parts = [&self.state, &self.kind, &self.severity, &self.source, &self.path, &self.q, &self.sort];
+        let list = parts.into_iter().fold(ListMark::of("issues"), |list, part| list.by(part.as_deref().unwrap_or("")));
+        Ok(Wanted { filter, sort, asked, list })
+    }
+
+    fn words(&self) -> Result<Vec<String>, ApiError> {
+        let words: Vec<String> = self.q.as_deref().unwrap_or("").split_whitespace().take(MOST_WORDS + 1).map(str::to_owned).collect();
+        if words.len() > MOST_WORDS {
+            return Err(ApiError::field(Code::InvalidParameter, "q", format!("more than {MOST_WORDS} words")));
+        }
+        Ok(words)
     }
 
     fn glob(&self) -> Result<Option<globset::GlobMatcher>, ApiError> {
@@ -277,8 +291,10 @@ pub async fn listing(app: &App, repo: &Repository, sha: CommitSha, wanted: Wante
 
 /// A page of issues that were read.
 pub fn page(tx: &ReadTx, repo: &Repository, issues: &AtCommit, wanted: &Wanted) -> Result<IssuesView, ApiError> {
-    let Listing { items, next, total, facets } =
-        issues.list(tx, &wanted.filter, wanted.sort, wanted.asked.cursor.as_ref(), wanted.asked.limit)?;
+    let list = wanted.list.by(repo.id).by(issues.sha());
+    let cursor = wanted.asked.cursor.clone().map(|cursor| cursor.unmarked(list)).transpose()?;
+    let Listing { items, next, total, facets } = issues.list(tx, &wanted.filter, wanted.sort, cursor.as_ref(), wanted.asked.limit)?;
+    let next = next.map(|next| next.marked(list));
     let items = items.into_iter().map(|listed| listed_view(repo, listed)).collect();
     Ok(IssuesView { items, next, total, facets: facets.into_iter().map(|(facet, counts)| (facet.to_owned(), counts)).collect() })
 }
@@ -312,20 +328,9 @@ pub async fn find(State(app): State<App>, permit: Permit, params: Params) -> Res
 
 /// An issue with its life and its repository, if the caller may see that.
 pub async fn life(app: &App, permit: &Permit, id: IssueId) -> Result<(Repository, IssueLifeView), ApiError> {
-    let asks = permit.clone();
+    let permit = permit.clone();
     app.read(move |tx, _| -> Result<_, ApiError> {
-        let issue = issues::get(tx, id)?;
-        match asks.caller.may(tx, asks.permission, Resource::Repository(issue.repo)) {
-            Ok(()) => {}
-            // What one may not see looks like what is not there.
-            Err(AccountsError::Refused(Refusal::Hidden)) => return Err(issues::Error::NotFound { id }.into()),
-            Err(error) => return Err(error.into()),
-        }
-        let repo = match repos::get(tx, issue.repo) {
-            Ok(repo) => repo,
-            Err(repos::Error::NotFound { .. }) => return Err(issues::Error::NotFound { id }.into()),
-            Err(error) => return Err(error.into()),
-        };
+        let (repo, issue) = permit.issue(tx, id)?;
         let history = issue.turns.iter().map(|turn| TurnView {
             what: turn.kind.to_string(),
             sha: Some(turn.seen.sha),

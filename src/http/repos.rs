@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::base::event::Verdict;
 use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha};
-use crate::base::page::{Cursor, Limit, Page};
+use crate::base::page::{Cursor, Limit, ListMark, Page};
 use crate::base::time::Timestamp;
 use crate::domain::accounts::Caller;
 use crate::domain::checks::{self, CheckState};
@@ -227,15 +227,11 @@ pub async fn list(State(app): State<App>, permit: Permit, Query(query): Query<Li
 }
 
 /// A page of the repositories that a caller may see.
-pub fn visible(
-    tx: &ReadTx,
-    permit: &Permit,
-    q: Option<&str>,
-    mut cursor: Option<Cursor>,
-    limit: Limit,
-) -> Result<Page<RepoView>, ApiError> {
+pub fn visible(tx: &ReadTx, permit: &Permit, q: Option<&str>, cursor: Option<Cursor>, limit: Limit) -> Result<Page<RepoView>, ApiError> {
     permit.instance(tx)?;
     let q = q.unwrap_or("").to_lowercase();
+    let list = ListMark::of("repositories").by(&q);
+    let mut cursor = cursor.map(|cursor| cursor.unmarked(list)).transpose()?;
     let mut items = Vec::new();
     loop {
         // What the caller may not see is skipped, so that a page is full before there is a next one.
@@ -254,7 +250,7 @@ pub fn visible(
         }
         cursor = if taken < total { place } else { page.next };
         if items.len() == limit.get() || cursor.is_none() {
-            return Ok(Page { items, next: cursor });
+            return Ok(Page { items, next: cursor }.marked(list));
         }
     }
 }

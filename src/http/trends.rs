@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::State;
@@ -20,6 +21,7 @@ use crate::base::name::CommitSha;
 use crate::base::time::{Period, Timestamp};
 use crate::domain::repos::{self, Repository};
 use crate::domain::{checks, issues};
+use crate::engine::git;
 use crate::engine::store::ReadTx;
 use crate::words;
 
@@ -39,10 +41,12 @@ pub struct TrendQuery {
 }
 
 /// A figure over time.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct TrendView {
     /// The figure at each analysed commit, oldest first.
     pub points: Vec<PointView>,
+    /// Whether the history is so long that points before these were not looked for.
+    pub truncated: bool,
 }
 
 /// A figure at a commit.
@@ -57,9 +61,15 @@ pub struct PointView {
 }
 
 /// How many commits of a branch a trend looks at.
-const TREND_COMMITS: usize = 500;
+const TREND_COMMITS: usize = 20_000;
+/// For how long a trend walks its branch's history.
+const TREND_TIME: Duration = Duration::from_secs(5);
+/// So many commits in a row from before its first instant end a trend: clocks differ between people, and one that was behind does not.
+const EARLIER_COMMITS: usize = 100;
+/// How many commits' figures are read at a time.
+const READ_AT_ONCE: usize = 500;
 /// How far back a trend goes unless told.
-const TREND_SPAN: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3_600);
+const TREND_SPAN: Duration = Duration::from_secs(90 * 24 * 3_600);
 
 /// `GET /api/v1/repos/{owner}/{name}/trends`.
 pub async fn trends(
@@ -76,15 +86,14 @@ pub async fn trends(
     let metric = faults.take(given("metric", &query.metric)).flatten().unwrap_or(Metric::Issues);
     let bucket: Option<Period> = faults.take(given("bucket", &query.bucket)).flatten();
     faults.none_or_error()?;
-    let points = match branch_of(&app, &repo, query.branch.as_deref()).await? {
+    let mut view = match branch_of(&app, &repo, query.branch.as_deref()).await? {
         Some(branch) => trend(&app, &repo, branch.head, metric, from, to).await?,
-        None => Vec::new(),
+        None => TrendView::default(),
     };
-    let points = match bucket {
-        Some(period) => last_of_each(period, &points),
-        None => points,
-    };
-    Ok(Json(TrendView { points }))
+    if let Some(period) = bucket {
+        view.points = last_of_each(period, &view.points);
+    }
+    Ok(Json(view))
 }
 
 /// A part of the query, if it is given.
@@ -136,32 +145,64 @@ pub async fn trend(
     metric: Metric,
     from: Timestamp,
     to: Timestamp,
-) -> Result<Vec<PointView>, ApiError> {
+) -> Result<TrendView, ApiError> {
     let (handle, id) = (app.clone(), repo.id);
-    app.blocking(move || -> Result<Vec<PointView>, ApiError> {
+    app.blocking(move || -> Result<TrendView, ApiError> {
         let mirror = handle.mirror(id)?;
+        let history = mirror.first_parents(head).map(|info| info.map(|info| (info.sha, info.committed_at)));
+        let Walked { mut commits, is_cut } = walk(history, from, to)?;
+        commits.reverse();
         let mut points = Vec::new();
-        for info in mirror.first_parents(head).take(TREND_COMMITS) {
-            let info = info?;
-            // Clocks differ between people: one that was behind does not end the walk.
-            if info.committed_at < from || info.committed_at > to {
-                continue;
-            }
-            let value = handle.read_now(|tx, _| -> Result<_, ApiError> {
-                Ok(match metric {
-                    Metric::Issues => issues::standing(tx, id, info.sha)?.map(|standing| standing.counts.open as f64),
-                    Metric::Gate => checks::look(tx, id, info.sha)?
-                        .filter(|set| set.state.is_finished())
-                        .map(|set| f64::from(u8::from(set.verdict == Verdict::Success))),
-                    Metric::Coverage => None,
-                })
-            })?;
-            points.extend(value.map(|value| PointView { at: info.committed_at, value, sha: info.sha }));
+        for some in commits.chunks(READ_AT_ONCE) {
+            points.extend(handle.read_now(|tx, _| figures(tx, id, metric, some))?);
         }
-        points.reverse();
-        Ok(points)
+        Ok(TrendView { points, truncated: is_cut })
     })
     .await?
+}
+
+/// A figure at those of some commits that were analysed.
+fn figures(tx: &ReadTx, repo: RepoId, metric: Metric, commits: &[(CommitSha, Timestamp)]) -> Result<Vec<PointView>, ApiError> {
+    let mut points = Vec::new();
+    for (sha, at) in commits {
+        let value = match metric {
+            Metric::Issues => issues::standing(tx, repo, *sha)?.map(|standing| standing.counts.open as f64),
+            Metric::Gate => checks::look(tx, repo, *sha)?
+                .filter(|set| set.state.is_finished())
+                .map(|set| f64::from(u8::from(set.verdict == Verdict::Success))),
+            Metric::Coverage => None,
+        };
+        points.extend(value.map(|value| PointView { at: *at, value, sha: *sha }));
+    }
+    Ok(points)
+}
+
+/// What a walk through a history found.
+#[derive(Debug, PartialEq, Eq)]
+struct Walked {
+    /// The commits between the two instants, newest first.
+    commits: Vec<(CommitSha, Timestamp)>,
+    /// Whether it ended before the first instant was reached.
+    is_cut: bool,
+}
+
+/// Walks a history, newest first, back to an instant, within bounds.
+fn walk(history: impl Iterator<Item = git::Result<(CommitSha, Timestamp)>>, from: Timestamp, to: Timestamp) -> git::Result<Walked> {
+    let (began, mut commits, mut earlier) = (Instant::now(), Vec::new(), 0);
+    for (visited, commit) in history.enumerate() {
+        if visited == TREND_COMMITS || began.elapsed() > TREND_TIME {
+            return Ok(Walked { commits, is_cut: true });
+        }
+        let (sha, at) = commit?;
+        earlier = if at < from { earlier + 1 } else { 0 };
+        if earlier == EARLIER_COMMITS {
+            break;
+        }
+        if at >= from && at <= to {
+            commits.push((sha, at));
+        }
+    }
+    Ok(Walked { commits, is_cut: false })
 }
 
 #[cfg(test)]
@@ -184,5 +225,34 @@ mod tests {
         assert_eq!(values(Period::Day), [4.0, 2.0, 5.0]);
         assert_eq!(values(Period::Week), [4.0, 5.0]);
         assert_eq!(values(Period::Month), [4.0, 5.0]);
+    }
+
+    /// A history of one commit a minute back from an instant, in minutes.
+    fn minutes(last: i64) -> impl Iterator<Item = git::Result<(CommitSha, Timestamp)>> {
+        (0..=last).rev().map(|minute| Ok((CommitSha::from_bytes([minute as u8; 20]), Timestamp::from_millis(minute * 60_000))))
+    }
+
+    /// The first 500 commits were once all that was looked at, whatever was asked for.
+    #[test]
+    fn a_walk_goes_back_to_the_first_instant_and_says_where_it_could_not() {
+        let at = |minute: i64| Timestamp::from_millis(minute * 60_000);
+        let walked = walk(minutes(3_000), at(0), at(2_999)).unwrap();
+        assert_eq!((walked.commits.len(), walked.is_cut), (3_000, false));
+        assert_eq!(walked.commits.last().map(|(_, at)| *at), Some(at(0)));
+        let most = i64::try_from(TREND_COMMITS).unwrap();
+        let walked = walk(minutes(most - 1), at(0), at(most)).unwrap();
+        assert_eq!((walked.commits.len(), walked.is_cut), (TREND_COMMITS, false));
+        let walked = walk(minutes(most), at(0), at(most)).unwrap();
+        assert_eq!((walked.commits.len(), walked.is_cut), (TREND_COMMITS, true));
+        let walked = walk(minutes(10 * most), at(10 * most - 50), at(10 * most)).unwrap();
+        assert_eq!((walked.commits.len(), walked.is_cut), (51, false), "it ends soon after the first instant");
+    }
+
+    #[test]
+    fn a_clock_that_was_behind_does_not_end_a_walk() {
+        let at = |minute: i64| Timestamp::from_millis(minute * 60_000);
+        let behind = (0..40).map(|_| Ok((CommitSha::from_bytes([0; 20]), at(1))));
+        let walked = walk(minutes(100).take(50).chain(behind).chain(minutes(50)), at(30), at(100)).unwrap();
+        assert_eq!((walked.commits.len(), walked.is_cut), (71, false));
     }
 }

@@ -309,6 +309,14 @@ fn every_page_in_every_state_is_well_formed_and_loads_nothing_from_elsewhere() {
 }
 
 #[test]
+fn a_page_without_a_commit_says_when_the_repository_is_looked_at_again() {
+    let pages: BTreeMap<String, String> = pages::all(&World::kind()).into_iter().collect();
+    for name in ["repo-empty", "commits-empty", "branches-empty"] {
+        assert!(pages[name].contains("it is looked at again within 5 minutes"), "{name}");
+    }
+}
+
+#[test]
 fn whatever_people_write_is_shown_and_never_obeyed() {
     for (name, html) in pages::all(&World::hostile()) {
         checker::check(&name, &html);

@@ -184,18 +184,20 @@ impl QueryFault {
     }
 }
 
-/// A term of the query language: `rule:no-var`, quoted where the word needs it.
+/// A term of the query language: `rule:no-var`, quoted where the word needs it. In quotes a backslash makes a quote or a backslash part
+/// of the word.
 pub(super) fn term(field: &str, word: &str) -> String {
-    let is_plain = !word.is_empty() && !word.chars().any(|c| c.is_whitespace() || "\"()".contains(c));
-    if is_plain { format!("{field}:{word}") } else { format!("{field}:\"{}\"", word.replace('"', " ")) }
+    let is_plain = !word.is_empty() && !word.chars().any(|c| c.is_whitespace() || "\"(),".contains(c));
+    if is_plain { format!("{field}:{word}") } else { format!("{field}:\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"")) }
 }
 
 /// The query's terms, split at white space that stands outside quotes.
 fn terms(query: &str) -> impl Iterator<Item = &str> {
-    let mut is_quoted = false;
+    let (mut is_quoted, mut is_escaped) = (false, false);
     query
         .split(move |c: char| {
-            is_quoted ^= c == '"';
+            is_quoted ^= c == '"' && !is_escaped;
+            is_escaped = c == '\\' && is_quoted && !is_escaped;
             c.is_whitespace() && !is_quoted
         })
         .filter(|term| !term.is_empty())
@@ -209,7 +211,10 @@ fn toggled(query: &str, term: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::domain::search::{Ast, FieldName, Filter, Pattern, parse};
 
     #[test]
     fn a_facet_adds_its_term_and_takes_it_out_again() {
@@ -225,5 +230,17 @@ mod tests {
         let fault = |position| QueryFault { message: String::new(), position };
         assert_eq!(fault(2).parts("aé(b"), ("a".into(), "é".into(), "(b".into()));
         assert_eq!(fault(99).parts("ab"), ("ab".into(), " ".into(), String::new()));
+    }
+
+    proptest! {
+        #[test]
+        fn a_term_is_read_as_its_word_and_taken_out_whole(word in "[ab ,()\"\\\\:<*-]{1,6}|[^\u{0}]{1,20}", query in "([a-c]|\"a\\\\\"b\" ){0,3}") {
+            let term = term("rule", &word);
+            let read = parse(&term).map_err(|invalid| TestCaseError::fail(format!("{term}: {invalid}")))?;
+            prop_assert_eq!(read, Ast::Filter(Filter::Rule(vec![Pattern::new(FieldName::Rule, &word).unwrap()])));
+            let with = toggled(&query, &term);
+            prop_assert!(terms(&with).any(|present| present == term), "{}", with);
+            prop_assert_eq!(toggled(&with, &term), terms(&query).collect::<Vec<_>>().join(" "));
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! A repository: how it stands, how its issues went, its latest commits, its branches and the rules that speak most.
 
+use std::time::Duration;
+
 use askama::Template;
 
 use super::chart::{Point, Unit};
@@ -30,6 +32,8 @@ pub struct RepoPage {
     pub sentence: Option<String>,
     /// Open issues on the branch in the last ninety days, in order of time.
     pub trend: Vec<Point>,
+    /// Whether there were too many commits in that time to look at all.
+    pub is_trend_cut: bool,
     /// Coverage in the same time; empty where there is none.
     pub coverage: Vec<Point>,
     /// The latest commits of the branch, newest first.
@@ -42,6 +46,8 @@ pub struct RepoPage {
     pub rules: Vec<RuleRow>,
     /// Whether it is being fetched now, or about to be.
     pub is_fetching: bool,
+    /// How often it is asked for new commits.
+    pub poll_interval: Duration,
 }
 
 /// A rule and how much it found.
@@ -69,6 +75,8 @@ pub struct CommitsPage {
     pub commits: Vec<CommitView>,
     /// Where the list goes on.
     pub next: Option<Cursor>,
+    /// How often it is asked for new commits.
+    pub poll_interval: Duration,
 }
 
 /// The branches of a repository.
@@ -83,6 +91,8 @@ pub struct BranchesPage {
     pub branches: Vec<BranchView>,
     /// Where the list goes on.
     pub next: Option<Cursor>,
+    /// How often it is asked for new commits.
+    pub poll_interval: Duration,
 }
 
 impl RepoPage {
@@ -110,7 +120,8 @@ impl RepoPage {
     }
 
     fn chart(&self) -> Html {
-        chart::line(&self.trend, Unit::Issues, "Open issues, last 90 days", "chart-issues")
+        let title = if self.is_trend_cut { "Open issues, latest commits of the last 90 days" } else { "Open issues, last 90 days" };
+        chart::line(&self.trend, Unit::Issues, title, "chart-issues")
     }
 
     fn coverage_chart(&self) -> Html {

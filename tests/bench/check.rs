@@ -16,6 +16,7 @@ use plumbline::app::{App, runner};
 use plumbline::base::event::Actor;
 use plumbline::base::id::{Ids, RepoId};
 use plumbline::base::name::{CommitSha, RepoSlug};
+use plumbline::base::text::thousands;
 use plumbline::base::time::Clock;
 use plumbline::base::work::Lane;
 use plumbline::domain::issues::{Chunk, Issue, Node, Standing};
@@ -157,6 +158,29 @@ impl World {
     }
 }
 
+/// The longest time that a closure held the writer while so many branches were recorded, each with a commit of its own whose check is
+/// asked for: those that come to a repository once it is known.
+fn recording(dir: &std::path::Path, branches: usize) -> Duration {
+    let mut source = Repo::new(dir.join("branches.git"));
+    source.commit(&files(1));
+    let app = App::open(support::config(&dir.join("branches")), Clock::System, Ids::system()).unwrap();
+    let (slug, remote, badge_key) = (RepoSlug::local("branches").unwrap(), source.git.display().to_string(), BadgeKey::random());
+    let new = NewRepository { slug, source: RepoSource::Local, remote, is_trusted: false, badge_key, owner: None };
+    let repo = app.write_now(&Actor::System, move |tx, now| repos::add(tx, new.clone(), now)).unwrap().id;
+    let world = World { app, repo, spent: Spent::default() };
+    world.sync();
+    for number in 0..branches {
+        source.branch(&format!("topic-{number:05}"));
+    }
+    world.app.write_now(&Actor::System, move |tx, now| repos::request_sync(tx, repo, now)).unwrap();
+    let began = Instant::now();
+    world.sync();
+    let known = world.app.read_now(|tx, _| repos::all_branches(tx, repo)).unwrap().len();
+    assert_eq!(known, branches + 1, "every branch is recorded");
+    println!("{branches} new branches fetched and recorded in {}", ms(began.elapsed()));
+    world.app.store.statistics().longest_verb
+}
+
 /// What a plain write of a page that is to survive a power cut costs on this disk.
 fn fdatasync(dir: &std::path::Path) -> Duration {
     let mut file = std::fs::File::create(dir.join("probe")).unwrap();
@@ -199,7 +223,8 @@ fn told(what: &str, runs: &[Run]) -> (Duration, Duration) {
 }
 
 fn main() {
-    let (count, rounds) = if support::is_smoke() { (40, 1) } else { (2_000, 9) };
+    // With the one that is there, as many branches as are taken of a repository.
+    let (count, rounds, branches) = if support::is_smoke() { (40, 1, 100) } else { (2_000, 9, 9_999) };
     let spent = Spent::default();
     let filter = tracing_subscriber::filter::Targets::new().with_target("plumbline", tracing::Level::TRACE);
     tracing_subscriber::registry().with(spent.clone().with_filter(filter)).init();
@@ -267,6 +292,9 @@ fn main() {
         handed < 128 << 10,
     );
     let longest = world.app.store.statistics().longest_verb;
-    table.time("Longest time a closure held the writer, all runs", longest, Duration::from_millis(20));
+    let held = Duration::from_millis(20);
+    table.time("Longest time a closure held the writer, all runs", longest, held);
+    let recorded = format!("Recording {} new branches: longest closure", thousands(branches as u64));
+    table.time(&recorded, recording(dir.path(), branches), held);
     table.finish();
 }

@@ -104,6 +104,8 @@ pub struct Repo {
     pub git: PathBuf,
     loose: gix::odb::loose::Store,
     commits: i64,
+    /// The tree of the latest commit on `main`.
+    tree: Option<ObjectId>,
 }
 
 impl Repo {
@@ -113,7 +115,7 @@ impl Repo {
         }
         std::fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
         let loose = gix::odb::loose::Store::at(git.join("objects"), Hash::Sha1);
-        Repo { git, loose, commits: 0 }
+        Repo { git, loose, commits: 0, tree: None }
     }
 
     fn object(&self, kind: Kind, bytes: &[u8]) -> ObjectId {
@@ -142,13 +144,24 @@ impl Repo {
 
     /// A commit of these files on `main`, after what is there.
     pub fn commit(&mut self, files: &BTreeMap<String, String>) {
-        let head = self.git.join("refs/heads/main");
         let blobs: Vec<(&str, ObjectId)> =
             files.iter().map(|(path, content)| (path.as_str(), self.object(Kind::Blob, content.as_bytes()))).collect();
+        self.tree = Some(self.tree(&blobs));
+        self.commit_on("main");
+    }
+
+    /// A branch with a commit of its own, after what is on `main`.
+    pub fn branch(&mut self, name: &str) {
+        std::fs::copy(self.git.join("refs/heads/main"), self.git.join("refs/heads").join(name)).unwrap();
+        self.commit_on(name);
+    }
+
+    fn commit_on(&mut self, branch: &str) {
+        let head = self.git.join("refs/heads").join(branch);
         let parent = std::fs::read_to_string(&head).map(|parent| format!("parent {parent}")).unwrap_or_default();
         self.commits += 1;
         let who = format!("Ada Lovelace <ada@example.org> {} +0000", 1_700_000_000 + self.commits * 60);
-        let text = format!("tree {}\n{parent}author {who}\ncommitter {who}\n\ncommit {}\n", self.tree(&blobs), self.commits);
+        let text = format!("tree {}\n{parent}author {who}\ncommitter {who}\n\ncommit {}\n", self.tree.unwrap(), self.commits);
         let commit = self.object(Kind::Commit, text.as_bytes());
         std::fs::write(head, format!("{commit}\n")).unwrap();
     }

@@ -10,6 +10,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::support::raw::{FILE, LINK, RawRepo};
 use crate::support::repo::TestRepo;
 
 mod formats;
@@ -287,6 +288,24 @@ fn a_file_that_cannot_be_read_leaves_its_issues_open_and_the_gate_unsure() {
     assert_eq!(said["check_set"]["checks"][0]["error"]["code"], "fetch_failed", "{said:#}");
     assert!(said.to_string().contains("src/a.rs` cannot be read"), "{said:#}");
     assert_eq!((&said["counts"]["open"], &said["counts"]["fixed"]), (&2.into(), &0.into()), "{said:#}");
+}
+
+/// A link that could not be read once cost the check all that it had found.
+#[test]
+fn a_link_that_cannot_be_read_leaves_its_issue_open_and_all_else_judged() {
+    let repo = RawRepo::new();
+    let (here, gone) = (repo.blob("nowhere"), repo.blob("elsewhere"));
+    let manifest = (FILE, &b".plumbline.yaml"[..], repo.blob("version: 1\nissues: {fail_on: new}\nchecks:\n  - plugin: hygiene\n"));
+    let base = repo.commit(repo.tree(&[manifest, (LINK, b"docs", here), (LINK, b"other", here)]), &[]);
+    let broken = (FILE, &b"b.json"[..], repo.blob(COMMA));
+    let head = repo.commit(repo.tree(&[manifest, broken, (LINK, b"docs", gone), (LINK, b"other", here)]), &[base]);
+    repo.point("main", head);
+    std::fs::remove_file(repo.loose(gone)).unwrap();
+    let ran = check(repo.path(), &["--rev", &head.to_string(), "--base", &base.to_string(), "--format", "json"]);
+    let said = ran.json();
+    assert_eq!((ran.code, &said["check_set"]["checks"][0]["state"]), (1, &json!("errored")), "{said:#}");
+    assert!(said.to_string().contains("`docs` cannot be read"), "{said:#}");
+    assert_eq!([&said["counts"]["open"], &said["counts"]["new"], &said["counts"]["fixed"]], [3, 1, 0], "{said:#}");
 }
 
 #[test]

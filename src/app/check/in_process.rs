@@ -50,7 +50,8 @@ impl Judge<'_> {
             Ok(Err(builtin::Error::Tree { source, .. })) => return Err(source.into()),
             Err(panic) => return Ok(Err(crashed(builtin, &runner::said(&*panic)))),
         };
-        let Said { of_files, of_tree, judged, unread, is_cut } = said;
+        let Said { of_files, of_tree, judged, mut unread, is_cut } = said;
+        unread.retain(|(path, _)| self.speaks_of(planned, path));
         for (path, why) in unread.iter().take(UNREAD_TOLD) {
             log.line(&format!("`{path}` cannot be read: {why}"));
         }

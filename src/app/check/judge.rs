@@ -277,18 +277,25 @@ impl Judge<'_> {
         Ok(all)
     }
 
-    /// Keeps what the base says of files that could not be read: nobody looked whether it still holds.
+    /// Keeps what the base says of files that could not be read: nobody looked whether it still holds. What the tree as a whole says of
+    /// a file is said without reading it, but for a link.
     fn keep_unread(&self, planned: &Planned, unread: &[(TreePath, git::Error)], past: &mut Judged) -> Result<(), Stop> {
         let unread: HashSet<&TreePath> = unread.iter().map(|(path, _)| path).collect();
         // Where each stood in the base.
         let moved = self.changes.iter().filter_map(|change| Some((&change.after.as_ref()?.path, &change.before.as_ref()?.path)));
         let moved: HashMap<&TreePath, &TreePath> = moved.collect();
-        let stood: HashSet<&TreePath> = unread.iter().map(|path| *moved.get(path).unwrap_or(path)).collect();
+        let is_link = |path: &TreePath| self.tree.find(path).is_some_and(|file| file.kind == FileKind::Symlink);
+        let stood: HashMap<&TreePath, bool> = unread.iter().map(|path| (*moved.get(path).unwrap_or(path), is_link(path))).collect();
         let already: HashSet<_> = past.kept.iter().map(|chunk| chunk.chunk).collect();
         let carried = self.carry(|chunk| {
-            chunk.source == planned.name && !chunk.of_tree && stood.contains(&chunk.path) && !already.contains(&chunk.chunk)
+            chunk.source == planned.name
+                && stood.get(&chunk.path).is_some_and(|is_link| *is_link || !chunk.of_tree)
+                && !already.contains(&chunk.chunk)
         })?;
-        past.known.retain(|known| !stood.contains(&known.place.path));
+        past.known.retain(|known| !stood.contains_key(&known.place.path));
+        // Of a link that stands as it was, what is said now is a part of that.
+        let of_tree: HashSet<&TreePath> = carried.kept.iter().filter(|chunk| chunk.of_tree).map(|chunk| &chunk.path).collect();
+        past.found.retain(|located| !(located.of_tree && of_tree.contains(&located.finding.path)));
         past.kept.extend(carried.kept);
         past.carried.extend(carried.carried);
         Ok(())

@@ -9,6 +9,8 @@
 
 pub mod hygiene;
 
+use std::collections::HashSet;
+
 use crate::base::name::TreePath;
 use crate::base::text;
 use crate::domain::issues::finding::{Finding, Kind, Severity};
@@ -51,8 +53,17 @@ pub trait Builtin: Sync {
     fn file(&self, file: &TreeFile, size: u64, content: &[u8]) -> Vec<Finding>;
 
     /// What only the tree as a whole says: paths that collide, links that lead nowhere. Once `cancel` says so, the answer no longer
-    /// matters and comes soon.
-    fn tree(&self, tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<Vec<Finding>>;
+    /// matters and comes soon. It fails for what may succeed a while later alone; else it names what it could not read, and goes on.
+    fn tree(&self, tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<OfTree>;
+}
+
+/// What a tree as a whole says.
+#[derive(Debug, Default)]
+pub struct OfTree {
+    /// What is wrong, in any order.
+    pub findings: Vec<Finding>,
+    /// What had to be read and could not be, and why.
+    pub unread: Vec<(TreePath, git::Error)>,
 }
 
 /// The built-in check of this name.
@@ -93,7 +104,7 @@ pub struct Said {
     pub of_tree: Vec<Finding>,
     /// How many files were judged.
     pub judged: usize,
-    /// Files that could not be read, and why. They are not among the judged.
+    /// Files and links that could not be read, each once, and why. Such a file is not among the judged.
     pub unread: Vec<(TreePath, git::Error)>,
     /// Whether there was more to find than is taken.
     pub is_cut: bool,
@@ -132,10 +143,13 @@ pub fn run(
         }
     }
     progress(said.judged);
-    said.of_tree = tracing::trace_span!("plugin").in_scope(|| plugin.tree(tree, cancel)).map_err(failed)?;
+    let OfTree { findings, unread } = tracing::trace_span!("plugin").in_scope(|| plugin.tree(tree, cancel)).map_err(failed)?;
     if cancel() {
         return Err(Error::Canceled { plugin: name });
     }
+    said.of_tree = findings;
+    let told: HashSet<TreePath> = said.unread.iter().map(|(path, _)| path.clone()).collect();
+    said.unread.extend(unread.into_iter().filter(|(path, _)| !told.contains(path)));
     said.is_cut = said.of_files.len() + said.of_tree.len() > most;
     said.of_files.truncate(most);
     said.of_tree.sort_by(|a, b| (&a.path, a).cmp(&(&b.path, b)));

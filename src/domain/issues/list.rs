@@ -126,6 +126,11 @@ impl AtCommit {
         Ok(AtCommit { entries, here: Here::of(tx, standing)? })
     }
 
+    /// The commit.
+    pub fn sha(&self) -> CommitSha {
+        self.here.seen.sha
+    }
+
     /// The issues that a filter lets through.
     pub fn list(&self, tx: &ReadTx, filter: &Filter, sort: Sort, after: Option<&Cursor>, limit: Limit) -> Result<Listing> {
         let mut entries: Vec<&Entry> = self.entries.iter().filter(|entry| filter.admits(entry, None)).collect();
@@ -209,7 +214,7 @@ fn entries(chunks: Vec<Chunk>, new: &HashSet<IssueId>) -> Vec<Entry> {
 }
 
 impl Sort {
-    fn key(self, entry: &Entry) -> (u8, &str, &[u8], u32) {
+    fn key(self, entry: &Entry) -> (u8, &str, &str, &[u8], u32) {
         let occurrence = &entry.standee.occurrence;
         let line = occurrence.span.map_or(0, |span| span.line_start);
         let rank = match self {
@@ -217,8 +222,8 @@ impl Sort {
             Sort::Severity => u8::MAX - occurrence.severity as u8,
             Sort::Path | Sort::Rule => 0,
         };
-        let rule = if self == Sort::Rule { occurrence.rule.as_str() } else { "" };
-        (rank, rule, entry.standee.path.as_bytes(), line)
+        let (source, rule) = if self == Sort::Rule { (entry.standee.source.as_str(), occurrence.rule.as_str()) } else { ("", "") };
+        (rank, source, rule, entry.standee.path.as_bytes(), line)
     }
 }
 
@@ -277,5 +282,48 @@ impl Filter {
         let occurrence = &entry.standee.occurrence;
         let texts = [occurrence.message.to_lowercase(), occurrence.rule.to_lowercase(), entry.standee.path.to_string().to_lowercase()];
         self.words.iter().all(|word| texts.iter().any(|text| text.contains(&word.to_lowercase())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Span;
+    use super::super::standing::Occurrence;
+    use super::super::track::Fingerprint;
+    use super::*;
+    use crate::base::id::Id;
+
+    fn entry(source: &str, rule: &str, path: &str, line: u32) -> Entry {
+        let occurrence = Occurrence {
+            issue: IssueId::from_u128(1),
+            fingerprint: Fingerprint::from_bytes([0; 16]),
+            rule: rule.to_owned(),
+            kind: Kind::Bug,
+            severity: Severity::Minor,
+            message: String::new(),
+            span: Some(Span::line(line)),
+            excerpt: None,
+            text: None,
+            block: None,
+            hint: None,
+        };
+        let standee = Standee { path: TreePath::new(path), source: source.to_owned(), occurrence };
+        Entry { standee, state: IssueState::Open, is_new: false }
+    }
+
+    #[test]
+    fn by_rule_two_tools_that_share_a_name_for_one_stand_apart() {
+        let mut entries = [
+            entry("b", "unused", "a.rs", 1),
+            entry("a", "unused", "b.rs", 1),
+            entry("a", "missing", "c.rs", 1),
+            entry("a", "unused", "a.rs", 9),
+        ];
+        let mut said = |sort: Sort| {
+            entries.sort_by(|a, b| sort.key(a).cmp(&sort.key(b)));
+            entries.each_ref().map(|entry| format!("{} {} {}", entry.standee.source, entry.standee.occurrence.rule, entry.standee.path))
+        };
+        assert_eq!(said(Sort::Rule), ["a missing c.rs", "a unused a.rs", "a unused b.rs", "b unused a.rs"]);
+        assert_eq!(said(Sort::Path), ["b unused a.rs", "a unused a.rs", "a unused b.rs", "a missing c.rs"]);
     }
 }

@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 use super::{BranchView, CommitView, commit_view, repo_and_commit};
 use crate::app::App;
 use crate::base::name::{BranchName, CommitSha};
-use crate::base::page::{Cursor, Limit, Page};
+use crate::base::page::{Cursor, Limit, ListMark, Page};
 use crate::domain::repos::{self, Branch, Commit, Repository};
 use crate::engine::git;
 use crate::engine::git::history::Order;
@@ -79,12 +79,14 @@ pub async fn branches(
 
 /// A page of a repository's branches.
 pub fn branch_views(tx: &ReadTx, repo: &Repository, cursor: Option<&Cursor>, limit: Limit) -> Result<Page<BranchView>, ApiError> {
-    let page = repos::branches(tx, repo.id, cursor, limit)?;
+    let list = ListMark::of("branches").by(repo.id);
+    let cursor = cursor.map(|cursor| cursor.clone().unmarked(list)).transpose()?;
+    let page = repos::branches(tx, repo.id, cursor.as_ref(), limit)?;
     let mut items = Vec::with_capacity(page.items.len());
     for branch in page.items {
         items.extend(branch_view(tx, repo, branch)?);
     }
-    Ok(Page { items, next: page.next })
+    Ok(Page { items, next: page.next }.marked(list))
 }
 
 /// `GET /api/v1/repos/{owner}/{name}/branches/{branch}`.
@@ -129,23 +131,24 @@ pub async fn commits(
     let repo = app.read(move |tx, _| permit.repo(tx, &slug)).await?;
     let branch = branch_of(&app, &repo, query.branch.as_deref()).await?;
     let page = match branch {
-        Some(branch) => log(&app, &repo, branch.head, cursor, limit).await?,
+        Some(branch) => log(&app, &repo, &branch, cursor, limit).await?,
         None => Page { items: Vec::new(), next: None },
     };
     List::of(page, format)
 }
 
-/// A page of the commits from `head` on, newest first.
+/// A page of the commits of a branch, newest first.
 pub async fn log(
     app: &App,
     repo: &Repository,
-    head: CommitSha,
+    branch: &Branch,
     cursor: Option<Cursor>,
     limit: Limit,
 ) -> Result<Page<CommitView>, ApiError> {
+    let (head, list) = (branch.head, ListMark::of("commits").by(repo.id).by(&branch.name));
     let after = match cursor {
         Some(cursor) => {
-            let bytes: [u8; 20] = cursor.as_bytes().try_into().map_err(|_| crate::base::page::InvalidCursor)?;
+            let bytes: [u8; 20] = cursor.unmarked(list)?.as_bytes().try_into().map_err(|_| crate::base::page::InvalidCursor)?;
             Some(CommitSha::from_bytes(bytes))
         }
         None => None,
@@ -158,7 +161,7 @@ pub async fn log(
         let next = infos.last().filter(|_| has_more).map(|last| Cursor::new(last.sha.as_bytes().to_vec()));
         handle.read_now(|tx, now| {
             let items = infos.iter().map(|info| commit_view(tx, &Commit::new(id, info, now))).collect::<Result<_, _>>()?;
-            Ok(Page { items, next })
+            Ok(Page { items, next }.marked(list))
         })
     })
     .await?

@@ -15,6 +15,8 @@ pub fn all(world: &World) -> Vec<(String, String)> {
 
 type Pages = Vec<(String, String)>;
 
+const POLLED: Duration = Duration::from_secs(300);
+
 fn add(out: &mut Pages, name: &str, page: &impl Template) {
     out.push((name.to_owned(), page.render().unwrap_or_else(|error| panic!("{name}: {error}"))));
 }
@@ -101,6 +103,8 @@ fn repositories(world: &World, out: &mut Pages) {
         ],
         has_more_branches: true,
         is_fetching: false,
+        is_trend_cut: false,
+        poll_interval: POLLED,
     };
     add(out, "repo", &page());
     let values: Vec<Point> = world.trend(&[81, 82, 84, 83, 86, 87]);
@@ -125,15 +129,22 @@ fn repositories(world: &World, out: &mut Pages) {
     add(
         out,
         "commits",
-        &CommitsPage { frame: world.frame(), place: world.place(), commits: commits.clone(), next: Some(Cursor::new(vec![7])) },
+        &CommitsPage {
+            frame: world.frame(),
+            place: world.place(),
+            commits: commits.clone(),
+            next: Some(Cursor::new(vec![7])),
+            poll_interval: POLLED,
+        },
     );
     let branches = page().branches;
-    let listed = |branches, next| BranchesPage { frame: world.frame(), place: world.place(), branches, next };
+    let listed = |branches, next| BranchesPage { frame: world.frame(), place: world.place(), branches, next, poll_interval: POLLED };
     add(out, "branches", &listed(branches, Some(Cursor::new(vec![7]))));
     add(out, "branches-empty", &listed(Vec::new(), None));
     settings(world, out);
     compared(world, out);
-    add(out, "commits-empty", &CommitsPage { frame: world.frame(), place: world.place(), commits: Vec::new(), next: None });
+    let none = CommitsPage { frame: world.frame(), place: world.place(), commits: Vec::new(), next: None, poll_interval: POLLED };
+    add(out, "commits-empty", &none);
 }
 
 fn settings(world: &World, out: &mut Pages) {

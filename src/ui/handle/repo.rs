@@ -17,7 +17,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::{Paging, Params, Query};
 use crate::http::repos::history::{branch_of, branch_view, branch_views, load_commit, log};
 use crate::http::repos::{commit_view, repo_view};
-use crate::http::trends::{Metric, trend};
+use crate::http::trends::{Metric, TrendView, trend};
 use crate::ui::chart::Point;
 use crate::ui::href;
 use crate::ui::repo::{BranchesPage, CommitsPage, RepoPage, RuleRow};
@@ -45,15 +45,15 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(at
     let branch = branch_of(&app, &repo, at.branch.as_deref()).await?;
     let head = branch.as_ref().map(|branch| branch.head);
     let mut commits = Page { items: Vec::new(), next: None };
-    let (mut points, mut commit) = (Vec::new(), None);
-    if let Some(head) = head {
-        let now = app.clock.now();
-        commits = log(&app, &repo, head, None, Limit::new(COMMITS_SHOWN)).await?;
+    let (mut points, mut commit) = (TrendView::default(), None);
+    if let Some(branch) = &branch {
+        let (now, head) = (app.clock.now(), branch.head);
+        commits = log(&app, &repo, branch, None, Limit::new(COMMITS_SHOWN)).await?;
         points = trend(&app, &repo, head, Metric::Issues, now - CHART_SPAN, now).await?;
         commit = Some(load_commit(&app, &repo, head).await?);
     }
     let frame = asked.frame(&app).await?;
-    let caller = asked.permit.caller.clone();
+    let (caller, poll_interval) = (asked.permit.caller.clone(), app.config.poll_interval);
     let page = app
         .read(move |tx, _| -> Result<RepoPage, ApiError> {
             let sentence = match head {
@@ -80,12 +80,14 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(at
                 head: commit.map(|commit| commit_view(tx, &commit)).transpose()?,
                 repo: repo_view(tx, &caller, repo)?,
                 sentence,
-                trend: points.into_iter().map(|point| Point { at: point.at, value: point.value, sha: Some(point.sha) }).collect(),
+                is_trend_cut: points.truncated,
+                trend: points.points.into_iter().map(|point| Point { at: point.at, value: point.value, sha: Some(point.sha) }).collect(),
                 coverage: Vec::new(),
                 commits: commits.items,
                 branches,
                 has_more_branches,
                 is_fetching,
+                poll_interval,
             })
         })
         .await?;
@@ -138,13 +140,13 @@ pub async fn commits(State(app): State<App>, asked: Asked, params: Params, Query
     let branch = branch_of(&app, &repo, at.branch.as_deref()).await?;
     let cursor = Paging { cursor: at.cursor, ..Paging::default() }.read()?.cursor;
     let page = match &branch {
-        Some(branch) => log(&app, &repo, branch.head, cursor, Limit::default()).await?,
+        Some(branch) => log(&app, &repo, branch, cursor, Limit::default()).await?,
         None => Page { items: Vec::new(), next: None },
     };
     let frame = asked.frame(&app).await?;
     let caller = asked.permit.caller.clone();
     let place = app.read(move |tx, _| place(tx, &caller, &repo, branch.map(|branch| branch.name), None)).await?;
-    render(&CommitsPage { frame, place, commits: page.items, next: page.next })
+    render(&CommitsPage { frame, place, commits: page.items, next: page.next, poll_interval: app.config.poll_interval })
 }
 
 /// `GET /r/{owner}/{name}/branches`.
@@ -152,11 +154,13 @@ pub async fn branches(State(app): State<App>, asked: Asked, params: Params, Quer
     let (slug, permit) = (params.slug()?, asked.permit.clone());
     let cursor = Paging { cursor: at.cursor, ..Paging::default() }.read()?.cursor;
     let frame = asked.frame(&app).await?;
+    let poll_interval = app.config.poll_interval;
     let page = app
         .read(move |tx, _| -> Result<BranchesPage, ApiError> {
             let repo = permit.repo(tx, &slug)?;
             let page = branch_views(tx, &repo, cursor.as_ref(), Limit::new(BRANCHES_LISTED))?;
-            Ok(BranchesPage { frame, place: place(tx, &permit.caller, &repo, None, None)?, branches: page.items, next: page.next })
+            let place = place(tx, &permit.caller, &repo, None, None)?;
+            Ok(BranchesPage { frame, place, branches: page.items, next: page.next, poll_interval })
         })
         .await?;
     render(&page)

@@ -1,5 +1,6 @@
 //! Issues of a commit, one issue's life, SARIF.
 
+use plumbline::domain::accounts::InstanceRole;
 use serde_json::json;
 
 use crate::support::world::{World, text};
@@ -33,6 +34,9 @@ async fn issues_are_filtered_sorted_and_counted() {
     for bad in ["state=gone", "kind=x", "severity=high", "sort=up", "path=[", "limit=-1", "cursor=!", "format=pdf"] {
         world.admin.get(&repo.commit(&sha, &format!("/issues?{bad}"))).await.expect(400).refused("invalid_parameter");
     }
+    assert_eq!(paths(&format!("q={}", "conflict+".repeat(20))).await, ["c.rb"]);
+    let refused = world.admin.get(&repo.commit(&sha, &format!("/issues?q={}", "conflict+".repeat(21)))).await.expect(400);
+    assert_eq!(refused.value()["details"]["fields"][0]["field"], json!("q"), "no word is dropped in silence: {}", refused.text());
     let csv = world.admin.get(&repo.commit(&sha, "/issues?format=csv")).await.expect(200).text();
     assert_eq!(csv.lines().count(), 4, "{csv}");
     assert!(csv.lines().next().unwrap().contains("first_seen.sha"));
@@ -53,6 +57,9 @@ async fn an_issue_tells_its_life() {
     );
     let page = world.admin.page(&format!("/issues/{id}")).await.expect(200).text();
     assert!(page.contains("invalid-json"));
+    let stranger = world.app.sign_in(world.app.user("eve", InstanceRole::Member)).await;
+    stranger.get(&format!("/api/v1/issues/{id}")).await.expect(404).refused("issue_not_found");
+    stranger.page(&format!("/issues/{id}")).await.expect(404);
     world.admin.get("/api/v1/issues/iss_00000000000000000000000000").await.expect(404).refused("issue_not_found");
     world.admin.get("/api/v1/issues/7").await.expect(400).refused("invalid_parameter");
     world.admin.get(&format!("/api/v1/issues/{}", id.replace("iss_", "chk_"))).await.expect(400).refused("invalid_parameter");

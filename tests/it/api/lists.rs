@@ -25,7 +25,7 @@ async fn every_list_of_the_table_keeps_its_promises() {
         app.token(TokenKind::Personal, &[Scope::RepoRead], Some(user), &[], None);
     }
     let document = openapi::build(None);
-    let mut walked = BTreeSet::new();
+    let (mut walked, mut cursors) = (BTreeSet::new(), Vec::new());
     for (path, methods) in document["paths"].as_object().unwrap() {
         let operation = &methods["get"];
         let has = |name: &str| operation["parameters"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == name));
@@ -59,11 +59,45 @@ async fn every_list_of_the_table_keeps_its_promises() {
             }
         }
         assert_eq!(&seen, all, "{path}: page after page is the same as all at once");
+        cursors.push((path.clone(), cursor));
         let table = ada.get(&format!("{path}?format=csv")).await.expect(200);
         assert_eq!(table.header("content-type"), Some("text/csv; charset=utf-8"), "{path}");
         assert!(table.text().lines().count() > all.len(), "{path}");
     }
     assert!(walked.contains("/api/v1/me/sessions") && walked.len() >= 9, "{walked:?}");
+    for (path, _) in cursors.iter().filter(|(path, _)| path != "/api/v1/search/issues") {
+        for (other, cursor) in cursors.iter().filter(|(other, _)| other != path) {
+            let refused = ada.get(&format!("{path}?cursor={cursor}")).await.expect(400);
+            assert_eq!(refused.value()["details"]["fields"][0]["field"], json!("cursor"), "{path} takes a cursor of {other}");
+        }
+    }
+}
+
+/// A place in one list was once taken for one in another, and something or other was answered.
+#[tokio::test]
+async fn a_cursor_is_taken_by_the_list_alone_that_answered_it() {
+    let world = World::new().await;
+    let repo = world.repo("app", [("a.json", "{\n"), ("b.json", "{\n")]).await;
+    let second = repo.push([("c.json", "{\n"), ("d.json", "{\n")]).await;
+    repo.git.switch("side");
+    repo.push([("e.json", "{\n")]).await;
+    let next = async |path: &str| text(&world.admin.get(path).await.expect(200).value()["next"]).to_owned();
+    let (first, second) = (repo.commit(&repo.first, "/issues?limit=1"), repo.commit(&second, "/issues?limit=1"));
+    let (main, side) = (repo.path("/commits?limit=1&branch=main"), repo.path("/commits?limit=1&branch=side"));
+    for (of, taken) in [
+        (first.clone(), second.clone()),
+        (second.clone(), format!("{second}&state=new")),
+        (second.clone(), format!("{second}&sort=rule")),
+        (format!("{second}&state=new"), format!("{second}&state=new&kind=bug")),
+        (main.clone(), side),
+    ] {
+        let cursor = next(&of).await;
+        world.admin.get(&format!("{of}&cursor={cursor}")).await.expect(200);
+        let refused = world.admin.get(&format!("{taken}&cursor={cursor}")).await.expect(400);
+        assert_eq!(refused.value()["details"]["fields"][0]["field"], json!("cursor"), "{taken}");
+    }
+    let page = main.replace("/api/v1/repos/", "/r/").replace("branch=main", "branch=side");
+    world.admin.page(&format!("{page}&cursor={}", next(&main).await)).await.expect(400);
 }
 
 /// Whether a route answers something with items.

@@ -215,7 +215,8 @@ async fn links_that_lead_out_or_in_circles_are_findings_and_are_never_followed()
     let world = World::new().await;
     let git = RawRepo::new();
     let entries = [("a", "b"), ("b", "a"), ("out", "/etc/passwd"), ("up", "../../../etc/passwd")];
-    let entries: Vec<_> = entries.iter().map(|(name, to)| (LINK, name.as_bytes(), git.blob(to))).collect();
+    let mut entries: Vec<_> = entries.iter().map(|(name, to)| (LINK, name.as_bytes(), git.blob(to))).collect();
+    entries.extend([(LINK, &b"wide"[..], git.blob(b"caf\xe9")), (LINK, b"zero", git.blob(b"a\0b"))]);
     let sha = git.push(&entries);
     world.add("app", git.path()).await;
     let issues = world.see("app", &format!("/commits/{sha}/issues")).await;
@@ -223,6 +224,11 @@ async fn links_that_lead_out_or_in_circles_are_findings_and_are_never_followed()
     assert!(!rules.is_empty() && rules.iter().all(|rule| *rule == "dangling-symlink"), "{issues}");
     let file = world.see("app", &format!("/commits/{sha}/files/out")).await;
     assert_eq!((&file["text"], &file["not_shown"]), (&json!("/etc/passwd"), &json!("symlink")));
+    for (name, target) in [("wide", "caf\u{fffd}"), ("zero", "a\0b")] {
+        let file = world.see("app", &format!("/commits/{sha}/files/{name}")).await;
+        assert_eq!((&file["text"], &file["not_shown"]), (&json!(target), &json!("symlink")));
+        world.admin.page(&format!("/r/local/app/commits/{sha}/files/{name}")).await.expect(200);
+    }
     let page = world.admin.page(&format!("/r/local/app/commits/{sha}/files/up")).await.expect(200).text();
     assert!(!page.contains("root:"), "a link is shown, not followed");
 }

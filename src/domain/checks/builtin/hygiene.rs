@@ -30,7 +30,7 @@ use crate::domain::issues::finding::{Finding, Kind, Severity, Span};
 use crate::engine::git;
 use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 
-use super::{Builtin, Wants};
+use super::{Builtin, OfTree, Wants};
 use subject::Subject;
 
 /// The largest file whose content is looked at line by line.
@@ -83,10 +83,10 @@ impl Builtin for Hygiene {
         findings
     }
 
-    fn tree(&self, tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<Vec<Finding>> {
-        let mut findings = paths::judge(tree.files(), cancel);
-        findings.extend(links::judge(tree, cancel)?);
-        Ok(findings)
+    fn tree(&self, tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<OfTree> {
+        let mut said = links::judge(tree, cancel)?;
+        said.findings.extend(paths::judge(tree.files(), cancel));
+        Ok(said)
     }
 }
 

@@ -28,8 +28,8 @@ impl Builtin for Chatty {
         (1..=lines).map(|line| finding(&file.path, line)).collect()
     }
 
-    fn tree(&self, _: &dyn Tree, _: &dyn Fn() -> bool) -> git::Result<Vec<Finding>> {
-        Ok(Vec::new())
+    fn tree(&self, _: &dyn Tree, _: &dyn Fn() -> bool) -> git::Result<OfTree> {
+        Ok(OfTree::default())
     }
 }
 

@@ -4,6 +4,9 @@
 //! clone. Held back: links to absolute system paths such as `/dev/null` or `/usr/share/…`, which images and units hold on purpose, though
 //! a path below somebody's home breaks for all others; links into folders that a build fills; links into submodules; and links that lie
 //! among tests and fixtures, where a broken one is a test case. A circle is reported at one of its links.
+//!
+//! All links of a tree share one bound on the bytes of their targets and one on the steps taken on their ways; of links beyond either
+//! nothing is said, nor of those that lead through a link that could not be read.
 
 use std::collections::HashMap;
 
@@ -12,15 +15,19 @@ use crate::domain::issues::finding::{Finding, Kind, Severity};
 use crate::engine::git;
 use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 
-use super::finding;
 use super::subject::Subject;
+use super::{OfTree, finding};
 
 /// The longest target that is read, as on Linux.
 const MAX_TARGET: u64 = 4_096;
+/// So many bytes of targets are held of one tree.
+const MAX_TARGETS: u64 = 4 << 20;
 /// So many links are followed on the way to one target, as on Linux.
 const MAX_HOPS: usize = 40;
-/// So many steps are taken on the way to one target.
+/// So many steps may lie on the way to one target.
 const MAX_STEPS: usize = 4_096;
+/// So many steps may lie on the ways to all targets of one tree.
+const MAX_STEPS_IN_ALL: usize = 1 << 18;
 /// So many links are looked at in one tree.
 const MAX_LINKS: usize = 20_000;
 
@@ -34,41 +41,51 @@ const MADE: [&str; 13] =
 /// Where following a link ends.
 enum End<'a> {
     Somewhere,
+    /// Too far off to be followed, or behind what could not be read.
+    Unknown,
     Nowhere,
     Outside,
     /// The links that were met, from the first on.
     Circle(Vec<&'a TreePath>),
 }
 
+type Targets<'a> = HashMap<&'a [u8], Vec<u8>>;
+
 /// The links of a tree that lead nowhere.
-pub fn judge(tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<Vec<Finding>> {
-    let mut targets: HashMap<&[u8], Vec<u8>> = HashMap::new();
+pub fn judge(tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<OfTree> {
+    let mut said = OfTree::default();
+    let mut targets = Targets::new();
+    let mut room = MAX_TARGETS;
     let links = || tree.files().iter().filter(|file| file.kind == FileKind::Symlink).take(MAX_LINKS);
     for link in links() {
         if cancel() {
-            return Ok(Vec::new());
+            return Ok(said);
         }
-        let target = match tree.read(link, MAX_TARGET) {
-            Err(git::Error::TooLarge { .. }) => continue,
-            read => read?,
-        };
-        targets.insert(link.path.as_bytes(), target);
+        match tree.read(link, MAX_TARGET.min(room)) {
+            Ok(target) => {
+                room = room.saturating_sub(target.len() as u64);
+                targets.insert(link.path.as_bytes(), target);
+            }
+            Err(git::Error::TooLarge { .. }) => {}
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => said.unread.push((link.path.clone(), error)),
+        }
     }
-    let mut findings = Vec::new();
+    let mut steps = MAX_STEPS_IN_ALL;
     for link in links() {
         if cancel() {
-            return Ok(findings);
+            return Ok(said);
         }
         let Some(target) = targets.get(link.path.as_bytes()) else { continue };
         let subject = Subject::of(&link.path);
         if !subject.is_foreign() && !subject.is_specimen() && !subject.is_in_tests() {
-            findings.extend(speak(tree, link, target, &targets));
+            said.findings.extend(speak(tree, link, target, &targets, &mut steps));
         }
     }
-    Ok(findings)
+    Ok(said)
 }
 
-fn speak(tree: &dyn Tree, link: &TreeFile, target: &[u8], targets: &HashMap<&[u8], Vec<u8>>) -> Option<Finding> {
+fn speak(tree: &dyn Tree, link: &TreeFile, target: &[u8], targets: &Targets<'_>, steps: &mut usize) -> Option<Finding> {
     let shown = crate::base::text::clip(&TreePath::new(target).to_string(), 120).into_owned();
     let message = if target.starts_with(b"/") || is_windows_absolute(target) {
         if target.starts_with(b"/") && !PERSONAL.iter().any(|beginning| target.starts_with(beginning)) {
@@ -76,8 +93,8 @@ fn speak(tree: &dyn Tree, link: &TreeFile, target: &[u8], targets: &HashMap<&[u8
         }
         format!("The link leads to `{shown}`, which exists on one machine alone; make the target relative")
     } else {
-        match follow(tree, &link.path, targets) {
-            End::Somewhere => return None,
+        match follow(tree, &link.path, targets, steps) {
+            End::Somewhere | End::Unknown => return None,
             End::Nowhere if is_made(target) => return None,
             End::Nowhere => format!("The link leads to `{shown}`, which is not in the repository; mend or delete it"),
             End::Outside => {
@@ -107,19 +124,20 @@ fn is_made(target: &[u8]) -> bool {
     target.split('/').any(|part| MADE.contains(&part) || part.starts_with("bazel-"))
 }
 
-/// Follows a link step by step, as the kernel would with the tree as its root.
-fn follow<'a>(tree: &'a dyn Tree, link: &'a TreePath, targets: &HashMap<&[u8], Vec<u8>>) -> End<'a> {
-    let split = |path: &[u8]| path.split(|byte| *byte == b'/').map(<[u8]>::to_vec).rev().collect::<Vec<_>>();
-    // What is left to walk, the next step last; and where we stand.
-    let mut ahead = split(link.as_bytes());
-    let mut here: Vec<u8> = Vec::new();
+/// Follows a link step by step, as the kernel would with the tree as its root. What lies ahead is taken from `steps`, be it walked or not.
+fn follow<'a>(tree: &'a dyn Tree, link: &'a TreePath, targets: &Targets<'_>, steps: &mut usize) -> End<'a> {
+    let mut own = MAX_STEPS;
+    let mut split = |path: &[u8]| {
+        let count = memchr::memchr_iter(b'/', path).count() + 1;
+        own = own.checked_sub(count)?;
+        *steps = steps.checked_sub(count)?;
+        Some(path.split(|byte| *byte == b'/').map(<[u8]>::to_vec).rev().collect::<Vec<_>>())
+    };
+    // What is left to walk, the next step last; and where we stand, which is the folder that holds the link.
+    let Some(mut ahead) = split(link.file_name()) else { return End::Unknown };
+    let mut here = link.as_bytes()[..memchr::memrchr(b'/', link.as_bytes()).unwrap_or(0)].to_vec();
     let mut met: Vec<&TreePath> = Vec::new();
-    let mut steps = 0;
     while let Some(part) = ahead.pop() {
-        steps += 1;
-        if steps > MAX_STEPS {
-            return End::Nowhere;
-        }
         match &part[..] {
             b"" | b"." => continue,
             b".." if here.is_empty() => return End::Outside,
@@ -130,8 +148,10 @@ fn follow<'a>(tree: &'a dyn Tree, link: &'a TreePath, targets: &HashMap<&[u8], V
                     here.push(b'/');
                 }
                 here.extend_from_slice(&part);
-                let Some(file) = tree.find(&TreePath::new(here.clone())) else {
-                    if is_folder(tree, &here) {
+                let files = tree.files();
+                let at = files.partition_point(|file| file.path.as_bytes() < &here[..]);
+                let Some(file) = files.get(at).filter(|file| file.path.as_bytes() == here) else {
+                    if is_folder(&files[at..], &here) {
                         continue;
                     }
                     return End::Nowhere;
@@ -142,7 +162,7 @@ fn follow<'a>(tree: &'a dyn Tree, link: &'a TreePath, targets: &HashMap<&[u8], V
                     FileKind::Regular | FileKind::Executable => return End::Nowhere,
                     FileKind::Symlink => {
                         met.push(&file.path);
-                        let Some(target) = targets.get(file.path.as_bytes()) else { return End::Somewhere };
+                        let Some(target) = targets.get(file.path.as_bytes()) else { return End::Unknown };
                         if target.starts_with(b"/") {
                             return End::Somewhere;
                         }
@@ -150,7 +170,8 @@ fn follow<'a>(tree: &'a dyn Tree, link: &'a TreePath, targets: &HashMap<&[u8], V
                             return End::Circle(met);
                         }
                         here.truncate(parent);
-                        ahead.extend(split(target));
+                        let Some(further) = split(target) else { return End::Unknown };
+                        ahead.extend(further);
                     }
                 }
             }
@@ -159,10 +180,9 @@ fn follow<'a>(tree: &'a dyn Tree, link: &'a TreePath, targets: &HashMap<&[u8], V
     End::Somewhere
 }
 
-/// Whether any file lies below.
-fn is_folder(tree: &dyn Tree, path: &[u8]) -> bool {
+/// Whether any of these files lies below.
+fn is_folder(files: &[TreeFile], path: &[u8]) -> bool {
     let below = [path, b"/"].concat();
-    let files = tree.files();
     let at = files.partition_point(|file| file.path.as_bytes() < &below[..]);
     files.get(at).is_some_and(|file| file.path.as_bytes().starts_with(&below))
 }

@@ -256,6 +256,39 @@ fn a_circle_of_links_is_said_once() {
     assert_eq!(said_of_links(&[("x/self", "self")]), ["x/self dangling-symlink"]);
 }
 
+/// A tree in which one content cannot be read.
+struct Damaged {
+    whole: MemoryTree,
+    path: &'static str,
+    why: fn() -> git::Error,
+}
+
+impl Tree for Damaged {
+    fn listing(&self) -> &git::tree::Listing {
+        self.whole.listing()
+    }
+
+    fn content_size(&self, file: &TreeFile) -> git::Result<u64> {
+        self.whole.content_size(file)
+    }
+
+    fn content(&self, file: &TreeFile, cap: u64) -> git::Result<Vec<u8>> {
+        if file.path.as_bytes() == self.path.as_bytes() { Err((self.why)()) } else { self.whole.content(file, cap) }
+    }
+}
+
+#[test]
+fn a_link_that_cannot_be_read_is_named_and_the_others_are_judged() {
+    let links = [("a", "nowhere"), ("b", "nowhere"), ("c", "b")];
+    let whole = MemoryTree::new(links.map(|(path, target)| (path, FileKind::Symlink, target)));
+    let mut tree = Damaged { whole, path: "b", why: || git::Error::Corrupt { what: "a blob".into(), why: "it is gone".into() } };
+    let said = Hygiene.tree(&tree, &|| false).unwrap();
+    assert_eq!(said.findings.iter().map(|finding| finding.path.to_string()).collect::<Vec<_>>(), ["a"], "of `c` nobody can tell");
+    assert_eq!(said.unread.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>(), ["b"]);
+    tree.why = || git::Error::Busy { path: "mirror".into() };
+    assert!(Hygiene.tree(&tree, &|| false).is_err(), "what may pass is waited for");
+}
+
 #[test]
 fn a_link_into_a_submodule_is_left_alone() {
     let tree = MemoryTree::new([("sub", FileKind::Submodule, ""), ("link", FileKind::Symlink, "sub/file")]);

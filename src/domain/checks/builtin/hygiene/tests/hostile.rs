@@ -1,5 +1,6 @@
 //! Input that is made to exhaust, and input that is made of anything.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -95,10 +96,48 @@ fn links_and_paths_without_end_are_followed_in_bounded_time() {
     assert!(started.elapsed() < SOON, "took {:?}", started.elapsed());
 }
 
+/// A tree that counts how many bytes of it were read.
+struct Counted {
+    whole: MemoryTree,
+    read: AtomicUsize,
+}
+
+impl Tree for Counted {
+    fn listing(&self) -> &git::tree::Listing {
+        self.whole.listing()
+    }
+
+    fn content_size(&self, file: &TreeFile) -> git::Result<u64> {
+        self.whole.content_size(file)
+    }
+
+    fn content(&self, file: &TreeFile, cap: u64) -> git::Result<Vec<u8>> {
+        let content = self.whole.content(file, cap)?;
+        self.read.fetch_add(content.len(), Ordering::Relaxed);
+        Ok(content)
+    }
+}
+
+#[test]
+fn links_that_are_each_within_bounds_are_bounded_together() {
+    // A long way on its own; and one that leads on to the next link, and so forty times as far as it is long.
+    let alone = "a/../".repeat(818) + "a";
+    let chained = |n: usize| format!("{}l{:05}", "a/../".repeat(38), n + 1);
+    for target in [&(|_| alone.clone()) as &dyn Fn(usize) -> String, &chained] {
+        let links = (0..20_000).map(|n| (format!("l{n:05}"), FileKind::Symlink, target(n)));
+        let whole = MemoryTree::new(links.chain([("a/b".to_owned(), FileKind::Regular, String::new())]));
+        let tree = Counted { whole, read: AtomicUsize::new(0) };
+        let started = Instant::now();
+        Hygiene.tree(&tree, &|| false).unwrap();
+        assert!(started.elapsed() < SOON, "took {:?}", started.elapsed());
+        assert!(tree.read.into_inner() <= 4 << 20, "more than the bound on all targets was read");
+    }
+}
+
 #[test]
 fn a_canceled_look_at_the_tree_ends_soon() {
     let tree = MemoryTree::new((0..10_000).map(|n| (format!("l{n}"), FileKind::Symlink, "nowhere")));
-    assert_eq!(Hygiene.tree(&tree, &|| true).unwrap(), Vec::new());
+    assert_eq!(Hygiene.tree(&tree, &|| true).unwrap().findings, Vec::new());
 }
 
 proptest! {
