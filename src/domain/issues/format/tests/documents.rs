@@ -1,3 +1,5 @@
+//! Each format as its writers write it.
+
 use super::*;
 
 #[test]

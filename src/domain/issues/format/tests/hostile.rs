@@ -1,3 +1,5 @@
+//! Input that is wrong, and input that is made to exhaust.
+
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
