@@ -33,6 +33,7 @@ pub mod streams;
 pub mod sweep;
 pub mod sync;
 pub mod ticker;
+pub mod tools;
 pub mod upkeep;
 pub mod usage;
 

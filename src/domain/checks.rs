@@ -5,7 +5,7 @@
 //! tries to write is refused, since the set names another.
 //!
 //! What a manifest asks for becomes a [`plan`]; what carries it out is above, since it takes several transactions and work between them.
-//! The checks that are part of the binary are in [`builtin`].
+//! The checks that are part of the binary are in [`builtin`]; what is known of others' tools is in [`catalogue`].
 
 use crate::base::event::{Event, Verdict};
 use crate::base::id::{AttemptId, RepoId};
@@ -16,6 +16,7 @@ use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::words;
 
 pub mod builtin;
+pub mod catalogue;
 pub mod plan;
 mod record;
 

@@ -3,7 +3,8 @@
 //! A tool finds something at a place; the next commit moves the place, rewords the line, renames the file. What people triage, discuss
 //! and count is the same thing all along: an [`Issue`]. [`track`] recognises it, [`identify`] applies that to a commit's findings,
 //! [`mod@standing`] keeps what stands at each commit in chunks that commits share, [`settle`] tells the issues' own rows what happened to
-//! them, [`list`] reads a commit's issues with filters and counts, [`compare`] what two commits differ in.
+//! them, [`list`] reads a commit's issues with filters and counts, [`compare`] what two commits differ in. [`mod@format`] reads what
+//! tools write.
 //!
 //! New, open and fixed are words about a commit and its base: *new* stands here and not in the base, *fixed* the other way round. They
 //! are differences of two standings and are never stored per issue and commit. The state in an issue's own row speaks of the default
@@ -23,6 +24,7 @@ use crate::engine::store::{self, ReadTx, Record, Scan, WriteTx};
 
 pub mod compare;
 pub mod finding;
+pub mod format;
 pub mod identify;
 pub mod issue;
 pub mod list;

@@ -10,6 +10,7 @@ mod cli_usage;
 mod flow;
 mod full_disk;
 mod guard;
+mod plugins;
 mod readme;
 mod store;
 mod support;

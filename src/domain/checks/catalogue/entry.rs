@@ -1,0 +1,181 @@
+//! An entry of the catalogue as it is written: a file of TOML, read strictly.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::rule::{Link, Meaning, Pattern};
+use super::{Fetches, From, On, Tool, Version};
+use crate::domain::issues::finding::{Kind, Severity};
+use crate::domain::issues::format::{Columns, Format};
+use crate::domain::repos::manifest::Globs;
+use crate::domain::repos::manifest::glob::Dialect;
+
+/// What is wrong with an entry.
+#[derive(Debug, thiserror::Error)]
+pub enum Invalid {
+    /// It is not written as an entry is.
+    #[error("an entry of the catalogue cannot be read: {0}")]
+    Toml(#[from] toml::de::Error),
+    /// A value cannot be.
+    #[error("the entry `{name}` of the catalogue: {why}")]
+    Value {
+        /// The tool.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// The keys of an entry.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    /// How it is called in a manifest, and the file's name.
+    name: String,
+    /// How it is called by people.
+    title: String,
+    /// What it does, in a sentence or two.
+    about: String,
+    /// Where it is at home.
+    homepage: String,
+    /// The program, as it is looked for in the search path.
+    executable: String,
+    /// A command with which a person installs it.
+    install: String,
+    /// The oldest version that is taken.
+    least: String,
+    /// Programs that it starts and that must be found as well.
+    #[serde(default)]
+    beside: Vec<String>,
+    /// Which files it is for.
+    wakes: Wakes,
+    /// How it is run.
+    run: Run,
+    /// How its version is asked for.
+    version: Ask,
+    /// Where its rules are explained.
+    links: Vec<To>,
+    /// What its rules mean.
+    rules: Vec<Means>,
+}
+
+/// Which files it is for. Patterns are those of `.gitignore`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wakes {
+    /// Files that it looks at.
+    files: Vec<String>,
+    /// What must be in the tree, one of these at least: without its settings it has nothing to say.
+    #[serde(default)]
+    requires: Vec<String>,
+    /// Other files from which it takes settings.
+    #[serde(default)]
+    settings: Vec<String>,
+}
+
+/// How it is run, from the root of the tree.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Run {
+    /// Whether it is given files or finds them.
+    on: On,
+    /// Its arguments. `{files}`, `{output}` and `{settings}`, each an argument of its own, stand for the files, for the file it writes, and
+    /// for what was found of `requires`.
+    command: Vec<String>,
+    /// The format in which it writes.
+    output: Format,
+    /// Where it writes.
+    from: From,
+    /// What its columns count, where that differs from what the format says.
+    columns: Option<Columns>,
+    /// Exit codes that are no failure.
+    fine: Vec<i32>,
+    /// What it fetches.
+    #[serde(default = "nothing")]
+    network: Fetches,
+    /// Variables of its environment.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+}
+
+/// How its version is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ask {
+    /// Its arguments; the first version in what it answers is its own.
+    command: Vec<String>,
+}
+
+/// Where rules are explained.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct To {
+    /// Names of rules, in which `*` stands for anything; the first entry that matches counts.
+    rules: Vec<String>,
+    /// The address, with the name in one of its forms.
+    to: String,
+}
+
+/// What rules mean in our words.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Means {
+    /// Names of rules, in which `*` stands for anything; the first entry that matches counts.
+    rules: Vec<String>,
+    /// What sort of shortcoming; else what the tool says.
+    kind: Option<Kind>,
+    /// How much it matters; else what the tool says.
+    severity: Option<Severity>,
+}
+
+fn nothing() -> Fetches {
+    Fetches::Nothing
+}
+
+/// Reads an entry.
+pub fn read(bytes: &[u8]) -> Result<Tool, Invalid> {
+    let Entry { name, title, about, homepage, executable, install, least, beside, wakes, run, version, links, rules } =
+        toml::from_slice(bytes)?;
+    let invalid = |why: String| Invalid::Value { name: name.clone(), why };
+    let globs = |patterns: &[String]| Globs::new(patterns, Dialect::Gitignore).map_err(|(_, why)| invalid(why.to_string()));
+    let requires = wakes.requires.iter().map(|pattern| Ok((pattern.clone(), globs(std::slice::from_ref(pattern))?)));
+    let requires = requires.collect::<Result<Vec<_>, Invalid>>()?;
+    let least = Version::of(&least).ok_or_else(|| invalid(format!("`{least}` is not a version")))?;
+    let (files, settings) = (globs(&wakes.files)?, globs(&wakes.settings)?);
+    let has = |word: &str| run.command.iter().any(|argument| argument == word);
+    if has("{files}") != (run.on == On::Files) {
+        return Err(invalid("`{files}` belongs where it is run on files, and nowhere else".to_owned()));
+    }
+    if has("{output}") != (run.from == From::File) {
+        return Err(invalid("`{output}` belongs where it writes a file, and nowhere else".to_owned()));
+    }
+    let patterns = |rules: Vec<String>| rules.into_iter().map(Pattern).collect();
+    Ok(Tool {
+        title,
+        about,
+        homepage,
+        executable,
+        beside,
+        install,
+        least,
+        wakes: files,
+        requires,
+        settings,
+        on: run.on,
+        command: run.command,
+        output: run.output,
+        from: run.from,
+        columns: run.columns,
+        fine: run.fine,
+        network: run.network,
+        env: run.env,
+        version: version.command,
+        links: links.into_iter().map(|link| Link { rules: patterns(link.rules), address: link.to }).collect(),
+        meanings: rules
+            .into_iter()
+            .map(|means| Meaning { rules: patterns(means.rules), kind: means.kind, severity: means.severity })
+            .collect(),
+        name,
+    })
+}

@@ -1,0 +1,181 @@
+use super::*;
+use crate::base::name::BlobId;
+use crate::domain::issues::finding::{Kind, Severity};
+use crate::engine::git::memory::MemoryTree;
+use crate::engine::git::tree::Tree;
+
+fn tree(paths: &[&str]) -> MemoryTree {
+    MemoryTree::new(paths.iter().map(|path| (*path, FileKind::Regular, "x\n")))
+}
+
+fn woken<'a>(tool: &'a str, tree: &'a MemoryTree) -> Wake<'a> {
+    find(tool).unwrap().wake(tree.files(), |_| true)
+}
+
+fn commands(tool: &str, files: &[&str]) -> Vec<String> {
+    let paths: Vec<TreePath> = files.iter().map(|file| TreePath::new(*file)).collect();
+    let paths: Vec<&TreePath> = paths.iter().collect();
+    let settings = TreePath::new(".semgrep");
+    let commands = find(tool).unwrap().commands(Path::new("/bin/tool"), &paths, Some(&settings), Path::new("/out/found"));
+    commands.into_iter().map(|words| words.join(OsStr::new(" ")).into_string().unwrap()).collect()
+}
+
+#[test]
+fn every_entry_is_read_and_complete() {
+    for name in Entries::iter() {
+        let tool = entry::read(&Entries::get(&name).unwrap().data).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(format!("{}.toml", tool.name), name, "an entry is named as its tool");
+        assert!(tool.about.ends_with('.') && tool.about.len() > 20, "{name}: says in a sentence what it does");
+        assert!(tool.homepage.starts_with("https://") && !tool.title.is_empty(), "{name}");
+        assert!(tool.install.contains(' ') && !tool.install.contains('\n'), "{name}: is installed by one command");
+        assert!(tool.fine.contains(&0) && !tool.version.is_empty() && !tool.wakes.is_empty(), "{name}");
+        let every = |patterns: &[rule::Pattern]| patterns.iter().any(|pattern| pattern.0 == "*");
+        assert!(tool.links.last().is_some_and(|link| every(&link.rules)), "{name}: every rule has a link");
+        assert!(tool.links.iter().all(|link| link.address.starts_with("https://")), "{name}");
+        let before_last = |meaning: &Meaning| every(&meaning.rules);
+        let ends = tool.meanings.len().saturating_sub(1);
+        assert!(!tool.meanings.is_empty() && !tool.meanings[..ends].iter().any(before_last), "{name}: no meaning is out of reach");
+        assert!(tool.meanings.iter().all(|meaning| meaning.kind.is_some() || meaning.severity.is_some()), "{name}");
+        let forms = tool.links.iter().flat_map(|link| link.address.match_indices('{').map(|(at, _)| &link.address[at..]));
+        assert!(forms.into_iter().all(|rest| rule::FORMS.iter().any(|(form, _)| rest.starts_with(form))), "{name}: no form is unknown");
+    }
+}
+
+#[test]
+fn the_catalogue_has_the_tools_that_a_team_asks_for() {
+    let names: Vec<&str> = all().iter().map(|tool| tool.name.as_str()).collect();
+    let expected = [
+        "actionlint",
+        "bandit",
+        "biome",
+        "clippy",
+        "eslint",
+        "gitleaks",
+        "golangci-lint",
+        "hadolint",
+        "markdownlint",
+        "mypy",
+        "rubocop",
+        "ruff",
+        "semgrep",
+        "shellcheck",
+        "stylelint",
+        "trivy",
+        "yamllint",
+    ];
+    assert_eq!(names, expected);
+    assert!(all().iter().all(|tool| super::super::builtin::find(&tool.name).is_none()), "a name means one thing");
+}
+
+#[test]
+fn every_key_of_an_entry_says_what_it_is_for() {
+    let source = include_str!("entry.rs");
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let structs = lines.iter().enumerate().filter(|(_, line)| line.starts_with("struct ") && line.ends_with('{'));
+    let mut keys = 0;
+    for (start, _) in structs {
+        let body = (start + 1..).take_while(|at| lines[*at] != "}");
+        for at in body.filter(|at| lines[*at].ends_with(',') && lines[*at].contains(": ")) {
+            let before = (0..at).rev().map(|at| lines[at]).find(|line| !line.starts_with("#["));
+            assert!(before.is_some_and(|line| line.starts_with("///")), "line {}: {}", at + 1, lines[at]);
+            keys += 1;
+        }
+    }
+    assert!(keys > 25, "{keys} keys were looked at");
+}
+
+#[test]
+fn what_an_entry_cannot_say_is_refused() {
+    let ruff = String::from_utf8(Entries::get("ruff.toml").unwrap().data.into_owned()).unwrap();
+    let refused = |from: &str, to: &str| entry::read(ruff.replace(from, to).as_bytes()).unwrap_err().to_string();
+    assert!(refused("least = \"0.6.0\"", "least = \"new\"").contains("`new` is not a version"));
+    assert!(refused("about =", "abuot =").contains("unknown field `abuot`"));
+    assert!(refused("\"{files}\"", "\".\"").contains("`{files}` belongs where it is run on files"));
+    assert!(refused("from = \"stdout\"", "from = \"file\"").contains("`{output}` belongs where it writes a file"));
+    assert!(refused("\"*.pyi\"", "\"[\"").contains("is not a pattern"));
+}
+
+#[test]
+fn a_tool_wakes_for_its_files_and_says_what_it_lacks() {
+    let python = tree(&["a.py", "b/c.pyi", "d.rb"]);
+    let Wake::Wakes { files, settings } = woken("ruff", &python) else { panic!() };
+    assert_eq!(files.iter().map(|path| path.shown()).collect::<Vec<_>>(), ["a.py", "b/c.pyi"]);
+    assert_eq!(settings, None);
+    assert_eq!(woken("eslint", &python), Wake::Sleeps);
+    let script = tree(&["a.js"]);
+    let Wake::Lacks(lacked) = woken("eslint", &script) else { panic!() };
+    assert_eq!(lacked[0], "eslint.config.js");
+    let rules = tree(&["a.js", ".semgrep/rules.yml"]);
+    let Wake::Wakes { settings, .. } = woken("semgrep", &rules) else { panic!() };
+    assert_eq!(settings, Some(TreePath::new(".semgrep")));
+    let nested = tree(&["sub/Cargo.toml", "sub/a.rs"]);
+    assert_eq!(woken("clippy", &nested), Wake::Lacks(vec!["Cargo.toml"]), "what is anchored at the root is looked for there");
+}
+
+#[test]
+fn only_what_is_wanted_and_a_file_wakes_a_tool() {
+    let tool = find("ruff").unwrap();
+    let file = |path: &str, kind| TreeFile { path: TreePath::new(path), kind, blob: BlobId::from_bytes([0; 20]) };
+    let files = [
+        file("a.py", FileKind::Symlink),
+        file("b.py", FileKind::Executable),
+        file("c.py", FileKind::Regular),
+        file("d.py", FileKind::Submodule),
+    ];
+    let Wake::Wakes { files, .. } = tool.wake(&files, |path| path.as_bytes() != b"c.py") else { panic!() };
+    assert_eq!(files, [&TreePath::new("b.py")]);
+}
+
+#[test]
+fn commands_are_given_files_in_batches_that_cannot_be_taken_for_options() {
+    assert_eq!(commands("yamllint", &["a.yml", "--help.yml"]), ["/bin/tool --format parsable -- ./a.yml ./--help.yml"]);
+    assert_eq!(commands("yamllint", &[]), Vec::<String>::new());
+    let many: Vec<String> = (0..BATCH_FILES + 1).map(|n| format!("{n}.yml")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(commands("yamllint", &many).iter().map(|command| command.matches(".yml").count()).collect::<Vec<_>>(), [BATCH_FILES, 1]);
+    let long =
+        [format!("{}/a.yml", "x".repeat(BATCH_BYTES)), format!("{}/b.yml", "x".repeat(20_000)), format!("{}/c.yml", "x".repeat(20_000))];
+    assert_eq!(commands("yamllint", &long.each_ref().map(String::as_str)).len(), 3);
+}
+
+#[test]
+fn commands_name_the_tree_the_output_and_the_settings() {
+    assert!(commands("gitleaks", &["a"])[0].ends_with("--report-format sarif --report-path /out/found"));
+    assert!(commands("semgrep", &["a"])[0].starts_with("/bin/tool scan --config ./.semgrep --sarif"));
+    assert_eq!(commands("clippy", &["a.rs", "b.rs"]).len(), 1);
+}
+
+#[test]
+fn rules_have_our_kinds_and_severities_and_a_page() {
+    let judged = |tool: &str, rule: &str, severity| {
+        let mut finding = Finding {
+            rule: rule.to_owned(),
+            message: "m".to_owned(),
+            path: TreePath::new("a"),
+            span: None,
+            kind: Kind::Quality,
+            severity,
+            fingerprint: None,
+        };
+        let tool = find(tool).unwrap();
+        tool.adjust(&mut finding);
+        (finding.kind, finding.severity, tool.link(rule).unwrap())
+    };
+    assert_eq!(judged("ruff", "F401", Severity::Major), (Kind::Bug, Severity::Minor, "https://docs.astral.sh/ruff/rules/F401".to_owned()));
+    assert_eq!(judged("ruff", "S602", Severity::Major).0, Kind::Security);
+    assert_eq!(judged("bandit", "B602", Severity::Critical).1, Severity::Critical);
+    assert_eq!(judged("clippy", "clippy::len_zero", Severity::Minor).0, Kind::Style);
+    assert_eq!(judged("clippy", "E0308", Severity::Major).2, "https://doc.rust-lang.org/error_codes/E0308.html");
+    assert_eq!(judged("trivy", "CVE-2024-1", Severity::Major).2, "https://avd.aquasec.com/nvd/cve-2024-1");
+    assert_eq!(
+        judged("rubocop", "Style/StringLiterals", Severity::Info).2,
+        "https://docs.rubocop.org/rubocop/cops_style.html#stylestringliterals"
+    );
+}
+
+#[test]
+fn a_version_that_is_too_old_is_not_taken() {
+    let ruff = find("ruff").unwrap();
+    assert!(ruff.takes(&Version::of("0.6.0").unwrap()) && ruff.takes(&Version::of("1.0").unwrap()));
+    assert!(!ruff.takes(&Version::of("0.5.9").unwrap()));
+}

@@ -1,0 +1,154 @@
+//! Tools of the catalogue on a sample with known shortcomings: what they wrote, and what they write.
+//!
+//! `tests/fixtures/plugins/NAME/output` is what a tool at a known version wrote of `tests/fixtures/plugins/sample`, seen at `/src`; what we
+//! read there is a snapshot. Where `PLUMBLINE_TOOLS` names the folders that `.ci/tools` fills, the same tools are found and run by their
+//! entries in the catalogue and must say the same; `PLUMBLINE_REQUIRE=tools` makes it a failure that they are not there.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use plumbline::app::tools;
+use plumbline::base::name::TreePath;
+use plumbline::domain::checks::catalogue::{self, From, Tool, Version, Wake};
+use plumbline::domain::issues::finding::Span;
+use plumbline::domain::issues::format::{self, Bounds, Ground};
+use plumbline::engine::git::memory::MemoryTree;
+use plumbline::engine::git::tree::{FileKind, Tree};
+
+use crate::support::{skipped, temporary};
+
+/// The tools that can be had wherever the tests run.
+const RECORDED: [&str; 11] =
+    ["bandit", "biome", "clippy", "eslint", "hadolint", "markdownlint", "mypy", "ruff", "shellcheck", "stylelint", "yamllint"];
+
+/// Where the sample was when what they wrote was recorded.
+const SEEN_AT: &str = "/src";
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/plugins")
+}
+
+/// The files of the sample, from its root.
+fn sample() -> Vec<(String, Vec<u8>)> {
+    let root = fixtures().join("sample");
+    let mut waiting = vec![root.clone()];
+    let mut files = Vec::new();
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            waiting.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            files.push((path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned(), std::fs::read(&path).unwrap()));
+        }
+    }
+    files
+}
+
+fn tree() -> MemoryTree {
+    MemoryTree::new(sample().into_iter().map(|(path, content)| (path, FileKind::Regular, content)))
+}
+
+/// What is read of a tool's output, one finding a line, and what of it could not be used.
+fn told(tool: &Tool, output: &[u8], root: &str) -> String {
+    let tree = tree();
+    let roots = [root];
+    let ground = Ground { roots: &roots, columns: tool.columns, ..Ground::new(&tree) };
+    let reading = format::read(tool.output, output, &ground, &Bounds::default()).unwrap_or_else(|error| panic!("{}: {error}", tool.name));
+    let mut lines: Vec<String> = Vec::new();
+    for mut read in reading.findings {
+        tool.adjust(&mut read.finding);
+        let finding = &read.finding;
+        let number = |number: Option<u32>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+        let place = finding.span.map_or_else(String::new, |Span { line_start, line_end, column_start, column_end }| {
+            format!(" {line_start}:{}-{line_end}:{}", number(column_start), number(column_end))
+        });
+        let message = finding.message.replace('\n', " / ");
+        lines.push(format!("{}{place} {} {} {}: {message}", finding.path.shown(), finding.severity, finding.kind, finding.rule));
+    }
+    lines.sort();
+    lines.extend(reading.dropped.iter().map(|dropped| format!("dropped: {} {}", dropped.what, dropped.why)));
+    lines.extend(reading.broken.map(|why| format!("broken: {why}")));
+    lines.join("\n")
+}
+
+#[test]
+fn what_real_tools_wrote_is_read_as_what_they_found() {
+    for name in RECORDED {
+        let tool = catalogue::find(name).unwrap();
+        let output = std::fs::read(fixtures().join(name).join("output")).unwrap();
+        insta::assert_snapshot!(name, told(tool, &output, SEEN_AT));
+    }
+}
+
+#[test]
+fn what_real_tools_say_of_their_version_is_understood_and_new_enough() {
+    for name in RECORDED {
+        let said = std::fs::read_to_string(fixtures().join(name).join("version")).unwrap();
+        let version = Version::find_in(&said).unwrap_or_else(|| panic!("{name}: no version in {said:?}"));
+        assert!(catalogue::find(name).unwrap().takes(&version), "{name} {version}");
+    }
+}
+
+#[test]
+fn real_tools_are_found_and_say_what_the_fixtures_do() {
+    let Some(folders) = std::env::var_os("PLUMBLINE_TOOLS") else {
+        return skipped("tools", "`PLUMBLINE_TOOLS` names no folders of them; `.ci/tools` installs them and prints it");
+    };
+    let mut path = folders;
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let is_recorded = std::env::var_os("PLUMBLINE_RECORD").is_some();
+    let place = temporary();
+    let root = std::fs::canonicalize(place.path()).unwrap().join("sample");
+    for (path, content) in sample() {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    for name in RECORDED {
+        let tool = catalogue::find(name).unwrap();
+        let located = tools::locate(tool, &path).unwrap_or_else(|missing| panic!("{missing}"));
+        println!("{name}: {located:?}");
+        let version = run(&located, &tool.version, tool, &root, From::Stdout);
+        let output = found(&located, tool, &root);
+        if is_recorded {
+            let folder = fixtures().join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            let output = String::from_utf8(output.clone()).unwrap().replace(root.to_str().unwrap(), SEEN_AT);
+            let output = output.replace(root.parent().unwrap().to_str().unwrap(), "/elsewhere");
+            std::fs::write(folder.join("output"), output).unwrap();
+            std::fs::write(folder.join("version"), &version).unwrap();
+        }
+        let recorded = std::fs::read(fixtures().join(name).join("output")).unwrap();
+        assert_eq!(told(tool, &output, root.to_str().unwrap()), told(tool, &recorded, SEEN_AT), "{name}, found as {located:?}");
+    }
+}
+
+/// What a tool finds in the sample, called as its entry says.
+fn found(located: &tools::Located, tool: &Tool, root: &Path) -> Vec<u8> {
+    let tree = tree();
+    let Wake::Wakes { files, settings } = tool.wake(tree.files(), |_| true) else {
+        panic!("`{}` has nothing to do in the sample", tool.name)
+    };
+    let files: Vec<&TreePath> = files;
+    let commands = tool.commands(&located.executable, &files, settings.as_ref(), &root.with_file_name("found"));
+    commands.iter().flat_map(|command| run(located, &command[1..], tool, root, tool.from)).collect()
+}
+
+/// Runs a tool at the root of the sample, in an environment where it finds what was located and nothing else.
+fn run(located: &tools::Located, arguments: &[impl Clone + Into<OsString>], tool: &Tool, root: &Path, from: From) -> Vec<u8> {
+    let mut command = Command::new(&located.executable);
+    let arguments = arguments.iter().map(|argument| Into::<OsString>::into(argument.clone()));
+    command.args(arguments).current_dir(root).env_clear().stdin(Stdio::null());
+    command.env("PATH", std::env::join_paths(&located.path).unwrap()).env("HOME", root.with_file_name("home")).envs(&tool.env);
+    command.env("CARGO_TARGET_DIR", root.with_file_name("target"));
+    let ended = command.output().unwrap_or_else(|error| panic!("{located:?}: {error}"));
+    let (said, error) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    let is_fine = ended.status.code().is_some_and(|code| tool.is_fine(code));
+    assert!(is_fine, "`{}` ended with {}\n{said}\n{error}", tool.name, ended.status);
+    match from {
+        From::Stdout => ended.stdout,
+        From::Stderr => ended.stderr,
+        From::File => std::fs::read(root.with_file_name("found")).unwrap(),
+    }
+}
