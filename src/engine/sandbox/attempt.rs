@@ -135,12 +135,17 @@ fn orders(
         bounds: Bounds {
             cpu_seconds: limits.cpu_seconds(),
             file_size: limits.file_size,
-            // The kernel counts by user and namespace: on the host our own processes would be among them.
-            processes: directory.is_none().then(|| u64::from(limits.processes.saturating_add(OWN_TASKS))),
+            processes: directory.is_none().then(|| most_tasks(limits, group.bounds_processes())),
             data: (!group.bounds_memory()).then_some(limits.memory),
             may_share: group.bounds_memory(),
         },
     }
+}
+
+/// How many tasks a user may have within the namespace. (On the host our own would be among them.) Twice as many where a cgroup counts
+/// too, since that one tells us when its bound is reached, and should be the first.
+fn most_tasks(limits: &Limits, is_counted: bool) -> u64 {
+    u64::from(limits.processes.saturating_add(OWN_TASKS)) << u8::from(is_counted)
 }
 
 /// What the launcher has said.

@@ -107,7 +107,9 @@ struct Places {
 fn run(mut from: impl Read, to: &Arc<Teller>) -> Result<(), Failure> {
     let _ = std::fs::write("/proc/self/oom_score_adj", FIRST_TO_GO);
     to.tell(&Report::Ready);
-    let Ok(Order::Begin(orders)) = wire::read(&mut from, wire::ORDER_BYTES) else { return Err(sandbox("read the orders", "they are none")) };
+    let Ok(Order::Begin(orders)) = wire::read(&mut from, wire::ORDER_BYTES) else {
+        return Err(sandbox("read the orders", "they are none"));
+    };
     let is_sandbox = orders.place == Place::Sandbox;
     let places = prepare(&orders.place)?;
     let mut work = Tree::at(&places.work).map_err(|error| sandbox("open the directory of the tree", error))?;

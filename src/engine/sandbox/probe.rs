@@ -87,8 +87,10 @@ fn tier(sandbox: &Sandbox) -> Finding {
 fn fails(error: &Error) -> Finding {
     let advice = match error {
         Error::NoBubblewrap { .. } => "install the package `bubblewrap`",
-        _ => "allow user namespaces: `sysctl user.max_user_namespaces` must not be 0, `kernel.unprivileged_userns_clone` must not be 0, \
-              and where AppArmor restricts them (`kernel.apparmor_restrict_unprivileged_userns`) bubblewrap needs a profile that allows them",
+        _ => {
+            "allow user namespaces: `sysctl user.max_user_namespaces` must not be 0, `kernel.unprivileged_userns_clone` must not be 0, \
+              and where AppArmor restricts them (`kernel.apparmor_restrict_unprivileged_userns`) bubblewrap needs a profile that allows them"
+        }
     };
     let mut says = error.to_string();
     if let Some(source) = std::error::Error::source(error) {
@@ -131,7 +133,8 @@ fn inside(outcome: &Outcome, findings: &mut Vec<Finding>) {
     expect("new rights", "none can be had", "NoNewPrivs", &["1"], "a program can gain rights");
     expect("system calls", "filtered", "Seccomp", &["2"], "system calls are not filtered");
     let has_all = outcome.landlock == Landlock::Full;
-    let says = if outcome.landlock == Landlock::Partial { "an older kernel gives only a part of it" } else { "this kernel does not have it" };
+    let says =
+        if outcome.landlock == Landlock::Partial { "an older kernel gives only a part of it" } else { "this kernel does not have it" };
     findings.push(Finding::good("landlock", "in full").or(has_all, Grade::Weaker, says, "a kernel of 6.12 or later gives all of it"));
 }
 
