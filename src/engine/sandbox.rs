@@ -318,6 +318,7 @@ impl Sandbox {
         if settings.tier == Tier::Native && !settings.bubblewrap.is_file() {
             return Err(Error::NoBubblewrap { path: settings.bubblewrap });
         }
+        native::sweep(&settings.scratch);
         let launcher = native::Launcher::reachable(launcher, &settings)?;
         let cgroups = if settings.use_cgroups { Cgroups::find() } else { Cgroups::none("they are not looked for") };
         Ok(Sandbox { settings, launcher, cgroups, count: AtomicU32::new(0) })
@@ -389,7 +390,7 @@ fn check(command: &Command) -> Result<()> {
             return refuse(format!("`{path}` is no path beneath a directory"));
         }
     }
-    for (name, _) in &command.env {
+    for name in command.env.keys() {
         if name.is_empty() || name.contains(['=', '\0']) {
             return refuse(format!("`{}` cannot be the name of a variable", name.escape_debug()));
         }

@@ -152,10 +152,17 @@ fn most_tasks(limits: &Limits, is_counted: bool) -> u64 {
 #[derive(Default)]
 struct Heard {
     failure: Option<Failure>,
-    started: Option<(Instant, Landlock, Vec<(Vec<u8>, String)>)>,
+    started: Option<Started>,
     ended: Option<(Instant, Ended, u64)>,
     files: Vec<Gathered>,
     is_done: bool,
+}
+
+/// A program that runs.
+struct Started {
+    at: Instant,
+    landlock: Landlock,
+    refused: Vec<(Vec<u8>, String)>,
 }
 
 /// A file that is being read back.
@@ -357,7 +364,7 @@ impl Attempt<'_> {
                 self.first = Some((pid, handle));
             }
             Report::Failed(failure) => self.heard.failure = Some(failure),
-            Report::Started { landlock, refused } => self.heard.started = Some((Instant::now(), landlock, refused)),
+            Report::Started { landlock, refused } => self.heard.started = Some(Started { at: Instant::now(), landlock, refused }),
             Report::Full => drop(self.stop.get_or_insert(How::Limit(Limit::Disk))),
             Report::Connection => {
                 if let (Some(fd), Some(proxy)) = (self.handed.pop_front(), &mut self.proxy) {
@@ -496,7 +503,8 @@ impl Attempt<'_> {
             (None, None, Some((_, ended, _))) if self.heard.is_done => self.how(ended),
             (None, None, _) => return Err(self.lost()),
         };
-        let (began, landlock, refused) = self.heard.started.unwrap_or((now, Landlock::Missing, Vec::new()));
+        let Started { at: began, landlock, refused } =
+            self.heard.started.unwrap_or(Started { at: now, landlock: Landlock::Missing, refused: Vec::new() });
         let (ended, cpu_ms) = self.heard.ended.map_or((now, 0), |(at, _, cpu_ms)| (at, cpu_ms));
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let mut limits_in_force = sandbox.limits_in_force();

@@ -137,6 +137,10 @@ fn run(mut from: impl Read, to: &Arc<Teller>) -> Result<(), Failure> {
     let how = wait_for(tool)?;
     // What is still there has no business any more, and must not write while we read.
     end_others(is_sandbox);
+    if is_sandbox && is_full(work.top()) {
+        // Between two looks of the thread that watches.
+        to.tell(&Report::Full);
+    }
     to.tell(&Report::Ended { how, cpu_ms: used() });
     send_outputs(to, &work, &orders);
     to.tell(&Report::Done);
@@ -213,13 +217,18 @@ fn watch(to: &Arc<Teller>, work: &Tree, is_sandbox: bool) -> Result<(), Failure>
                 end_others(is_sandbox);
                 std::process::exit(1);
             }
-            if !is_told && rustix::fs::fstatvfs(&top).is_ok_and(|room| room.f_bavail == 0) {
+            if !is_told && is_full(&top) {
                 to.tell(&Report::Full);
                 is_told = true;
             }
         }
     });
     thread.map(|_| ()).map_err(told)
+}
+
+/// Whether a file system has no room left, for bytes or for names.
+fn is_full(of: impl AsFd) -> bool {
+    rustix::fs::fstatvfs(of).is_ok_and(|room| room.f_bavail == 0 || room.f_favail == 0 && room.f_files > 0)
 }
 
 /// Starts the tool from a thread that has given up what the tool must not have.

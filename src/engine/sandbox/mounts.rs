@@ -21,6 +21,9 @@ pub(super) const LAUNCHER: &str = "/run/plumbline";
 /// The user and group that a tool is, seen from inside.
 pub(super) const USER: u32 = 1000;
 
+/// The smallest file system there can be: what the launcher itself writes has to fit.
+const LEAST: u64 = 1 << 20;
+
 /// Directories that are links into `/usr`, or else are shown like it.
 const SYSTEM: &[&str] = &["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 /// What is shown of `/etc`, beside the settings of Java. None of it is of this machine alone.
@@ -40,7 +43,7 @@ pub(super) fn arguments(launcher: &Path, roots: &[PathBuf], limits: &Limits) -> 
     args.add(["--uid", &USER.to_string(), "--gid", &USER.to_string(), "--hostname", "sandbox"]);
     // No terminal; and the launcher is the first process, with whom all others end.
     args.add(["--new-session", "--die-with-parent", "--as-pid-1"]);
-    args.add(["--perms", "0755", "--size", &limits.tmpfs_bytes.to_string(), "--tmpfs", "/"]);
+    args.add(["--perms", "0755", "--size", &limits.tmpfs_bytes.max(LEAST).to_string(), "--tmpfs", "/"]);
     args.add(["--ro-bind", "/usr", "/usr"]);
     for name in SYSTEM {
         let path = Path::new("/").join(name);
@@ -174,7 +177,7 @@ mod tests {
         std::fs::create_dir_all(&tool).unwrap();
         let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         [dir.path(), &closed, &tool].iter().for_each(|path| mode(path, 0o755));
-        assert_eq!(judged(std::slice::from_ref(&tool), Some(60_600)).unwrap(), [tool.clone()]);
+        assert_eq!(judged(std::slice::from_ref(&tool), Some(60_600)).unwrap(), std::slice::from_ref(&tool));
         mode(&closed, 0o700);
         let told = judged(&[tool], Some(60_600)).unwrap_err().to_string();
         assert!(told.contains("may not enter") && told.contains("closed`"), "{told}");

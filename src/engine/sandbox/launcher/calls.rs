@@ -85,7 +85,7 @@ const NAMESPACES: &[libc::c_int] = &[
     libc::CLONE_NEWUTS,
 ];
 /// Requests to a terminal that type into it, that reach the console, or that load a driver for lines.
-const TERMINAL: &[libc::c_ulong] = &[libc::TIOCSTI as _, 0x541c, libc::TIOCSETD as _];
+const TERMINAL: &[u64] = &[libc::TIOCSTI as _, 0x541c, libc::TIOCSETD as _];
 /// Families of sockets that a namespace holds in. Others reach the hypervisor, the kernel's ciphers, or drivers that few have read.
 const FAMILIES: &[libc::c_int] = &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 /// What `personality` may be asked for: nothing, Linux as it is, and addresses that are not shuffled.
@@ -127,7 +127,7 @@ fn forbidden() -> Result<Rules, seccompiler::BackendError> {
     }
     // The kernel looks at 32 bits of a request, a family and a process: so does the filter.
     for request in TERMINAL {
-        forbid(libc::SYS_ioctl, vec![one(1, Dword, Eq, u64::from(*request))?])?;
+        forbid(libc::SYS_ioctl, vec![one(1, Dword, Eq, *request)?])?;
     }
     let others = FAMILIES.iter().map(|family| one(0, Dword, Ne, u64::from(family.unsigned_abs())));
     forbid(libc::SYS_socket, others.collect::<Result<_, _>>()?)?;

@@ -5,7 +5,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
-use plumbline::engine::sandbox::{Command, Limits, Sandbox};
+use plumbline::engine::sandbox::{Command, Limits, Sandbox, Tier};
 
 use super::{native, need, perl, run, sh, trusted};
 
@@ -37,10 +37,10 @@ impl Attack {
         }
     }
 
-    fn command(&self, bait: &Bait) -> Command {
+    fn command(&self, bait: &Bait, first: u32) -> Command {
         match self {
-            Attack::Shell(_, _, script) => sh(&bait.fill(&format!("{SHELL}\n{script}"))),
-            Attack::Perl(_, _, script) => perl(&bait.fill(&format!("{PERL}\n{script}"))),
+            Attack::Shell(_, _, script) => sh(&bait.fill(&format!("{SHELL}\n{script}"), first)),
+            Attack::Perl(_, _, script) => perl(&bait.fill(&format!("{PERL}\n{script}"), first)),
         }
     }
 }
@@ -112,7 +112,8 @@ impl Bait {
         }
     }
 
-    fn fill(&self, script: &str) -> String {
+    /// Puts in what it is about. The first process of the host is not always ours to look at, so there we stand for it.
+    fn fill(&self, script: &str, first: u32) -> String {
         let numbers: String = NUMBERS.iter().map(|(name, number)| format!("{name} => {number}, ")).collect();
         let port = |listener: Option<&TcpListener>| listener.map_or(1, |listener| listener.local_addr().unwrap().port()).to_string();
         script
@@ -121,13 +122,15 @@ impl Bait {
             .replace("PORT6", &port(self.tcp6.as_ref()))
             .replace("PORT", &port(Some(&self.tcp)))
             .replace("ABSTRACT", &self.abstract_name)
+            .replace("FIRST", &first.to_string())
             .replace("TESTER", &std::process::id().to_string())
     }
 }
 
 /// What a try says: `Some` of what it got.
 fn said(sandbox: &Sandbox, attack: &Attack, bait: &Bait) -> Option<String> {
-    let outcome = run(sandbox, &attack.command(bait), &Limits::default()).unwrap();
+    let first = if sandbox.tier() == Tier::Native { 1 } else { std::process::id() };
+    let outcome = run(sandbox, &attack.command(bait, first), &Limits::default()).unwrap();
     let text = outcome.stdout.text();
     let got = text.lines().find_map(|line| line.strip_prefix("ESCAPED"));
     let is_word = got.is_some() || text.lines().any(|line| line.starts_with("held"));
@@ -158,13 +161,13 @@ const FILES: &[Attack] = &[
     Attack::Shell("the state of programs", Host, "try ls -A /var/lib"),
     Attack::Shell("the system's view of devices", Host, "try ls /sys"),
     Attack::Shell("sockets of services", Host, "try ls /run/lock /var/run"),
-    Attack::Shell("the environment of the first process", Host, "try cat /proc/1/environ"),
-    Attack::Shell("what the first process has open", Host, "try ls /proc/1/fd/"),
-    Attack::Shell("the files of the first process", Host, "try ls /proc/1/root/usr"),
-    Attack::Shell("the directory of the first process", Host, "try ls -d /proc/1/cwd/."),
-    Attack::Shell("the memory map of the first process", Host, "try cat /proc/1/maps"),
-    Attack::Perl("the memory of the first process", Harmful, r#"got(open(my $f, "+<", "/proc/1/mem") ? "opened" : undef)"#),
-    Attack::Shell("a link to the files of the first process", Host, "ln -s /proc/1/root/etc l; try cat l/passwd"),
+    Attack::Shell("the environment of the first process", Host, "try cat /proc/FIRST/environ"),
+    Attack::Shell("what the first process has open", Host, "try ls /proc/FIRST/fd/"),
+    Attack::Shell("the files of the first process", Host, "try ls /proc/FIRST/root/usr"),
+    Attack::Shell("the directory of the first process", Host, "try ls -d /proc/FIRST/cwd/."),
+    Attack::Shell("the memory map of the first process", Host, "try cat /proc/FIRST/maps"),
+    Attack::Perl("the memory of the first process", Harmful, r#"got(open(my $f, "+<", "/proc/FIRST/mem") ? "opened" : undef)"#),
+    Attack::Shell("a link to the files of the first process", Host, "ln -s /proc/FIRST/root/etc l; try cat l/passwd"),
     Attack::Perl(
         "the memory of the kernel",
         Harmful,
@@ -209,7 +212,7 @@ const PROCESSES: &[Attack] = &[
         "the first process, to be stopped",
         Harmful,
         r#"kill(19, 1); select(undef, undef, undef, 0.2);
-        open(my $f, "<", "/proc/1/status"); got((grep { /^State:\s+T/ } <$f>)[0])"#,
+        open(my $f, "<", "/proc/FIRST/status"); got((grep { /^State:\s+T/ } <$f>)[0])"#,
     ),
     Attack::Perl("the first process, to be traced", Harmful, r#"call("ptrace", 16, 1, 0, 0)"#),
     Attack::Perl("a child, to be traced", Host, r#"call("ptrace", 0, 0, 0, 0)"#),
@@ -260,7 +263,7 @@ const PROCESSES: &[Attack] = &[
     Attack::Perl(
         "the namespace of the first process",
         Harmful,
-        r#"open(my $f, "<", "/proc/1/ns/mnt") or got(undef); call("setns", fileno($f), 0)"#,
+        r#"open(my $f, "<", "/proc/FIRST/ns/mnt") or got(undef); call("setns", fileno($f), 0)"#,
     ),
     Attack::Shell(
         "the environment of whoever started it",

@@ -119,6 +119,9 @@ fn who_fills_the_disk_ends() {
         let script = format!(r#"for my $n (1..100) {{ open(my $f, ">", "{place}$n"); print $f "x" x (8 << 20); close $f }} sleep 100"#);
         ends(sandbox, name, &small(), How::Limit(Limit::Disk), small().wall, &script);
     }
+    // Who is done at once is not overlooked, and no more are files without bytes.
+    let script = r#"open(my $f, ">", "x"); syswrite($f, "x" x (1 << 20)) while -s "x" < 60 << 20; open($f, ">", "y"); syswrite($f, "x" x (8 << 20))"#;
+    ends(sandbox, "disk-at-the-end", &small(), How::Limit(Limit::Disk), small().wall, script);
 }
 
 #[test]
@@ -253,6 +256,42 @@ fn a_run_can_be_canceled_while_its_tree_is_being_written() {
     let limits = Limits { tmpfs_bytes: 1 << 30, ..small() };
     let outcome = sandbox.run(&sh("echo began"), &limits, &mut files, &asks, &mut ()).unwrap();
     assert_eq!((outcome.how, outcome.stdout.total()), (How::Canceled, 0));
+}
+
+/// What names the mark of a run for a second process of these tests.
+const WAITS: &str = "PLUMBLINE_TEST_WAITS";
+
+#[test]
+fn a_run_ends_with_whoever_started_it() {
+    let sandbox = need!(native());
+    if let Ok(mark) = std::env::var(WAITS) {
+        // We are the second process, and are about to be killed.
+        let mut command = perl("fork; sleep 100");
+        command.argv.push(mark);
+        run(sandbox, &command, &Limits::default()).unwrap();
+        return;
+    }
+    let mark = format!("plumbline-mark-orphan-{}", std::process::id());
+    #[expect(clippy::disallowed_methods, reason = "the tests' harness may start a process")]
+    let mut second = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "guard::sandbox::bounds::a_run_ends_with_whoever_started_it"])
+        .env(WAITS, &mark)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let waits = |is_over: &dyn Fn() -> bool| {
+        let until = Instant::now() + Duration::from_secs(20);
+        while !is_over() && Instant::now() < until {
+            std::thread::yield_now();
+        }
+    };
+    waits(&|| left(&mark).len() >= 2);
+    assert!(left(&mark).len() >= 2, "the run came up");
+    second.kill().unwrap();
+    second.wait().unwrap();
+    let began = Instant::now();
+    waits(&|| left(&mark).is_empty());
+    assert!(began.elapsed() < SOON, "{:?}", left(&mark));
 }
 
 #[test]
