@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::app::config::{self, Config, Sources};
+use crate::engine::sandbox;
 
 mod admin;
 pub mod check;
@@ -45,6 +46,9 @@ enum Command {
     /// Tokens for programs: create, list, revoke
     #[command(subcommand)]
     Token(token::Command),
+    /// The first process of a sandbox, which plumbline starts itself
+    #[command(name = sandbox::launcher::VERB, hide = true)]
+    SandboxLauncher,
 }
 
 /// Why a command failed: a sentence for people, and what is beneath it.
@@ -109,6 +113,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Ex
             serve::run(&args, configuration(cli.data, cli.config, flags)?)
         }
         Command::User(command) => user::run(&command, &configuration(cli.data, cli.config, BTreeMap::new())?),
+        Command::SandboxLauncher => Ok(sandbox::launcher::launch()),
         Command::Token(command) => token::run(command, &configuration(cli.data, cli.config, BTreeMap::new())?),
     }
 }

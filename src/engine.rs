@@ -1,9 +1,10 @@
 //! The engines: one mechanism each, and no word of the product.
 //!
-//! Among themselves they use little: `queue` the store, `git` the HTTP client.
+//! Among themselves they use little: `queue` the store, `git` the HTTP client, `sandbox` its guard.
 
 pub mod fulltext;
 pub mod git;
 pub mod outbound;
 pub mod queue;
+pub mod sandbox;
 pub mod store;

@@ -16,7 +16,7 @@
 //! | floor | what it is |
 //! |---|---|
 //! | [`base`] | values and words: ids, names, time, events, work. No input or output |
-//! | [`engine`] | one mechanism each, no word of the product: store, queue, git, outbound, fulltext |
+//! | [`engine`] | one mechanism each, no word of the product: store, queue, git, sandbox, outbound, fulltext |
 //! | [`domain`] | the product's nouns and verbs: accounts, repos, issues, checks, statuses, search, admin |
 //! | [`app`] | the handle, the consequences, the schema, the configuration; what drives the work |
 //! | [`http`] | the REST API: the table of routes, errors, identity, views |
@@ -29,7 +29,8 @@
 //! # Invariants, as absences
 //!
 //! * A handler never opens a transaction itself: [`app::App::read`] and [`app::App::write`] are the only bridge.
-//! * Nothing but [`engine::outbound`] opens a connection outward, and nothing at all starts a process.
+//! * Nothing but [`engine::outbound`] and the sandbox's proxy opens a connection outward, and nothing but [`engine::sandbox`] starts a
+//!   process.
 //! * No repository is ever checked out: trees and blobs are read by name, and no path of a tree is joined to a path of ours.
 //! * No fetch, check or sleep happens inside a transaction: read, then do, then write.
 //! * No plain secret is stored, logged, or printed by `Debug`. (The key in a README's badges is stored, as no secret: see

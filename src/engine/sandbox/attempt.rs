@@ -1,0 +1,590 @@
+//! One run, watched from outside: what is sent, what is heard, and the end of it.
+//!
+//! One thread does it all, by waiting for whatever comes first: a word of the launcher, bytes of an output, the next look at the clock and
+//! at the counts. Nothing in here waits for the sandbox without a bound. The cause that comes first is how the run ended; what happens to
+//! a tree of processes that is being killed is no news.
+
+use std::collections::VecDeque;
+use std::io::{IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::net::TcpStream;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, ChildStdout};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+use rustix::process::{Pid, PidfdFlags, Signal};
+
+use super::cgroup::Group;
+use super::output::Keeping;
+use super::proxy::Proxy;
+use super::wire::{self, Bounds, Ended, Failure, Landlock, Order, Orders, Place, Report};
+use super::{
+    Command, Error, File, How, Keeper, Limit, Limits, Network, Outcome, Output, Result, Sandbox, Tier, Unread, Value, mounts, native,
+    process, trusted,
+};
+use crate::base::name::TreePath;
+
+/// How long the sandbox may take to come up.
+const COMING_UP: Duration = Duration::from_secs(20);
+/// How long the launcher may take to send the files that were asked for.
+const GATHERING: Duration = Duration::from_secs(60);
+/// How long it may take until everything is dead.
+const DYING: Duration = Duration::from_secs(2);
+/// How often the clock, the counts, and whether it is still wanted are looked at.
+const LOOK: Duration = Duration::from_millis(25);
+/// How often all processes are looked at where no cgroup counts them.
+const WATCH: Duration = Duration::from_millis(100);
+/// How many bytes of small files are sent at once.
+const SENT: usize = 256 << 10;
+/// How many bytes of an output are read at once.
+const READ: usize = 64 << 10;
+/// What the launcher itself needs beside a tool, in processes and threads.
+pub(super) const OWN_TASKS: u32 = 8;
+/// How much of what bubblewrap says is told on.
+const SAID: usize = 500;
+
+/// Runs a command.
+pub(super) fn run(
+    sandbox: &Sandbox,
+    number: u32,
+    command: &Command,
+    limits: &Limits,
+    files: &mut dyn Iterator<Item = std::result::Result<File, Unread>>,
+    cancel: &dyn Fn() -> bool,
+    out: &mut dyn Output,
+) -> Result<Outcome> {
+    let settings = &sandbox.settings;
+    let is_native = settings.tier == Tier::Native;
+    let user = if is_native { native::user(settings, number) } else { None };
+    let roots = mounts::judged(&command.roots, user)?;
+    let directory = if is_native { None } else { Some(trusted::Directory::new(settings)?) };
+    let (ours, theirs) = UnixStream::pair().map_err(Error::host("make a socket"))?;
+    // With each message comes the number of the process that sent it, as we see it; the kernel sees to that.
+    rustix::net::sockopt::set_socket_passcred(&ours, true).map_err(|error| Error::host("ask for credentials")(error.into()))?;
+    ours.set_nonblocking(true).map_err(Error::host("prepare a socket"))?;
+    let group = sandbox.cgroups.group(number, &Limits { processes: limits.processes.saturating_add(OWN_TASKS), ..limits.clone() });
+    let mut child = match &directory {
+        None => native::start(settings, &sandbox.launcher, user, &roots, limits, theirs.into())?,
+        Some(_) => trusted::start(&sandbox.launcher, theirs.into())?,
+    };
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    // Programs open `/dev/stdout` too, as another user than the one who made the pipe.
+    for pipe in [stdout.as_ref().map(AsFd::as_fd), stderr.as_ref().map(AsFd::as_fd)].into_iter().flatten() {
+        rustix::fs::fchmod(pipe, rustix::fs::Mode::from(0o666)).map_err(|error| Error::host("open a pipe")(error.into()))?;
+    }
+    let proxy = match &command.network {
+        Network::Allow(hosts) if is_native => Some(Proxy::new(hosts, &settings.allow_hosts)),
+        _ => None,
+    };
+    let orders = orders(command, limits, &roots, directory.as_ref(), &group, proxy.is_some());
+    let mut attempt = Attempt {
+        tier: settings.tier,
+        limits,
+        cancel,
+        out,
+        group,
+        child,
+        first: None,
+        socket: Some(ours),
+        stdout,
+        stderr,
+        proxy,
+        arrived: Vec::new(),
+        handed: VecDeque::new(),
+        deadline: Instant::now() + COMING_UP,
+        next_watch: Instant::now(),
+        heard: Heard { files: command.outputs.iter().map(|path| Gathered::new(path)).collect(), ..Heard::default() },
+        kept: (Keeping::new(limits.stdout_bytes), Keeping::new(limits.stderr_bytes)),
+        stop: None,
+        peak_watched: None,
+    };
+    let result = attempt.go(&orders, files);
+    let outcome = attempt.finish(result, sandbox, command);
+    drop(directory);
+    outcome
+}
+
+fn orders(
+    command: &Command,
+    limits: &Limits,
+    roots: &[PathBuf],
+    directory: Option<&trusted::Directory>,
+    group: &Group,
+    is_connected: bool,
+) -> Orders {
+    let plain = |value: &Value| match value {
+        Value::Plain(value) => value.as_bytes().to_vec(),
+        Value::Secret(value) => value.expose().as_bytes().to_vec(),
+    };
+    let secret_files = command.secret_files.iter().map(|(path, secret)| (path.clone(), secret.expose().as_bytes().to_vec()));
+    Orders {
+        argv: command.argv.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
+        env: command.env.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
+        directory: command.directory.clone(),
+        secret_files: secret_files.collect(),
+        outputs: command.outputs.clone(),
+        output_file_bytes: limits.output_file_bytes,
+        roots: roots.iter().map(|root| root.as_os_str().as_bytes().to_vec()).collect(),
+        is_connected,
+        place: directory.map_or(Place::Sandbox, |directory| Place::Host(directory.path().as_os_str().as_bytes().to_vec())),
+        bounds: Bounds {
+            cpu_seconds: limits.cpu_seconds(),
+            file_size: limits.file_size,
+            processes: directory.is_none().then(|| most_tasks(limits, group.bounds_processes())),
+            data: (!group.bounds_memory()).then_some(limits.memory),
+            may_share: group.bounds_memory(),
+        },
+    }
+}
+
+/// How many tasks a user may have within the namespace. (On the host our own would be among them.) Twice as many where a cgroup counts
+/// too, since that one tells us when its bound is reached, and should be the first.
+fn most_tasks(limits: &Limits, is_counted: bool) -> u64 {
+    u64::from(limits.processes.saturating_add(OWN_TASKS)) << u8::from(is_counted)
+}
+
+/// What the launcher has said.
+#[derive(Default)]
+struct Heard {
+    failure: Option<Failure>,
+    started: Option<Started>,
+    ended: Option<(Instant, Ended, u64)>,
+    files: Vec<Gathered>,
+    is_done: bool,
+}
+
+/// A program that runs.
+struct Started {
+    at: Instant,
+    landlock: Landlock,
+    refused: Vec<(Vec<u8>, String)>,
+}
+
+/// A file that is being read back.
+struct Gathered {
+    path: String,
+    bytes: Vec<u8>,
+    result: Option<std::result::Result<(), String>>,
+}
+
+impl Gathered {
+    fn new(path: &str) -> Gathered {
+        Gathered { path: path.to_owned(), bytes: Vec::new(), result: None }
+    }
+
+    fn finish(self) -> (String, std::result::Result<Vec<u8>, String>) {
+        let result = self.result.unwrap_or_else(|| Err("the run ended before it was read".into())).map(|()| self.bytes);
+        (self.path, result)
+    }
+}
+
+struct Attempt<'a> {
+    tier: Tier,
+    limits: &'a Limits,
+    cancel: &'a dyn Fn() -> bool,
+    out: &'a mut dyn Output,
+    group: Group,
+    /// Bubblewrap, or the launcher.
+    child: Child,
+    /// The launcher: its number, and a descriptor that stands for it alone.
+    first: Option<(Pid, OwnedFd)>,
+    /// `None` once the other side is gone.
+    socket: Option<UnixStream>,
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+    proxy: Option<Proxy>,
+    arrived: Vec<u8>,
+    handed: VecDeque<OwnedFd>,
+    deadline: Instant,
+    next_watch: Instant,
+    heard: Heard,
+    kept: (Keeping, Keeping),
+    /// Why we end it: the first cause.
+    stop: Option<How>,
+    peak_watched: Option<u64>,
+}
+
+impl Attempt<'_> {
+    /// Sends what is to be run, and watches until it has ended or has to.
+    fn go(&mut self, orders: &Orders, files: &mut dyn Iterator<Item = std::result::Result<File, Unread>>) -> Result<()> {
+        while self.first.is_none() && self.goes_on() {
+            self.turn(false)?;
+        }
+        self.deadline = Instant::now() + self.limits.wall.max(COMING_UP);
+        if self.goes_on() {
+            self.send_all(orders, files)?;
+        }
+        self.deadline = Instant::now() + self.limits.wall;
+        while self.goes_on() && !self.heard.is_done {
+            self.turn(false)?;
+        }
+        Ok(())
+    }
+
+    fn goes_on(&self) -> bool {
+        self.stop.is_none() && self.socket.is_some() && self.heard.failure.is_none()
+    }
+
+    fn send_all(&mut self, orders: &Orders, files: &mut dyn Iterator<Item = std::result::Result<File, Unread>>) -> Result<()> {
+        let frame = |order: &Order| wire::frame(order).map_err(|error| Error::BadCommand { why: error.to_string() });
+        let begin = wire::frame(&BeginRef::Begin(orders)).map_err(|error| Error::BadCommand { why: error.to_string() })?;
+        let mut waiting = begin;
+        for file in files {
+            let File { path, kind, bytes } = file.map_err(Error::Tree)?;
+            let head = frame(&Order::File { path: path.as_bytes().to_vec(), kind, len: bytes.len() as u64 })?;
+            waiting.extend_from_slice(&head);
+            if waiting.len() + bytes.len() <= SENT {
+                waiting.extend_from_slice(&bytes);
+                continue;
+            }
+            self.send(&std::mem::take(&mut waiting))?;
+            self.send(&bytes)?;
+            if !self.goes_on() {
+                return Ok(());
+            }
+        }
+        waiting.extend_from_slice(&frame(&Order::Go)?);
+        self.send(&waiting)
+    }
+
+    /// Sends bytes, as long as it goes on.
+    fn send(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() && self.goes_on() {
+            let Some(socket) = &mut self.socket else { break };
+            match socket.write(bytes) {
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => self.turn(true)?,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                // The launcher is gone. What it said before is still to be heard.
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for what comes first, and deals with it.
+    fn turn(&mut self, may_send: bool) -> Result<()> {
+        let mut polled = Vec::with_capacity(3);
+        let wanted = if may_send { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+        let socket = self.socket.as_ref().map(|socket| (socket.as_fd(), wanted));
+        let pipes = [self.stdout.as_ref().map(AsFd::as_fd), self.stderr.as_ref().map(AsFd::as_fd)];
+        let all = [socket, pipes[0].map(|pipe| (pipe, PollFlags::IN)), pipes[1].map(|pipe| (pipe, PollFlags::IN))];
+        polled.extend(all.iter().flatten().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)));
+        let look = Timespec::try_from(LOOK).unwrap_or_default();
+        match rustix::event::poll(&mut polled, Some(&look)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(Error::host("wait for the sandbox")(error.into())),
+        }
+        let readable = PollFlags::IN | PollFlags::HUP | PollFlags::ERR;
+        let mut results = polled.iter().map(|one| one.revents().intersects(readable));
+        let [from_socket, from_stdout, from_stderr] = all.map(|one| one.is_some() && results.next().unwrap_or(false));
+        drop(polled);
+        if from_stdout {
+            self.hear(true);
+        }
+        if from_stderr {
+            self.hear(false);
+        }
+        if from_socket {
+            self.receive()?;
+        }
+        self.look();
+        Ok(())
+    }
+
+    /// Reads some of an output.
+    fn hear(&mut self, is_stdout: bool) {
+        let mut buffer = vec![0; READ];
+        let read = match (is_stdout, &mut self.stdout, &mut self.stderr) {
+            (true, Some(pipe), _) => pipe.read(&mut buffer),
+            (false, _, Some(pipe)) => pipe.read(&mut buffer),
+            _ => return,
+        };
+        match read {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) if is_stdout => self.stdout = None,
+            Ok(0) | Err(_) => self.stderr = None,
+            Ok(read) if is_stdout => {
+                self.kept.0.push(&buffer[..read]);
+                self.out.stdout(&buffer[..read]);
+            }
+            Ok(read) => {
+                self.kept.1.push(&buffer[..read]);
+                self.out.stderr(&buffer[..read]);
+            }
+        }
+        if self.kept.0.total().saturating_add(self.kept.1.total()) > self.limits.output_bytes {
+            self.stop.get_or_insert(How::Limit(Limit::Output));
+        }
+    }
+
+    /// Reads what the launcher says, with the descriptors and the number that come along.
+    fn receive(&mut self) -> Result<()> {
+        let Some(socket) = &self.socket else { return Ok(()) };
+        let mut buffer = vec![0; READ];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4), ScmCredentials(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        let read = match rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut buffer)], &mut control, flags) {
+            Ok(message) => message.bytes,
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return Ok(()),
+            Err(_) => 0,
+        };
+        let mut sender = None;
+        for message in control.drain() {
+            match message {
+                RecvAncillaryMessage::ScmRights(fds) => self.handed.extend(fds),
+                RecvAncillaryMessage::ScmCredentials(credentials) => sender = Some(credentials.pid),
+                _ => {}
+            }
+        }
+        if read == 0 {
+            self.socket = None;
+            return Ok(());
+        }
+        self.arrived.extend_from_slice(&buffer[..read]);
+        while let Some(report) = wire::take(&mut self.arrived).map_err(|why| Error::Lost { why: why.to_owned() })? {
+            self.report(report, sender)?;
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, report: Report, sender: Option<Pid>) -> Result<()> {
+        match report {
+            Report::Ready if self.first.is_none() => {
+                let pid = sender.ok_or_else(|| Error::Lost { why: "the launcher has no number here".into() })?;
+                let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty());
+                let handle = handle.map_err(|error| Error::host("take hold of the launcher")(error.into()))?;
+                self.group.add(pid).map_err(Error::host("put the sandbox into its cgroup"))?;
+                self.first = Some((pid, handle));
+            }
+            Report::Failed(failure) => self.heard.failure = Some(failure),
+            Report::Started { landlock, refused } => self.heard.started = Some(Started { at: Instant::now(), landlock, refused }),
+            Report::Full => drop(self.stop.get_or_insert(How::Limit(Limit::Disk))),
+            Report::Connection => {
+                if let (Some(fd), Some(proxy)) = (self.handed.pop_front(), &mut self.proxy) {
+                    proxy.serve(TcpStream::from(fd));
+                }
+            }
+            Report::Ended { how, cpu_ms } => {
+                self.heard.ended = Some((Instant::now(), how, cpu_ms));
+                self.deadline = Instant::now() + GATHERING;
+            }
+            Report::Piece { file, bytes } => {
+                if let Some(gathered) = self.heard.files.get_mut(file as usize)
+                    && (gathered.bytes.len() + bytes.len()) as u64 <= self.limits.output_file_bytes
+                {
+                    gathered.bytes.extend_from_slice(&bytes);
+                }
+            }
+            Report::Read { file, result } => {
+                if let Some(gathered) = self.heard.files.get_mut(file as usize) {
+                    gathered.result = Some(result);
+                }
+            }
+            Report::Done => self.heard.is_done = true,
+            Report::Ready => return Err(Error::Lost { why: "the launcher came up twice".into() }),
+        }
+        Ok(())
+    }
+
+    /// Looks at the clock, at what was counted, and whether the run is still wanted.
+    fn look(&mut self) {
+        if self.stop.is_some() || self.heard.is_done {
+            return;
+        }
+        let now = Instant::now();
+        let how = if (self.cancel)() {
+            Some(How::Canceled)
+        } else if now >= self.deadline {
+            Some(How::TimedOut)
+        } else if self.heard.started.is_some() && self.heard.ended.is_none() && now >= self.next_watch {
+            let is_counted = self.group.counts_cpu() && self.group.bounds_memory() && self.group.bounds_processes();
+            self.next_watch = now + if is_counted { LOOK } else { WATCH };
+            self.over_a_bound().map(How::Limit)
+        } else {
+            None
+        };
+        self.stop = how;
+    }
+
+    /// The bound that all processes together have reached.
+    fn over_a_bound(&mut self) -> Option<Limit> {
+        let counted = self.group.counted();
+        if counted.is_out_of_memory {
+            return Some(Limit::Memory);
+        }
+        if counted.is_out_of_processes {
+            return Some(Limit::Processes);
+        }
+        if counted.cpu.is_some_and(|cpu| cpu > self.limits.cpu) {
+            return Some(Limit::Cpu);
+        }
+        let is_counted = self.group.counts_cpu() && self.group.bounds_memory() && self.group.bounds_processes();
+        let (pid, _) = self.first.as_ref().filter(|_| !is_counted)?;
+        let usage = process::usage(*pid);
+        self.peak_watched = self.peak_watched.max(Some(usage.memory));
+        if !self.group.bounds_memory() && usage.memory > self.limits.memory {
+            return Some(Limit::Memory);
+        }
+        if !self.group.bounds_processes() && usage.tasks >= u64::from(self.limits.processes) {
+            return Some(Limit::Processes);
+        }
+        (!self.group.counts_cpu() && Duration::from_millis(usage.cpu_ms) > self.limits.cpu).then_some(Limit::Cpu)
+    }
+
+    /// Ends everything that may still be there, hears the last of what it wrote, and answers whether all of it is gone.
+    fn end(&mut self) -> bool {
+        let until = Instant::now() + DYING;
+        let is_orderly = self.heard.is_done && self.stop.is_none();
+        loop {
+            if !is_orderly {
+                self.kill();
+            }
+            let is_gone = self.child.try_wait().is_ok_and(|status| status.is_some());
+            if is_gone && self.stdout.is_none() && self.stderr.is_none() {
+                return true;
+            }
+            if Instant::now() >= until {
+                self.kill();
+                return false;
+            }
+            self.drain();
+        }
+    }
+
+    fn kill(&mut self) {
+        self.group.kill();
+        if let Some((pid, handle)) = &self.first {
+            if self.tier == Tier::Trusted {
+                process::end(*pid, false);
+            }
+            // With the first process of a namespace the kernel ends all others.
+            let _ = rustix::process::pidfd_send_signal(handle, Signal::KILL);
+        }
+        let _ = self.child.kill();
+    }
+
+    /// Reads what is left in the pipes, for a moment.
+    fn drain(&mut self) {
+        let before = self.socket.take();
+        if self.stdout.is_none() && self.stderr.is_none() {
+            process::pause(Duration::from_millis(1));
+        } else {
+            let _ = self.turn(false);
+        }
+        // What the launcher says now is no news, but that it cannot is how others learn that we are gone: it stays open to the end.
+        self.socket = before;
+    }
+
+    fn finish(mut self, result: Result<()>, sandbox: &Sandbox, command: &Command) -> Result<Outcome> {
+        let decided = self.stop;
+        let is_gone = self.end();
+        let counted = self.group.counted();
+        result?;
+        if !is_gone {
+            return Err(Error::Host { doing: "end all processes of a run", source: std::io::ErrorKind::TimedOut.into() });
+        }
+        let now = Instant::now();
+        let how = match (decided, self.heard.failure.take(), self.heard.ended) {
+            (Some(how), _, _) => how,
+            (None, Some(Failure::NoRoom), _) => How::Limit(Limit::Disk),
+            (None, Some(Failure::Program(why)), _) => {
+                return Err(Error::Program { program: command.argv.first().cloned().unwrap_or_default(), why });
+            }
+            (None, Some(Failure::Sandbox(why)), _) => return Err(Error::Start { why }),
+            (None, None, _) if counted.is_out_of_memory => How::Limit(Limit::Memory),
+            (None, None, _) if counted.is_out_of_processes => How::Limit(Limit::Processes),
+            (None, None, Some((_, ended, _))) if self.heard.is_done => self.how(ended),
+            (None, None, _) => return Err(self.lost()),
+        };
+        let Started { at: began, landlock, refused } =
+            self.heard.started.unwrap_or(Started { at: now, landlock: Landlock::Missing, refused: Vec::new() });
+        let (ended, cpu_ms) = self.heard.ended.map_or((now, 0), |(at, _, cpu_ms)| (at, cpu_ms));
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let mut limits_in_force = sandbox.limits_in_force();
+        for (limit, keeper) in &mut limits_in_force {
+            // What this very run had, should its group not have come about.
+            let has = match limit {
+                Limit::Cpu => self.group.counts_cpu(),
+                Limit::Memory => self.group.bounds_memory(),
+                Limit::Processes => self.group.bounds_processes(),
+                Limit::FileSize | Limit::Disk | Limit::Output => true,
+            };
+            if *keeper == Keeper::Cgroup && !has {
+                *keeper = Keeper::Watch;
+            }
+        }
+        Ok(Outcome {
+            how,
+            stdout: self.kept.0.finish(),
+            stderr: self.kept.1.finish(),
+            files: self.heard.files.into_iter().map(Gathered::finish).collect(),
+            refused: refused.into_iter().map(|(path, why)| (TreePath::new(path), why)).collect(),
+            asked: self.proxy.map(Proxy::finish).unwrap_or_default(),
+            wall_ms: millis(ended.saturating_duration_since(began)),
+            cpu_ms: counted.cpu.map_or(cpu_ms, millis),
+            peak_memory: counted.peak_memory.or(self.peak_watched),
+            tier: self.tier,
+            landlock,
+            limits_in_force,
+        })
+    }
+
+    /// How a program ended that ended by itself, or by a limit of its own process.
+    fn how(&self, ended: Ended) -> How {
+        match ended {
+            Ended::Signaled(signal) if signal == Signal::XCPU.as_raw() => How::Limit(Limit::Cpu),
+            Ended::Signaled(signal) if signal == Signal::XFSZ.as_raw() => How::Limit(Limit::FileSize),
+            Ended::Signaled(signal) => How::Signaled(signal),
+            Ended::Exited(code) => How::Exited(code),
+        }
+    }
+
+    /// Why the first process is gone without a word.
+    fn lost(self) -> Error {
+        let said = self.kept.1.finish().text();
+        let said = crate::base::text::quiet(&crate::base::text::clip(said.trim(), SAID));
+        if self.heard.started.is_none() {
+            let why = if said.is_empty() { "it ended without a word".to_owned() } else { said };
+            return Error::Start { why };
+        }
+        Error::Lost { why: "its first process was killed".to_owned() }
+    }
+}
+
+/// [`Order::Begin`], borrowed: what is sent holds secrets, which need no further copy.
+#[derive(serde::Serialize)]
+enum BeginRef<'a> {
+    Begin(&'a Orders),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn borrowed_orders_are_sent_like_owned_ones() {
+        let limits = Limits::default();
+        let command = Command { argv: vec!["true".into()], ..Command::default() };
+        let group = super::super::Cgroups::none("a test").group(0, &limits);
+        let orders = orders(&command, &limits, &[], None, &group, false);
+        let borrowed = wire::frame(&BeginRef::Begin(&orders)).unwrap();
+        let owned = wire::frame(&Order::Begin(Box::new(orders))).unwrap();
+        assert_eq!(borrowed, owned);
+    }
+
+    #[test]
+    fn without_a_count_of_memory_each_process_is_bounded_and_none_is_shared() {
+        let limits = Limits::default();
+        let command = Command { argv: vec!["true".into()], ..Command::default() };
+        let group = super::super::Cgroups::none("a test").group(0, &limits);
+        let bounds = orders(&command, &limits, &[], None, &group, false).bounds;
+        assert_eq!((bounds.data, bounds.may_share), (Some(limits.memory), false));
+    }
+}

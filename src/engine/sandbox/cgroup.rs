@@ -1,0 +1,375 @@
+//! Counting all processes of a run together: cgroups, of version 2 or 1, beneath the one we are in ourselves.
+//!
+//! A group is made for each run, its bounds are written, and the sandbox's first process is put into it before it has any other. With
+//! version 2 a group whose children are counted may hold no process itself, so we move into a child of our own first; that only goes where
+//! the group is ours alone, as systemd's `Delegate=` makes it. With version 1 each controller has a tree of its own, and we take what is
+//! writable.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+
+use super::{Limits, process};
+
+/// How long is waited for a group to become empty.
+const EMPTY: Duration = Duration::from_secs(2);
+/// What the groups of runs are called, before our process and their number.
+const PREFIX: &str = "plumbline-run-";
+/// The group that we ourselves move to.
+const OURS: &str = "plumbline-main";
+
+/// The cgroups of this machine that runs can be counted by.
+#[derive(Debug, Clone, Default)]
+pub struct Cgroups {
+    unified: Option<PathBuf>,
+    memory: Option<PathBuf>,
+    pids: Option<PathBuf>,
+    cpu: Option<PathBuf>,
+    why_not: Option<String>,
+}
+
+impl Cgroups {
+    /// None at all.
+    pub(super) fn none(why: &str) -> Cgroups {
+        Cgroups { why_not: Some(why.to_owned()), ..Cgroups::default() }
+    }
+
+    /// Looks at where we are and what is writable there, and clears away what an earlier process of ours left.
+    pub(super) fn find() -> Cgroups {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        Cgroups::among(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"), std::process::id())
+    }
+
+    fn among(memberships: &str, mounts: &str, own: u32) -> Cgroups {
+        let mut found = Cgroups::default();
+        let mut objections = Vec::new();
+        if let Some(dir) = directory(memberships, mounts, None) {
+            match delegated(&dir, own) {
+                Ok(dir) => return Cgroups { unified: Some(dir), ..found },
+                Err(why) => objections.push(why),
+            }
+        }
+        for (controller, file, slot) in [
+            ("memory", "memory.limit_in_bytes", &mut found.memory),
+            ("pids", "pids.max", &mut found.pids),
+            ("cpuacct", "cpuacct.usage", &mut found.cpu),
+        ] {
+            let Some(dir) = directory(memberships, mounts, Some(controller)) else { continue };
+            sweep(&dir);
+            let trial = dir.join(format!("{PREFIX}{own}-trial"));
+            let made = std::fs::create_dir(&trial);
+            let has_file = trial.join(file).exists();
+            let _ = std::fs::remove_dir(&trial);
+            match made {
+                Ok(()) if has_file => *slot = Some(dir),
+                Ok(()) => objections.push(format!("`{}` does not count {controller}", dir.display())),
+                Err(why) => objections.push(format!("`{}` is not ours to write: {why}", dir.display())),
+            }
+        }
+        if found.memory.is_none() && found.pids.is_none() && found.cpu.is_none() {
+            found.why_not = Some(if objections.is_empty() { "there are none".to_owned() } else { objections.join("; ") });
+        }
+        found
+    }
+
+    /// Whether memory is bounded for all processes together.
+    pub fn bounds_memory(&self) -> bool {
+        self.unified.is_some() || self.memory.is_some()
+    }
+
+    /// Whether the number of processes is.
+    pub fn bounds_processes(&self) -> bool {
+        self.unified.is_some() || self.pids.is_some()
+    }
+
+    /// Whether processor time is counted for all processes together.
+    pub fn counts_cpu(&self) -> bool {
+        self.unified.is_some() || self.cpu.is_some()
+    }
+
+    /// Which version, and what of it; or why nothing.
+    pub fn words(&self) -> String {
+        if self.unified.is_some() {
+            return "cgroup v2: memory, processes, processor time".to_owned();
+        }
+        let has: Vec<&str> = [(&self.memory, "memory"), (&self.pids, "processes"), (&self.cpu, "processor time")]
+            .into_iter()
+            .filter_map(|(dir, name)| dir.as_ref().map(|_| name))
+            .collect();
+        match &self.why_not {
+            Some(why) => format!("no cgroups: {why}"),
+            None => format!("cgroup v1: {}", has.join(", ")),
+        }
+    }
+
+    /// A group for one run, with its bounds. What cannot be made is left out, as if there were no such controller.
+    pub(super) fn group(&self, number: u32, limits: &Limits) -> Group {
+        let name = format!("{PREFIX}{}-{number}", std::process::id());
+        let make = |dir: &Option<PathBuf>, files: &[(&str, u64)]| {
+            let dir = dir.as_ref()?.join(&name);
+            std::fs::create_dir(&dir).ok()?;
+            for (file, value) in files {
+                // Not every kernel counts swap.
+                let is_needed = !file.contains("swap") && !file.contains("memsw") && !file.contains("oom");
+                if std::fs::write(dir.join(file), value.to_string()).is_err() && is_needed {
+                    let _ = std::fs::remove_dir(&dir);
+                    return None;
+                }
+            }
+            Some(dir)
+        };
+        let (memory, tasks) = (limits.group_memory(), u64::from(limits.processes));
+        let unified = [("memory.max", memory), ("memory.swap.max", 0), ("memory.oom.group", 1), ("pids.max", tasks)];
+        Group {
+            unified: make(&self.unified, &unified),
+            memory: make(&self.memory, &[("memory.limit_in_bytes", memory), ("memory.memsw.limit_in_bytes", memory)]),
+            pids: make(&self.pids, &[("pids.max", tasks)]),
+            cpu: make(&self.cpu, &[]),
+        }
+    }
+}
+
+/// The directory of our own group: of a controller of version 1, or of version 2.
+fn directory(memberships: &str, mounts: &str, controller: Option<&str>) -> Option<PathBuf> {
+    let own = memberships.lines().find_map(|line| {
+        let mut parts = line.splitn(3, ':');
+        let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+        let is_it = match controller {
+            Some(controller) => controllers.split(',').any(|one| one == controller),
+            None => controllers.is_empty(),
+        };
+        is_it.then_some(path)
+    })?;
+    mounts.lines().find_map(|line| {
+        let (place, kind) = line.split_once(" - ")?;
+        let mut kind = kind.split(' ');
+        let (kind, options) = (kind.next()?, kind.nth(1)?);
+        let is_it = match controller {
+            Some(controller) => kind == "cgroup" && options.split(',').any(|one| one == controller),
+            None => kind == "cgroup2",
+        };
+        let mut place = place.split(' ').skip(3);
+        let (root, at) = (place.next()?, place.next()?);
+        // In a container the mount may begin somewhere within the whole tree.
+        let beneath = Path::new(own).strip_prefix(root).ok()?;
+        is_it.then(|| Path::new(at).join(beneath))
+    })
+}
+
+/// Makes a directory of version 2 ready to hold groups that are counted, or says why it cannot.
+fn delegated(dir: &Path, own: u32) -> Result<PathBuf, String> {
+    const NEEDED: [&str; 3] = ["cpu", "memory", "pids"];
+
+    // An earlier call may have moved us already.
+    let dir = if dir.ends_with(OURS) { dir.parent().unwrap_or(dir) } else { dir };
+    let has = |file: &str| {
+        let listed = std::fs::read_to_string(dir.join(file)).unwrap_or_default();
+        NEEDED.iter().all(|needed| listed.split_whitespace().any(|one| one == *needed))
+    };
+    let told = |what: &str, why: io::Error| format!("`{}`: {what}: {why}", dir.display());
+    if !has("cgroup.controllers") {
+        return Err(format!("`{}` does not count memory, processes and processor time", dir.display()));
+    }
+    sweep(dir);
+    if !has("cgroup.subtree_control") {
+        let members = std::fs::read_to_string(dir.join("cgroup.procs")).map_err(|why| told("it cannot be read", why))?;
+        if members.lines().any(|pid| pid != own.to_string()) {
+            return Err(format!("`{}` has other processes than us: let systemd delegate one to us (`Delegate=`)", dir.display()));
+        }
+        let ours = dir.join(OURS);
+        match std::fs::create_dir(&ours) {
+            Err(why) if why.kind() != io::ErrorKind::AlreadyExists => return Err(told("it is not ours to write", why)),
+            _ => {}
+        }
+        std::fs::write(ours.join("cgroup.procs"), own.to_string()).map_err(|why| told("we cannot move", why))?;
+        let all = NEEDED.map(|one| format!("+{one}")).join(" ");
+        std::fs::write(dir.join("cgroup.subtree_control"), all).map_err(|why| told("it cannot count what is in it", why))?;
+    }
+    Ok(dir.to_owned())
+}
+
+/// Ends and removes groups of processes of ours that are gone.
+fn sweep(dir: &Path) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok) {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse::<i32>().ok());
+        let Some(owner) = owner.and_then(Pid::from_raw) else { continue };
+        if rustix::process::test_kill_process(owner) == Err(rustix::io::Errno::SRCH) {
+            end(&entry.path());
+        }
+    }
+}
+
+fn members(dir: &Path) -> Vec<Pid> {
+    let listed = std::fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+    listed.lines().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
+}
+
+fn kill(dir: &Path) {
+    if std::fs::write(dir.join("cgroup.kill"), "1").is_err() {
+        for pid in members(dir) {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+/// Ends all that is in a group, and removes it.
+fn end(dir: &Path) {
+    let until = Instant::now() + EMPTY;
+    kill(dir);
+    while std::fs::remove_dir(dir).is_err() && dir.exists() && Instant::now() < until {
+        process::pause(Duration::from_millis(2));
+        kill(dir);
+    }
+}
+
+/// What a group has counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counted {
+    pub cpu: Option<Duration>,
+    pub peak_memory: Option<u64>,
+    /// The kernel ended a process for want of memory.
+    pub is_out_of_memory: bool,
+    /// A process or thread was refused.
+    pub is_out_of_processes: bool,
+}
+
+/// The group of one run. Dropped, it ends what is left in it.
+#[derive(Debug)]
+pub(super) struct Group {
+    unified: Option<PathBuf>,
+    memory: Option<PathBuf>,
+    pids: Option<PathBuf>,
+    cpu: Option<PathBuf>,
+}
+
+impl Group {
+    fn directories(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.unified, &self.memory, &self.pids, &self.cpu].into_iter().flatten()
+    }
+
+    pub(super) fn bounds_memory(&self) -> bool {
+        self.unified.is_some() || self.memory.is_some()
+    }
+
+    pub(super) fn bounds_processes(&self) -> bool {
+        self.unified.is_some() || self.pids.is_some()
+    }
+
+    pub(super) fn counts_cpu(&self) -> bool {
+        self.unified.is_some() || self.cpu.is_some()
+    }
+
+    /// Puts a process into it; what it starts from now on is in it too.
+    pub(super) fn add(&self, pid: Pid) -> io::Result<()> {
+        self.directories().try_for_each(|dir| std::fs::write(dir.join("cgroup.procs"), pid.as_raw_nonzero().to_string()))
+    }
+
+    /// Ends all that is in it.
+    pub(super) fn kill(&self) {
+        self.directories().for_each(|dir| kill(dir));
+    }
+
+    /// What it has counted so far.
+    pub(super) fn counted(&self) -> Counted {
+        let number = |dir: &Option<PathBuf>, file: &str, name: &str| {
+            let text = std::fs::read_to_string(dir.as_ref()?.join(file)).ok()?;
+            let text = if name.is_empty() { &text } else { text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))? };
+            text.trim().parse::<u64>().ok()
+        };
+        let is_some = |count: Option<u64>| count.is_some_and(|count| count > 0);
+        let (all, memory, pids, cpu) = (&self.unified, &self.memory, &self.pids, &self.cpu);
+        Counted {
+            cpu: number(all, "cpu.stat", "usage_usec")
+                .map(Duration::from_micros)
+                .or_else(|| number(cpu, "cpuacct.usage", "").map(Duration::from_nanos)),
+            peak_memory: number(all, "memory.peak", "").or_else(|| number(memory, "memory.max_usage_in_bytes", "")),
+            is_out_of_memory: is_some(number(all, "memory.events", "oom_kill"))
+                || is_some(number(memory, "memory.oom_control", "oom_kill")),
+            is_out_of_processes: is_some(number(all, "pids.events", "max")) || is_some(number(pids, "pids.events", "max")),
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.directories().for_each(|dir| end(dir));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HYBRID: &str = "9:name=systemd:/\n8:pids:/\n4:memory:/outer/ab\n2:cpu,cpuacct:/outer/ab\n0::/";
+
+    fn mount(root: &str, at: &Path, kind: &str, options: &str) -> String {
+        format!("30 23 0:26 {root} {} rw,nosuid shared:9 - {kind} {kind} rw,{options}\n", at.display())
+    }
+
+    #[test]
+    fn our_own_group_is_found_in_each_tree() {
+        let mounts = mount("/", Path::new("/c/memory"), "cgroup", "memory")
+            + &mount("/outer", Path::new("/c/cpu"), "cgroup", "cpu,cpuacct")
+            + &mount("/", Path::new("/c/unified"), "cgroup2", "nsdelegate");
+        let at = |controller| directory(HYBRID, &mounts, controller);
+        assert_eq!(at(Some("memory")), Some("/c/memory/outer/ab".into()));
+        // Mounted from a place within.
+        assert_eq!(at(Some("cpuacct")), Some("/c/cpu/ab".into()));
+        assert_eq!(at(Some("pids")), None);
+        assert_eq!(at(None), Some("/c/unified/".into()));
+    }
+
+    /// A directory that looks like one of version 2.
+    fn unified(controllers: &str, members: &str) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("cgroup.controllers"), controllers).unwrap();
+        std::fs::write(dir.path().join("cgroup.subtree_control"), "").unwrap();
+        std::fs::write(dir.path().join("cgroup.procs"), members).unwrap();
+        dir
+    }
+
+    #[test]
+    fn a_group_that_is_ours_alone_is_made_ready_by_moving_out_of_it() {
+        let dir = unified("cpuset cpu io memory pids", "77\n");
+        let found = Cgroups::among("0::/", &mount("/", dir.path(), "cgroup2", "nsdelegate"), 77);
+        assert!(found.bounds_memory() && found.bounds_processes() && found.counts_cpu(), "{found:?}");
+        let read = |file: &str| std::fs::read_to_string(dir.path().join(file)).unwrap();
+        assert_eq!(read("plumbline-main/cgroup.procs"), "77");
+        assert_eq!(read("cgroup.subtree_control"), "+cpu +memory +pids");
+    }
+
+    #[test]
+    fn a_group_that_others_are_in_or_that_counts_nothing_is_left_alone() {
+        for (controllers, members, why) in [("cpu memory pids", "77\n78\n", "other processes"), ("hugetlb", "77\n", "does not count")] {
+            let dir = unified(controllers, members);
+            let found = Cgroups::among("0::/", &mount("/", dir.path(), "cgroup2", "nsdelegate"), 77);
+            assert!(found.words().contains(why), "{}", found.words());
+            assert_eq!(std::fs::read_to_string(dir.path().join("cgroup.subtree_control")).unwrap(), "");
+        }
+    }
+
+    #[test]
+    fn what_a_group_counted_is_read_from_either_version() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| std::fs::write(dir.path().join(file), text).unwrap();
+        write("cpu.stat", "usage_usec 2500\nuser_usec 2000\n");
+        write("memory.peak", "4096\n");
+        write("memory.events", "low 0\nmax 3\noom 1\noom_kill 0\noom_group_kill 0\n");
+        write("pids.events", "max 2\n");
+        write("cpuacct.usage", "7000000\n");
+        write("memory.max_usage_in_bytes", "8192\n");
+        write("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
+        let there = || Some(dir.path().to_owned());
+        let v2 = std::mem::ManuallyDrop::new(Group { unified: there(), memory: None, pids: None, cpu: None });
+        let counted = v2.counted();
+        assert_eq!((counted.cpu, counted.peak_memory), (Some(Duration::from_micros(2500)), Some(4096)));
+        assert!(!counted.is_out_of_memory && counted.is_out_of_processes);
+        let v1 = std::mem::ManuallyDrop::new(Group { unified: None, memory: there(), pids: None, cpu: there() });
+        let counted = v1.counted();
+        assert_eq!((counted.cpu, counted.peak_memory), (Some(Duration::from_millis(7)), Some(8192)));
+        assert!(counted.is_out_of_memory && !counted.is_out_of_processes);
+    }
+}

@@ -1,0 +1,111 @@
+//! Looking at a tree of processes from outside, and ending it: for what no cgroup does.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+
+/// What a tree of processes uses at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Usage {
+    /// Processes and threads.
+    pub tasks: u64,
+    /// Bytes of memory: what they hold that is not a file on a disk. What they share is counted once for each.
+    pub memory: u64,
+    /// Processor time of those that live and of those they waited for, in milliseconds.
+    pub cpu_ms: u64,
+}
+
+/// The most processes that are looked at.
+const MOST: usize = 1 << 16;
+/// How long a tick of the kernel's accounting is: 100 a second on every architecture that we run on.
+const TICK_MS: u64 = 10;
+
+/// A process and all beneath it, from the top down.
+pub(super) fn beneath(top: Pid) -> Vec<Pid> {
+    let mut found = vec![top];
+    let mut at = 0;
+    while at < found.len() && found.len() < MOST {
+        let pid = found[at].as_raw_nonzero();
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().filter_map(Result::ok);
+        for thread in threads {
+            let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            found.extend(children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)));
+        }
+        at += 1;
+    }
+    found
+}
+
+/// What a process and all beneath it use.
+pub(super) fn usage(top: Pid) -> Usage {
+    let mut sum = Usage::default();
+    for pid in beneath(top) {
+        if let Some(one) = usage_of(pid) {
+            sum.tasks += one.tasks;
+            sum.memory += one.memory;
+            sum.cpu_ms += one.cpu_ms;
+        }
+    }
+    sum
+}
+
+fn usage_of(pid: Pid) -> Option<Usage> {
+    let pid = pid.as_raw_nonzero();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let number = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    // A process that has ended and is not waited for has no memory.
+    let memory = (number("RssAnon:").unwrap_or(0) + number("RssShmem:").unwrap_or(0)) << 10;
+    let cpu_ms = cpu_ms(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?, 11..15)?;
+    Some(Usage { tasks: number("Threads:").unwrap_or(1), memory, cpu_ms })
+}
+
+/// The sum of some times in a line of `/proc/<pid>/stat`, counted from after the state: 11 to 14 are user and system time of the process
+/// and of the children it waited for.
+pub(super) fn cpu_ms(stat: &str, fields: std::ops::Range<usize>) -> Option<u64> {
+    // The name may hold anything, brackets too.
+    let after = stat.get(stat.rfind(')')? + 2..)?;
+    let all: Vec<&str> = after.split(' ').collect();
+    all.get(fields)?.iter().map(|field| field.parse::<u64>().ok()).sum::<Option<u64>>().map(|ticks| ticks * TICK_MS)
+}
+
+/// Ends all that is beneath a process, and the process itself if that is asked; those beneath first, so that none finds a new parent.
+pub(super) fn end(top: Pid, top_too: bool) {
+    for pid in beneath(top).into_iter().skip(1).rev() {
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
+    }
+    if top_too {
+        let _ = rustix::process::kill_process(top, Signal::KILL);
+    }
+}
+
+/// Waits, without anything to wait for.
+pub(super) fn pause(time: Duration) {
+    if let Ok(time) = rustix::event::Timespec::try_from(time) {
+        let _ = rustix::event::poll(&mut [], Some(&time));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_behind_a_name_that_looks_like_the_end_of_one() {
+        let stat = "7 (a) S 1 (b) S 1 1 1 0 -1 0 0 0 0 0 3 4 5 6 20 0 1 0 0 0";
+        assert_eq!(cpu_ms(stat, 11..15), Some(180));
+        assert_eq!(cpu_ms(stat, 13..15), Some(110));
+        assert_eq!(cpu_ms("7 (a", 11..15), None);
+        assert_eq!(cpu_ms("", 11..15), None);
+    }
+
+    #[test]
+    fn a_process_is_the_first_of_its_tree_and_uses_something() {
+        let own = rustix::process::getpid();
+        assert_eq!(beneath(own)[0], own);
+        let usage = usage(own);
+        assert!(usage.tasks >= 1 && usage.memory > 0, "{usage:?}");
+    }
+}
