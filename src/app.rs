@@ -28,6 +28,7 @@ pub mod live;
 pub mod reactions;
 pub mod repeat;
 pub mod runner;
+pub mod sandboxes;
 pub mod schema;
 pub mod streams;
 pub mod sweep;
@@ -66,6 +67,8 @@ pub struct Inner {
     pub live: LiveLogs,
     /// Who is about to name rows that nothing names yet.
     pub staging: sweep::Staging,
+    /// Where programs of others run.
+    pub sandboxes: sandboxes::Sandboxes,
     /// The streams of events that are open.
     pub streams: streams::Streams,
     /// The requests with an idempotency key that are being carried out.
@@ -179,6 +182,7 @@ impl App {
         let (stop, _) = tokio::sync::watch::channel(false);
         let found = Mutex::default();
         let staging = sweep::Staging::default();
+        let sandboxes = sandboxes::Sandboxes::new(&config);
         let (streams, under_way) = (streams::Streams::default(), repeat::UnderWay::default());
         Ok(App(Arc::new(Inner {
             config,
@@ -189,6 +193,7 @@ impl App {
             outbound,
             live,
             staging,
+            sandboxes,
             streams,
             under_way,
             mirrors,

@@ -9,6 +9,7 @@
 //! | `trees` | where trees come from, and which commits a run is held against |
 //! | `judge` | one check: what is judged anew, what is kept, how it ended |
 //! | `in_process` | what judges for a check that is part of the binary |
+//! | `in_sandbox` | what judges for a check that is a program of others |
 //! | `stage` | identities, and what stands at the commit, written where nobody sees it |
 //! | `tell` | the issues' own rows |
 //! | `farewell` | what becomes of the issues of a branch that was deleted |
@@ -25,6 +26,7 @@ use crate::base::name::{CommitSha, TreePath};
 use crate::base::text::count;
 use crate::base::time::Timestamp;
 use crate::base::work::Work;
+use crate::domain::checks::catalogue::{self, Tool};
 use crate::domain::checks::plan::{Planned, plan};
 use crate::domain::checks::{self, CheckError, CheckSet, CheckState, Conclusion, ErrorCode};
 use crate::domain::issues::{self, Standing};
@@ -35,12 +37,14 @@ use crate::engine::{git, queue};
 
 mod farewell;
 mod in_process;
+mod in_sandbox;
 mod judge;
 mod stage;
 mod tell;
 mod trees;
 
 pub use farewell::close_branch;
+pub use in_sandbox::environment;
 pub use trees::{MANIFEST_BYTES, Trees, read_manifest};
 
 use trees::{Bases, Mirrored, bases};
@@ -120,11 +124,13 @@ pub struct Manner {
     pub judges_all: bool,
     /// The file or directory that is spoken of; `None` is the whole tree.
     pub beneath: Option<TreePath>,
+    /// Whether, where no manifest says what to run, every tool runs that is installed, has something to look at, and needs no settings.
+    pub tries_tools: bool,
 }
 
 impl Default for Manner {
     fn default() -> Manner {
-        Manner { reuses: true, judges_all: false, beneath: None }
+        Manner { reuses: true, judges_all: false, beneath: None, tries_tools: false }
     }
 }
 
@@ -233,7 +239,7 @@ impl Run<'_> {
             Ok(manifest) => manifest,
             Err(message) => return self.conclude(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message })),
         };
-        let planned = plan(manifest.as_ref());
+        let planned = plan(manifest.as_ref(), &self.besides());
         if planned.is_empty() {
             let sentence = "the manifest names no checks".to_owned();
             let (state, verdict) = (CheckState::NotConfigured, Verdict::Success);
@@ -262,6 +268,14 @@ impl Run<'_> {
         self.tell()
     }
 
+    /// The tools that run where no manifest says what to run: those that the configuration names, or all that this host has.
+    fn besides(&self) -> Vec<&'static Tool> {
+        let named = &self.app.config.default_tools;
+        let is_asked = |tool: &Tool| self.manner.tries_tools && tool.needs_no_settings() || named.contains(&tool.name);
+        let is_here = |tool: &Tool| self.app.sandboxes.locate(tool).is_ok();
+        catalogue::all().iter().filter(|tool| is_asked(tool) && is_here(tool)).collect()
+    }
+
     /// Begins the set, and its first check: each commit waits for the disk, so what happens at one moment is written at once.
     fn begin(&mut self, planned: &[Planned]) -> Result<(), Stop> {
         let (of, planned) = (self.set.clone(), planned.to_vec());
@@ -283,6 +297,11 @@ impl Run<'_> {
             statuses::gate(&standing.counts, asked, bases.compared.is_none())
         };
         let errored = states.iter().filter(|state| matches!(state, CheckState::Errored | CheckState::TimedOut)).count() as u64;
+        let said_no = states.iter().filter(|state| **state == CheckState::Failed).count() as u64;
+        if said_no > 0 && judgement.verdict != Verdict::Failure {
+            judgement.verdict = Verdict::Failure;
+            judgement.sentence = format!("{} failed; {}", count(said_no, "check"), judgement.sentence);
+        }
         if errored > 0 && judgement.verdict != Verdict::Failure {
             judgement.verdict = Verdict::Error;
             let mut why = Vec::new();

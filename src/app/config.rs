@@ -4,12 +4,14 @@
 //! one that is. [`KEYS`] is the list: the README's table is held against it by a test, and `serve --print-config` prints by it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::base::text::nearest;
 use crate::domain::admin::Intervals;
+use crate::domain::checks::catalogue;
 use crate::engine::{git, outbound};
 use crate::words;
 
@@ -20,6 +22,16 @@ words! {
         Text = "text",
         /// For programs: one JSON object a line.
         Json = "json",
+    }
+}
+
+words! {
+    /// The least that keeps a check's process apart from the host.
+    pub enum MinTier: "tier" {
+        /// Nothing does: only for repositories whose authors may do all that the server may.
+        Trusted = "trusted",
+        /// Bubblewrap and the kernel.
+        Native = "native",
     }
 }
 
@@ -92,6 +104,18 @@ pub const KEYS: &[Key] = &[
         env: "PLUMBLINE_REPOS_POLL_INTERVAL",
         default: "`60s`",
         about: "How often repositories are asked for new commits",
+    },
+    Key {
+        name: "sandbox.min_tier",
+        env: "PLUMBLINE_SANDBOX_MIN_TIER",
+        default: "`native`",
+        about: "The least that keeps a check's process apart from the host: `native` (bubblewrap), or `trusted`, which is nothing at all where bubblewrap is missing",
+    },
+    Key {
+        name: "checks.default_tools",
+        env: "PLUMBLINE_CHECKS_DEFAULT_TOOLS",
+        default: "none",
+        about: "Tools such as `ruff` or `shellcheck` that run, where they are installed, in repositories whose manifest names no checks",
     },
     Key {
         name: "outbound.allow_hosts",
@@ -177,6 +201,14 @@ pub struct Config {
     pub poll_interval: Duration,
     /// How much of a repository is taken, and for how long. Not a key.
     pub git: git::Limits,
+    /// The least that keeps a check's process apart from the host.
+    pub min_tier: MinTier,
+    /// Tools that run where no manifest says what to run, if they are installed.
+    pub default_tools: Vec<String>,
+    /// Our own binary, which sandboxes begin with. Not a key.
+    pub launcher: PathBuf,
+    /// Where tools are looked for: the `PATH` of the environment. Not a key.
+    pub search_path: OsString,
     /// Hosts that are spoken to although their address is private.
     pub allow_hosts: Vec<String>,
     /// Certificates of the authorities to trust.
@@ -275,7 +307,8 @@ impl Config {
             },
         };
         let data_dir = std::path::absolute(&data_dir).map_err(|source| Error::Unreadable { path: data_dir, source })?;
-        Config::of(data_dir, &values)
+        let search_path = sources.env.get("PATH").map(OsString::from).unwrap_or_default();
+        Ok(Config { search_path, ..Config::of(data_dir, &values)? })
     }
 
     /// The configuration that these values make.
@@ -290,6 +323,13 @@ impl Config {
             local_roots: list(values, "repos.local_roots").into_iter().map(PathBuf::from).collect(),
             poll_interval: parse(values, "repos.poll_interval", span)?.unwrap_or(Duration::from_secs(60)),
             git: git::Limits::default(),
+            min_tier: parse(values, "sandbox.min_tier", |text| {
+                text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string())
+            })?
+            .unwrap_or(MinTier::Native),
+            default_tools: tools(values)?,
+            launcher: std::env::current_exe().unwrap_or_default(),
+            search_path: OsString::new(),
             allow_hosts: list(values, "outbound.allow_hosts"),
             ca_file: parse(values, "outbound.ca_file", |text| Ok(PathBuf::from(text)))?,
             limits: Limits {
@@ -339,6 +379,8 @@ impl Config {
         out += &format!("log = \"{}\"\nlog_format = \"{}\"\n", self.log, self.log_format);
         out += &format!("\n[repos]\nlocal_roots = [{}]\n", quoted(&mut self.local_roots.iter().map(|root| root.display().to_string())));
         out += &format!("poll_interval = \"{}s\"\n", self.poll_interval.as_secs());
+        out += &format!("\n[sandbox]\nmin_tier = \"{}\"\n", self.min_tier);
+        out += &format!("\n[checks]\ndefault_tools = [{}]\n", quoted(&mut self.default_tools.iter().cloned()));
         out += &format!("\n[outbound]\nallow_hosts = [{}]\n", quoted(&mut self.allow_hosts.iter().cloned()));
         out += &optional("ca_file", self.ca_file.as_ref().map(|path| path.display().to_string()));
         let Limits { connections, streams, streams_per_caller, .. } = self.limits;
@@ -408,7 +450,7 @@ fn flatten(place: &str, prefix: &str, table: &toml::Table, values: &mut Values) 
 }
 
 /// The keys that hold several values.
-const LISTS: [&str; 2] = ["repos.local_roots", "outbound.allow_hosts"];
+const LISTS: [&str; 3] = ["repos.local_roots", "outbound.allow_hosts", "checks.default_tools"];
 
 fn environment(env: &BTreeMap<String, String>) -> Result<Values, Error> {
     let mut values = Values::new();
@@ -445,6 +487,20 @@ fn parse<T>(values: &Values, key: &'static str, parse: impl FnOnce(&str) -> Resu
 
 fn list(values: &Values, key: &'static str) -> Vec<String> {
     values.get(key).map(|(_, values)| values.clone()).unwrap_or_default()
+}
+
+/// The tools that run by default: those alone that have something to say without a repository's settings.
+fn tools(values: &Values) -> Result<Vec<String>, Error> {
+    let Some((place, names)) = values.get("checks.default_tools") else { return Ok(Vec::new()) };
+    let wrong = |why: String| Error::Value { place: place.clone(), key: "checks.default_tools", why };
+    let able = || catalogue::all().iter().filter(|tool| tool.needs_no_settings());
+    let find = |name: &String| {
+        able().find(|tool| tool.name == *name).map(|tool| tool.name.clone()).ok_or_else(|| {
+            let names: Vec<&str> = able().map(|tool| tool.name.as_str()).collect();
+            wrong(format!("not a list of tools that need no settings; `{name}` is none of: {}", names.join(", ")))
+        })
+    };
+    names.iter().map(find).collect()
 }
 
 /// How many of something there may be.

@@ -110,8 +110,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
 
 /// Runs the checks of the base, if there is one, then those of the head against it.
 fn analyse(source: &Source, scratch: &Scratch, reuses: bool, meter: &Meter) -> Result<Report> {
-    let app = App::in_memory(Config::in_directory(scratch.path()), Clock::System, Ids::system())
-        .map_err(|error| Error::because("cannot prepare the checks", error))?;
+    let search_path = std::env::var_os("PATH").unwrap_or_default();
+    let config = Config { search_path, ..Config::in_directory(scratch.path()) };
+    let app = App::in_memory(config, Clock::System, Ids::system()).map_err(|error| Error::because("cannot prepare the checks", error))?;
     let remote = source.slug.to_string();
     // Its first fetch is asked for as everywhere, and nobody is there to make it.
     let badge_key = BadgeKey::random();
@@ -120,7 +121,7 @@ fn analyse(source: &Source, scratch: &Scratch, reuses: bool, meter: &Meter) -> R
         .write_now(&Actor::System, move |tx, now| repos::add(tx, new.clone(), now))
         .map_err(|error| Error::because("cannot prepare the checks", error))?;
 
-    let mut manner = Manner { reuses, judges_all: true, beneath: source.beneath.clone() };
+    let mut manner = Manner { reuses, judges_all: true, beneath: source.beneath.clone(), tries_tools: true };
     let mut note = None;
     if let Some(base) = &source.base {
         let set = perform(&app, &repository, source, base.sha, &manner, meter)?;

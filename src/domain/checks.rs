@@ -20,7 +20,7 @@ pub mod catalogue;
 pub mod plan;
 mod record;
 
-pub use record::{Check, CheckError, CheckSet};
+pub use record::{Check, CheckError, CheckSet, Execution};
 
 words! {
     /// How far a check, or a commit's set of checks, has come.
@@ -68,6 +68,26 @@ words! {
         PluginCrashed = "plugin_crashed",
         /// The plugin said more than is taken.
         LimitOutput = "limit_output",
+        /// The tool is not installed here.
+        PluginMissing = "plugin_missing",
+        /// The tool is here, and too old.
+        PluginOutdated = "plugin_outdated",
+        /// What the tool wrote is not what it should write.
+        OutputInvalid = "output_invalid",
+        /// It used more processor time than it may.
+        LimitCpu = "limit_cpu",
+        /// It used more memory than it may.
+        LimitMemory = "limit_memory",
+        /// It wrote more files than it may.
+        LimitDisk = "limit_disk",
+        /// It started more processes than it may.
+        LimitProcesses = "limit_processes",
+        /// It took longer than it may.
+        TimedOut = "timed_out",
+        /// A command of the repository's own ended badly, and no finding says why.
+        CommandFailed = "command_failed",
+        /// It asks for a secret that is not known.
+        SecretUnknown = "secret_unknown",
     }
 }
 
@@ -189,10 +209,12 @@ pub struct Outcome {
     pub state: CheckState,
     /// How many issues it found, if its output was read.
     pub issues: Option<u64>,
-    /// Why we could not tell.
+    /// Why we could not tell, or why it said no.
     pub error: Option<CheckError>,
     /// What it said while it ran.
     pub log: Option<BlobHash>,
+    /// How its process ran, if it had one.
+    pub execution: Option<Execution>,
 }
 
 /// Begins a check of a set.
@@ -214,6 +236,8 @@ pub fn finish_check(tx: &mut WriteTx, of: &CheckSet, name: &str, outcome: Outcom
         check.issues = outcome.issues;
         check.error = outcome.error;
         check.log = outcome.log;
+        check.exit_code = outcome.execution.as_ref().and_then(|execution| execution.exit_code);
+        check.execution = outcome.execution;
         check.finished_at = Some(now);
     }
     tx.put(&set)?;

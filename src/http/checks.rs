@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::base::event::Verdict;
 use crate::base::id::CheckId;
 use crate::base::time::Timestamp;
-use crate::domain::checks::{self, Check, CheckError, CheckSet, CheckState};
+use crate::domain::checks::{self, Check, CheckError, CheckSet, CheckState, Execution};
 use crate::domain::repos::{self, Repository};
 
 /// The context that issues are reported under.
@@ -60,6 +60,60 @@ pub struct CheckView {
     /// Why we could not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<CheckErrorView>,
+    /// How its process ran; left out for one that is part of the binary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution: Option<ExecutionView>,
+}
+
+/// How the process of a check ran.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ExecutionView {
+    /// What was started, without the files it was given.
+    pub command: String,
+    /// The tool's version, if it says so.
+    pub version: Option<String>,
+    /// How it was kept apart from the host: `native` or `trusted`.
+    pub tier: String,
+    /// The bounds that this host keeps less well than it could.
+    pub weaker_limits: Vec<String>,
+    /// How long it took.
+    pub wall_ms: u64,
+    /// How much processor time it used.
+    pub cpu_ms: u64,
+    /// How many bytes of memory it used at most; null where nobody counts.
+    pub peak_memory_bytes: Option<u64>,
+    /// How many records of its output were looked at.
+    pub read: u64,
+    /// How many of them could not be used.
+    pub dropped_count: u64,
+    /// The first of those, and why.
+    pub dropped: Vec<DroppedView>,
+}
+
+/// A record of a tool's output that could not be used.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DroppedView {
+    /// A path, or what else it can be known by.
+    pub what: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl From<Execution> for ExecutionView {
+    fn from(of: Execution) -> ExecutionView {
+        ExecutionView {
+            command: of.command,
+            version: of.version,
+            tier: of.tier,
+            weaker_limits: of.weaker,
+            wall_ms: of.wall_ms,
+            cpu_ms: of.cpu_ms,
+            peak_memory_bytes: of.peak_memory,
+            read: of.read,
+            dropped_count: of.dropped_count,
+            dropped: of.dropped.into_iter().map(|(what, why)| DroppedView { what, why }).collect(),
+        }
+    }
 }
 
 /// Why a check could not tell: a code of the contract and a sentence.
@@ -112,6 +166,7 @@ impl CheckView {
             exit_code: check.exit_code,
             waits_for: None,
             error: check.error.map(CheckErrorView::from),
+            execution: check.execution.map(ExecutionView::from),
         }
     }
 }

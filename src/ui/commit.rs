@@ -206,8 +206,10 @@ impl CommitPage {
             let speaks = |context: &&ContextView| context.state == status.verdict && !context.description.is_empty();
             status.contexts.iter().find(speaks)
         });
-        context
-            .map_or_else(|| super::repo::standing(&verdict, &self.set_state()).to_owned(), |context| words::capital(&context.description))
+        context.map_or_else(
+            || super::repo::standing(&verdict, &self.set_state()).to_owned(),
+            |context| crate::base::text::capital(&context.description),
+        )
     }
 
     fn may(&self, word: &str) -> bool {
@@ -274,7 +276,7 @@ impl CommitPage {
         if self.is_live() || matches!(self.manifest, Manifest::Invalid(_)) {
             Vec::new()
         } else {
-            contexts.filter(|context| words::capital(&context.description) != self.headline()).collect()
+            contexts.filter(|context| crate::base::text::capital(&context.description) != self.headline()).collect()
         }
     }
 

@@ -239,6 +239,7 @@ impl World {
             exit_code: None,
             waits_for: None,
             error: None,
+            execution: None,
         }
     }
 

@@ -110,7 +110,7 @@ impl RepoPage {
         };
         let stand = self.stand();
         match &self.sentence {
-            Some(sentence) if matches!(stand, Stand::True | Stand::Fails | Stand::Unsure) => words::capital(sentence),
+            Some(sentence) if matches!(stand, Stand::True | Stand::Fails | Stand::Unsure) => crate::base::text::capital(sentence),
             _ => standing(&head.gate, &head.check_set).to_owned(),
         }
     }

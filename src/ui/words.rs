@@ -198,22 +198,16 @@ pub fn plain(word: &str) -> String {
 
 /// The same with a capital first letter.
 pub fn title(word: &str) -> String {
-    capital(&plain(word))
+    text::capital(&plain(word))
 }
 
 /// A message as a sentence among others: a capital at its beginning, unless a name in backquotes stands there, and a full stop.
 pub fn sentence(message: &str) -> String {
-    let mut text = capital(message);
+    let mut text = text::capital(message);
     if !text.ends_with(['.', '?', '!', ':', '…']) {
         text.push('.');
     }
     text
-}
-
-/// The text with a capital at its beginning.
-pub fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

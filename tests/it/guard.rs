@@ -4,4 +4,4 @@ mod headers;
 mod pages;
 mod permissions;
 mod redaction;
-mod sandbox;
+pub mod sandbox;

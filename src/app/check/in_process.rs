@@ -65,12 +65,12 @@ impl Judge<'_> {
                 .filter(|finding| self.speaks_of(planned, &finding.path))
                 .map(|finding| Located::new(&planned.name, true, finding, None)),
         );
-        Ok(Ok(Told { found, judged, unread, is_cut }))
+        Ok(Ok(Told { found, judged, unread, is_cut, execution: None }))
     }
 
     /// Looks up the lines of what files say. Few files have findings: reading those a second time costs less than keeping the content of
     /// all.
-    fn locate(&self, source: &str, findings: Vec<Finding>) -> Result<Vec<Located>, Stop> {
+    pub(super) fn locate(&self, source: &str, findings: Vec<Finding>) -> Result<Vec<Located>, Stop> {
         let mut found = Vec::with_capacity(findings.len());
         for of_file in findings.chunk_by(|a, b| a.path == b.path) {
             self.run.goes_on()?;

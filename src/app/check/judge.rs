@@ -13,11 +13,14 @@ use std::sync::Arc;
 use super::in_process::{LINES_BYTES, lines_of};
 use super::{Run, Stop};
 use crate::app::live::LiveLog;
+use crate::app::sandboxes::Ready;
 use crate::base::name::TreePath;
 use crate::base::text::{count, duration};
-use crate::domain::checks::builtin::MAX_PER_CHECK;
-use crate::domain::checks::plan::Planned;
-use crate::domain::checks::{self, CheckError, CheckState, ErrorCode, Outcome};
+use crate::domain::checks::builtin::{Builtin, MAX_PER_CHECK};
+use crate::domain::checks::catalogue::{On, Tool};
+use crate::domain::checks::plan::{Planned, Runner};
+use crate::domain::checks::{self, CheckError, CheckState, ErrorCode, Execution, Outcome};
+use crate::domain::issues::format::Format;
 use crate::domain::issues::identify::Located;
 use crate::domain::issues::standing::{Chunk, ChunkRef, MOST_AT_A_COMMIT, SourceVersion, Standing, chunk_refs, load};
 use crate::domain::issues::track::{Known, line_after};
@@ -51,6 +54,45 @@ pub(super) struct Told {
     pub unread: Vec<(TreePath, git::Error)>,
     /// Whether there was more to find than is taken.
     pub is_cut: bool,
+    /// How its process ran, if it had one.
+    pub execution: Option<Execution>,
+}
+
+impl Told {
+    /// There was nothing to look at.
+    pub fn nothing() -> Told {
+        Told { found: Vec::new(), judged: 0, unread: Vec::new(), is_cut: false, execution: None }
+    }
+}
+
+/// Why whoever judges has nothing to say that could be believed.
+pub(super) struct Untold {
+    /// Errored, timed out, or failed.
+    pub state: CheckState,
+    pub error: CheckError,
+    /// How its process ran, if it had one.
+    pub execution: Option<Execution>,
+}
+
+impl Untold {
+    /// We could not tell.
+    pub fn errored(error: CheckError) -> Untold {
+        Untold { state: CheckState::Errored, error, execution: None }
+    }
+}
+
+/// Who judges, as this host has it, and what tells whether its earlier results hold.
+struct Judging {
+    who: Result<Who, CheckError>,
+    version: String,
+    /// Whether what it says of a file depends on that file alone, and on its settings.
+    is_by_file: bool,
+}
+
+enum Who {
+    Builtin(&'static dyn Builtin),
+    Tool(&'static Tool, Ready),
+    Command(String, Format),
 }
 
 /// What one check says, and what it said before of the same files.
@@ -114,10 +156,10 @@ impl Run<'_> {
                     Ok(checks::start_check(tx, &of, &name, now)?)
                 })?;
             }
-            let (one, outcome) = judge.check(planned, room)?;
+            let (one, outcome, version) = judge.check(planned, room)?;
             room = room.saturating_sub(one.len());
             if outcome.state == CheckState::Succeeded {
-                sources.push(SourceVersion { source: planned.name.clone(), version: planned.version(exclude) });
+                sources.push(SourceVersion { source: planned.name.clone(), version });
             }
             cut += u64::from(outcome.error.as_ref().is_some_and(|error| error.code == ErrorCode::LimitOutput));
             outcomes.push((planned.name.clone(), outcome));
@@ -157,7 +199,7 @@ impl Judged {
 
 impl Judge<'_> {
     /// Runs one check, which may leave at most `room` findings.
-    fn check(&self, planned: &Planned, room: usize) -> Result<(Judged, Outcome), Stop> {
+    fn check(&self, planned: &Planned, room: usize) -> Result<(Judged, Outcome, String), Stop> {
         let began = std::time::Instant::now();
         let (app, set) = (self.run.app, &self.run.set);
         let id = set.checks.iter().find(|check| check.name == planned.name).map(|check| check.id);
@@ -170,7 +212,8 @@ impl Judge<'_> {
         if refused.len() > REFUSED_TOLD {
             log.line(&format!("{} further paths are left out", refused.len() - REFUSED_TOLD));
         }
-        let reuse = self.is_reusable(planned);
+        let judging = self.judging(planned);
+        let reuse = self.is_reusable(planned, &judging);
         let changed: HashSet<&TreePath> =
             self.changes.iter().flat_map(|change| [&change.before, &change.after]).flatten().map(|file| &file.path).collect();
         let mut past = self.past(planned, reuse, &changed)?;
@@ -184,17 +227,22 @@ impl Judge<'_> {
         let spoken_of: HashSet<&TreePath> = past.known.iter().map(|known| &known.place.path).collect();
         files.sort_by_key(|file| !spoken_of.contains(&file.path));
         let most_found = most - past.len();
-        let told = match &planned.runner {
-            Ok(builtin) => self.in_process(*builtin, planned, &files, most_found, &mut log)?,
-            Err(error) => Err(error.clone()),
+        let told = match &judging.who {
+            Ok(Who::Builtin(builtin)) => self.in_process(*builtin, planned, &files, most_found, &mut log)?.map_err(Untold::errored),
+            Ok(Who::Tool(tool, ready)) => self.by_tool(tool, ready, planned, &files, most_found, &mut log)?,
+            // The very same tree, judged before: all of it stands.
+            Ok(Who::Command(..)) if reuse => Ok(Told::nothing()),
+            Ok(Who::Command(run, output)) => self.by_command(run, *output, planned, &files, most_found, &mut log)?,
+            Err(error) => Err(Untold::errored(error.clone())),
         };
-        let Told { found, judged, unread, is_cut: more } = match told {
+        let Told { found, judged, unread, is_cut: more, execution } = match told {
             Ok(told) => told,
-            Err(error) => {
+            Err(Untold { state, error, execution }) => {
                 log.line(&error.message);
                 let mut as_before = self.carry(|chunk| chunk.source == planned.name)?;
                 as_before.truncate(most);
-                return Ok((as_before, self.ended(CheckState::Errored, None, Some(error), &mut log)?));
+                let outcome = Outcome { execution, ..self.ended(state, None, Some(error), &mut log)? };
+                return Ok((as_before, outcome, judging.version));
             }
         };
         is_cut |= more;
@@ -216,17 +264,32 @@ impl Judge<'_> {
         } else {
             self.ended(CheckState::Succeeded, issues, None, &mut log)?
         };
-        Ok((past, outcome))
+        Ok((past, Outcome { execution, ..outcome }, judging.version))
+    }
+
+    /// Looks who judges, as this host has it.
+    fn judging(&self, planned: &Planned) -> Judging {
+        let who = planned.runner.clone().and_then(|runner| match runner {
+            Runner::Builtin(builtin) => Ok(Who::Builtin(builtin)),
+            Runner::Tool(tool) => self.run.app.sandboxes.ready(tool).map(|ready| Who::Tool(tool, ready)),
+            Runner::Command { run, output } => Ok(Who::Command(run, output)),
+        });
+        let (found, is_by_file) = match &who {
+            Ok(Who::Tool(tool, ready)) => (self.found_of(tool, ready), tool.on == On::Files),
+            Ok(Who::Command(..)) | Err(_) => (String::new(), false),
+            Ok(Who::Builtin(_)) => (String::new(), true),
+        };
+        Judging { version: planned.version(self.exclude, &found), who, is_by_file }
     }
 
     /// Whether the base's results of this check hold for files that did not change.
-    fn is_reusable(&self, planned: &Planned) -> bool {
-        let version = planned.version(self.exclude);
+    fn is_reusable(&self, planned: &Planned, judging: &Judging) -> bool {
         self.run.manner.reuses
             && self.before.is_some()
-            && self
-                .identity
-                .is_some_and(|identity| identity.sources.iter().any(|source| source.source == planned.name && source.version == version))
+            && (judging.is_by_file || self.changes.is_empty())
+            && self.identity.is_some_and(|identity| {
+                identity.sources.iter().any(|source| source.source == planned.name && source.version == judging.version)
+            })
     }
 
     /// Whether a path is spoken of in this run, by this check.
@@ -318,7 +381,7 @@ impl Judge<'_> {
 
     fn ended(&self, state: CheckState, issues: Option<u64>, error: Option<CheckError>, log: &mut LiveLog) -> Result<Outcome, Stop> {
         let log = self.run.app.blobs.put(&log.content().map_err(unwritten)?)?;
-        Ok(Outcome { state, issues, error, log: Some(log) })
+        Ok(Outcome { state, issues, error, log: Some(log), execution: None })
     }
 
     /// The lines that differ, of each changed file that has or had a finding.

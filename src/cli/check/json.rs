@@ -16,7 +16,7 @@ use crate::domain::checks::{Check, CheckError, CheckSet};
 use crate::domain::issues::standing::{BySeverity, Standee};
 use crate::domain::issues::track::Fingerprint;
 use crate::domain::issues::{IssueState, Kind, Severity};
-use crate::http::checks::{CheckErrorView, CheckSetView, CheckView};
+use crate::http::checks::{CheckErrorView, CheckSetView, CheckView, ExecutionView};
 use crate::http::repos::IssueCountsView;
 
 /// The whole document.
@@ -159,6 +159,7 @@ fn check(check: &Check) -> CheckView {
         exit_code: check.exit_code,
         waits_for: None,
         error: check.error.as_ref().map(error),
+        execution: check.execution.clone().map(ExecutionView::from),
     }
 }
 

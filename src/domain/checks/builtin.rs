@@ -76,6 +76,11 @@ pub fn all() -> &'static [&'static dyn Builtin] {
     &[&hygiene::Hygiene]
 }
 
+/// Those that run where no manifest says otherwise.
+pub fn by_default() -> &'static [&'static dyn Builtin] {
+    &[&hygiene::Hygiene]
+}
+
 /// Why a run has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -201,6 +201,22 @@ impl Tool {
         self.fine.contains(&exit_code)
     }
 
+    /// Whether it has something to say of any repository: it needs no settings there, and fetches nothing.
+    pub fn needs_no_settings(&self) -> bool {
+        self.requires.is_empty() && self.network == Fetches::Nothing
+    }
+
+    /// Whether a file is among what it needs before it has anything to say.
+    pub fn is_required(&self, path: &TreePath) -> bool {
+        self.requires.iter().any(|(_, globs)| globs.matches(path))
+    }
+
+    /// Its arguments as a person would type them, without the files.
+    pub fn typed(&self) -> String {
+        let words = self.command.iter().filter(|word| !matches!(word.as_str(), "{files}" | "--"));
+        std::iter::once(&self.executable).chain(words).cloned().collect::<Vec<_>>().join(" ")
+    }
+
     /// Whether this version is one that can be run.
     pub fn takes(&self, version: &Version) -> bool {
         *version >= self.least

@@ -1,8 +1,14 @@
 //! From the manifest to what is run: a pure step.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::builtin::{self, Builtin};
+use super::catalogue::{self, Tool};
 use super::{CheckError, ErrorCode};
-use crate::domain::repos::manifest::{CheckSpec, Globs, Manifest, Runs};
+use crate::base::text;
+use crate::domain::issues::format::Format;
+use crate::domain::repos::manifest::{CheckSpec, Globs, Manifest, Network, Runs};
 use crate::engine::store::blob::BlobHash;
 
 /// A check that is to be run.
@@ -13,52 +19,101 @@ pub struct Planned {
     /// What runs it, as people call it.
     pub plugin: String,
     /// What runs it; or why nothing can.
-    pub runner: Result<&'static dyn Builtin, CheckError>,
+    pub runner: Result<Runner, CheckError>,
     /// The files it looks at; `None` is all.
     pub paths: Option<Globs>,
+    /// What a process of it is given.
+    pub process: Process,
+}
+
+/// What runs a check.
+#[derive(Clone)]
+pub enum Runner {
+    /// A part of this binary.
+    Builtin(&'static dyn Builtin),
+    /// A tool of the catalogue.
+    Tool(&'static Tool),
+    /// A command of the repository's own.
+    Command {
+        /// What the shell is given.
+        run: String,
+        /// What it writes to its standard output.
+        output: Format,
+    },
+}
+
+/// What the process of a check is given. Means nothing for one that is part of the binary.
+#[derive(Debug, Clone, Default)]
+pub struct Process {
+    /// Its environment.
+    pub env: BTreeMap<String, String>,
+    /// Whom it may speak to.
+    pub network: Network,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+    /// How many bytes of memory it may use.
+    pub memory: Option<u64>,
 }
 
 impl Planned {
+    fn new(name: &str, plugin: &str, runner: Result<Runner, CheckError>) -> Planned {
+        Planned { name: name.to_owned(), plugin: plugin.to_owned(), runner, paths: None, process: Process::default() }
+    }
+
     /// What tells whether an earlier result of the check still holds for a file that did not change: what judges, and the settings that
-    /// bear on it.
-    pub fn version(&self, exclude: Option<&Globs>) -> String {
-        let runner =
-            self.runner.as_ref().map_or_else(|error| error.code.to_string(), |builtin| format!("{}@{}", builtin.name(), builtin.version()));
-        let settings = format!("{:?} {exclude:?}", self.paths);
+    /// bear on it. `found` is what is known of a tool on this host: its version, and the content of its settings.
+    pub fn version(&self, exclude: Option<&Globs>, found: &str) -> String {
+        let runner = match &self.runner {
+            Ok(Runner::Builtin(builtin)) => format!("{}@{}", builtin.name(), builtin.version()),
+            Ok(Runner::Tool(tool)) => format!("{}@{found}", tool.name),
+            Ok(Runner::Command { .. }) => "command".to_owned(),
+            Err(error) => error.code.to_string(),
+        };
+        let command = match &self.runner {
+            Ok(Runner::Command { run, output }) => Some((run, output)),
+            _ => None,
+        };
+        let settings = format!("{:?} {exclude:?} {command:?} {:?} {:?}", self.paths, self.process.env, self.process.network);
         format!("{runner} {}", BlobHash::of(settings.as_bytes()))
     }
 }
 
 /// The checks of a commit with this manifest; without one, or with one that does not speak of checks, every built-in one that is on by
-/// default. Empty where the manifest names none.
-pub fn plan(manifest: Option<&Manifest>) -> Vec<Planned> {
+/// default, and the tools of `besides`. Empty where the manifest names none.
+pub fn plan(manifest: Option<&Manifest>, besides: &[&'static Tool]) -> Vec<Planned> {
     match manifest.and_then(|manifest| manifest.checks.as_ref()) {
         Some(specs) => specs.iter().map(planned).collect(),
-        None => builtin::all()
-            .iter()
-            .map(|builtin| Planned {
-                name: builtin.name().to_owned(),
-                plugin: builtin.name().to_owned(),
-                runner: Ok(*builtin),
-                paths: None,
-            })
-            .collect(),
+        None => {
+            let builtins =
+                builtin::by_default().iter().map(|builtin| Planned::new(builtin.name(), builtin.name(), Ok(Runner::Builtin(*builtin))));
+            builtins.chain(besides.iter().map(|tool| Planned::new(&tool.name, &tool.name, Ok(Runner::Tool(tool))))).collect()
+        }
     }
 }
 
 fn planned(spec: &CheckSpec) -> Planned {
     let (plugin, runner) = match &spec.runs {
-        Runs::Plugin(plugin) => (plugin.clone(), builtin::find(plugin).ok_or_else(|| unknown(plugin))),
+        Runs::Plugin(plugin) => (plugin.clone(), named(plugin)),
         Runs::Image(image) => (format!("docker://{image}"), Err(unavailable(&spec.name))),
-        Runs::Command { run, .. } => (run.clone(), Err(unavailable(&spec.name))),
+        Runs::Command { run, output } => (run.clone(), Ok(Runner::Command { run: run.clone(), output: (*output).into() })),
     };
-    Planned { name: spec.name.clone(), plugin, runner, paths: spec.paths.clone() }
+    let runner = match spec.mounts.first() {
+        Some(mount) if runner.is_ok() => Err(secret_unknown(&spec.name, &mount.secret)),
+        _ => runner,
+    };
+    let process = Process { env: spec.env.clone(), network: spec.network.clone(), timeout: spec.timeout, memory: spec.memory };
+    Planned { name: spec.name.clone(), plugin, runner, paths: spec.paths.clone(), process }
+}
+
+fn named(plugin: &str) -> Result<Runner, CheckError> {
+    let builtin = builtin::find(plugin).map(Runner::Builtin);
+    builtin.or_else(|| catalogue::find(plugin).map(Runner::Tool)).ok_or_else(|| unknown(plugin))
 }
 
 fn unknown(plugin: &str) -> CheckError {
-    let names = builtin::all().iter().map(|builtin| builtin.name()).collect::<Vec<_>>();
-    let meant =
-        crate::base::text::nearest(plugin, names.iter().copied()).map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default();
+    let builtins = builtin::all().iter().map(|builtin| builtin.name());
+    let names = builtins.chain(catalogue::all().iter().map(|tool| tool.name.as_str())).collect::<Vec<_>>();
+    let meant = text::nearest(plugin, names.iter().copied()).map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default();
     CheckError {
         code: ErrorCode::PluginUnknown,
         message: format!("No plugin is named `{plugin}`; there are: {}.{meant}", names.join(", ")),
@@ -68,8 +123,15 @@ fn unknown(plugin: &str) -> CheckError {
 fn unavailable(name: &str) -> CheckError {
     CheckError {
         code: ErrorCode::SandboxUnavailable,
+        message: format!("`{name}` runs in an image, and this appliance runs none; take it out of the manifest, or run it elsewhere."),
+    }
+}
+
+fn secret_unknown(name: &str, secret: &str) -> CheckError {
+    CheckError {
+        code: ErrorCode::SecretUnknown,
         message: format!(
-            "`{name}` starts a process, and this appliance runs built-in checks alone; take it out of the manifest, or run it elsewhere."
+            "`{name}` asks for the secret `{secret}`, and none of that name is known here; take the mount out of the manifest."
         ),
     }
 }
@@ -82,15 +144,17 @@ mod tests {
     fn of(manifest: &str) -> Vec<String> {
         let manifest = parse(ManifestName::Plumbline, manifest.as_bytes()).unwrap();
         let says = |planned: Planned| match planned.runner {
-            Ok(builtin) => format!("{} runs {}", planned.name, builtin.name()),
+            Ok(Runner::Builtin(builtin)) => format!("{} runs {}", planned.name, builtin.name()),
+            Ok(Runner::Tool(tool)) => format!("{} runs {}", planned.name, tool.title),
+            Ok(Runner::Command { run, output }) => format!("{} runs `{run}` for {output}", planned.name),
             Err(error) => format!("{}: {}", planned.name, error.code),
         };
-        plan(Some(&manifest)).into_iter().map(says).collect()
+        plan(Some(&manifest), &[]).into_iter().map(says).collect()
     }
 
     #[test]
     fn without_a_manifest_the_built_in_checks_run() {
-        assert_eq!(plan(None).into_iter().map(|planned| planned.name).collect::<Vec<_>>(), ["hygiene"]);
+        assert_eq!(plan(None, &[]).into_iter().map(|planned| planned.name).collect::<Vec<_>>(), ["hygiene"]);
         assert_eq!(of("version: 1\nissues: {fail_on: any}\n"), ["hygiene runs hygiene"]);
     }
 
@@ -101,10 +165,37 @@ mod tests {
 
     #[test]
     fn what_cannot_be_run_says_why_and_leaves_the_others_alone() {
-        let manifest = "version: 1\nchecks:\n- plugin: hygeine\n- plugin: hygiene\n- name: own\n  run: ./lint\n  output: sarif\n";
-        assert_eq!(of(manifest), ["hygeine: plugin_unknown", "hygiene runs hygiene", "own: sandbox_unavailable"]);
+        let manifest = "version: 1\nchecks:\n- plugin: hygeine\n- plugin: hygiene\n- name: own\n  run: ./lint\n  output: sarif\n- plugin: ruff\n- plugin: docker://acme/lint:v1\n- name: secretive\n  run: ./lint\n  output: gnu\n  mounts: [{source: \"secrets:KEY\", destination: \"~/.key\"}]\n";
+        let planned = [
+            "hygeine: plugin_unknown",
+            "hygiene runs hygiene",
+            "own runs `./lint` for sarif",
+            "ruff runs Ruff",
+            "lint: sandbox_unavailable",
+            "secretive: secret_unknown",
+        ];
+        assert_eq!(of(manifest), planned);
         let manifest = parse(ManifestName::Plumbline, manifest.as_bytes()).unwrap();
-        let typo = plan(Some(&manifest)).remove(0).runner.err().unwrap();
+        let typo = plan(Some(&manifest), &[]).remove(0).runner.err().unwrap();
         assert!(typo.message.ends_with("Did you mean `hygiene`?"), "{}", typo.message);
+    }
+
+    #[test]
+    fn an_earlier_result_holds_only_for_the_same_tool_with_the_same_settings() {
+        let of = |manifest: &str, found: &str| {
+            let manifest = parse(ManifestName::Plumbline, manifest.as_bytes()).unwrap();
+            plan(Some(&manifest), &[]).remove(0).version(Some(&manifest.exclude), found)
+        };
+        let plain = "version: 1\nchecks: [{plugin: ruff}]\n";
+        assert_eq!(of(plain, "1.0"), of(plain, "1.0"));
+        let others = [
+            (plain, "1.1"),
+            ("version: 1\nchecks: [{plugin: ruff, env: {A: b}}]\n", "1.0"),
+            ("version: 1\nchecks: [{plugin: ruff, paths: [\"src/\"]}]\n", "1.0"),
+            ("version: 1\nexclude: [\"a/\"]\nchecks: [{plugin: ruff}]\n", "1.0"),
+        ];
+        for (manifest, found) in others {
+            assert_ne!(of(manifest, found), of(plain, "1.0"), "{manifest} {found}");
+        }
     }
 }

@@ -19,6 +19,33 @@ pub struct CheckError {
     pub message: String,
 }
 
+/// How the process of a check ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    /// What was started, as a person would type it; the files left out where there are many.
+    pub command: String,
+    /// The tool's version, if it has one and says so.
+    pub version: Option<String>,
+    /// How it was kept apart from the host.
+    pub tier: String,
+    /// The bounds that this host keeps less well than it could, in words.
+    pub weaker: Vec<String>,
+    /// What it ended with; `None` if something else ended it.
+    pub exit_code: Option<i32>,
+    /// How long it took.
+    pub wall_ms: u64,
+    /// How much processor time it used.
+    pub cpu_ms: u64,
+    /// How many bytes of memory it used at most, if that was counted.
+    pub peak_memory: Option<u64>,
+    /// How many records of its output were looked at.
+    pub read: u64,
+    /// What of them could not be used, and why: the first of them.
+    pub dropped: Vec<(String, String)>,
+    /// How many could not be used.
+    pub dropped_count: u64,
+}
+
 /// One check at a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
@@ -42,6 +69,8 @@ pub struct Check {
     pub error: Option<CheckError>,
     /// What it said, once it has ended.
     pub log: Option<BlobHash>,
+    /// How its process ran, if it had one.
+    pub execution: Option<Execution>,
 }
 
 impl Check {
@@ -57,6 +86,7 @@ impl Check {
             exit_code: None,
             error: None,
             log: None,
+            execution: None,
         }
     }
 }

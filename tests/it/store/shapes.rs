@@ -13,7 +13,7 @@ use plumbline::base::time::Timestamp;
 use plumbline::base::work::{Lane, Work};
 use plumbline::domain::accounts::{Hashed, InstanceRole, Link, Membership, RepoRole, Scope, Session, Token, TokenKind, User};
 use plumbline::domain::admin::Recurrence;
-use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode};
+use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution};
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
 use plumbline::domain::issues::track::{Fingerprint, Mark};
 use plumbline::domain::issues::{
@@ -216,6 +216,19 @@ fn check_set() -> CheckSet {
             exit_code: Some(-10),
             error: error("of the check"),
             log: Some(BlobHash::of(b"log")),
+            execution: Some(Execution {
+                command: "ruff check".to_owned(),
+                version: Some("1.0".to_owned()),
+                tier: "native".to_owned(),
+                weaker: vec!["memory".to_owned()],
+                exit_code: Some(1),
+                wall_ms: 2,
+                cpu_ms: 3,
+                peak_memory: Some(4),
+                read: 5,
+                dropped: vec![("what".to_owned(), "why".to_owned())],
+                dropped_count: 6,
+            }),
         }],
         verdict: Verdict::Error,
         sentence: "why".to_owned(),

@@ -75,6 +75,7 @@ impl TestApp {
     pub fn with(change: impl FnOnce(&mut Config)) -> TestApp {
         let dir = super::temporary();
         let mut config = Config::in_directory(&dir.path().join("data"));
+        config.launcher = env!("CARGO_BIN_EXE_plumbline").into();
         config.local_roots = vec![std::env::temp_dir(), dir.path().to_owned()];
         change(&mut config);
         let clock = Clock::manual(NOON.parse().unwrap());

@@ -1,0 +1,468 @@
+//! Judging by a program of others: a tool of the catalogue, or a command of the repository's own, in a sandbox.
+//!
+//! The program sees the whole tree, written from memory, and is asked about the files that are to be judged; what it writes is read by
+//! its format. What it ends with, and how, decides whether that is believed: a tool that crashed found nothing, whatever it wrote.
+//!
+//! A tool that is given files is asked only about those that changed. One that finds its way in the tree, as every command does, may look
+//! anywhere: what it said holds for the very same tree alone.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::judge::{Judge, Told, Untold};
+use super::{Progress, Stop};
+use crate::app::live::LiveLog;
+use crate::app::sandboxes::Ready;
+use crate::app::tools::Located as Place;
+use crate::base::name::TreePath;
+use crate::base::text::{bytes, capital, clip, count, duration, quiet};
+use crate::domain::checks::catalogue::{From, On, Tool, Wake};
+use crate::domain::checks::plan::Planned;
+use crate::domain::checks::{CheckError, CheckState, ErrorCode, Execution};
+use crate::domain::issues::format::{self, Bounds, Columns, Format, Ground, Reading};
+use crate::domain::repos::manifest::Network as Wanted;
+use crate::engine::git::Source;
+use crate::engine::git::tree::{FileKind, TreeFile};
+use crate::engine::sandbox::{self, Command, File, How, Kind, Limit, Limits, Network, Outcome, Sandbox, Value};
+
+/// Where a tool sees the tree.
+const ROOTS: [&str; 1] = ["/work"];
+/// The file that a tool writes into which writes a file.
+const OUTPUT: &str = ".plumbline-output";
+/// A file that is larger is not shown to a tool.
+const FILE_BYTES: u64 = 64 << 20;
+/// How many dropped records a log and a page name.
+const DROPPED_TOLD: usize = 50;
+/// The longest line of a tool's that a log repeats.
+const LINE_BYTES: usize = 4 << 10;
+/// The port of a forge.
+const FORGE_PORT: u16 = 443;
+
+/// What is to be started, and how it is read.
+struct Start {
+    commands: Vec<Command>,
+    format: Format,
+    from: From,
+    columns: Option<Columns>,
+    tool: Option<&'static Tool>,
+    /// As a person would type it.
+    typed: String,
+    version: Option<String>,
+}
+
+impl Judge<'_> {
+    /// What is known of a tool on this host that bears on what it finds: its program, and the content of its settings in the tree.
+    pub(super) fn found_of(&self, tool: &Tool, ready: &Ready) -> String {
+        let mut found = format!("{} {}", ready.version.as_ref().map(ToString::to_string).unwrap_or_default(), ready.mark);
+        for file in self.tree.files().iter().filter(|file| tool.settings.matches(&file.path) || tool.is_required(&file.path)) {
+            found += &format!(" {}={}", file.path, file.blob);
+        }
+        found
+    }
+
+    /// Has a tool judge these files.
+    pub(super) fn by_tool(
+        &self,
+        tool: &'static Tool,
+        ready: &Ready,
+        planned: &Planned,
+        files: &[&TreeFile],
+        most: usize,
+        log: &mut LiveLog,
+    ) -> Result<Result<Told, Untold>, Stop> {
+        let wanted: HashSet<&TreePath> = files.iter().map(|file| &file.path).collect();
+        let (woken, settings) = match tool.wake(self.tree.files(), |path| self.speaks_of(planned, path)) {
+            Wake::Sleeps => {
+                log.line(&format!("There is no file that {} looks at.", tool.title));
+                return Ok(Ok(Told::nothing()));
+            }
+            Wake::Lacks(what) => return Ok(Err(Untold::errored(lacks(tool, &what)))),
+            Wake::Wakes { files, settings } => (files, settings),
+        };
+        let woken: Vec<&TreePath> = match tool.on {
+            On::Files => woken.into_iter().filter(|path| wanted.contains(path) && std::str::from_utf8(path.as_bytes()).is_ok()).collect(),
+            On::Tree => woken,
+        };
+        if woken.is_empty() || files.is_empty() {
+            return Ok(Ok(Told::nothing()));
+        }
+        let output = Path::new(OUTPUT);
+        let commands = tool.commands(&ready.located.executable, &woken, settings.as_ref(), output);
+        let mut env = environment(&ready.located, tool);
+        env.extend(planned.process.env.iter().map(|(name, value)| (name.clone(), Value::Plain(value.clone()))));
+        let network = self.network(&planned.process.network);
+        let command = |words: Vec<OsString>| Command {
+            argv: words.into_iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            env: env.clone(),
+            directory: String::new(),
+            roots: ready.located.roots.clone(),
+            network: network.clone(),
+            outputs: if tool.from == From::File { vec![OUTPUT.to_owned()] } else { Vec::new() },
+            secret_files: Vec::new(),
+        };
+        let start = Start {
+            commands: commands.into_iter().map(command).collect(),
+            format: tool.output,
+            from: tool.from,
+            columns: tool.columns,
+            tool: Some(tool),
+            typed: tool.typed(),
+            version: ready.version.as_ref().map(ToString::to_string),
+        };
+        let only = (tool.on == On::Files).then_some(&wanted);
+        self.started(&start, planned, files.len(), only, most, log)
+    }
+
+    /// Has a command of the repository's own judge the tree.
+    pub(super) fn by_command(
+        &self,
+        run: &str,
+        output: Format,
+        planned: &Planned,
+        files: &[&TreeFile],
+        most: usize,
+        log: &mut LiveLog,
+    ) -> Result<Result<Told, Untold>, Stop> {
+        let env = planned.process.env.iter().map(|(name, value)| (name.clone(), Value::Plain(value.clone()))).collect();
+        let command = Command {
+            argv: ["/bin/sh", "-c", run].map(str::to_owned).to_vec(),
+            env,
+            network: self.network(&planned.process.network),
+            ..Command::default()
+        };
+        let start = Start {
+            commands: vec![command],
+            format: output,
+            from: From::Stdout,
+            columns: None,
+            tool: None,
+            typed: run.to_owned(),
+            version: None,
+        };
+        self.started(&start, planned, files.len(), None, most, log)
+    }
+
+    /// Whom a process may speak to.
+    fn network(&self, wanted: &Wanted) -> Network {
+        match wanted {
+            Wanted::None => Network::None,
+            Wanted::Allow(hosts) => Network::Allow(hosts.iter().map(|host| (host.host.clone(), host.port)).collect()),
+            Wanted::Forge => match self.run.repository.remote.parse() {
+                Ok(Source::Http(address)) => Network::Allow(vec![host_of(&address)]),
+                Ok(Source::Path(_)) | Err(_) => Network::None,
+            },
+        }
+    }
+
+    fn started(
+        &self,
+        start: &Start,
+        planned: &Planned,
+        judged: usize,
+        only: Option<&HashSet<&TreePath>>,
+        most: usize,
+        log: &mut LiveLog,
+    ) -> Result<Result<Told, Untold>, Stop> {
+        let sandbox = match self.run.app.sandboxes.get() {
+            Ok(sandbox) => sandbox,
+            Err(error) => return Ok(Err(Untold::errored(error))),
+        };
+        let mut ran = Execution {
+            command: clip(&start.typed, 1_000).into_owned(),
+            version: start.version.clone(),
+            tier: sandbox.tier().name().to_owned(),
+            weaker: weaker(&sandbox),
+            exit_code: None,
+            wall_ms: 0,
+            cpu_ms: 0,
+            peak_memory: None,
+            read: 0,
+            dropped: Vec::new(),
+            dropped_count: 0,
+        };
+        let version = start.version.as_ref().map(|version| format!(" version {version}")).unwrap_or_default();
+        log.line(&format!("{}{version} at {}, tier {}", start.typed, self.run.set.sha.short(), ran.tier));
+        let limits = limits(planned);
+        let mut findings = Vec::new();
+        for (at, command) in start.commands.iter().enumerate() {
+            self.run.goes_on()?;
+            (self.run.progress)(Progress { check: &planned.name, done: judged * at / start.commands.len(), total: judged });
+            let outcome = match self.once(&sandbox, command, &limits, log) {
+                Ok(outcome) => outcome,
+                Err(error) if error.is_transient() => return Err(Stop::Failed(error.into())),
+                Err(error) => return Ok(Err(Untold::errored(unstarted(&error)))),
+            };
+            ran.wall_ms += outcome.wall_ms;
+            ran.cpu_ms += outcome.cpu_ms;
+            ran.peak_memory = ran.peak_memory.max(outcome.peak_memory);
+            ran.exit_code = match outcome.how {
+                How::Exited(code) => Some(ran.exit_code.filter(|before| *before != 0).unwrap_or(code)),
+                _ => None,
+            };
+            for asked in outcome.asked.iter().take(DROPPED_TOLD) {
+                let how = asked.refused.as_deref().unwrap_or("let through");
+                log.line(&quiet(&format!("network: {}:{}: {how}", asked.host, asked.port)));
+            }
+            match self.believed(start, &outcome, &limits, &mut ran, log) {
+                Ok(reading) => {
+                    findings.extend(reading.findings.into_iter().filter(|read| read.suppressed.is_none()).map(|read| read.finding))
+                }
+                Err(None) => return Err(Stop::Unwanted),
+                Err(Some((state, error))) => return Ok(Err(Untold { state, error, execution: Some(ran) })),
+            }
+        }
+        (self.run.progress)(Progress { check: &planned.name, done: judged, total: judged });
+        findings.retain(|finding| self.speaks_of(planned, &finding.path) && only.is_none_or(|only| only.contains(&finding.path)));
+        for finding in &mut findings {
+            if let Some(tool) = start.tool {
+                tool.adjust(finding);
+            }
+        }
+        if findings.is_empty() && start.tool.is_none() && ran.exit_code != Some(0) {
+            return Ok(Err(Untold { state: CheckState::Failed, error: said_no(&ran), execution: Some(ran) }));
+        }
+        findings.sort_by(|a, b| (&a.path, a).cmp(&(&b.path, b)));
+        let is_cut = findings.len() > most;
+        findings.truncate(most);
+        let found = self.locate(&planned.name, findings)?;
+        Ok(Ok(Told { found, judged, unread: Vec::new(), is_cut, execution: Some(ran) }))
+    }
+
+    /// Runs one command over the whole tree.
+    fn once(&self, sandbox: &Sandbox, command: &Command, limits: &Limits, log: &mut LiveLog) -> sandbox::Result<Outcome> {
+        let mut left_out = Vec::new();
+        let mut files = self.tree.files().iter().filter_map(|file| {
+            let kind = match file.kind {
+                FileKind::Regular => Kind::Regular,
+                FileKind::Executable => Kind::Executable,
+                FileKind::Symlink => Kind::Symlink,
+                FileKind::Submodule => return None,
+            };
+            match self.tree.read(file, FILE_BYTES) {
+                Ok(bytes) => Some(Ok(File { path: file.path.clone(), kind, bytes })),
+                Err(error) if error.is_transient() => Some(Err(error.into())),
+                Err(error) => {
+                    left_out.push(format!("`{}` is not shown to it: {error}", file.path));
+                    None
+                }
+            }
+        });
+        let cancel = || self.run.attempt.cancel.is_tripped();
+        let mut lines = Lines { log, rest: Vec::new() };
+        let outcome = sandbox.run(command, limits, &mut files, &cancel, &mut lines);
+        drop(files);
+        lines.end();
+        for line in left_out.iter().take(DROPPED_TOLD) {
+            log.line(line);
+        }
+        let outcome = outcome?;
+        for (path, why) in outcome.refused.iter().take(DROPPED_TOLD) {
+            log.line(&format!("`{path}` is not shown to it: {why}"));
+        }
+        Ok(outcome)
+    }
+
+    /// What a run says, if how it ended lets it be believed. `None` is that nobody wants it any more.
+    fn believed(
+        &self,
+        start: &Start,
+        outcome: &Outcome,
+        limits: &Limits,
+        ran: &mut Execution,
+        log: &mut LiveLog,
+    ) -> Result<Reading, Option<(CheckState, CheckError)>> {
+        let errored = |code, message| Some((CheckState::Errored, CheckError { code, message }));
+        let name = start.tool.map_or("the command", |tool| tool.name.as_str());
+        let code = match outcome.how {
+            How::Exited(code) => code,
+            How::Canceled => return Err(None),
+            How::TimedOut => {
+                let message = format!(
+                    "{} took longer than {}, the most it may; `timeout` in the manifest gives it more.",
+                    capital(name),
+                    duration(u64::try_from(limits.wall.as_millis()).unwrap_or(u64::MAX))
+                );
+                return Err(Some((CheckState::TimedOut, CheckError { code: ErrorCode::TimedOut, message })));
+            }
+            How::Limit(limit) => return Err(errored(code_of(limit), reached(name, limit, limits))),
+            How::Signaled(signal) => {
+                return Err(errored(ErrorCode::PluginCrashed, format!("{name} was ended by signal {signal}{}.", last_words(outcome))));
+            }
+        };
+        if start.tool.is_some_and(|tool| !tool.is_fine(code)) {
+            return Err(errored(ErrorCode::PluginCrashed, format!("{name} ended with {code}{}.", last_words(outcome))));
+        }
+        let written = match start.from {
+            From::Stdout => outcome.stdout.whole().ok_or_else(|| outcome.stdout.total()),
+            From::Stderr => outcome.stderr.whole().ok_or_else(|| outcome.stderr.total()),
+            From::File => match outcome.files.first() {
+                Some((_, Ok(bytes))) => Ok(bytes.as_slice()),
+                Some((_, Err(why))) => {
+                    return Err(errored(ErrorCode::OutputInvalid, format!("What {name} should have written is not there: {why}.")));
+                }
+                None => Ok(&[][..]),
+            },
+        };
+        let written = written.map_err(|total| {
+            errored(
+                ErrorCode::LimitOutput,
+                format!("{name} wrote {}, and at most {} are taken.", bytes(total), bytes(limits.stdout_bytes as u64)),
+            )
+        })?;
+        let ground = Ground { tree: &**self.tree, roots: &ROOTS, columns: start.columns };
+        let reading = match format::read(start.format, written, &ground, &Bounds::default()) {
+            Ok(reading) => reading,
+            // A command that failed and wrote something else says no; there is nothing of it to read.
+            Err(_) if start.tool.is_none() && code != 0 => {
+                return Err(Some((CheckState::Failed, said_no(&Execution { exit_code: Some(code), ..ran.clone() }))));
+            }
+            Err(error) => {
+                log.line(&quiet(clip(&String::from_utf8_lossy(written), LINE_BYTES).as_ref()));
+                return Err(errored(ErrorCode::OutputInvalid, format!("What {name} wrote {error}.")));
+            }
+        };
+        ran.read += reading.read;
+        ran.dropped_count += reading.dropped.iter().map(|dropped| dropped.times).sum::<u64>() + reading.dropped_more;
+        for dropped in &reading.dropped {
+            if ran.dropped.len() < DROPPED_TOLD {
+                log.line(&quiet(&format!("dropped: {}: {}", dropped.what, dropped.why)));
+                ran.dropped.push((clip(&dropped.what, 300).into_owned(), clip(&dropped.why, 300).into_owned()));
+            }
+        }
+        match &reading.broken {
+            Some(why) => Err(errored(ErrorCode::OutputInvalid, format!("What {name} wrote breaks off: {why}."))),
+            None => Ok(reading),
+        }
+    }
+}
+
+/// What a tool finds in its environment beside what every run has.
+pub fn environment(place: &Place, tool: &Tool) -> BTreeMap<String, Value> {
+    let mut env: BTreeMap<String, Value> = tool.env.iter().map(|(name, value)| (name.clone(), Value::Plain(value.clone()))).collect();
+    if let Ok(path) = std::env::join_paths(&place.path)
+        && let Ok(path) = path.into_string()
+    {
+        env.insert("PATH".to_owned(), Value::Plain(path));
+    }
+    env
+}
+
+/// Whom an address of a repository is asked of.
+fn host_of(address: &str) -> (String, u16) {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let host = rest.split('/').next().unwrap_or_default();
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name.to_owned(), port.parse().unwrap_or(FORGE_PORT)),
+        _ => (host.to_owned(), FORGE_PORT),
+    }
+}
+
+fn limits(planned: &Planned) -> Limits {
+    let default = Limits::default();
+    Limits { wall: planned.process.timeout.unwrap_or(default.wall), memory: planned.process.memory.unwrap_or(default.memory), ..default }
+}
+
+fn weaker(sandbox: &Sandbox) -> Vec<String> {
+    sandbox.limits_in_force().into_iter().filter(|(_, keeper)| keeper.is_weaker()).map(|(limit, _)| limit.words().to_owned()).collect()
+}
+
+fn lacks(tool: &Tool, what: &[&str]) -> CheckError {
+    CheckError {
+        code: ErrorCode::ManifestInvalid,
+        message: format!(
+            "{} has nothing to say without its settings; add one of {}, or take `{}` out of the manifest.",
+            tool.title,
+            what.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+            tool.name
+        ),
+    }
+}
+
+fn unstarted(error: &sandbox::Error) -> CheckError {
+    let code = match error {
+        sandbox::Error::NoBubblewrap { .. } | sandbox::Error::Start { .. } | sandbox::Error::Lost { .. } | sandbox::Error::Host { .. } => {
+            ErrorCode::SandboxUnavailable
+        }
+        sandbox::Error::BadCommand { .. } => ErrorCode::ManifestInvalid,
+        sandbox::Error::BadRoot { .. } | sandbox::Error::Program { .. } => ErrorCode::PluginMissing,
+        sandbox::Error::Tree(_) => ErrorCode::FetchFailed,
+    };
+    CheckError { code, message: format!("{}.", capital(&error.to_string())) }
+}
+
+fn code_of(limit: Limit) -> ErrorCode {
+    match limit {
+        Limit::Cpu => ErrorCode::LimitCpu,
+        Limit::Memory => ErrorCode::LimitMemory,
+        Limit::Processes => ErrorCode::LimitProcesses,
+        Limit::FileSize | Limit::Disk => ErrorCode::LimitDisk,
+        Limit::Output => ErrorCode::LimitOutput,
+    }
+}
+
+fn reached(name: &str, limit: Limit, limits: &Limits) -> String {
+    let most = match limit {
+        Limit::Cpu => duration(u64::try_from(limits.cpu.as_millis()).unwrap_or(u64::MAX)),
+        Limit::Memory => bytes(limits.memory),
+        Limit::Processes => count(u64::from(limits.processes), "process"),
+        Limit::FileSize => bytes(limits.file_size),
+        Limit::Disk => bytes(limits.tmpfs_bytes),
+        Limit::Output => bytes(limits.output_bytes),
+    };
+    let more = if limit == Limit::Memory { "; `memory` in the manifest gives it more" } else { "" };
+    format!("{} reached the bound of its {}, {most}{more}.", capital(name), limit.words())
+}
+
+fn said_no(ran: &Execution) -> CheckError {
+    let how = ran.exit_code.map_or_else(|| "no code".to_owned(), |code| code.to_string());
+    CheckError {
+        code: ErrorCode::CommandFailed,
+        message: format!("`{}` ended with {how}, and no finding says why.", clip(&ran.command, 200)),
+    }
+}
+
+/// The last line that a program wrote to stderr, as the end of a sentence.
+fn last_words(outcome: &Outcome) -> String {
+    let said = outcome.stderr.text();
+    let last = said.lines().rev().map(str::trim).find(|line| !line.is_empty());
+    last.map(|line| format!(": {}", quiet(&clip(line, 300)).trim_end_matches('.'))).unwrap_or_default()
+}
+
+/// Writes what a program says on stderr into the log, line by line.
+struct Lines<'a> {
+    log: &'a mut LiveLog,
+    rest: Vec<u8>,
+}
+
+impl Lines<'_> {
+    fn end(mut self) {
+        if !self.rest.is_empty() {
+            let rest = std::mem::take(&mut self.rest);
+            self.log.line(&String::from_utf8_lossy(&rest));
+        }
+    }
+}
+
+impl sandbox::Output for Lines<'_> {
+    fn stdout(&mut self, _: &[u8]) {}
+
+    fn stderr(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if *byte == b'\n' || self.rest.len() >= LINE_BYTES {
+                let line = std::mem::take(&mut self.rest);
+                self.log.line(&String::from_utf8_lossy(&line));
+            }
+            if *byte != b'\n' {
+                self.rest.push(*byte);
+            }
+        }
+    }
+}
+
+impl std::convert::From<sandbox::Error> for crate::app::runner::Failure {
+    fn from(error: sandbox::Error) -> crate::app::runner::Failure {
+        let verdict = if error.is_transient() { crate::engine::queue::Verdict::Retry } else { crate::engine::queue::Verdict::GiveUp };
+        crate::app::runner::Failure { message: error.to_string(), verdict }
+    }
+}

@@ -1,0 +1,140 @@
+//! The one sandbox of the appliance, made when it is first needed, and what is known of the tools that run in it.
+//!
+//! Whether there is one depends on the host and may change while we run: it is looked for anew as long as there is none. So are tools; a
+//! version is asked for once and kept for as long as the program is the same file.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::config::{Config, MinTier};
+use super::tools::{self, Located, Missing};
+use crate::domain::checks::catalogue::{Tool, Version};
+use crate::domain::checks::{CheckError, ErrorCode};
+use crate::engine::sandbox::{Command, Limits, Sandbox, Settings, Tier};
+
+/// How long a tool may take to say its version.
+const VERSION_PATIENCE: Duration = Duration::from_secs(20);
+
+/// The sandbox, and what is known of tools.
+#[derive(Debug)]
+pub struct Sandboxes {
+    launcher: PathBuf,
+    min_tier: MinTier,
+    search_path: OsString,
+    allow_hosts: Vec<String>,
+    made: Mutex<Option<Arc<Sandbox>>>,
+    versions: Mutex<HashMap<Program, Option<Version>>>,
+}
+
+/// A program as it lies on the disk.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Program {
+    path: PathBuf,
+    size: u64,
+    modified_ns: (i64, i64),
+}
+
+/// A tool that can be run here.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// Where it is.
+    pub located: Located,
+    /// Its version, if it says so.
+    pub version: Option<Version>,
+    /// What changes whenever the program does.
+    pub mark: String,
+}
+
+impl Sandboxes {
+    /// None yet.
+    pub fn new(config: &Config) -> Sandboxes {
+        Sandboxes {
+            launcher: config.launcher.clone(),
+            min_tier: config.min_tier,
+            search_path: config.search_path.clone(),
+            allow_hosts: config.allow_hosts.clone(),
+            made: Mutex::default(),
+            versions: Mutex::default(),
+        }
+    }
+
+    /// The sandbox: the best that this host gives, unless that is less than it must be.
+    pub fn get(&self) -> Result<Arc<Sandbox>, CheckError> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sandbox) = &*made {
+            return Ok(Arc::clone(sandbox));
+        }
+        let settings = Settings { allow_hosts: self.allow_hosts.clone(), ..Settings::default() };
+        let sandbox = Sandbox::new(&self.launcher, settings.clone()).or_else(|error| match self.min_tier {
+            MinTier::Native => Err(error),
+            MinTier::Trusted => {
+                tracing::warn!("checks run without isolation, since `sandbox.min_tier` is `trusted` and there is no better: {error}");
+                Sandbox::new(&self.launcher, Settings { tier: Tier::Trusted, ..settings })
+            }
+        });
+        match sandbox {
+            Ok(sandbox) => Ok(Arc::clone(made.insert(Arc::new(sandbox)))),
+            Err(error) => Err(CheckError {
+                code: ErrorCode::SandboxUnavailable,
+                message: format!("Nothing here can run a process in isolation: {error}. On Debian: `apt-get install bubblewrap`."),
+            }),
+        }
+    }
+
+    /// Where a tool is on this host.
+    pub fn locate(&self, tool: &Tool) -> Result<Located, Missing> {
+        tools::locate(tool, &self.search_path)
+    }
+
+    /// A tool that can be run, its version known; or why it cannot.
+    pub fn ready(&self, tool: &Tool) -> Result<Ready, CheckError> {
+        let located = self.locate(tool).map_err(|missing| CheckError { code: ErrorCode::PluginMissing, message: format!("{missing}.") })?;
+        let sandbox = self.get()?;
+        let program = program(&located);
+        let mark = format!("{} {:?}", program.size, program.modified_ns);
+        let known = self.versions.lock().unwrap_or_else(PoisonError::into_inner).get(&program).cloned();
+        let version = match known {
+            Some(version) => version,
+            None => {
+                let version = ask(&sandbox, tool, &located);
+                self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(program, version.clone());
+                version
+            }
+        };
+        match &version {
+            Some(version) if !tool.takes(version) => Err(CheckError {
+                code: ErrorCode::PluginOutdated,
+                message: format!(
+                    "`{}` is here in version {version}, and {} or later is needed; `{}`.",
+                    tool.name, tool.least, tool.install
+                ),
+            }),
+            _ => Ok(Ready { located, version, mark }),
+        }
+    }
+}
+
+fn program(located: &Located) -> Program {
+    let path = located.executable.clone();
+    let (size, modified_ns) = std::fs::metadata(&path).map_or((0, (0, 0)), |meta| (meta.len(), (meta.mtime(), meta.mtime_nsec())));
+    Program { path, size, modified_ns }
+}
+
+/// What a tool says of its version, run as it will be. One that says nothing of use is taken as it is.
+fn ask(sandbox: &Sandbox, tool: &Tool, located: &Located) -> Option<Version> {
+    let mut argv = vec![located.executable.to_str()?.to_owned()];
+    argv.extend(tool.version.iter().cloned());
+    let command = Command { argv, env: super::check::environment(located, tool), roots: located.roots.clone(), ..Command::default() };
+    let limits = Limits { wall: VERSION_PATIENCE, ..Limits::default() };
+    match sandbox.run(&command, &limits, &mut std::iter::empty(), &|| false, &mut ()) {
+        Ok(outcome) => Version::find_in(&outcome.stdout.text()).or_else(|| Version::find_in(&outcome.stderr.text())),
+        Err(error) => {
+            tracing::warn!("`{}` cannot be asked for its version: {error}", tool.name);
+            None
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Checks that start a process: commands of the repository's own and tools of the catalogue, each in a sandbox.
+//!
+//! Skipped, and said so, where there is no sandbox; `PLUMBLINE_REQUIRE=sandbox` makes that a failure.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use crate::support::app::TestApp;
+use crate::support::world::{Repo, World, text};
+
+macro_rules! need {
+    () => {
+        if let Err(missing) = crate::guard::sandbox::native() {
+            return crate::support::skipped("sandbox", missing);
+        }
+    };
+}
+
+fn manifest(checks: &str) -> String {
+    format!("version: 1\nissues: {{fail_on: new}}\nchecks:\n{checks}")
+}
+
+async fn check(repo: &Repo<'_>, sha: &str, name: &str) -> Value {
+    repo.see(&format!("/commits/{sha}/checks/{name}")).await
+}
+
+async fn log(world: &World, repo: &Repo<'_>, sha: &str, name: &str) -> String {
+    world.admin.get(&repo.commit(sha, &format!("/checks/{name}/log"))).await.expect(200).text()
+}
+
+#[tokio::test]
+async fn a_command_of_the_repository_judges_the_tree_and_its_issues_gate() {
+    need!();
+    let world = World::new().await;
+    let lint = "- name: house\n  run: 'grep -rn TABOO --include=*.txt . | sed \"s/:[^:]*TABOO.*/:1: error: taboo [no-taboo]/\"; echo looked >&2'\n  output: gnu\n";
+    let repo = world.repo("app", [(".plumbline.yaml", &manifest(lint)), ("a.txt", "fine\n")]).await;
+    assert_eq!(repo.checks(&repo.first).await, "succeeded: house succeeded");
+    assert!(log(&world, &repo, &repo.first, "house").await.contains("looked"), "what it says on stderr is its log");
+
+    let broken = repo.push([("a.txt", "fine\nTABOO\n")]).await;
+    assert_eq!(repo.places(&broken, "new").await, ["a.txt:2 no-taboo"]);
+    assert!(repo.verdict(&broken).await.starts_with("failure: 1 new issue"));
+    let moved = repo.push([("a.txt", "one more\nfine\nTABOO\n")]).await;
+    assert_eq!(repo.places(&moved, "new").await, [""; 0], "it is the issue it was");
+    let seen = check(&repo, &moved, "house").await;
+    assert_eq!((&seen["state"], &seen["exit_code"], &seen["execution"]["tier"]), (&json!("succeeded"), &json!(0), &json!("native")));
+}
+
+#[tokio::test]
+async fn a_command_that_ends_badly_without_a_finding_says_no_and_the_gate_with_it() {
+    need!();
+    let world = World::new().await;
+    let repo =
+        world.repo("app", [(".plumbline.yaml", &manifest("- name: tests\n  run: 'echo broken >&2; exit 3'\n  output: gnu\n"))]).await;
+    assert_eq!(repo.checks(&repo.first).await, "failed: tests failed");
+    assert!(repo.verdict(&repo.first).await.starts_with("failure: 1 check failed"), "{}", repo.verdict(&repo.first).await);
+    let seen = check(&repo, &repo.first, "tests").await;
+    assert_eq!((&seen["exit_code"], &seen["error"]["code"]), (&json!(3), &json!("command_failed")));
+    assert!(text(&seen["error"]["message"]).contains("ended with 3"));
+}
+
+#[tokio::test]
+async fn whatever_a_program_does_is_told_in_a_sentence_and_stops_nothing_else() {
+    need!();
+    let world = World::new().await;
+    let checks = "- {name: hangs, run: 'sleep 1000', output: gnu, timeout: 1s}\n\
+        - {name: garbage, run: 'echo no json', output: sarif}\n\
+        - {name: silent, run: 'true', output: sarif}\n\
+        - {name: killed, run: 'kill -9 $$', output: gnu}\n\
+        - {name: hungry, run: 'x=xxxxxxxxxxxxxxxx; while true; do x=\"$x$x\"; done', output: gnu, memory: 64MiB}\n\
+        - {name: chatty, run: 'yes no line at all', output: gnu, timeout: 1m}\n\
+        - {name: nonesuch, plugin: nonesuch}\n\
+        - {name: pictured, plugin: 'docker://acme/lint:v1'}\n\
+        - {name: secretive, run: 'true', output: gnu, mounts: [{source: 'secrets:KEY', destination: '~/.key'}]}\n\
+        - {plugin: hygiene}\n";
+    let repo = world.repo("app", [(".plumbline.yaml", &manifest(checks)), ("a.json", "{\n")]).await;
+    let set = repo.see(&format!("/commits/{}/checks", repo.first)).await;
+    let said: Vec<String> = set["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|check| format!("{} {} {}", text(&check["name"]), text(&check["state"]), check["error"]["code"].as_str().unwrap_or("-")))
+        .collect();
+    let expected = [
+        "hangs timed_out timed_out",
+        "garbage errored output_invalid",
+        "silent errored output_invalid",
+        "killed errored plugin_crashed",
+        "hungry errored limit_memory",
+        "chatty errored limit_output",
+        "nonesuch errored plugin_unknown",
+        "pictured errored sandbox_unavailable",
+        "secretive errored secret_unknown",
+        "hygiene succeeded -",
+    ];
+    assert_eq!(said, expected, "{set:#}");
+    for check in set["checks"].as_array().unwrap().iter().filter(|check| check["error"].is_object()) {
+        let message = text(&check["error"]["message"]);
+        assert!(message.ends_with(['.', '?']) && message.len() > 20, "{message}");
+    }
+    assert_eq!(repo.places(&repo.first, "open").await, ["a.json:1 invalid-json"]);
+}
+
+/// A tool that reads as ruff does, wherever it is looked for first.
+fn false_ruff(dir: &std::path::Path, version: &str) {
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1\" = --version ]; then echo 'ruff {version}'; exit 0; fi\n\
+         while [ \"$1\" != -- ]; do shift; done; shift\n\
+         echo \"asked about $#: $*\" >&2\n\
+         sep=; printf '{{\"version\":\"2.1.0\",\"runs\":[{{\"tool\":{{\"driver\":{{\"name\":\"ruff\"}}}},\"results\":['\n\
+         for file; do if grep -q bad \"$file\"; then printf '%s{{\"ruleId\":\"F401\",\"message\":{{\"text\":\"bad\"}},\"locations\":[{{\"physicalLocation\":{{\"artifactLocation\":{{\"uri\":\"%s\"}},\"region\":{{\"startLine\":1}}}}}}]}}' \"$sep\" \"$file\"; sep=,; fi; done\n\
+         printf ']}}]}}'\n"
+    );
+    let path = dir.join("ruff");
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[tokio::test]
+async fn a_tool_of_the_catalogue_needs_no_configuration_and_is_asked_about_what_changed_alone() {
+    need!();
+    let bin = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o755)).tempdir().unwrap();
+    false_ruff(bin.path(), "0.9.1");
+    let path = bin.path().to_owned();
+    let world = World::of(TestApp::with(move |config| config.search_path = path.clone().into())).await;
+    let repo = world
+        .repo("app", [(".plumbline.yaml", &manifest("- plugin: ruff\n")), ("a.py", "bad\n"), ("b.py", "1\n"), ("c.txt", "bad\n")])
+        .await;
+    assert_eq!(repo.checks(&repo.first).await, "succeeded: ruff succeeded");
+    assert_eq!(repo.places(&repo.first, "open").await, ["a.py:1 F401"]);
+    assert!(log(&world, &repo, &repo.first, "ruff").await.contains("asked about 2: ./a.py ./b.py"));
+    let seen = check(&repo, &repo.first, "ruff").await;
+    assert_eq!((&seen["execution"]["version"], &seen["plugin"]), (&json!("0.9.1"), &json!("ruff")));
+    let issue = repo.issues(&repo.first, "open").await.remove(0);
+    assert_eq!((&issue["kind"], &issue["severity"]), (&json!("bug"), &json!("minor")), "the catalogue knows what a rule means");
+
+    let next = repo.push([("b.py", "bad\n")]).await;
+    assert_eq!(repo.places(&next, "new").await, ["b.py:1 F401"]);
+    assert!(log(&world, &repo, &next, "ruff").await.contains("asked about 1: ./b.py"), "the other file did not change");
+    let settings = repo.push([("ruff.toml", "line-length = 100\n")]).await;
+    assert!(log(&world, &repo, &settings, "ruff").await.contains("asked about 2"), "other settings, other findings");
+    let text_alone = repo.push([("c.txt", "good\n")]).await;
+    assert!(!log(&world, &repo, &text_alone, "ruff").await.contains("asked"), "nothing that it looks at changed");
+    assert_eq!(repo.places(&text_alone, "open").await, ["a.py:1 F401", "b.py:1 F401"]);
+    let page = world.admin.page(&format!("/r/local/app/commits/{next}")).await.expect(200).text();
+    assert!(page.contains("ruff"));
+}
+
+#[tokio::test]
+async fn a_tool_that_is_missing_or_too_old_says_what_mends_it() {
+    need!();
+    let bin = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o755)).tempdir().unwrap();
+    false_ruff(bin.path(), "0.0.1");
+    let path = bin.path().to_owned();
+    let world = World::of(TestApp::with(move |config| config.search_path = path.clone().into())).await;
+    let repo = world.repo("app", [(".plumbline.yaml", &manifest("- plugin: ruff\n- plugin: bandit\n")), ("a.py", "1\n")]).await;
+    assert_eq!(repo.checks(&repo.first).await, "errored: ruff errored, bandit errored");
+    let old = check(&repo, &repo.first, "ruff").await;
+    assert_eq!(old["error"]["code"], json!("plugin_outdated"));
+    assert!(text(&old["error"]["message"]).contains("0.0.1") && text(&old["error"]["message"]).contains("pip install"), "{old:#}");
+    let missing = check(&repo, &repo.first, "bandit").await;
+    assert_eq!(missing["error"]["code"], json!("plugin_missing"));
+    assert!(text(&missing["error"]["message"]).contains("pip install bandit"), "{missing:#}");
+}
+
+#[tokio::test]
+async fn without_isolation_what_starts_a_process_is_errored_and_the_rest_runs() {
+    let world = World::of(TestApp::with(|config| config.launcher = "/nonexistent/plumbline".into())).await;
+    let repo = world.repo("app", [(".plumbline.yaml", &manifest("- {name: own, run: 'true', output: gnu}\n- plugin: hygiene\n"))]).await;
+    assert_eq!(repo.checks(&repo.first).await, "errored: own errored, hygiene succeeded");
+    assert_eq!(check(&repo, &repo.first, "own").await["error"]["code"], json!("sandbox_unavailable"));
+}
