@@ -136,6 +136,7 @@ fn found(located: &tools::Located, tool: &Tool, root: &Path) -> Vec<u8> {
 }
 
 /// Runs a tool at the root of the sample, in an environment where it finds what was located and nothing else.
+#[expect(clippy::disallowed_methods, reason = "the tests' harness may start a process")]
 fn run(located: &tools::Located, arguments: &[impl Clone + Into<OsString>], tool: &Tool, root: &Path, from: From) -> Vec<u8> {
     let mut command = Command::new(&located.executable);
     let arguments = arguments.iter().map(|argument| Into::<OsString>::into(argument.clone()));
