@@ -237,21 +237,15 @@ pub fn read(format: Format, input: &[u8], ground: &Ground<'_>, bounds: &Bounds) 
             Ok(())
         }
         Format::Checkstyle => checkstyle::read(&json::prepare_text(input), &mut drafts),
-        _ => {
-            let input = json::prepare(input);
-            match format {
-                Format::Sarif => sarif::read(&input, &mut drafts),
-                Format::Sonar => sonar::read(&input, &mut drafts),
-                Format::Rdjson => rdjson::read(&input, &mut drafts),
-                Format::Rdjsonl => rdjson::read_lines(&input, &mut drafts),
-                Format::Codeclimate => codeclimate::read(&input, &mut drafts),
-                Format::Eslint => eslint::read(&input, &mut drafts),
-                Format::Plumbline => plumbline::read(&input, &mut drafts),
-                Format::Cocov => cocov::read(&input, &mut drafts),
-                Format::Cargo => cargo::read(&input, &mut drafts),
-                Format::Gnu | Format::Checkstyle => Ok(()),
-            }
-        }
+        Format::Sarif => sarif::read(&json::prepare(input), &mut drafts),
+        Format::Sonar => sonar::read(&json::prepare(input), &mut drafts),
+        Format::Rdjson => rdjson::read(&json::prepare(input), &mut drafts),
+        Format::Rdjsonl => rdjson::read_lines(&json::prepare(input), &mut drafts),
+        Format::Codeclimate => codeclimate::read(&json::prepare(input), &mut drafts),
+        Format::Eslint => eslint::read(&json::prepare(input), &mut drafts),
+        Format::Plumbline => plumbline::read(&json::prepare(input), &mut drafts),
+        Format::Cocov => cocov::read(&json::prepare(input), &mut drafts),
+        Format::Cargo => cargo::read(&json::prepare(input), &mut drafts),
     };
     read.map_err(|why| Unreadable::Foreign { format, why })?;
     Ok(drafts.settle())

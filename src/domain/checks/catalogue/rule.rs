@@ -50,8 +50,11 @@ pub struct Link {
     pub address: String,
 }
 
+/// How a form stands in an address, and how a rule's name is written in it.
+type Form = (&'static str, fn(&str) -> String);
+
 /// The forms of a rule's name that an address may have.
-pub const FORMS: [(&str, fn(&str) -> String); 7] = [
+pub const FORMS: [Form; 7] = [
     ("{rule}", str::to_owned),
     ("{rule:lower}", |rule| rule.to_lowercase()),
     ("{rule:snake}", |rule| rule.replace('-', "_")),

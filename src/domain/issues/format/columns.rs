@@ -203,7 +203,10 @@ mod tests {
     /// The second line has characters of one, three and four bytes.
     const FILE: &str = "one\nab日本𝒳cd\nthree\n";
 
-    fn at(lines: (i64, i64), columns: (i64, i64), by: Columns) -> Result<Option<(u32, u32, Option<u32>, Option<u32>)>, String> {
+    /// Lines and columns, both ends.
+    type Settled = (u32, u32, Option<u32>, Option<u32>);
+
+    fn at(lines: (i64, i64), columns: (i64, i64), by: Columns) -> Result<Option<Settled>, String> {
         let region = Region::of([Some(lines.0), Some(lines.1)], [Some(columns.0), Some(columns.1)], by)?;
         let span = region.map(|region| region.settle(&Lines::of(FILE.as_bytes()))).transpose()?.flatten();
         Ok(span.map(|span| (span.line_start, span.line_end, span.column_start, span.column_end)))

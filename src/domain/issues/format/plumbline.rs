@@ -13,6 +13,8 @@ use super::paths::Written;
 pub const SCHEMA: &str = include_str!("../../../../data/issues.schema.json");
 
 const ISSUES: Pattern = &[Step::Key("issues"), Step::Each];
+/// The same way and a step beyond, where nothing is: it tells whether there is a list and reads none of it.
+const ISSUES_AT_ALL: Pattern = &[Step::Key("issues"), Step::Each, Step::Key("")];
 const TOOL: Pattern = &[Step::Key("tool")];
 const CATEGORY: Pattern = &[Step::Key("category")];
 const SCOPE: Pattern = &[Step::Key("scope")];
@@ -25,7 +27,7 @@ pub fn read(input: &[u8], drafts: &mut Drafts<'_>) -> Result<(), String> {
     let depth = drafts.bounds.depth;
     let mut tool = None;
     let mut heads = Vec::new();
-    let route = Route { patterns: &[TOOL, CATEGORY, SCOPE, ISSUES], skip: &[], depth };
+    let route = Route { patterns: &[TOOL, CATEGORY, SCOPE, ISSUES_AT_ALL], skip: &[], depth };
     let is_document = json::walk(input, route, &mut |pattern, _, node| match node {
         Ok(node) if pattern < 3 => heads.push((pattern, node)),
         _ => {}

@@ -166,7 +166,8 @@ fn area(region: &Node, by: Columns) -> Result<Option<Region>, String> {
 
 fn fingerprint(node: &Node) -> Option<String> {
     let marks = ["fingerprints", "partialFingerprints"].into_iter().flat_map(|name| node.get(name).entries());
-    let marks = marks.filter_map(|(name, mark)| Some((name.as_str(), mark.text()?)));
+    // A sentence, such as semgrep's `requires login`, is the same for every result and marks none.
+    let marks = marks.filter_map(|(name, mark)| Some((name.as_str(), mark.text().filter(|mark| !mark.contains(' '))?)));
     marks.min_by_key(|(name, _)| (*name != PREFERRED, *name)).map(|(name, mark)| format!("{name}:{mark}"))
 }
 

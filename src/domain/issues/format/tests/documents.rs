@@ -11,7 +11,7 @@ fn sarif_is_read_with_its_rules_suppressions_and_fingerprints() {
         "results": [
             {"ruleId": "R1", "ruleIndex": 0, "message": {"text": "first"}, "locations": [{"physicalLocation": {
                 "artifactLocation": {"uri": "src/a.py"}, "region": {"startLine": 2, "startColumn": 7, "endColumn": 9}}}],
-             "partialFingerprints": {"z": "1", "primaryLocationLineHash": "abc:1"}},
+             "fingerprints": {"a": "requires login"}, "partialFingerprints": {"z": "1", "primaryLocationLineHash": "abc:1"}},
             {"rule": {"index": 1}, "message": {"id": "say", "arguments": ["this"]}, "locations": [{"physicalLocation": {
                 "artifactLocation": {"index": 0}}}], "suppressions": [{"kind": "inSource", "justification": "known"}]},
             {"ruleId": "R1/sub", "level": "note", "message": {"text": "by its parent"}, "locations": [{"physicalLocation": {
