@@ -3,7 +3,6 @@
 use super::support::Dice;
 
 pub const HEX: &str = "0123456789abcdef";
-pub const LOWER: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
 pub const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 pub const BASE32: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 pub const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

@@ -43,7 +43,7 @@ async fn a_log_is_followed_while_it_grows_and_told_whole_once_it_has_ended() {
     let path = repo.commit(&repo.first, "/checks/hygiene/log");
     let mut ended = world.admin.events(&path).await;
     let whole = ended.next().await.unwrap();
-    assert!(whole.starts_with("data: hygiene version 1 at "), "{whole}");
+    assert!(whole.starts_with("data: hygiene version 2 at "), "{whole}");
     assert_eq!(ended.next().await.as_deref(), Some("event: end\ndata: end"));
     assert_eq!(ended.next().await, None);
 

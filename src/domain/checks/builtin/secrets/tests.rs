@@ -118,6 +118,13 @@ fn nothing_that_is_said_holds_a_secret() {
 }
 
 #[test]
+fn an_id_that_happens_to_have_no_digit_is_found_and_a_word_is_none() {
+    let beginning = ["AK", "IA"].concat();
+    assert_eq!(rules("src/app.rs", &format!("f(\"{beginning}QXWZKVJHBQGFTPNX\")")), ["aws-access-key"]);
+    assert_eq!(rules("src/app.rs", &format!("f(\"{beginning}CONFIGURATIONSET\")")), Vec::<String>::new());
+}
+
+#[test]
 fn a_wrong_checksum_is_no_token() {
     let format = FORMATS.iter().find(|format| format.prefix == "ghp_").unwrap();
     let mut token = Dice(3).token(format);
