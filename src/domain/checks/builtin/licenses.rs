@@ -106,7 +106,7 @@ fn conflict(path: &TreePath, header: &Header, declared: Option<&Declared>) -> Op
     }
     let message = format!(
         "The header says `{}`, and `{}` says {}; make them agree",
-        clip(&expression.to_string(), 80),
+        clip(expression.as_ref(), 80),
         declared.from,
         clip(&declared.names(), 80)
     );

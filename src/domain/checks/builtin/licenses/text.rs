@@ -42,7 +42,7 @@ const TITLED: usize = 18;
 /// The license that a text is, as SPDX names it without `-only` and `-or-later`.
 pub fn detect(text: &[u8]) -> Option<&'static str> {
     let plain = plain(text);
-    let title = &plain[..plain.floor_char_boundary(TITLE)];
+    let title = plain.char_indices().nth(TITLE).map_or(&plain[..], |(end, _)| &plain[..end]);
     LICENSES
         .iter()
         .enumerate()

@@ -1,4 +1,4 @@
-//! Private keys: PEM in all its forms, OpenSSH, PGP, PuTTY.
+//! Private keys: PEM in all its forms, OpenSSH, PGP, `PuTTY`.
 //!
 //! A header alone is no key: code that reads and writes keys is full of headers. What follows has to be long enough to be one, and to
 //! begin as keys begin. Newlines may be real ones, escapes in a string, or the ends of strings that are put together.
@@ -14,7 +14,7 @@ const LEAST: usize = 60;
 /// Shorter runs of base 64 than this are words between the lines.
 const RUN: usize = 16;
 
-/// What a key of PuTTY begins with.
+/// What a key of `PuTTY` begins with.
 pub const PUTTY: &str = "PuTTY-User-Key-File-";
 
 /// A private key.
@@ -68,7 +68,7 @@ pub fn pem(text: &[u8], begin: usize, at: usize) -> Option<Key> {
     Some(Key { place, what, is_encrypted })
 }
 
-/// The PuTTY key whose header begins at `begin`.
+/// The key of `PuTTY` whose header begins at `begin`.
 pub fn putty(text: &[u8], begin: usize) -> Option<Key> {
     let region = &text[begin..text.len().min(begin + MOST)];
     // Up to the next header, so that no byte is looked at twice.
