@@ -200,7 +200,7 @@ fn code(n: usize, length: usize, dice: &mut Dice, decoys: &mut usize) -> File {
     let language = &LANGUAGES[n % LANGUAGES.len()];
     let path = format!("{}/area{:02}/{}_{n}.{}", language.folder, n % 17, dice.pick(WORDS), language.extension);
     let mut file = File { path, lines: Vec::new(), secrets: Vec::new() };
-    let secret_at = (n % 2 == 0).then(|| dice.roll(length));
+    let secret_at = n.is_multiple_of(2).then(|| dice.roll(length));
     for line in 0..length {
         if secret_at == Some(line) {
             let (kind, stands, make) = MAKERS[(n / 2) % MAKERS.len()];
