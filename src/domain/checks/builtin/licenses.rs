@@ -7,7 +7,7 @@
 //! | `license-conflict` | a manifest names another license than the license file, or a header another than both |
 //! | `missing-header` | one of few source files without a header where nearly all have one |
 //!
-//! A license is known by phrases that only it has ([`text`]), an expression by the grammar and the list of SPDX. What is not recognized
+//! A license is known by phrases that only it has (`text`), an expression by the grammar and the list of SPDX. What is not recognized
 //! conflicts with nothing. A folder with a license file or manifest of its own speaks for what is below it, as in a repository of many
 //! packages; what others wrote and was copied in is not judged.
 //!

@@ -2,7 +2,7 @@
 //!
 //! | rule | says |
 //! |---|---|
-//! | `github-token`, `stripe-key`, … | a token whose issuer gave it a form of its own ([`formats`]) |
+//! | `github-token`, `stripe-key`, … | a token whose issuer gave it a form of its own (`formats`) |
 //! | `aws-secret-key` `discord-token` `telegram-token` `mailchimp-key` `jwt` | a token whose form takes a look around it |
 //! | `private-key` `google-service-account` `age-secret-key` | a private key; one that takes a passphrase matters less |
 //! | `password-in-url` `webhook-url` `azure-shared-access` | a URL that lets in whoever has it |
