@@ -154,7 +154,7 @@ async fn a_log_that_is_unfolded_grows_and_the_check_turns_while_the_page_stays()
     browser.run("window.stayed = true");
     assert!(browser.text("li.check").contains("running"), "{}", browser.text("li.check"));
     browser.click("li.check summary .unfold");
-    browser.until("/^hygiene version 1 at /.test(document.querySelector('li.check .log').innerText)");
+    browser.until("/^hygiene version 2 at /.test(document.querySelector('li.check .log').innerText)");
     picture(&browser, "live-running.png");
     assert!(!browser.text("li.check .log").contains("judged"), "it has not judged all its files");
 
@@ -164,7 +164,7 @@ async fn a_log_that_is_unfolded_grows_and_the_check_turns_while_the_page_stays()
     let ended = browser.text("li.check summary");
     assert!(ended.contains("1 issue") && !ended.contains("running"), "{ended}");
     assert!(
-        browser.text("li.check .log").starts_with("hygiene version 1 at "),
+        browser.text("li.check .log").starts_with("hygiene version 2 at "),
         "the log stays unfolded: {}",
         browser.text("li.check .log")
     );

@@ -8,6 +8,9 @@
 //! the next, who is told how far it is and what becomes of the findings is decided by whoever calls it.
 
 pub mod hygiene;
+pub mod large;
+pub mod licenses;
+pub mod secrets;
 
 use std::collections::HashSet;
 
@@ -31,6 +34,11 @@ pub enum Wants {
     Nothing,
     /// Its path, kind and size alone.
     Size,
+    /// The first bytes of its content as well, `bytes` at most, however long it is.
+    Head {
+        /// How many.
+        bytes: u64,
+    },
     /// Its content as well, which has at most `cap` bytes.
     Content {
         /// The file's size when it was asked about.
@@ -49,7 +57,8 @@ pub trait Builtin: Sync {
     /// What it wants to know of such a file, decided from path, kind and size alone.
     fn wants(&self, file: &TreeFile, size: u64) -> Wants;
 
-    /// What one file says by itself: the same for the same path, kind and bytes. `content` is empty unless it was wanted.
+    /// What one file says by itself: the same for the same path, kind and bytes. `content` is what was wanted of it: all, its head, or
+    /// nothing.
     fn file(&self, file: &TreeFile, size: u64, content: &[u8]) -> Vec<Finding>;
 
     /// What only the tree as a whole says: paths that collide, links that lead nowhere. Once `cancel` says so, the answer no longer
@@ -71,14 +80,14 @@ pub fn find(name: &str) -> Option<&'static dyn Builtin> {
     all().iter().copied().find(|builtin| builtin.name() == name)
 }
 
-/// Every built-in check.
+/// Every built-in check there is.
 pub fn all() -> &'static [&'static dyn Builtin] {
-    &[&hygiene::Hygiene]
+    &[&hygiene::Hygiene, &secrets::Secrets, &large::Large, &licenses::Licenses]
 }
 
-/// Those that run where no manifest says otherwise.
+/// The built-in checks that run where no manifest says which: those that are quick, and quiet where nothing is wrong.
 pub fn by_default() -> &'static [&'static dyn Builtin] {
-    &[&hygiene::Hygiene]
+    &[&hygiene::Hygiene, &secrets::Secrets]
 }
 
 /// Why a run has no result.
@@ -168,6 +177,10 @@ fn judge(plugin: &dyn Builtin, tree: &dyn Tree, file: &TreeFile) -> git::Result<
     let content = match plugin.wants(file, size) {
         Wants::Nothing => return Ok(Vec::new()),
         Wants::Size => Vec::new(),
+        Wants::Head { bytes } => match tree.head(file, bytes) {
+            Err(git::Error::TooLarge { .. }) => return Ok(Vec::new()),
+            read => read?,
+        },
         Wants::Content { cap } => match tree.read(file, cap) {
             Err(git::Error::TooLarge { .. }) => return Ok(Vec::new()),
             read => read?,

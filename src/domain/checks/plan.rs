@@ -153,9 +153,23 @@ mod tests {
     }
 
     #[test]
-    fn without_a_manifest_the_built_in_checks_run() {
-        assert_eq!(plan(None, &[]).into_iter().map(|planned| planned.name).collect::<Vec<_>>(), ["hygiene"]);
-        assert_eq!(of("version: 1\nissues: {fail_on: any}\n"), ["hygiene runs hygiene"]);
+    fn without_a_manifest_the_checks_run_that_are_quick_and_quiet() {
+        let names: Vec<String> = plan(None, &[]).into_iter().map(|planned| planned.name).collect();
+        assert_eq!(names, builtin::by_default().iter().map(|builtin| builtin.name()).collect::<Vec<_>>());
+        for name in ["hygiene", "secrets"] {
+            assert!(names.iter().any(|planned| planned == name), "{name}");
+        }
+        for name in ["large", "licenses"] {
+            assert!(!names.iter().any(|planned| planned == name), "{name}");
+        }
+        assert_eq!(of("version: 1\nissues: {fail_on: any}\n").len(), names.len());
+    }
+
+    #[test]
+    fn every_built_in_check_runs_where_it_is_named() {
+        for builtin in builtin::all() {
+            assert_eq!(of(&format!("version: 1\nchecks: [{{plugin: {0}}}]\n", builtin.name())), [format!("{0} runs {0}", builtin.name())]);
+        }
     }
 
     #[test]

@@ -21,6 +21,8 @@ use super::{Error, Result, refs};
 const HEADER: usize = 64;
 /// How much is read at a time.
 const PIECE: usize = 64 << 10;
+/// From this length on, what is asked for the beginning of a content is not the whole.
+const LONG: u64 = 1 << 20;
 
 /// A content that is too large to be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +88,27 @@ pub(super) fn keep(dir: &Path, to: &Path) -> Result<()> {
         refs::sync_dir(&place)?;
     }
     refs::sync_dir(to)
+}
+
+/// The first bytes of a content, `most` at most. One that is long is inflated no further than that, unless it is stored as a change to
+/// another: then it is put together in memory, if it may be loaded at all.
+pub(super) fn head(from: &Objects, id: &ObjectId, most: u64) -> Result<Vec<u8>> {
+    let limit = from.limits().object_bytes;
+    let is_long = from.header(id)?.is_some_and(|(kind, size)| kind == Kind::Blob && size > LONG.min(limit));
+    if is_long {
+        match open(from, id) {
+            Ok(content) => {
+                let mut head = Vec::new();
+                content.take(most).read_to_end(&mut head).map_err(|e| Error::corrupt(format!("the blob {id}"), e))?;
+                return Ok(head);
+            }
+            Err(Error::ObjectTooLarge { size, .. }) if size <= limit => {}
+            Err(e) => return Err(e),
+        }
+    }
+    let mut content = from.read(id, Kind::Blob, limit)?;
+    content.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    Ok(content)
 }
 
 /// Opens a content to be read through, wherever a repository keeps it.

@@ -289,4 +289,12 @@ impl Tree for CommitTree {
             other => other,
         })
     }
+
+    fn content_head(&self, file: &TreeFile, most: u64) -> Result<Vec<u8>> {
+        let id = ObjectId::from_bytes_or_panic(file.blob.as_bytes());
+        super::aside::head(&self.objects, &id, most).map_err(|e| match e {
+            Error::ObjectTooLarge { size, cap, .. } => Error::TooLarge { path: file.path.clone(), size, cap },
+            other => other,
+        })
+    }
 }

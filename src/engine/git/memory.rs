@@ -64,6 +64,12 @@ impl Tree for MemoryTree {
         }
         Ok(content.to_vec())
     }
+
+    fn content_head(&self, file: &TreeFile, most: u64) -> Result<Vec<u8>> {
+        let content = self.bytes(file);
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        Ok(content[..content.len().min(most)].to_vec())
+    }
 }
 
 /// The name git gives this content; `None` for a collision attack.
@@ -88,6 +94,14 @@ mod tests {
         assert_eq!(tree.files().iter().map(|file| file.path.to_string()).collect::<Vec<_>>(), ["a", "b"]);
         let file = tree.find(&TreePath::new("b")).unwrap();
         assert_eq!(tree.read(file, 2).unwrap(), b"22");
+    }
+
+    #[test]
+    fn a_head_is_as_long_as_was_asked_for_or_as_the_content() {
+        let tree = MemoryTree::new([("a", FileKind::Regular, "123"), ("s", FileKind::Submodule, "")]);
+        let heads = [0, 2, 3, u64::MAX].map(|most| tree.head(&tree.files()[0], most).unwrap());
+        assert_eq!(heads, [&b""[..], b"12", b"123", b"123"]);
+        assert_eq!(tree.head(&tree.files()[1], 9).unwrap(), b"");
     }
 
     #[test]

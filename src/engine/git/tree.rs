@@ -49,6 +49,9 @@ pub trait Tree: Send + Sync {
     /// A content of at most `cap` bytes; else [`super::Error::TooLarge`]. Not asked of a submodule, which has none.
     fn content(&self, file: &TreeFile, cap: u64) -> super::Result<Vec<u8>>;
 
+    /// The first bytes of a content, `most` at most, however long it is. Not asked of a submodule, which has none.
+    fn content_head(&self, file: &TreeFile, most: u64) -> super::Result<Vec<u8>>;
+
     /// Every file, ascending by the bytes of its path, each path once.
     fn files(&self) -> &[TreeFile] {
         &self.listing().files
@@ -67,6 +70,11 @@ pub trait Tree: Send + Sync {
     /// The content, if it is at most `cap` bytes; else [`super::Error::TooLarge`]. A submodule's is empty.
     fn read(&self, file: &TreeFile, cap: u64) -> super::Result<Vec<u8>> {
         if file.kind == FileKind::Submodule { Ok(Vec::new()) } else { self.content(file, cap) }
+    }
+
+    /// The first bytes of the content, `most` at most, however long it is. A submodule has none.
+    fn head(&self, file: &TreeFile, most: u64) -> super::Result<Vec<u8>> {
+        if file.kind == FileKind::Submodule { Ok(Vec::new()) } else { self.content_head(file, most) }
     }
 
     /// The file at `path`.

@@ -144,6 +144,19 @@ impl Tree for Directory {
         opened.take(cap + 1).read_to_end(&mut content).map_err(failed)?;
         if content.len() as u64 > cap { Err(too_large(content.len() as u64)) } else { Ok(content) }
     }
+
+    fn content_head(&self, file: &TreeFile, most: u64) -> Result<Vec<u8>> {
+        let (at, name) = self.reach(&file.path)?;
+        let failed = |e: std::io::Error| Error::Io { doing: "read", path: self.on_disk(&file.path), source: e };
+        let mut head = Vec::new();
+        if file.kind == FileKind::Symlink {
+            head = rustix::fs::readlinkat(&at, &name, Vec::new()).map_err(|e| failed(e.into()))?.into_bytes();
+            head.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        } else {
+            open_file(at.as_fd(), &name).map_err(failed)?.take(most).read_to_end(&mut head).map_err(failed)?;
+        }
+        Ok(head)
+    }
 }
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);

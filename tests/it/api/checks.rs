@@ -19,7 +19,7 @@ async fn a_check_is_found_by_name_and_by_id_with_its_log() {
         assert_eq!(repo.see(&format!("/commits/{}/checks/{named}", repo.first)).await, *check);
         let log = world.admin.get(&repo.commit(&repo.first, &format!("/checks/{named}/log"))).await.expect(200);
         assert_eq!(log.header("content-type"), Some("text/plain; charset=utf-8"));
-        assert!(log.text().starts_with("hygiene version 1 at "), "{}", log.text());
+        assert!(log.text().starts_with("hygiene version 2 at "), "{}", log.text());
     }
     world.admin.get(&repo.commit(&repo.first, "/checks/nope")).await.expect(404).refused("check_not_found");
     world.admin.get(&repo.commit(&repo.first, "/checks/nope/log")).await.expect(404).refused("check_not_found");

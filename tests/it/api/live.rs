@@ -18,7 +18,9 @@ async fn hint(events: &mut Events) -> String {
 async fn hints_are_for_those_who_may_see_the_repository() {
     let world = World::new().await;
     let hidden = world.repo("hidden", [("a.rb", "puts 1\n")]).await;
-    let shown = world.repo("shown", [("a.rb", "puts 1\n")]).await;
+    // Each check has hints of its own: one is enough here.
+    let one = "version: 1\nchecks: [{plugin: hygiene}]\n";
+    let shown = world.repo("shown", [(".plumbline.yaml", one), ("a.rb", "puts 1\n")]).await;
     let user = world.app.user("ada", InstanceRole::Member);
     let repo = text(&shown.see("").await["id"]).parse().unwrap();
     world.app.app().write_now(&Actor::System, move |tx, _| accounts::grant(tx, repo, user, RepoRole::Read)).unwrap();
@@ -43,7 +45,7 @@ async fn a_log_is_followed_while_it_grows_and_told_whole_once_it_has_ended() {
     let path = repo.commit(&repo.first, "/checks/hygiene/log");
     let mut ended = world.admin.events(&path).await;
     let whole = ended.next().await.unwrap();
-    assert!(whole.starts_with("data: hygiene version 1 at "), "{whole}");
+    assert!(whole.starts_with("data: hygiene version 2 at "), "{whole}");
     assert_eq!(ended.next().await.as_deref(), Some("event: end\ndata: end"));
     assert_eq!(ended.next().await, None);
 

@@ -157,3 +157,10 @@ impl Repo<'_> {
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
 }
+
+/// What [`Repo::checks`] says of a set in this state whose checks are those that run by default, all of which ended well.
+pub fn by_default(state: &str) -> String {
+    let checks: Vec<String> =
+        plumbline::domain::checks::builtin::by_default().iter().map(|check| format!("{} succeeded", check.name())).collect();
+    format!("{state}: {}", checks.join(", "))
+}

@@ -21,8 +21,8 @@ mod conflict;
 mod encoding;
 mod links;
 mod paths;
-mod size;
-mod subject;
+pub(super) mod size;
+pub(super) mod subject;
 mod syntax;
 
 use crate::base::name::TreePath;
@@ -48,7 +48,7 @@ impl Builtin for Hygiene {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, file: &TreeFile, size: u64) -> Wants {
@@ -59,17 +59,22 @@ impl Builtin for Hygiene {
         if subject.is_foreign() {
             return Wants::Nothing;
         }
-        match size::wants(&subject, size) {
-            Wants::Nothing if size <= MAX_TEXT && !subject.is_specimen() && !size::is_binary_name(&subject) => Wants::Content { cap: size },
-            wants => wants,
+        if size >= size::LARGE {
+            return Wants::Head { bytes: SNIFFED as u64 };
+        }
+        if size <= MAX_TEXT && !subject.is_specimen() && !size::is_binary_name(&subject) {
+            Wants::Content { cap: size }
+        } else {
+            Wants::Nothing
         }
     }
 
     fn file(&self, file: &TreeFile, size: u64, content: &[u8]) -> Vec<Finding> {
         let subject = Subject::of(&file.path);
-        let binary = memchr::memchr(0, &content[..content.len().min(SNIFFED)]).is_some();
+        let head = &content[..content.len().min(SNIFFED)];
+        let binary = memchr::memchr(0, head).is_some();
         let mut findings = Vec::new();
-        findings.extend(size::judge(file, &subject, size, binary));
+        findings.extend(size::judge(file, &subject, size, head));
         let is_text = size <= MAX_TEXT && !content.is_empty() && !binary && !is_lfs_pointer(content);
         if is_text && !subject.is_foreign() && !subject.is_specimen() {
             let conflicts = conflict::judge(&subject, content);

@@ -29,6 +29,8 @@ fn is_whole_but_for_the_large_file(mirror: &Path, commit: ObjectId) {
     assert_eq!(tree.size(large).unwrap(), LARGE as u64);
     let error = tree.read(large, 1 << 30).unwrap_err();
     assert_eq!(error.to_string(), "`large` has 150000 bytes, more than the 100000 that are read");
+    assert_eq!(tree.head(large, 1_000).unwrap().len(), 1_000, "its beginning can be read all the same");
+    assert_eq!(tree.head(tree.find(&TreePath::new("small")).unwrap(), 1).unwrap(), b"1");
 }
 
 #[test]
@@ -67,6 +69,7 @@ fn a_file_too_large_to_be_loaded_is_kept_unread_and_all_else_is_fetched() {
     let mirror = Mirror::open(late.path(), Limits::default()).unwrap();
     let tree = mirror.tree(sha(second)).unwrap();
     assert_eq!(tree.read(&tree.files()[0], 1 << 30).unwrap(), noise);
+    assert_eq!(tree.head(&tree.files()[0], 99).unwrap(), noise[..99]);
 }
 
 #[test]

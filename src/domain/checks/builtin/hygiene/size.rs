@@ -1,21 +1,17 @@
 //! `large-binary`: what every clone carries for ever.
 //!
-//! Where the name says that a file is binary, its size is all that is asked for. A name that says nothing is read up to a cap, since the
-//! commonest slip is a program somebody has built, which has no extension; past the cap nothing is read and nobody would call it text.
-//! Text is never spoken of, however long: git packs it well.
+//! Names promise and content tells: of a large file the beginning is read, and no more. The commonest slip is a program somebody has
+//! built, which has no extension; a dump may be called `.txt`. Text is never spoken of, however long: git packs it well.
 
 use crate::base::text;
 use crate::domain::issues::finding::{Finding, Kind, Severity};
 use crate::engine::git::tree::TreeFile;
 
-use super::super::Wants;
 use super::finding;
 use super::subject::Subject;
 
 /// From this size on a binary file is large, in bytes.
 pub const LARGE: u64 = 5 << 20;
-/// Up to this size a file is read to tell whether it is binary.
-const READ_AT_MOST: u64 = 32 << 20;
 
 /// Extensions of files that are binary.
 const BINARY: [&str; 104] = [
@@ -125,37 +121,24 @@ const BINARY: [&str; 104] = [
     "zip",
 ];
 
-/// Extensions of files that are text, however large.
-const TEXT: [&str; 44] = [
-    "arff", "c", "cpp", "css", "csv", "dot", "fa", "fasta", "fastq", "geojson", "gpx", "h", "html", "ipynb", "java", "js", "json", "jsonl",
-    "kml", "ldif", "lock", "log", "map", "md", "ndjson", "nt", "owl", "patch", "po", "pot", "py", "rdf", "rst", "sql", "svg", "tsv", "ttl",
-    "txt", "vcf", "wkt", "xml", "yaml", "yml", "rs",
-];
-
 /// Whether the name says that it is binary.
 pub fn is_binary_name(subject: &Subject<'_>) -> bool {
     BINARY.contains(&subject.extension())
 }
 
-/// What this rule has to know.
-pub fn wants(subject: &Subject<'_>, size: u64) -> Wants {
-    if size < LARGE || TEXT.contains(&subject.extension()) {
-        Wants::Nothing
-    } else if is_binary_name(subject) || size > READ_AT_MOST {
-        Wants::Size
-    } else {
-        Wants::Content { cap: size }
+/// Whether this is the beginning of a binary file: it holds a zero byte, as git asks; or its name says so and it is no text. Text of
+/// Windows' wide characters has zero bytes and says so at its beginning.
+pub fn is_binary(subject: &Subject<'_>, head: &[u8]) -> bool {
+    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
+        return false;
     }
+    let is_text = || std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    memchr::memchr(0, head).is_some() || is_binary_name(subject) && !is_text()
 }
 
-/// Speaks of a large file; `binary` is what its content says, where it was read.
-pub fn judge(file: &TreeFile, subject: &Subject<'_>, size: u64, binary: bool) -> Option<Finding> {
-    let is_large = match wants(subject, size) {
-        Wants::Nothing => false,
-        Wants::Size => true,
-        Wants::Content { .. } => binary,
-    };
-    if !is_large {
+/// Speaks of a large file that begins like this.
+pub fn judge(file: &TreeFile, subject: &Subject<'_>, size: u64, head: &[u8]) -> Option<Finding> {
+    if size < LARGE || !is_binary(subject, head) {
         return None;
     }
     let pattern = match file.path.extension() {

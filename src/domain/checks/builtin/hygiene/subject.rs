@@ -96,6 +96,22 @@ const WRONG: [&str; 16] = [
 const TEMPLATES: [&str; 14] =
     ["tmpl", "tpl", "template", "j2", "jinja", "jinja2", "erb", "ejs", "hbs", "mustache", "liquid", "in", "dist", "mako"];
 
+/// Names of files that a package manager writes, full of hashes.
+const LOCKS: [&str; 12] = [
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "pnpm-lock.yaml",
+    "go.sum",
+    "go.work.sum",
+    "packages.lock.json",
+    "project.assets.json",
+    "cargo-checksum.json",
+    ".cargo-checksum.json",
+    "deno.lock",
+    "bun.lock",
+    "gradle.lockfile",
+];
+
 /// A path, in lower case and in its parts.
 #[derive(Debug)]
 pub struct Subject<'a> {
@@ -159,6 +175,11 @@ impl<'a> Subject<'a> {
             || name.contains(".bundle.")
             || name.contains(".generated.")
             || name.ends_with(".map")
+    }
+
+    /// Whether a package manager wrote it, to find the same again.
+    pub fn is_lock(&self) -> bool {
+        self.extension() == "lock" || LOCKS.contains(&self.name())
     }
 
     /// Whether any part of the path holds one of these words.

@@ -295,13 +295,12 @@ fn a_link_into_a_submodule_is_left_alone() {
     assert_eq!(places(&tree), Vec::<String>::new());
 }
 
-/// What is said of one file that claims this size.
-fn said_of_size(path: &str, size: u64, content: &[u8]) -> Vec<Finding> {
+/// What is said of one file that claims this size and begins like this.
+fn said_of_size(path: &str, size: u64, head: &[u8]) -> Vec<Finding> {
     let file = plain(path);
     match Hygiene.wants(&file, size) {
         Wants::Nothing => Vec::new(),
-        Wants::Size => Hygiene.file(&file, size, &[]),
-        Wants::Content { .. } => Hygiene.file(&file, size, content),
+        _ => Hygiene.file(&file, size, head),
     }
 }
 
@@ -312,26 +311,42 @@ fn plain(path: &str) -> TreeFile {
 #[test]
 fn large_binaries_are_found_and_large_text_is_not() {
     let (large, binary) = (5 << 20, b"\x7fELF\0\0");
-    for (path, size, content) in [("tools/app.zip", large, &b""[..]), ("server", large, binary), ("dump", 1 << 40, b"")] {
+    let archive = b"PK\x03\x04\x9c\xfe\xed";
+    for (path, size, content) in [("tools/app.zip", large, &archive[..]), ("server", large, binary), ("dump", 1 << 40, binary)] {
         let findings = said_of_size(path, size, content);
         assert_eq!(findings.iter().map(|finding| finding.rule.as_str()).collect::<Vec<_>>(), ["large-binary"], "{path}");
     }
-    let message = &said_of_size("data/Model.ONNX", large, b"")[0].message;
+    let message = &said_of_size("data/Model.ONNX", large, binary)[0].message;
     assert!(message.contains("5.0 MiB") && message.contains("`git lfs track \"*.ONNX\"`"), "{message}");
-    for (path, size, content) in
-        [("data.csv", 1 << 40, &binary[..]), ("notes", large, b"words"), ("app.zip", large - 1, b""), ("vendor/app.zip", large, b"")]
-    {
+    for (path, size, content) in [
+        ("data.csv", 1 << 40, &b"a,b"[..]),
+        ("notes", large, b"words"),
+        ("app.zip", large - 1, archive),
+        ("vendor/app.zip", large, archive),
+    ] {
         assert_eq!(said_of_size(path, size, content), Vec::new(), "{path}");
     }
     quiet(&[("app.zip", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 99999999\n")]);
 }
 
 #[test]
-fn content_is_not_asked_for_where_the_name_and_size_say_all() {
-    assert_eq!(Hygiene.wants(&plain("a.zip"), 1 << 40), Wants::Size);
+fn a_name_does_not_make_a_large_file_binary_nor_text() {
+    let large = 5 << 20;
+    assert_eq!(said_of_size("zero.txt", large, &[0; 100]).len(), 1);
+    let wide: Vec<u8> = "\u{feff}id;name".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (path, head) in [("mesh.obj", &b"v 1.0 2.0 3.0\n"[..]), ("table.dat", "caf\u{e9}".as_bytes()), ("export.csv", &wide)] {
+        assert_eq!(said_of_size(path, large, head), Vec::new(), "{path}");
+    }
+    assert_eq!(said_of_size("cut.dat", large, &"\u{e9}".as_bytes()[..1]), Vec::new(), "a character that the end of the head cuts is none");
+}
+
+#[test]
+fn of_a_large_file_the_head_alone_is_asked_for() {
+    let head = Wants::Head { bytes: SNIFFED as u64 };
+    for path in ["a.zip", "a", "a.csv", "fixtures/a.rs"] {
+        assert_eq!(Hygiene.wants(&plain(path), 1 << 40), head, "{path}");
+    }
     assert_eq!(Hygiene.wants(&plain("a.zip"), 100), Wants::Nothing);
-    assert_eq!(Hygiene.wants(&plain("a"), 1 << 40), Wants::Size);
-    assert_eq!(Hygiene.wants(&plain("a.csv"), 1 << 40), Wants::Nothing);
     assert_eq!(Hygiene.wants(&plain("a.rs"), 100), Wants::Content { cap: 100 });
     assert_eq!(Hygiene.wants(&plain("fixtures/a.rs"), 100), Wants::Nothing);
     assert_eq!(Hygiene.wants(&TreeFile { kind: FileKind::Symlink, ..plain("a") }, 100), Wants::Nothing);
