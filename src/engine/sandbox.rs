@@ -7,12 +7,13 @@
 //! # How a run goes
 //!
 //! [`Sandbox::run`] starts bubblewrap with an empty environment (as a user of its own, if we are root), which makes the namespaces and
-//! [mounts](mounts) and starts our own binary in them as the first process: the [launcher]. It says that it is there; we put it into a
-//! [cgroup], and send it what is to be run and the files of the tree, each as a path and bytes. So nothing is ever checked out on the
-//! host, and no secret stands in an argument list. The launcher writes the tree on a file system in memory, bounds itself, starts the tool
-//! under Landlock and seccomp, reads back what the tool wrote, and ends: with the first process of a namespace all others end.
+//! mounts (`mounts`) and starts our own binary in them as the first process: the [launcher]. It says that it is there; we see to it that
+//! it is in a cgroup (`cgroup`), and send it what is to be run and the files of the tree, each as a path and bytes. So nothing is ever
+//! checked out on the host, and no secret stands in an argument list. The launcher writes the tree on a file system in memory, bounds
+//! itself, starts the tool under Landlock and seccomp, reads back what the tool wrote, and ends: with the first process of a namespace all
+//! others end.
 //!
-//! We [watch](attempt) all the while: the clock, the counts of the cgroup, what is written. At a limit the whole tree of processes dies.
+//! We watch all the while (`attempt`): the clock, the counts of the cgroup, what is written. At a limit the whole tree of processes dies.
 //!
 //! # Layers
 //!
@@ -23,7 +24,7 @@
 //! # Network
 //!
 //! There is none. Where a command [declares](Network) whom it speaks to, the launcher listens on the sandbox's own loopback and hands
-//! each connection to us over the socket we share; our [proxy] reads whom it wants to reach, lets through what was declared and
+//! each connection to us over the socket we share; our `proxy` reads whom it wants to reach, lets through what was declared and
 //! [`outbound`](super::outbound)'s guard does not refuse, and notes all that was asked.
 
 use std::collections::BTreeMap;

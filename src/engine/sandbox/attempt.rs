@@ -72,6 +72,10 @@ pub(super) fn run(
         None => native::start(settings, &sandbox.launcher, user, &roots, limits, theirs.into())?,
         Some(_) => trusted::start(&sandbox.launcher, theirs.into())?,
     };
+    // While it is coming up, since moving a process takes a while. What it started before is moved once it is heard of.
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = group.add(pid);
+    }
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     // Programs open `/dev/stdout` too, as another user than the one who made the pipe.
     for pipe in [stdout.as_ref().map(AsFd::as_fd), stderr.as_ref().map(AsFd::as_fd)].into_iter().flatten() {

@@ -262,9 +262,11 @@ impl Group {
         self.unified.is_some() || self.cpu.is_some()
     }
 
-    /// Puts a process into it; what it starts from now on is in it too.
+    /// Puts a process into it, if it is not there yet; what it starts from now on is in it too.
     pub(super) fn add(&self, pid: Pid) -> io::Result<()> {
-        self.directories().try_for_each(|dir| std::fs::write(dir.join("cgroup.procs"), pid.as_raw_nonzero().to_string()))
+        // Moving waits until every processor has looked up, some 15 ms; asking does not.
+        let mut others = self.directories().filter(|dir| !members(dir).contains(&pid));
+        others.try_for_each(|dir| std::fs::write(dir.join("cgroup.procs"), pid.as_raw_nonzero().to_string()))
     }
 
     /// Ends all that is in it.
