@@ -44,7 +44,7 @@ mod tell;
 mod trees;
 
 pub use farewell::close_branch;
-pub use in_sandbox::environment;
+pub use in_sandbox::{environment, unstarted};
 pub use trees::{MANIFEST_BYTES, Trees, read_manifest};
 
 use trees::{Bases, Mirrored, bases};
@@ -272,8 +272,8 @@ impl Run<'_> {
     fn besides(&self) -> Vec<&'static Tool> {
         let named = &self.app.config.default_tools;
         let is_asked = |tool: &Tool| self.manner.tries_tools && tool.needs_no_settings() || named.contains(&tool.name);
-        let is_here = |tool: &Tool| self.app.sandboxes.locate(tool).is_ok();
-        catalogue::all().iter().filter(|tool| is_asked(tool) && is_here(tool)).collect()
+        let can_run = |tool: &Tool| self.app.sandboxes.ready(tool).is_ok();
+        catalogue::all().iter().filter(|tool| is_asked(tool) && can_run(tool)).collect()
     }
 
     /// Begins the set, and its first check: each commit waits for the disk, so what happens at one moment is written at once.

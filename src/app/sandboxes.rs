@@ -100,7 +100,7 @@ impl Sandboxes {
         let version = match known {
             Some(version) => version,
             None => {
-                let version = ask(&sandbox, tool, &located);
+                let version = ask(&sandbox, tool, &located)?;
                 self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(program, version.clone());
                 version
             }
@@ -124,17 +124,18 @@ fn program(located: &Located) -> Program {
     Program { path, size, modified_ns }
 }
 
-/// What a tool says of its version, run as it will be. One that says nothing of use is taken as it is.
-fn ask(sandbox: &Sandbox, tool: &Tool, located: &Located) -> Option<Version> {
-    let mut argv = vec![located.executable.to_str()?.to_owned()];
+/// What a tool says of its version, run as it will be. One that says nothing of use is taken as it is; one that cannot be run is not.
+fn ask(sandbox: &Sandbox, tool: &Tool, located: &Located) -> Result<Option<Version>, CheckError> {
+    let mut argv = vec![located.executable.to_string_lossy().into_owned()];
     argv.extend(tool.version.iter().cloned());
     let command = Command { argv, env: super::check::environment(located, tool), roots: located.roots.clone(), ..Command::default() };
     let limits = Limits { wall: VERSION_PATIENCE, ..Limits::default() };
     match sandbox.run(&command, &limits, &mut std::iter::empty(), &|| false, &mut ()) {
-        Ok(outcome) => Version::find_in(&outcome.stdout.text()).or_else(|| Version::find_in(&outcome.stderr.text())),
-        Err(error) => {
+        Ok(outcome) => Ok(Version::find_in(&outcome.stdout.text()).or_else(|| Version::find_in(&outcome.stderr.text()))),
+        Err(error) if error.is_transient() => {
             tracing::warn!("`{}` cannot be asked for its version: {error}", tool.name);
-            None
+            Ok(None)
         }
+        Err(error) => Err(super::check::unstarted(&error)),
     }
 }

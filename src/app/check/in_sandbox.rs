@@ -379,7 +379,8 @@ fn lacks(tool: &Tool, what: &[&str]) -> CheckError {
     }
 }
 
-fn unstarted(error: &sandbox::Error) -> CheckError {
+/// What a check says whose process cannot be started.
+pub fn unstarted(error: &sandbox::Error) -> CheckError {
     let code = match error {
         sandbox::Error::NoBubblewrap { .. } | sandbox::Error::Start { .. } | sandbox::Error::Lost { .. } | sandbox::Error::Host { .. } => {
             ErrorCode::SandboxUnavailable

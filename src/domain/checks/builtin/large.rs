@@ -23,7 +23,7 @@ use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 
 use super::hygiene::size as hygienic;
 use super::hygiene::subject::Subject;
-use super::{Builtin, Wants};
+use super::{Builtin, OfTree, Wants};
 
 /// From this size on a file is large, in bytes.
 pub const LARGE: u64 = 1 << 20;
@@ -76,8 +76,8 @@ impl Builtin for Large {
             .collect()
     }
 
-    fn tree(&self, tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<Vec<Finding>> {
-        Ok(folders::judge(tree.files(), cancel))
+    fn tree(&self, tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<OfTree> {
+        Ok(OfTree { findings: folders::judge(tree.files(), cancel), unread: Vec::new() })
     }
 }
 

@@ -26,7 +26,7 @@ use crate::engine::git;
 use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 
 use super::hygiene::subject::Subject;
-use super::{Builtin, Wants};
+use super::{Builtin, OfTree, Wants};
 use declared::{Declared, Scopes};
 use header::Header;
 
@@ -62,7 +62,7 @@ impl Builtin for Licenses {
         vec![finding(&file.path, "invalid-spdx", Severity::Minor, Some(line), message)]
     }
 
-    fn tree(&self, tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<Vec<Finding>> {
+    fn tree(&self, tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<OfTree> {
         let scopes = Scopes::of(tree, cancel)?;
         let mut findings = scopes.findings();
         let sources: Vec<&TreeFile> = tree.files().iter().filter(|file| is_own_source(file)).take(SOURCES).collect();
@@ -72,7 +72,7 @@ impl Builtin for Licenses {
         let (mut with, mut without) = (0, Vec::new());
         for file in sources {
             if cancel() {
-                return Ok(Vec::new());
+                return Ok(OfTree::default());
             }
             let head = match tree.head(file, HEAD) {
                 Err(error) if error.is_transient() => return Err(error),
@@ -94,7 +94,7 @@ impl Builtin for Licenses {
                 finding(&file.path, "missing-header", Severity::Info, None, message)
             }));
         }
-        Ok(findings)
+        Ok(OfTree { findings, unread: Vec::new() })
     }
 }
 

@@ -42,7 +42,7 @@ use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 
 use super::hygiene::size::is_binary_name;
 use super::hygiene::subject::Subject;
-use super::{Builtin, Wants};
+use super::{Builtin, OfTree, Wants};
 use format::{Alphabet, Piece, Proof};
 use formats::FORMATS;
 use name::Promise;
@@ -105,8 +105,8 @@ impl Builtin for Secrets {
         distinct(search.found).into_iter().map(|found| found.said_of(file, &mut cursor)).collect()
     }
 
-    fn tree(&self, _: &dyn Tree, _: &dyn Fn() -> bool) -> git::Result<Vec<Finding>> {
-        Ok(Vec::new())
+    fn tree(&self, _: &dyn Tree, _: &dyn Fn() -> bool) -> git::Result<OfTree> {
+        Ok(OfTree::default())
     }
 }
 

@@ -275,6 +275,10 @@ impl Tree for Damaged {
     fn content(&self, file: &TreeFile, cap: u64) -> git::Result<Vec<u8>> {
         if file.path.as_bytes() == self.path.as_bytes() { Err((self.why)()) } else { self.whole.content(file, cap) }
     }
+
+    fn content_head(&self, file: &TreeFile, most: u64) -> git::Result<Vec<u8>> {
+        if file.path.as_bytes() == self.path.as_bytes() { Err((self.why)()) } else { self.whole.content_head(file, most) }
+    }
 }
 
 #[test]

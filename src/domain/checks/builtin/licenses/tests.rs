@@ -132,7 +132,7 @@ fn a_header_is_missed_only_where_nearly_all_have_one() {
 #[test]
 fn a_canceled_look_ends_soon_and_says_nothing() {
     let tree = MemoryTree::new((0..1_000).map(|n| (format!("a{n}.rs"), FileKind::Regular, "fn a() {}")));
-    assert_eq!(Licenses.tree(&tree, &|| true).unwrap().iter().filter(|finding| finding.rule != "missing-license").count(), 0);
+    assert_eq!(Licenses.tree(&tree, &|| true).unwrap().findings.iter().filter(|finding| finding.rule != "missing-license").count(), 0);
 }
 
 proptest! {

@@ -116,6 +116,12 @@ impl Tree for Counted {
         self.read.fetch_add(content.len(), Ordering::Relaxed);
         Ok(content)
     }
+
+    fn content_head(&self, file: &TreeFile, most: u64) -> git::Result<Vec<u8>> {
+        let head = self.whole.content_head(file, most)?;
+        self.read.fetch_add(head.len(), Ordering::Relaxed);
+        Ok(head)
+    }
 }
 
 #[test]
