@@ -65,7 +65,7 @@ fn within_tree<'a>(span: &'a Node, drafts: &Drafts<'_>) -> &'a Node {
     let mut at = span;
     for _ in 0..MAX_EXPANSIONS {
         let path = at.get("file_name").text().unwrap_or_default();
-        if super::paths::resolve(drafts.ground, Written::path(path)).is_ok() {
+        if drafts.resolve(Written::path(path)).is_ok() {
             return at;
         }
         match at.at(&["expansion", "span"]) {

@@ -4,6 +4,8 @@
 //! counts characters from 1, both ends included, so the line itself is looked at; where it is not at hand or too long, the columns are left
 //! out, since a wrong one is worse than none.
 
+use std::cell::OnceCell;
+
 use super::json::Node;
 use crate::domain::issues::finding::Span;
 use crate::words;
@@ -154,6 +156,8 @@ pub struct Lines<'a> {
     /// Where each line begins.
     starts: Vec<u32>,
     is_ascii: bool,
+    /// Counted once, if it is asked for: a document may ask for every finding.
+    breaks: OnceCell<u32>,
 }
 
 impl<'a> Lines<'a> {
@@ -162,7 +166,7 @@ impl<'a> Lines<'a> {
         let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
         let begins = std::iter::once(0).chain(memchr::memchr_iter(b'\n', content).map(|newline| newline + 1));
         let starts = begins.filter(|start| *start < content.len()).filter_map(|start| u32::try_from(start).ok()).collect();
-        Lines { content, starts, is_ascii: content.is_ascii() }
+        Lines { content, starts, is_ascii: content.is_ascii(), breaks: OnceCell::new() }
     }
 
     fn count(&self) -> u32 {
@@ -171,8 +175,10 @@ impl<'a> Lines<'a> {
 
     /// How many lines those see who end one at a carriage return or a form feed as well.
     fn breaks(&self) -> u32 {
-        let breaks = self.content.iter().filter(|byte| matches!(byte, b'\n' | b'\r' | 0x0b | 0x0c)).count();
-        u32::try_from(breaks + 1).unwrap_or(u32::MAX)
+        *self.breaks.get_or_init(|| {
+            let breaks = self.content.iter().filter(|byte| matches!(byte, b'\n' | b'\r' | 0x0b | 0x0c)).count();
+            u32::try_from(breaks + 1).unwrap_or(u32::MAX)
+        })
     }
 
     fn line(&self, line: u32) -> Line<'a> {

@@ -3,6 +3,7 @@
 //! A format's reader hands over [`Draft`]s; paths and sizes are seen to at once, lines and columns at the end, file by file, so that no file
 //! is read twice however a document jumps between them.
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
@@ -18,7 +19,7 @@ use crate::engine::git::tree::FileKind;
 /// The largest file whose lines are looked up.
 const LINES_BYTES: u64 = 8 << 20;
 /// The most tools that speak in one document.
-const MAX_TOOLS: usize = 1_000;
+const MAX_TOOLS: usize = 100;
 /// So many bytes of what was dropped are quoted.
 const QUOTED: usize = 120;
 
@@ -66,11 +67,21 @@ pub struct Drafts<'a> {
     /// Where each kind of dropped record stands in the list.
     dropped: HashMap<(String, String), usize>,
     text: usize,
+    /// How often the tree may still be asked for a path.
+    lookups: Cell<u64>,
 }
 
 impl<'a> Drafts<'a> {
     pub fn new(ground: &'a Ground<'a>, bounds: &'a Bounds) -> Drafts<'a> {
-        Drafts { ground, bounds, reading: Reading::default(), regions: Vec::new(), dropped: HashMap::new(), text: 0 }
+        Drafts {
+            ground,
+            bounds,
+            reading: Reading::default(),
+            regions: Vec::new(),
+            dropped: HashMap::new(),
+            text: 0,
+            lookups: Cell::new(paths::MAX_LOOKUPS),
+        }
     }
 
     /// The place of a tool in the list of those that speak; the same name and version have one place.
@@ -84,6 +95,11 @@ impl<'a> Drafts<'a> {
             return Some(tools.len() - 1);
         }
         known
+    }
+
+    /// The path of the tree that is meant, or why there is none.
+    pub fn resolve(&self, written: Written<'_>) -> Result<TreePath, &'static str> {
+        paths::resolve(self.ground, &self.lookups, written)
     }
 
     /// What the author calls this part of their analysis.
@@ -102,7 +118,7 @@ impl<'a> Drafts<'a> {
         self.reading.read += 1;
         let rule = line(draft.rule, self.bounds.name);
         let message = prose(draft.message, self.bounds.message);
-        let path = match paths::resolve(self.ground, draft.path) {
+        let path = match self.resolve(draft.path) {
             Ok(path) => path,
             Err(why) if draft.path.text.is_empty() => return self.note(if message.is_empty() { &rule } else { &message }, why),
             Err(why) => return self.note(&String::from_utf8_lossy(draft.path.text), why),

@@ -15,7 +15,7 @@
 
 use super::columns::{Columns, Region};
 use super::draft::{Draft, Drafts};
-use super::paths::{self, Written};
+use super::paths::Written;
 use super::word;
 use crate::domain::issues::finding::Severity;
 
@@ -54,7 +54,7 @@ fn locate<'a>(line: &'a [u8], drafts: &Drafts<'_>) -> Option<Located<'a>> {
         let without_program = memchr::memchr(b':', path).map(|at| &path[at + 1..]);
         for path in std::iter::once(path).chain(without_program) {
             let written = Written { text: path, ..Written::default() };
-            if paths::resolve(drafts.ground, written).is_ok() {
+            if drafts.resolve(written).is_ok() {
                 return Some(Located { path, lines, columns, rest });
             }
         }

@@ -6,6 +6,8 @@
 //! An absolute path loses the folder in which the tree was seen; where nobody knows that, any beginning whose rest is in the tree, the
 //! shortest that will do. A relative path is never guessed at: `util.py` may be any of many.
 
+use std::cell::Cell;
+
 use super::Ground;
 use crate::base::name::TreePath;
 
@@ -13,6 +15,8 @@ use crate::base::name::TreePath;
 const MAX_PATH: usize = 4_096;
 /// The most beginnings of an absolute path that are tried.
 const MAX_BEGINNINGS: usize = 48;
+/// How often the tree is asked for all paths of a document together; a second's work or two.
+pub const MAX_LOOKUPS: u64 = 4_000_000;
 
 /// What a tool calls a file.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,10 +42,11 @@ enum No {
     Missing,
     Folder,
     Climbs,
+    Unasked,
 }
 
-/// The path of the tree that is meant, or a sentence without its subject.
-pub fn resolve(ground: &Ground<'_>, written: Written<'_>) -> Result<TreePath, &'static str> {
+/// The path of the tree that is meant, or a sentence without its subject. `left` is how often the tree may still be asked.
+pub fn resolve(ground: &Ground<'_>, left: &Cell<u64>, written: Written<'_>) -> Result<TreePath, &'static str> {
     if written.text.is_empty() {
         return Err("names no file");
     }
@@ -50,7 +55,7 @@ pub fn resolve(ground: &Ground<'_>, written: Written<'_>) -> Result<TreePath, &'
     }
     let mut worst = No::Missing;
     for form in forms(written) {
-        match place(ground, &form) {
+        match place(ground, left, &form) {
             Ok(path) => return Ok(path),
             Err(no) => worst = worst.max(no),
         }
@@ -59,6 +64,7 @@ pub fn resolve(ground: &Ground<'_>, written: Written<'_>) -> Result<TreePath, &'
         No::Missing => "is not in the commit's tree",
         No::Folder => "is a folder",
         No::Climbs => "leads out of the repository",
+        No::Unasked => "comes after more paths than are looked up",
     })
 }
 
@@ -112,24 +118,33 @@ fn names(form: &[u8]) -> Option<(bool, Vec<&[u8]>)> {
     Some((is_absolute, names))
 }
 
-fn place(ground: &Ground<'_>, form: &[u8]) -> Result<TreePath, No> {
+fn place(ground: &Ground<'_>, left: &Cell<u64>, form: &[u8]) -> Result<TreePath, No> {
     let (is_absolute, names) = names(form).ok_or(No::Climbs)?;
     if !is_absolute {
-        return find(ground, &names);
+        return find(ground, left, &names);
     }
     for root in ground.roots {
         let root: Vec<&[u8]> = root.as_bytes().split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
         if let Some(rest) = names.strip_prefix(root.as_slice()) {
-            return find(ground, rest);
+            return find(ground, left, rest);
         }
     }
     // Where the root is known, a mere name at the end of a foreign path is most likely another file of that name.
     let least = if ground.roots.is_empty() { 1 } else { 2 };
     let beginnings = 0..=names.len().saturating_sub(least).min(MAX_BEGINNINGS);
-    beginnings.filter_map(|beginning| find(ground, &names[beginning..]).ok()).next().ok_or(No::Missing)
+    let mut worst = No::Missing;
+    for beginning in beginnings {
+        match find(ground, left, &names[beginning..]) {
+            Err(No::Unasked) => worst = No::Unasked,
+            Err(_) => {}
+            found => return found,
+        }
+    }
+    Err(worst)
 }
 
-fn find(ground: &Ground<'_>, names: &[&[u8]]) -> Result<TreePath, No> {
+fn find(ground: &Ground<'_>, left: &Cell<u64>, names: &[&[u8]]) -> Result<TreePath, No> {
+    left.set(left.get().checked_sub(1).ok_or(No::Unasked)?);
     if names.is_empty() {
         return Err(No::Folder);
     }
@@ -158,7 +173,7 @@ mod tests {
     fn path(text: &str, roots: &[&str]) -> Result<String, &'static str> {
         let tree = tree();
         let written = Written { is_uri: text.starts_with("uri:"), text: text.trim_start_matches("uri:").as_bytes(), base: None };
-        resolve(&Ground { roots, ..Ground::new(&tree) }, written).map(|path| path.shown())
+        resolve(&Ground { roots, ..Ground::new(&tree) }, &Cell::new(MAX_LOOKUPS), written).map(|path| path.shown())
     }
 
     #[test]
@@ -215,10 +230,18 @@ mod tests {
         let tree = tree();
         let joined = |base, text: &'static str| {
             let written = Written { text: text.as_bytes(), is_uri: true, base: Some(base) };
-            resolve(&Ground::new(&tree), written).map(|path| path.shown())
+            resolve(&Ground::new(&tree), &Cell::new(MAX_LOOKUPS), written).map(|path| path.shown())
         };
         assert_eq!(joined("file:///ci/build/src/", "a.py").as_deref(), Ok("src/a.py"));
         assert_eq!(joined("file:///ci/build/", "src/b%20c.py").as_deref(), Ok("src/b c.py"));
         assert_eq!(joined("file:///other/", "src/a.py").as_deref(), Ok("src/a.py"));
+    }
+
+    #[test]
+    fn the_tree_is_asked_so_often_and_no_more() {
+        let (tree, left) = (tree(), Cell::new(3));
+        let ask = |text| resolve(&Ground::new(&tree), &left, Written::path(text)).map(|path| path.shown());
+        assert_eq!(ask("/x/y/z/gone.py"), Err("comes after more paths than are looked up"));
+        assert_eq!((ask("src/a.py"), left.get()), (Err("comes after more paths than are looked up"), 0));
     }
 }

@@ -100,11 +100,15 @@ struct Component {
     name: String,
     rules: Vec<Rule>,
     by_id: HashMap<String, usize>,
+    by_guid: HashMap<String, usize>,
 }
 
 impl Component {
     fn push(&mut self, rule: Rule) {
         self.by_id.entry(rule.id.clone()).or_insert(self.rules.len());
+        if let Some(guid) = &rule.guid {
+            self.by_guid.entry(guid.clone()).or_insert(self.rules.len());
+        }
         self.rules.push(rule);
     }
 
@@ -208,10 +212,7 @@ impl Run {
         let agrees =
             |rule: &&Rule| id.is_none_or(|id| id == rule.id || id.strip_prefix(&rule.id).is_some_and(|rest| rest.starts_with('/')));
         let by_index = index.and_then(|index| component.rules.get(index)).filter(agrees);
-        let by_guid = || {
-            let guid = reference.get("guid").text()?;
-            component.rules.iter().find(|rule| rule.guid.as_deref() == Some(guid))
-        };
+        let by_guid = || component.by_guid.get(reference.get("guid").text()?).map(|place| &component.rules[*place]);
         let everywhere = || std::iter::once(&self.driver).chain(&self.extensions);
         let by_id = |id: &str| component.find(id).or_else(|| everywhere().find_map(|component| component.find(id)));
         by_index.or_else(|| id.and_then(by_id)).or_else(by_guid)

@@ -145,6 +145,10 @@ fn findings_that_jump_between_files_read_each_file_once() {
     assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
     assert_eq!(read.findings.len(), 20_000);
     assert_eq!(read.findings[19_999].finding.span.unwrap().column_start, Some(3));
+    let beyond: String = (0..20_000).map(|n| format!("a:{}: error: m\n", 200_000 + n)).collect();
+    let started = Instant::now();
+    assert!(super::super::read(Format::Gnu, beyond.as_bytes(), &Ground::new(&tree), &Bounds::default()).unwrap().findings.is_empty());
+    assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
     let bounds = Bounds { lines: 1_000, ..Bounds::default() };
     let read = super::super::read(Format::Gnu, input.as_bytes(), &Ground::new(&tree), &bounds).unwrap();
     assert!(read.findings.iter().all(|read| read.finding.span.unwrap().column_start.is_none()));
