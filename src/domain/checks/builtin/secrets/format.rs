@@ -137,5 +137,7 @@ fn looks_rolled(body: &[u8]) -> bool {
     let sorts = randomness::Sorts::of(body);
     // One in thirty ids in base 32 has no digit; small letters alone are a name.
     let is_mixed = sorts.digit || sorts.upper;
-    is_mixed && randomness::entropy(body) >= 2.5 && randomness::wordiness(body) < 0.5
+    // Capitals alone form long runs, half of which can read like words by chance.
+    let most_words = if sorts.lower { 0.5 } else { 0.8 };
+    is_mixed && randomness::entropy(body) >= 2.5 && randomness::wordiness(body) < most_words
 }
