@@ -335,7 +335,7 @@ fn a_check_that_cannot_be_carried_out_leaves_the_gate_unsure() {
     check    state      findings       time
     hygiene  succeeded         0  TIME
     hygeine  errored           –  TIME
-      plugin_unknown: No plugin is named `hygeine`; there are: hygiene, secrets, large, licenses. Did you mean `hygiene`?
+      plugin_unknown: No plugin is named `hygeine`. Did you mean `hygiene`?
 
     ◆ The gate cannot tell: 1 check could not be carried out; no issues.
     ");

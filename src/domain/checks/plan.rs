@@ -113,11 +113,11 @@ fn named(plugin: &str) -> Result<Runner, CheckError> {
 fn unknown(plugin: &str) -> CheckError {
     let builtins = builtin::all().iter().map(|builtin| builtin.name());
     let names = builtins.chain(catalogue::all().iter().map(|tool| tool.name.as_str())).collect::<Vec<_>>();
-    let meant = text::nearest(plugin, names.iter().copied()).map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default();
-    CheckError {
-        code: ErrorCode::PluginUnknown,
-        message: format!("No plugin is named `{plugin}`; there are: {}.{meant}", names.join(", ")),
-    }
+    let message = match text::nearest(plugin, names.iter().copied()) {
+        Some(name) => format!("No plugin is named `{plugin}`. Did you mean `{name}`?"),
+        None => format!("No plugin is named `{plugin}`; there are: {}.", names.join(", ")),
+    };
+    CheckError { code: ErrorCode::PluginUnknown, message }
 }
 
 fn unavailable(name: &str) -> CheckError {
