@@ -7,7 +7,9 @@
 //! [`run`] has both voices speak, of the files it is given and of the tree, and is the only one that does: what is kept from one commit to
 //! the next, who is told how far it is and what becomes of the findings is decided by whoever calls it.
 
+pub mod duplication;
 pub mod hygiene;
+pub mod tokens;
 
 use crate::base::name::TreePath;
 use crate::base::text;
@@ -62,7 +64,12 @@ pub fn find(name: &str) -> Option<&'static dyn Builtin> {
 
 /// Every built-in check.
 pub fn all() -> &'static [&'static dyn Builtin] {
-    &[&hygiene::Hygiene]
+    &[&hygiene::Hygiene, &duplication::Duplication]
+}
+
+/// The built-in checks that run where no manifest names any: quick, and quiet enough to be welcome unasked.
+pub fn by_default() -> &'static [&'static dyn Builtin] {
+    &[&hygiene::Hygiene, &duplication::Duplication]
 }
 
 /// Why a run has no result.

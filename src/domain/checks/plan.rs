@@ -34,7 +34,7 @@ impl Planned {
 pub fn plan(manifest: Option<&Manifest>) -> Vec<Planned> {
     match manifest.and_then(|manifest| manifest.checks.as_ref()) {
         Some(specs) => specs.iter().map(planned).collect(),
-        None => builtin::all()
+        None => builtin::by_default()
             .iter()
             .map(|builtin| Planned {
                 name: builtin.name().to_owned(),

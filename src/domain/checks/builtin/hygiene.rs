@@ -22,7 +22,7 @@ mod encoding;
 mod links;
 mod paths;
 mod size;
-mod subject;
+pub(super) mod subject;
 mod syntax;
 
 use crate::base::name::TreePath;
