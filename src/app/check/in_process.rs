@@ -57,29 +57,28 @@ impl Judge<'_> {
         if unread.len() > UNREAD_TOLD {
             log.line(&format!("{} further files cannot be read", unread.len() - UNREAD_TOLD));
         }
-        let mut found = self.locate(&planned.name, of_files)?;
-        found.extend(
-            of_tree
-                .into_iter()
-                .filter(|finding| self.speaks_of(planned, &finding.path))
-                .map(|finding| Located::new(&planned.name, true, finding, None)),
-        );
+        let of_tree: Vec<Finding> = of_tree.into_iter().filter(|finding| self.speaks_of(planned, &finding.path)).collect();
+        let mut found = self.locate(&planned.name, false, of_files)?;
+        found.extend(self.locate(&planned.name, true, of_tree)?);
         Ok(Ok(Told { found, judged, unread, is_cut }))
     }
 
     /// Looks up the lines of what files say. Few files have findings: reading those a second time costs less than keeping the content of
     /// all.
-    fn locate(&self, source: &str, findings: Vec<Finding>) -> Result<Vec<Located>, Stop> {
+    fn locate(&self, source: &str, of_tree: bool, findings: Vec<Finding>) -> Result<Vec<Located>, Stop> {
         let mut found = Vec::with_capacity(findings.len());
         for of_file in findings.chunk_by(|a, b| a.path == b.path) {
             self.run.goes_on()?;
-            let file = self.tree.find(&of_file[0].path);
+            // What the tree says of a path as such is not to be found in its lines.
+            let has_lines = !of_tree || of_file.iter().any(|finding| finding.span.is_some());
+            let file = self.tree.find(&of_file[0].path).filter(|_| has_lines);
             let content = match file {
                 Some(file) => lines_of(&**self.tree, file)?,
                 None => Vec::new(),
             };
             let lines = LineIndex::of(&content);
-            found.extend(of_file.iter().map(|finding| Located::new(source, false, finding.clone(), Some(&lines))));
+            let lines = |finding: &Finding| (!of_tree || finding.span.is_some()).then_some(&lines);
+            found.extend(of_file.iter().map(|finding| Located::new(source, of_tree, finding.clone(), lines(finding))));
         }
         Ok(found)
     }

@@ -7,8 +7,10 @@
 //! [`run`] has both voices speak, of the files it is given and of the tree, and is the only one that does: what is kept from one commit to
 //! the next, who is told how far it is and what becomes of the findings is decided by whoever calls it.
 
+pub mod complexity;
 pub mod duplication;
 pub mod hygiene;
+pub mod todo;
 pub mod tokens;
 
 use crate::base::name::TreePath;
@@ -64,7 +66,7 @@ pub fn find(name: &str) -> Option<&'static dyn Builtin> {
 
 /// Every built-in check.
 pub fn all() -> &'static [&'static dyn Builtin] {
-    &[&hygiene::Hygiene, &duplication::Duplication]
+    &[&hygiene::Hygiene, &duplication::Duplication, &complexity::Complexity, &todo::Todo]
 }
 
 /// The built-in checks that run where no manifest names any: quick, and quiet enough to be welcome unasked.

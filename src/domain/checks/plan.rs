@@ -90,8 +90,8 @@ mod tests {
 
     #[test]
     fn without_a_manifest_the_built_in_checks_run() {
-        assert_eq!(plan(None).into_iter().map(|planned| planned.name).collect::<Vec<_>>(), ["hygiene"]);
-        assert_eq!(of("version: 1\nissues: {fail_on: any}\n"), ["hygiene runs hygiene"]);
+        assert_eq!(plan(None).into_iter().map(|planned| planned.name).collect::<Vec<_>>(), ["hygiene", "duplication"]);
+        assert_eq!(of("version: 1\nissues: {fail_on: any}\n"), ["hygiene runs hygiene", "duplication runs duplication"]);
     }
 
     #[test]

@@ -111,7 +111,7 @@ fn compare(tree: &dyn Tree, limits: Limits, cancel: &dyn Fn() -> bool) -> git::R
             left_out.push(file);
             continue;
         }
-        let number = corpus.begin(scope::rigor(&file.path));
+        let number = corpus.begin(scope::tests_from(&file.path, &content));
         files.push(file);
         for (begin, end) in spans {
             let end = end.min(tokens.len());

@@ -7,7 +7,6 @@
 //! A run is trimmed to whole lines, since lines are what people look at, and weighed: tables of values and rows of equal lines are long and
 //! alike, and nobody would mend them. Of runs that overlap in a file the longest is told of.
 
-use super::scope::Rigor;
 use super::suffixes::Suffixes;
 use super::{MIN_LINES, MIN_TOKENS, TESTS_FACTOR};
 use crate::domain::checks::builtin::tokens::{Kind, Token, newlines};
@@ -77,8 +76,8 @@ pub struct Corpus {
     pieces: Vec<Piece>,
     /// Where each region begins, and whose it is.
     regions: Vec<(usize, usize)>,
-    /// How freely each file may repeat others.
-    rigors: Vec<Rigor>,
+    /// The line of each file from which on it is tests.
+    tests_from: Vec<u32>,
 }
 
 /// A run of whole lines that stands elsewhere as well.
@@ -102,9 +101,9 @@ pub struct Place {
 
 impl Corpus {
     /// Begins the next file; its number is that of those before it.
-    pub fn begin(&mut self, rigor: Rigor) -> usize {
-        self.rigors.push(rigor);
-        self.rigors.len() - 1
+    pub fn begin(&mut self, tests_from: u32) -> usize {
+        self.tests_from.push(tests_from);
+        self.tests_from.len() - 1
     }
 
     /// How many tokens are compared.
@@ -149,7 +148,7 @@ impl Corpus {
         let (text, alphabet) = self.text();
         let suffixes = Suffixes::of(&text, alphabet);
         drop(text);
-        let mut by_file: Vec<Vec<Place>> = vec![Vec::new(); self.rigors.len()];
+        let mut by_file: Vec<Vec<Place>> = vec![Vec::new(); self.tests_from.len()];
         let mut before = 0;
         for at in 0..self.pieces.len() {
             if at.is_multiple_of(STRIDE) && cancel() {
@@ -199,14 +198,14 @@ impl Corpus {
         let apart = |other: usize| (length as usize).min(other.abs_diff(at));
         let length = others.iter().map(|(other, _)| apart(*other)).max()?;
         let (begin, end) = self.trim(at, at + length)?;
-        let is_test = |file: usize| self.rigors[file] == Rigor::Tests;
+        let is_test = |file: usize, at: usize| self.pieces[at].line >= self.tests_from[file];
         let mut named: Vec<(usize, u32)> = Vec::new();
         for (other, of) in others {
-            let factor = if is_test(file) && is_test(of) { TESTS_FACTOR } else { 1 };
-            let line = self.pieces[other + (begin - at)].line;
+            let there = other + (begin - at);
+            let factor = if is_test(file, begin) && is_test(of, there) { TESTS_FACTOR } else { 1 };
             let is_long = end - begin >= MIN_TOKENS * factor && self.lines(begin, end) >= MIN_LINES * factor;
             if apart(other) >= length && is_long {
-                named.push((of, line));
+                named.push((of, self.pieces[there].line));
             }
         }
         if named.is_empty() || !self.has_weight(begin, end) {

@@ -1,13 +1,14 @@
 //! What is compared at all: programs that somebody of the team wrote by hand.
 //!
 //! Left out is what nobody would mend: what others wrote, what a tool wrote, data, markup and prose, specimens kept as they are, and what
-//! is too large or too dense to be read by people. Tests are compared, but repeat themselves more freely ([`Rigor::Tests`]).
+//! is too large or too dense to be read by people. Tests are compared, but may repeat themselves more freely: each says all that it
+//! does ([`tests_from`]).
 
 use crate::base::name::TreePath;
 
 use super::super::hygiene::subject::Subject;
-use super::super::tokens::Language;
 use super::super::tokens::language::Sort;
+use super::super::tokens::{Language, newlines};
 
 /// The largest file that is compared.
 pub const MAX_FILE: u64 = 1 << 20;
@@ -52,17 +53,25 @@ const GENERATED_NAMES: [&str; 15] = [
 ];
 
 /// Folders of what a tool fills.
-const FILLED: [&str; 12] =
-    ["build", "out", "target", "obj", "generated", "gen", "__generated__", "coverage", "migrations", "locale", "locales", "static"];
-
-/// How much of a run makes it worth a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rigor {
-    /// Code that runs.
-    Product,
-    /// Code that tests it: each test says all that it does, so more of it is alike.
-    Tests,
-}
+const FILLED: [&str; 17] = [
+    "build",
+    "out",
+    "target",
+    "obj",
+    "generated",
+    "gen",
+    "__generated__",
+    "coverage",
+    "migrations",
+    "locale",
+    "locales",
+    "static",
+    "cjs",
+    "esm",
+    "umd",
+    "libcjs",
+    "libesm",
+];
 
 /// The language of a file that is compared; `None` for what is left out by its name and size.
 pub fn language(path: &TreePath, size: u64) -> Option<&'static Language> {
@@ -99,6 +108,10 @@ pub fn is_by_hand(content: &[u8]) -> bool {
         return false;
     }
     let head = content[..content.len().min(HEAD)].to_ascii_lowercase();
+    // What compilers of JavaScript begin with.
+    if memchr::memmem::find(&head, b"defineproperty(exports, \"__esmodule\"").is_some() {
+        return false;
+    }
     !GENERATED.iter().any(|words| memchr::memmem::find(&head, words).is_some_and(|at| is_in_comment(&head, at)))
 }
 
@@ -109,26 +122,28 @@ fn is_in_comment(content: &[u8], at: usize) -> bool {
     [&b"//"[..], b"/*", b"*", b"#", b"--", b";", b"%", b"<!--", b"'", b"\"\"\""].iter().any(|sign| line.starts_with(sign))
 }
 
-/// How freely a file may repeat others.
-pub fn rigor(path: &TreePath) -> Rigor {
+/// The line from which on a file is tests: the first of a file of tests, that of the module of tests in one of Rust, else none.
+pub fn tests_from(path: &TreePath, content: &[u8]) -> u32 {
+    if is_of_tests(path) {
+        return 0;
+    }
+    let module = if path.as_bytes().ends_with(b".rs") { memchr::memmem::find(content, b"\n#[cfg(test)]\nmod ") } else { None };
+    module.map_or(u32::MAX, |at| newlines(&content[..at]) + 2)
+}
+
+fn is_of_tests(path: &TreePath) -> bool {
     let subject = Subject::of(path);
     let stem = subject.name().split('.').next().unwrap_or_default();
-    let is_test = subject.is_in_tests()
+    // The case of the name's own letters tells `FooTest` from `latest`.
+    let own = path.file_name().split(|byte| *byte == b'.').next().unwrap_or_default();
+    let is_named = |end: &str| own.strip_suffix(end.as_bytes()).is_some_and(|rest| rest.last().is_some_and(u8::is_ascii_lowercase));
+    subject.is_in_tests()
         || subject.folders().any(|folder| matches!(folder, "spec" | "specs" | "benches" | "bench" | "examples" | "example" | "samples"))
-        || stem == "test"
-        || stem == "tests"
+        || matches!(stem, "test" | "tests")
         || stem.starts_with("test_")
-        || stem.ends_with("_test")
-        || stem.ends_with("_tests")
-        || stem.ends_with("_spec")
-        || subject.name().contains(".test.")
-        || subject.name().contains(".spec.")
-        || ["Test", "Tests", "Spec", "IT"].iter().any(|end| {
-            let name = path.file_name();
-            let stem = name.split(|byte| *byte == b'.').next().unwrap_or_default();
-            stem.strip_suffix(end.as_bytes()).is_some_and(|rest| rest.last().is_some_and(u8::is_ascii_lowercase))
-        });
-    if is_test { Rigor::Tests } else { Rigor::Product }
+        || ["_test", "_tests", "_spec"].iter().any(|end| stem.ends_with(end))
+        || [".test.", ".spec."].iter().any(|part| subject.name().contains(part))
+        || ["Test", "Tests", "Spec", "IT"].into_iter().any(is_named)
 }
 
 /// Whether two paths differ in their extension alone: what is compiled from a file, and its source.
@@ -177,11 +192,12 @@ mod tests {
     #[test]
     fn tests_are_known_by_their_place_and_name() {
         for path in ["tests/a.rs", "src/a/tests.rs", "a_test.go", "FooTest.java", "a.spec.ts", "test_a.py"] {
-            assert_eq!(rigor(&TreePath::new(path)), Rigor::Tests, "{path}");
+            assert_eq!(tests_from(&TreePath::new(path), b""), 0, "{path}");
         }
         for path in ["src/a.rs", "latest.py", "src/contest.go", "UNIT.java"] {
-            assert_eq!(rigor(&TreePath::new(path)), Rigor::Product, "{path}");
+            assert_eq!(tests_from(&TreePath::new(path), b"fn a() {}\n#[cfg(test)]\nfn b() {}\n"), u32::MAX, "{path}");
         }
+        assert_eq!(tests_from(&TreePath::new("a.rs"), b"fn a() {}\n\n#[cfg(test)]\nmod tests {\n"), 3);
     }
 
     #[test]

@@ -115,6 +115,8 @@ fn what_nobody_writes_by_hand_is_not_compared() {
 fn tests_may_repeat_themselves_more_freely() {
     assert!(said(&[("tests/a.rs", function(0)), ("tests/b.rs", function(0))]).is_empty());
     assert_eq!(said(&[("tests/a.rs", function(0)), ("src/b.rs", function(0))]).len(), 2);
+    let inner = |n: usize| format!("{}\n#[cfg(test)]\nmod tests {{\n{}}}\n", filler(n), function(0));
+    assert!(said(&[("a.rs", inner(1)), ("b.rs", inner(2))]).is_empty());
     let long: String = (0..3).map(function).collect();
     assert_eq!(said(&[("tests/a.rs", long.clone()), ("tests/b.rs", long)]).len(), 2);
 }
