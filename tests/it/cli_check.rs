@@ -16,7 +16,7 @@ mod formats;
 mod sources;
 mod terminal;
 
-const MANIFEST: (&str, &str) = (".plumbline.yaml", "version: 1\n");
+const MANIFEST: (&str, &str) = (".plumbline.yaml", "version: 1\nchecks: [{plugin: hygiene}]\n");
 const CONFLICT: &str = "fn main() {\n<<<<<<< HEAD\n    one();\n=======\n    two();\n>>>>>>> topic\n}\n";
 const COMMA: &str = "{\n  \"name\": \"app\",\n}\n";
 
@@ -316,7 +316,7 @@ fn a_check_that_cannot_be_carried_out_leaves_the_gate_unsure() {
     check    state      findings       time
     hygiene  succeeded         0  TIME
     hygeine  errored           –  TIME
-      plugin_unknown: No plugin is named `hygeine`; there are: hygiene. Did you mean `hygiene`?
+      plugin_unknown: No plugin is named `hygeine`; there are: hygiene, duplication, complexity, todo. Did you mean `hygiene`?
 
     ◆ The gate cannot tell: 1 check could not be carried out; no issues.
     ");

@@ -4,6 +4,7 @@
 //! the one check its result, and is told where people look.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use super::judge::{Judge, Told};
 use super::{Progress, Stop};
@@ -23,6 +24,10 @@ use crate::engine::git::tree::{Tree, TreeFile};
 pub(super) const LINES_BYTES: u64 = 8 << 20;
 /// How many files that cannot be read are told of in a log.
 const UNREAD_TOLD: usize = 50;
+/// How many findings of a run are dated.
+const DATED: usize = 500;
+/// How long that may take.
+const DATING: Duration = Duration::from_secs(10);
 /// How many files are judged between two tellings of how far it is.
 const STRIDE: usize = 64;
 
@@ -58,9 +63,25 @@ impl Judge<'_> {
             log.line(&format!("{} further files cannot be read", unread.len() - UNREAD_TOLD));
         }
         let of_tree: Vec<Finding> = of_tree.into_iter().filter(|finding| self.speaks_of(planned, &finding.path)).collect();
+        let of_files = if builtin.wants_dates() { self.date(builtin, of_files)? } else { of_files };
         let mut found = self.locate(&planned.name, false, of_files)?;
         found.extend(self.locate(&planned.name, true, of_tree)?);
         Ok(Ok(Told { found, judged, unread, is_cut }))
+    }
+
+    /// Adds to what files say when their lines were written, as far as that is soon known: a line may be as old as the repository.
+    fn date(&self, builtin: &dyn Builtin, findings: Vec<Finding>) -> Result<Vec<Finding>, Stop> {
+        let began = Instant::now();
+        let dated = |(nth, finding): (usize, Finding)| {
+            self.run.goes_on()?;
+            let line = finding.span.map(|span| span.line_start).filter(|_| nth < DATED && began.elapsed() < DATING);
+            let written = line.and_then(|line| self.run.trees.written(self.run.set.sha, &finding.path, line));
+            Ok(match written {
+                Some(written) => builtin.dated(finding, written),
+                None => finding,
+            })
+        };
+        findings.into_iter().enumerate().map(dated).collect()
     }
 
     /// Looks up the lines of what files say. Few files have findings: reading those a second time costs less than keeping the content of

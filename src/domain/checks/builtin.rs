@@ -15,6 +15,7 @@ pub mod tokens;
 
 use crate::base::name::TreePath;
 use crate::base::text;
+use crate::base::time::Timestamp;
 use crate::domain::issues::finding::{Finding, Kind, Severity};
 use crate::engine::git;
 use crate::engine::git::tree::{Tree, TreeFile};
@@ -57,6 +58,17 @@ pub trait Builtin: Sync {
     /// What only the tree as a whole says: paths that collide, links that lead nowhere. Once `cancel` says so, the answer no longer
     /// matters and comes soon.
     fn tree(&self, tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<Vec<Finding>>;
+
+    /// Whether it is told when the lines were written of which its files speak. That is no part of a file, so it is added to what the file
+    /// says, by whoever holds the history.
+    fn wants_dates(&self) -> bool {
+        false
+    }
+
+    /// What a file said, with the moment at which its line was written. The moment stays what it is for as long as the line stands.
+    fn dated(&self, finding: Finding, _written: Timestamp) -> Finding {
+        finding
+    }
 }
 
 /// The built-in check of this name.

@@ -18,7 +18,8 @@ async fn hint(events: &mut Events) -> String {
 async fn hints_are_for_those_who_may_see_the_repository() {
     let world = World::new().await;
     let hidden = world.repo("hidden", [("a.rb", "puts 1\n")]).await;
-    let shown = world.repo("shown", [("a.rb", "puts 1\n")]).await;
+    let one_check = (".plumbline.yaml", "version: 1\nchecks: [{plugin: hygiene}]\n");
+    let shown = world.repo("shown", [one_check, ("a.rb", "puts 1\n")]).await;
     let user = world.app.user("ada", InstanceRole::Member);
     let repo = text(&shown.see("").await["id"]).parse().unwrap();
     world.app.app().write_now(&Actor::System, move |tx, _| accounts::grant(tx, repo, user, RepoRole::Read)).unwrap();

@@ -19,7 +19,7 @@ async fn a_commit_goes_in_and_issues_and_a_verdict_come_out() {
     let world = World::new().await;
     let repo = world.repo("app", [("app.rb", CONFLICT), ("README.md", "# App\n")]).await;
 
-    assert_eq!(repo.checks(&repo.first).await, "succeeded: hygiene succeeded");
+    assert_eq!(repo.checks(&repo.first).await, "succeeded: hygiene succeeded, duplication succeeded");
     assert_eq!(repo.places(&repo.first, "open").await, ["app.rb:2 conflict-marker"]);
     assert_eq!(repo.places(&repo.first, "new").await, [""; 0], "the first commit is the baseline");
     let baseline = "success: 1 open issue at the first analysed commit: this is the baseline; nothing is gated without a manifest";
@@ -42,7 +42,7 @@ async fn the_gate_fails_on_a_new_issue_until_it_is_fixed_and_what_comes_back_is_
 
     let broken = repo.push([("config.json", "{\"a\": }\n")]).await;
     assert_eq!(repo.verdict(&broken).await, "failure: 1 new issue of severity minor or above");
-    assert_eq!(repo.checks(&broken).await, "failed: hygiene succeeded");
+    assert_eq!(repo.checks(&broken).await, "failed: hygiene succeeded, duplication succeeded");
     assert_eq!(repo.places(&broken, "new").await, ["config.json:1 invalid-json"]);
     let id = text(&repo.issues(&broken, "new").await[0]["id"]).to_owned();
 
@@ -143,7 +143,7 @@ async fn checks_that_run_again_find_the_same_issues() {
     let before = repo.issues(&repo.first, "open").await;
     world.admin.own("POST", &repo.commit(&repo.first, "/checks")).await.expect(202);
     world.app.settle().await;
-    assert_eq!(repo.checks(&repo.first).await, "succeeded: hygiene succeeded");
+    assert_eq!(repo.checks(&repo.first).await, "succeeded: hygiene succeeded, duplication succeeded");
     assert_eq!(repo.issues(&repo.first, "open").await, before);
     assert_eq!(repo.places(&repo.first, "new").await, [""; 0], "a baseline stays one");
     assert_eq!(repo.life(text(&before[0]["id"])).await, ["first_seen"]);
@@ -172,7 +172,7 @@ async fn checks_that_are_canceled_while_they_wait_never_begin() {
 
     world.admin.own("POST", &repo.commit(&sha, "/checks")).await.expect(202);
     world.app.settle().await;
-    assert_eq!(repo.checks(&sha).await, "succeeded: hygiene succeeded");
+    assert_eq!(repo.checks(&sha).await, "succeeded: hygiene succeeded, duplication succeeded");
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn what_a_crash_interrupts_is_done_once_after_it() {
 
     world.app.settle().await;
     let repo = Repo { world: &world, name: "app", git, first: sha.clone() };
-    assert_eq!(repo.checks(&sha).await, "succeeded: hygiene succeeded");
+    assert_eq!(repo.checks(&sha).await, "succeeded: hygiene succeeded, duplication succeeded");
     let journal = world.app.app().read_now(|tx, _| tx.find(&Scan::<Journaled>::all(), 1_000)).unwrap();
     let ended = journal.iter().filter(|entry| matches!(entry.0.event, Event::CheckSetCompleted { .. })).count();
     assert_eq!(ended, 1);

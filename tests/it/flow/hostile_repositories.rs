@@ -14,7 +14,7 @@ use crate::support::world::{World, text};
 /// Adds a repository that is in order; it is checked whatever else there is.
 async fn goes_on(world: &World) {
     let repo = world.repo("good", [("a.json", "{\n")]).await;
-    assert_eq!(repo.checks(&repo.first).await, "succeeded: hygiene succeeded");
+    assert_eq!(repo.checks(&repo.first).await, "succeeded: hygiene succeeded, duplication succeeded");
     assert_eq!(repo.places(&repo.first, "open").await, ["a.json:1 invalid-json"]);
 }
 

@@ -45,7 +45,7 @@ async fn add(world: &World, name: &str, server: &Server) -> Value {
 /// A repository on this machine is checked, whatever hosts do.
 async fn goes_on(world: &World) {
     let repo = world.repo("good", [("a.json", "{\n")]).await;
-    assert_eq!(repo.checks(&repo.first).await, "succeeded: hygiene succeeded");
+    assert_eq!(repo.checks(&repo.first).await, "succeeded: hygiene succeeded, duplication succeeded");
 }
 
 /// Deletes a repository whose fetch is waiting to be tried again.

@@ -10,14 +10,14 @@
 //! Only comments are read, so that a string or a name is none, and in them only a word that marks: in capitals, at the beginning of a
 //! line of the comment or with a colon or a bracket after it. Prose about a list of such words is no such word.
 //!
-//! How old one is, no file says. So [`Todo::file`](Builtin::file) says what can be kept for as long as the blob stays, and [`dated`] adds
-//! the day on which the line was written, once somebody who holds the history tells it. A day stays what it is; an age would be another
-//! message each morning.
+//! How old one is, no file says: what was put off last week is another matter than what was put off years ago. So [`Builtin::file`] says
+//! what can be kept for as long as the blob stays, and [`Builtin::dated`] adds the day on which the line was written, once somebody who
+//! holds the history tells it. A day stays what it is; an age would be another message each morning.
 
 use super::tokens::{Kind as Piece, Language, Lexer, newlines};
 use super::{Builtin, Wants};
 use crate::base::name::TreePath;
-use crate::base::text::clip;
+use crate::base::text::{clip, quiet};
 use crate::base::time::Timestamp;
 use crate::domain::issues::finding::{Finding, Kind, Severity, Span};
 use crate::engine::git;
@@ -85,13 +85,15 @@ impl Builtin for Todo {
     fn tree(&self, _: &dyn Tree, _: &dyn Fn() -> bool) -> git::Result<Vec<Finding>> {
         Ok(Vec::new())
     }
-}
 
-/// The finding with the day on which its line was written: what makes something put off last week another matter than something put off
-/// years ago.
-pub fn dated(finding: Finding, written: Timestamp) -> Finding {
-    let day: String = written.to_string().chars().take_while(|c| *c != 'T').collect();
-    Finding { message: format!("{} (since {day})", finding.message), ..finding }
+    fn wants_dates(&self) -> bool {
+        true
+    }
+
+    fn dated(&self, finding: Finding, written: Timestamp) -> Finding {
+        let day: String = written.to_string().chars().take_while(|c| *c != 'T').collect();
+        Finding { message: format!("{} (since {day})", finding.message), ..finding }
+    }
 }
 
 /// The word that marks a line of a comment, and the text from it on.
@@ -120,11 +122,8 @@ fn finding(path: &TreePath, word: usize, line: u32, text: &[u8]) -> Finding {
     let text = String::from_utf8_lossy(text);
     let end = ["*/", "-->", "*)", "-}", "]]", "#>"].iter().find_map(|end| text.strip_suffix(end)).unwrap_or(&text).trim_end();
     let said = end.strip_prefix(word).unwrap_or(end).trim_start_matches([':', ' ']);
-    let message = if said.is_empty() {
-        format!("{word}, and nothing says what")
-    } else {
-        format!("{word}: {}", crate::base::text::quiet(&clip(said, QUOTED)))
-    };
+    let message =
+        if said.is_empty() { format!("{word}, and nothing says what") } else { format!("{word}: {}", quiet(&clip(said, QUOTED))) };
     Finding {
         rule: rule.to_owned(),
         message,
@@ -185,7 +184,7 @@ mod tests {
     fn a_date_is_added_by_whoever_knows_it() {
         let tree = MemoryTree::new([("a.rs", FileKind::Regular, "// TODO: x")]);
         let finding = all_of(&Todo, &tree).remove(0);
-        let dated = dated(finding, Timestamp::from_seconds(1_700_000_000));
+        let dated = Todo.dated(finding, Timestamp::from_seconds(1_700_000_000));
         assert_eq!(dated.message, "TODO: x (since 2023-11-14)");
     }
 }

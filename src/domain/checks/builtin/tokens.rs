@@ -72,7 +72,8 @@ impl<'a> Lexer<'a> {
     }
 
     fn begins(&self, with: &[u8]) -> bool {
-        self.rest().starts_with(with)
+        // Nearly all end at the first byte.
+        self.content.get(self.at) == with.first() && self.rest().starts_with(with)
     }
 
     fn skip_space(&mut self) {
