@@ -1,9 +1,9 @@
 //! `complexity`: functions that are hard to follow, by the measure of cognitive complexity.
 //!
-//! The measure is SonarSource's (G. Ann Campbell: *Cognitive Complexity: a new way of measuring understandability*, version 1.7). What
+//! The measure is Sonar's (G. Ann Campbell: *Cognitive Complexity: a new way of measuring understandability*, version 1.7). What
 //! breaks the flow from top to bottom costs one: a condition and each of its alternatives, a loop, a switch, a catch, a jump to a label, a
 //! row of equal boolean operators, a call of itself. What breaks it within another break costs one more for each. How each
-//! [grammar](grammar) calls these is a table; the [walk](score) is the same for all.
+//! [`grammar`] calls these is a table; the [walk](score) is the same for all.
 //!
 //! A message says what contributes most and where, since a number alone helps nobody.
 //!

@@ -107,7 +107,7 @@ fn compare(tree: &dyn Tree, limits: Limits, cancel: &dyn Fn() -> bool) -> git::R
         let Some((language, content)) = source(tree, file)? else { continue };
         let tokens = stream::compared(language, &content);
         let wanted: usize = spans.iter().map(|(begin, end)| end - begin + 1).sum();
-        if corpus.len() + wanted > limits.tokens {
+        if corpus.tokens() + wanted > limits.tokens {
             left_out.push(file);
             continue;
         }

@@ -107,7 +107,7 @@ impl Corpus {
     }
 
     /// How many tokens are compared.
-    pub fn len(&self) -> usize {
+    pub fn tokens(&self) -> usize {
         self.pieces.len()
     }
 
