@@ -104,7 +104,7 @@ fn nesting_without_end_is_judged_in_bounded_time_and_stack() {
             ["(", "{", "if a {", "[", "a && ", "fn f() {", "\"", "'", "lambda: ", "if a:\n ", "x => ", "<a>", "`${", "!", "r#\"", "/*"]
         {
             for path in ["a.rs", "a.py", "a.ts", "a.jsx", "a.go", "a.java"] {
-                let content = unit.repeat(20_000 / unit.len());
+                let content = unit.repeat(8_000 / unit.len());
                 let tree = MemoryTree::new([(path, FileKind::Regular, content)]);
                 all_of(&Complexity, &tree);
             }
