@@ -327,6 +327,19 @@ fn an_invalid_manifest_is_shown_where_it_is_wrong() {
 }
 
 #[test]
+fn tools_that_could_say_more_are_named_with_what_installs_them_where_no_manifest_says_what_runs() {
+    let repo = TestRepo::new();
+    repo.commit([("run.sh", "#!/bin/sh\necho $1\n"), ("a.rs", "fn main() {}\n")]);
+    let said = check_with(repo.path(), &[], &[("PATH", "/nowhere")]).stderr;
+    assert!(
+        said.contains("more could be said by") && said.contains("shellcheck (`") && !said.contains("ruff") && !said.contains("clippy"),
+        "{said}"
+    );
+    repo.commit([(".plumbline.yaml", "version: 1\nchecks: [{plugin: hygiene}]\n")]);
+    assert!(!check_with(repo.path(), &[], &[("PATH", "/nowhere")]).stderr.contains("more could be said"));
+}
+
+#[test]
 fn a_check_that_cannot_be_carried_out_leaves_the_gate_unsure() {
     let repo = TestRepo::new();
     repo.commit([(".plumbline.yaml", "version: 1\nchecks:\n- plugin: hygiene\n- plugin: hygeine\n")]);
