@@ -9,12 +9,14 @@ use super::judge::{Judge, Told};
 use super::{Progress, Stop};
 use crate::app::live::LiveLog;
 use crate::app::runner;
+use crate::base::mask::Mask;
 use crate::base::text::clip;
-use crate::domain::checks::builtin::{self, Builtin, Said};
+use crate::domain::checks::builtin::{self, Builtin, Said, secrets};
 use crate::domain::checks::plan::Planned;
 use crate::domain::checks::{CheckError, ErrorCode};
+use crate::domain::issues::Veil;
 use crate::domain::issues::finding::Finding;
-use crate::domain::issues::identify::Located;
+use crate::domain::issues::identify::{File, Located};
 use crate::domain::issues::track::LineIndex;
 use crate::engine::git;
 use crate::engine::git::tree::{Tree, TreeFile};
@@ -58,20 +60,25 @@ impl Judge<'_> {
         if unread.len() > UNREAD_TOLD {
             log.line(&format!("{} further files cannot be read", unread.len() - UNREAD_TOLD));
         }
-        let mut found = self.locate(&planned.name, of_files)?;
+        let mut found = self.locate(planned, of_files)?;
+        let located = if planned.conceals() { Located::concealing } else { Located::new };
         found.extend(
             of_tree
                 .into_iter()
                 .filter(|finding| self.speaks_of(planned, &finding.path))
-                .map(|finding| Located::new(&planned.name, true, finding, None)),
+                .map(|finding| located(&planned.name, true, finding, None)),
         );
         Ok(Ok(Told { found, judged, unread, is_cut, execution: None }))
     }
 
     /// Looks up the lines of what files say. Few files have findings: reading those a second time costs less than keeping the content of
     /// all.
-    pub(super) fn locate(&self, source: &str, findings: Vec<Finding>) -> Result<Vec<Located>, Stop> {
+    ///
+    /// Whoever speaks, and whether or not the check for secrets runs, no secret of the file gets into what is kept of a line, nor does one
+    /// that a tool repeats in what it says.
+    pub(super) fn locate(&self, planned: &Planned, findings: Vec<Finding>) -> Result<Vec<Located>, Stop> {
         let mut found = Vec::with_capacity(findings.len());
+        let located = if planned.conceals() { Located::concealing } else { Located::new };
         for of_file in findings.chunk_by(|a, b| a.path == b.path) {
             self.run.goes_on()?;
             let file = self.tree.find(&of_file[0].path);
@@ -80,7 +87,15 @@ impl Judge<'_> {
                 None => Vec::new(),
             };
             let lines = LineIndex::of(&content);
-            found.extend(of_file.iter().map(|finding| Located::new(source, false, finding.clone(), Some(&lines))));
+            let hidden = secrets::hidden(&of_file[0].path, &content);
+            let veil = Veil::over(hidden.iter().map(|hidden| hidden.span));
+            let texts = hidden.iter().filter_map(|hidden| std::str::from_utf8(&content[hidden.bytes.clone()]).ok());
+            let mask = Mask::where_possible(texts);
+            for finding in of_file {
+                let message = mask.text(&finding.message);
+                let finding = Finding { message, ..finding.clone() };
+                found.push(located(&planned.name, false, finding, Some(File { lines: &lines, veil: &veil })));
+            }
         }
         Ok(found)
     }
