@@ -191,7 +191,8 @@ impl Stream {
     }
 
     /// Gives what was held back, at the end of the stream.
-    pub fn finish(mut self) -> Vec<u8> {
+    pub fn finish(&mut self) -> Vec<u8> {
+        self.state = self.mask.0.as_ref().map(|values| values.start);
         self.give(self.from + self.rest.len() as u64)
     }
 

@@ -5,7 +5,7 @@ mod deletion;
 mod hostile_repositories;
 mod polling;
 mod power_cut;
-mod programs;
+pub mod programs;
 mod remote_hosts;
 mod runs;
 mod sweeping;

@@ -35,7 +35,11 @@ fn base64(bytes: &[u8], before: usize, alphabet: &[u8; 64]) -> Vec<u8> {
     let bit = |at: usize| bytes[at / 8] >> (7 - at % 8) & 1;
     let first = (before * 8).div_ceil(6) * 6 - before * 8;
     let ends = bytes.len() * 8;
-    (first..ends).step_by(6).filter(|at| at + 6 <= ends).map(|at| alphabet[(at..at + 6).fold(0, |n, at| n << 1 | usize::from(bit(at)))]).collect()
+    (first..ends)
+        .step_by(6)
+        .filter(|at| at + 6 <= ends)
+        .map(|at| alphabet[(at..at + 6).fold(0, |n, at| n << 1 | usize::from(bit(at)))])
+        .collect()
 }
 
 /// What encoders for URLs leave as it is, beside letters and digits: RFC 3986, HTML forms, JavaScript's two, and a path.

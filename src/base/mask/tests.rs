@@ -52,13 +52,8 @@ fn a_value_is_replaced_as_it_is_and_in_each_form() {
 #[test]
 fn base_64_is_seen_whatever_stands_before_the_value() {
     // `printf '%shunter2!' '' a ab | base64`, and what follows moves the padding.
-    for (encoded, left) in [
-        ("aHVudGVyMiE=", 4),
-        ("YWh1bnRlcjIh", 4),
-        ("YWJodW50ZXIyIQ==", 8),
-        ("YWJjaHVudGVyMiE=", 8),
-        ("aHVudGVyMiF4", 4),
-    ] {
+    for (encoded, left) in [("aHVudGVyMiE=", 4), ("YWh1bnRlcjIh", 4), ("YWJodW50ZXIyIQ==", 8), ("YWJjaHVudGVyMiE=", 8), ("aHVudGVyMiF4", 4)]
+    {
         let shown = masked(&["hunter2!"], encoded);
         assert!(shown.contains("***") && shown.len() - 3 <= left, "{encoded}: {shown}");
     }

@@ -9,8 +9,8 @@ use unicode_width::UnicodeWidthChar;
 
 use super::style::{Ink, Style};
 use crate::base::text::{is_hostile, written_out};
-use crate::domain::issues::conceal::{Shown, Veil};
 use crate::domain::issues::Span;
+use crate::domain::issues::conceal::{Shown, Veil};
 
 /// How many cells a tab reaches at most.
 const TAB: usize = 4;

@@ -83,8 +83,7 @@ impl Planned {
             _ => None,
         };
         let conceals = self.conceals();
-        let settings =
-            format!("{:?} {exclude:?} {command:?} {:?} {:?} {conceals}", self.paths, self.process.env, self.process.network);
+        let settings = format!("{:?} {exclude:?} {command:?} {:?} {:?} {conceals}", self.paths, self.process.env, self.process.network);
         format!("{runner} {}", BlobHash::of(settings.as_bytes()))
     }
 }
