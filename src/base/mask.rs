@@ -29,6 +29,9 @@ pub const LEAST_BYTES: usize = 6;
 /// The most bytes of all values together: the automaton takes some thousand times as much.
 pub const MOST_BYTES: usize = 32 << 10;
 
+/// The most bytes of all texts together that are looked for only as they are.
+pub const MOST_PLAIN_BYTES: usize = 256 << 10;
+
 /// Why values cannot be masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -70,29 +73,31 @@ impl Mask {
         if values.iter().map(|value| value.len()).sum::<usize>() > MOST_BYTES {
             return Err(Refused::TooLong);
         }
-        Mask::of(values.into_iter()).ok_or(Refused::TooLong)
-    }
-
-    /// A mask of as many of these texts as can be masked: for what nobody promised to keep.
-    pub fn where_possible<'a>(texts: impl IntoIterator<Item = &'a str>) -> Mask {
-        let mut room = MOST_BYTES;
-        let fits = |text: &&str| {
-            let fits = text.trim().len() >= LEAST_BYTES && text.len() <= room;
-            room -= if fits { text.len() } else { 0 };
-            fits
-        };
-        Mask::of(texts.into_iter().filter(fits)).unwrap_or_default()
-    }
-
-    fn of<'a>(values: impl Iterator<Item = &'a str>) -> Option<Mask> {
         let mut all = BTreeSet::new();
-        values.for_each(|value| forms::of(value, &mut all));
+        values.into_iter().for_each(|value| forms::of(value, &mut all));
+        Mask::of(&all).ok_or(Refused::TooLong)
+    }
+
+    /// A mask of these texts and their lines as they are, the first of them that fit, without those that are too short: for secrets that
+    /// nobody gave us to keep.
+    pub fn plain<'a>(texts: impl IntoIterator<Item = &'a str>) -> Mask {
+        let mut room = MOST_PLAIN_BYTES;
+        let mut all = BTreeSet::new();
+        for text in texts {
+            let Some(left) = room.checked_sub(text.len()) else { break };
+            room = left;
+            all.extend(forms::parts(text).map(|part| part.as_bytes().to_vec()));
+        }
+        Mask::of(&all).unwrap_or_default()
+    }
+
+    fn of(all: &BTreeSet<Vec<u8>>) -> Option<Mask> {
         if all.is_empty() {
             return Some(Mask(None));
         }
-        let automaton = NFA::builder().prefilter(false).build(&all).ok()?;
+        let automaton = NFA::builder().prefilter(false).build(all).ok()?;
         let start = automaton.start_state(Anchored::No).ok()?;
-        let held = held(&automaton, start, &all);
+        let held = held(&automaton, start, all);
         Some(Mask(Some(Arc::new(Values { automaton, start, held }))))
     }
 

@@ -90,7 +90,7 @@ impl Judge<'_> {
             let hidden = secrets::hidden(&of_file[0].path, &content);
             let veil = Veil::over(hidden.iter().map(|hidden| hidden.span));
             let texts = hidden.iter().filter_map(|hidden| std::str::from_utf8(&content[hidden.bytes.clone()]).ok());
-            let mask = Mask::where_possible(texts);
+            let mask = Mask::plain(texts);
             for finding in of_file {
                 let message = mask.text(&finding.message);
                 let finding = Finding { message, ..finding.clone() };

@@ -7,9 +7,14 @@ use super::LEAST_BYTES;
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Adds the forms of a value, and of each of its lines: a key of many lines is often printed line by line.
+/// A value and each of its lines: a key of many lines is often printed line by line.
+pub fn parts(value: &str) -> impl Iterator<Item = &str> {
+    value.lines().map(str::trim).chain([value, value.trim()]).filter(|text| text.trim().len() >= LEAST_BYTES)
+}
+
+/// Adds the forms of a value and of its lines.
 pub fn of(value: &str, forms: &mut BTreeSet<Vec<u8>>) {
-    for text in value.lines().map(str::trim).chain([value, value.trim()]).filter(|text| text.len() >= LEAST_BYTES) {
+    for text in parts(value) {
         let bytes = text.as_bytes();
         forms.insert(bytes.to_vec());
         for digits in [b"0123456789abcdef", b"0123456789ABCDEF"] {

@@ -118,6 +118,19 @@ async fn a_secret_of_a_repository_is_shown_by_no_answer_no_page_no_log_and_no_fi
     assert!(searched > 10_000, "{searched} bytes were searched");
 }
 
+#[tokio::test]
+async fn a_secret_that_a_tool_repeats_in_what_it_says_is_left_out_of_the_message() {
+    if let Err(missing) = super::sandbox::native() {
+        return crate::support::skipped("sandbox", missing);
+    }
+    let world = World::new().await;
+    let manifest = "version: 1\nchecks:\n- {name: house, run: 'sed \"s/^/a.py:1: error: found /\" a.py', output: gnu}\n";
+    let repo = world.repo("app", [(".plumbline.yaml", manifest), ("a.py", &format!("T = '{}'\n", token()))]).await;
+    let issues = repo.issues(&repo.first, "open").await;
+    let said: Vec<_> = issues.iter().map(|issue| (text(&issue["message"]), text(&issue["snippet"]))).collect();
+    assert_eq!(said, [("found T = '***'", "T = '••••••••'")]);
+}
+
 /// A tool that finds what only it knows, and says the line alone.
 fn false_gitleaks(dir: &std::path::Path) {
     let script = r#"#!/bin/sh
