@@ -1,7 +1,7 @@
 //! Keeping registered secrets out of what programs write.
 //!
 //! A program that is given a secret prints it sooner or later: a trace of its commands, a URL with credentials in an error, its whole
-//! environment in a report. A [`Mask`] knows the values and replaces them, as they are and in the [`forms`] that programs give them on the
+//! environment in a report. A [`Mask`] knows the values and replaces them, as they are and in the forms (`forms`) that programs give them on the
 //! way: base 64, hexadecimal, percent-encoded, escaped for JSON.
 //!
 //! Output comes in pieces, and a piece may end within a secret. A [`Stream`] therefore follows all values at once with one automaton and

@@ -20,8 +20,8 @@ pub fn of(value: &str, forms: &mut BTreeSet<Vec<u8>>) {
         for digits in [b"0123456789abcdef", b"0123456789ABCDEF"] {
             forms.insert(bytes.iter().flat_map(|byte| [digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]]).collect());
             for kept in KEPT {
-                forms.insert(percent(bytes, digits, *kept, false));
-                forms.insert(percent(bytes, digits, *kept, true));
+                forms.insert(percent(bytes, digits, kept, false));
+                forms.insert(percent(bytes, digits, kept, true));
             }
         }
         for alphabet in [STANDARD, URL_SAFE] {
