@@ -113,8 +113,8 @@ mod tests {
 
     #[test]
     fn a_plain_word_has_few_forms() {
-        let expected = ["70617373776F7264", "70617373776f7264", "Bhc3N3b3Jk", "cGFzc3dvcm", "password", "wYXNzd29yZ"];
-        assert_eq!(forms("password").into_iter().collect::<Vec<_>>(), expected);
+        let expected = ["1hcmlnb2xk", "6D617269676F6C64", "6d617269676f6c64", "bWFyaWdvbG", "marigold", "tYXJpZ29sZ"];
+        assert_eq!(forms("marigold").into_iter().collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -126,7 +126,9 @@ proptest! {
     }
 
     #[test]
-    fn at_every_single_cut_every_form_is_masked(value in "[a-z&\"\\\\/ é]{6,12}", before in "[A-Z ]{0,4}", after in "[A-Z ]{0,4}", form in any::<prop::sample::Index>()) {
+    fn at_every_single_cut_every_form_is_masked(
+        value in "[a-z&\"\\\\/ é]{6,12}", before in "[A-Z ]{0,4}", after in "[A-Z ]{0,4}", form in any::<prop::sample::Index>(),
+    ) {
         prop_assume!(value.trim().len() >= LEAST_BYTES);
         let mut all = BTreeSet::new();
         forms::of(&value, &mut all);
