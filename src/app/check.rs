@@ -7,6 +7,7 @@
 //! | room | what it is |
 //! |---|---|
 //! | `trees` | where trees come from, and which commits a run is held against |
+//! | `abreast` | the checks of a set, several at a time |
 //! | `judge` | one check: what is judged anew, what is kept, how it ended |
 //! | `in_process` | what judges for a check that is part of the binary |
 //! | `in_sandbox` | what judges for a check that is a program of others |
@@ -36,6 +37,7 @@ use crate::domain::statuses::{self, Asked};
 use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::{git, queue};
 
+mod abreast;
 mod conceal;
 mod farewell;
 mod in_process;
@@ -164,7 +166,7 @@ pub fn run(
     repository: &Repository,
     trees: &dyn Trees,
     manner: &Manner,
-    progress: &dyn Fn(Progress<'_>),
+    progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<(), Failure> {
     let mut run = Run { app, attempt, set, repository, trees, manner, progress };
     match run.carry_out() {
@@ -221,7 +223,7 @@ struct Run<'a> {
     repository: &'a Repository,
     trees: &'a dyn Trees,
     manner: &'a Manner,
-    progress: &'a dyn Fn(Progress<'_>),
+    progress: &'a (dyn Fn(Progress<'_>) + Sync),
 }
 
 impl Run<'_> {
@@ -251,10 +253,10 @@ impl Run<'_> {
         // From the look at what is kept of earlier commits to the row that names it, a sweep leaves the repository alone.
         let _staging = self.app.staging.begin(self.set.repo);
         let bases = bases(self.app, &self.set, self.trees)?;
-        let mut ran = self.judge(&planned, manifest.as_ref(), &tree, bases.identity())?;
+        let ran = self.judge(&planned, manifest.as_ref(), &tree, bases.identity())?;
         self.goes_on()?;
-        let last = ran.outcomes.pop();
-        let states: Vec<CheckState> = ran.outcomes.iter().chain(&last).map(|(_, outcome)| outcome.state).collect();
+        let last = ran.outcomes.get(ran.last).cloned();
+        let states: Vec<CheckState> = ran.outcomes.iter().map(|(_, outcome)| outcome.state).collect();
         let cut = ran.cut;
         let standing = self.stage(&bases, ran)?;
         let conclusion = self.conclusion(&states, cut, &standing, &bases, Asked::by(manifest.as_ref()));
@@ -278,12 +280,12 @@ impl Run<'_> {
         catalogue::all().iter().filter(|tool| is_asked(tool) && can_run(tool)).collect()
     }
 
-    /// Begins the set, and its first check: each commit waits for the disk, so what happens at one moment is written at once.
+    /// Begins the set, and its first checks: each commit waits for the disk, so what happens at one moment is written at once.
     fn begin(&mut self, planned: &[Planned]) -> Result<(), Stop> {
         let (of, planned) = (self.set.clone(), planned.to_vec());
         self.set = self.write(move |tx, now| {
             let set = checks::start(tx, &of, &planned, now)?;
-            if let Some(first) = planned.first() {
+            for first in planned.iter().take(abreast::at_once(planned.len())) {
                 checks::start_check(tx, &set, &first.name, now)?;
             }
             Ok(set)

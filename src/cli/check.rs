@@ -36,7 +36,7 @@ mod report;
 mod sarif;
 mod scratch;
 mod source;
-mod style;
+pub(super) mod style;
 mod text;
 
 use meter::Meter;

@@ -156,6 +156,18 @@ pub fn request_once(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timesta
     request(tx, repo, sha, now).map(drop)
 }
 
+/// Takes the checks of a commit off the queue that a branch has left behind before their turn came: its new head is what people wait
+/// for. Whoever wants them all the same asks for them.
+pub fn supersede(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, by: CommitSha, now: Timestamp) -> Result<()> {
+    match tx.get::<CheckSet>(&(repo, sha))? {
+        Some(set) if set.state == CheckState::Waiting => {
+            end_unwanted(tx, set, format!("the branch went on to {} before its turn came", by.short()), now)?;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The checks of a commit.
 pub fn find(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<CheckSet> {
     tx.get::<CheckSet>(&(repo, sha))?.ok_or(Error::NotFound { sha })
@@ -289,20 +301,24 @@ pub fn mark_settled(tx: &mut WriteTx, of: &CheckSet) -> Result<()> {
 
 /// Cancels a set: it has ended at once, and whatever still runs for it is told to stop and can write nothing.
 pub fn cancel(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) -> Result<CheckSet> {
-    let mut set = find(tx, repo, sha)?;
+    let set = find(tx, repo, sha)?;
     if set.state.is_finished() {
         return Err(Error::NotRunning { sha, state: set.state });
     }
+    end_unwanted(tx, set, "the checks were canceled".to_owned(), now)
+}
+
+fn end_unwanted(tx: &mut WriteTx, mut set: CheckSet, sentence: String, now: Timestamp) -> Result<CheckSet> {
     set.state = CheckState::Canceled;
     set.verdict = Verdict::Error;
-    "the checks were canceled".clone_into(&mut set.sentence);
+    set.sentence = sentence;
     set.finished_at = Some(now);
     for check in set.checks.iter_mut().filter(|check| !check.state.is_finished()) {
         check.state = CheckState::Canceled;
         check.finished_at = check.started_at.map(|_| now);
     }
     tx.put(&set)?;
-    tx.record(Event::CheckSetCanceled { repo, sha, attempt: set.attempt }, now)?;
+    tx.record(Event::CheckSetCanceled { repo: set.repo, sha: set.sha, attempt: set.attempt }, now)?;
     Ok(set)
 }
 

@@ -2,10 +2,12 @@
 
 mod commit_to_verdict;
 mod deletion;
+mod duplication;
 mod hostile_repositories;
 mod polling;
 mod power_cut;
 pub mod programs;
+mod put_off;
 mod remote_hosts;
 mod runs;
 mod sweeping;

@@ -19,7 +19,7 @@ use crate::base::text::{count, duration};
 use crate::domain::checks::builtin::{Builtin, MAX_PER_CHECK};
 use crate::domain::checks::catalogue::{On, Tool};
 use crate::domain::checks::plan::{Planned, Runner};
-use crate::domain::checks::{self, CheckError, CheckState, ErrorCode, Execution, Outcome};
+use crate::domain::checks::{CheckError, CheckState, ErrorCode, Execution, Outcome};
 use crate::domain::issues::format::Format;
 use crate::domain::issues::identify::Located;
 use crate::domain::issues::standing::{Chunk, ChunkRef, MOST_AT_A_COMMIT, SourceVersion, Standing, chunk_refs, load};
@@ -114,8 +114,10 @@ pub(super) struct Ran {
     pub hunks: BTreeMap<usize, Vec<Hunk>>,
     /// What judged all it had to.
     pub sources: Vec<SourceVersion>,
-    /// How each check ended. The last one's end is not written: it is, together with the end of the set.
+    /// How each check ended, in the order of the plan.
     pub outcomes: Vec<(String, Outcome)>,
+    /// Which ended last. Its end is not written: it is, together with the end of the set.
+    pub last: usize,
     /// How many found more than is kept.
     pub cut: u64,
 }
@@ -147,16 +149,9 @@ impl Run<'_> {
         let exclude = manifest.map(|manifest| &manifest.exclude);
         let judge = Judge { run: self, tree, before, changes, known, identity, exclude };
         let (mut judged, mut sources, mut outcomes, mut cut) = (Vec::new(), Vec::new(), Vec::<(String, Outcome)>::new(), 0);
+        let (ended, last) = self.abreast(&judge, planned, MOST_AT_A_COMMIT / planned.len().max(1))?;
         let mut room = MOST_AT_A_COMMIT;
-        for planned in planned {
-            if let Some((before, outcome)) = outcomes.last().cloned() {
-                let (of, name) = (self.set.clone(), planned.name.clone());
-                self.write(move |tx, now| {
-                    checks::finish_check(tx, &of, &before, outcome.clone(), now)?;
-                    Ok(checks::start_check(tx, &of, &name, now)?)
-                })?;
-            }
-            let (one, outcome, version) = judge.check(planned, room)?;
+        for (planned, (one, outcome, version)) in planned.iter().zip(ended) {
             room = room.saturating_sub(one.len());
             if outcome.state == CheckState::Succeeded {
                 sources.push(SourceVersion { source: planned.name.clone(), version });
@@ -174,7 +169,7 @@ impl Run<'_> {
         }
         judge.conceal(planned, &mut judged)?;
         let hunks = judge.hunks(&judged)?;
-        Ok(Ran { judged, changes: judge.changes, hunks, sources, outcomes, cut })
+        Ok(Ran { judged, changes: judge.changes, hunks, sources, outcomes, last, cut })
     }
 }
 
@@ -200,7 +195,7 @@ impl Judged {
 
 impl Judge<'_> {
     /// Runs one check, which may leave at most `room` findings.
-    fn check(&self, planned: &Planned, room: usize) -> Result<(Judged, Outcome, String), Stop> {
+    pub(super) fn check(&self, planned: &Planned, room: usize) -> Result<(Judged, Outcome, String), Stop> {
         let began = std::time::Instant::now();
         let (app, set) = (self.run.app, &self.run.set);
         let id = set.checks.iter().find(|check| check.name == planned.name).map(|check| check.id);

@@ -7,15 +7,20 @@
 //! [`run`] has both voices speak, of the files it is given and of the tree, and is the only one that does: what is kept from one commit to
 //! the next, who is told how far it is and what becomes of the findings is decided by whoever calls it.
 
+pub mod complexity;
+pub mod duplication;
 pub mod hygiene;
 pub mod large;
 pub mod licenses;
 pub mod secrets;
+pub mod todo;
+pub mod tokens;
 
 use std::collections::HashSet;
 
 use crate::base::name::TreePath;
 use crate::base::text;
+use crate::base::time::Timestamp;
 use crate::domain::issues::finding::{Finding, Kind, Severity};
 use crate::engine::git;
 use crate::engine::git::tree::{Tree, TreeFile};
@@ -69,6 +74,17 @@ pub trait Builtin: Sync {
     /// What only the tree as a whole says: paths that collide, links that lead nowhere. Once `cancel` says so, the answer no longer
     /// matters and comes soon. It fails for what may succeed a while later alone; else it names what it could not read, and goes on.
     fn tree(&self, tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<OfTree>;
+
+    /// Whether it is told when the lines were written of which its files speak. That is no part of a file, so it is added to what the file
+    /// says, by whoever holds the history.
+    fn wants_dates(&self) -> bool {
+        false
+    }
+
+    /// What a file said, with the moment at which its line was written. The moment stays what it is for as long as the line stands.
+    fn dated(&self, finding: Finding, _written: Timestamp) -> Finding {
+        finding
+    }
 }
 
 /// What a tree as a whole says.
@@ -87,12 +103,20 @@ pub fn find(name: &str) -> Option<&'static dyn Builtin> {
 
 /// Every built-in check there is.
 pub fn all() -> &'static [&'static dyn Builtin] {
-    &[&hygiene::Hygiene, &secrets::Secrets, &large::Large, &licenses::Licenses]
+    &[
+        &hygiene::Hygiene,
+        &secrets::Secrets,
+        &duplication::Duplication,
+        &complexity::Complexity,
+        &todo::Todo,
+        &large::Large,
+        &licenses::Licenses,
+    ]
 }
 
 /// The built-in checks that run where no manifest says which: those that are quick, and quiet where nothing is wrong.
 pub fn by_default() -> &'static [&'static dyn Builtin] {
-    &[&hygiene::Hygiene, &secrets::Secrets]
+    &[&hygiene::Hygiene, &secrets::Secrets, &duplication::Duplication]
 }
 
 /// Why a run has no result.
