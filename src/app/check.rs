@@ -11,6 +11,7 @@
 //! | `judge` | one check: what is judged anew, what is kept, how it ended |
 //! | `in_process` | what judges for a check that is part of the binary |
 //! | `in_sandbox` | what judges for a check that is a program of others |
+//! | `conceal` | what a tool says must not be shown, kept out of what others say of the same lines |
 //! | `stage` | identities, and what stands at the commit, written where nobody sees it |
 //! | `tell` | the issues' own rows |
 //! | `farewell` | what becomes of the issues of a branch that was deleted |
@@ -37,6 +38,7 @@ use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::{git, queue};
 
 mod abreast;
+mod conceal;
 mod farewell;
 mod in_process;
 mod in_sandbox;

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::support::raw::{FILE, LINK, RawRepo};
 use crate::support::repo::TestRepo;
 
+mod concealment;
 mod formats;
 mod sources;
 mod terminal;

@@ -6,7 +6,7 @@ mod duplication;
 mod hostile_repositories;
 mod polling;
 mod power_cut;
-mod programs;
+pub mod programs;
 mod put_off;
 mod remote_hosts;
 mod runs;

@@ -10,12 +10,14 @@ use super::judge::{Judge, Told};
 use super::{Progress, Stop};
 use crate::app::live::LiveLog;
 use crate::app::runner;
+use crate::base::mask::Mask;
 use crate::base::text::clip;
-use crate::domain::checks::builtin::{self, Builtin, Said};
+use crate::domain::checks::builtin::{self, Builtin, Said, secrets};
 use crate::domain::checks::plan::Planned;
 use crate::domain::checks::{CheckError, ErrorCode};
+use crate::domain::issues::Veil;
 use crate::domain::issues::finding::Finding;
-use crate::domain::issues::identify::Located;
+use crate::domain::issues::identify::{File, Located};
 use crate::domain::issues::track::LineIndex;
 use crate::engine::git;
 use crate::engine::git::tree::{Tree, TreeFile};
@@ -65,8 +67,8 @@ impl Judge<'_> {
         }
         let of_tree: Vec<Finding> = of_tree.into_iter().filter(|finding| self.speaks_of(planned, &finding.path)).collect();
         let of_files = if builtin.wants_dates() { self.date(builtin, of_files)? } else { of_files };
-        let mut found = self.locate(&planned.name, false, of_files)?;
-        found.extend(self.locate(&planned.name, true, of_tree)?);
+        let mut found = self.locate(planned, false, of_files)?;
+        found.extend(self.locate(planned, true, of_tree)?);
         Ok(Ok(Told { found, judged, unread, is_cut, execution: None }))
     }
 
@@ -87,8 +89,12 @@ impl Judge<'_> {
 
     /// Looks up the lines of what files say. Few files have findings: reading those a second time costs less than keeping the content of
     /// all.
-    pub(super) fn locate(&self, source: &str, of_tree: bool, findings: Vec<Finding>) -> Result<Vec<Located>, Stop> {
+    ///
+    /// Whoever speaks, and whether or not the check for secrets runs, no secret of the file gets into what is kept of a line, nor does one
+    /// that a tool repeats in what it says.
+    pub(super) fn locate(&self, planned: &Planned, of_tree: bool, findings: Vec<Finding>) -> Result<Vec<Located>, Stop> {
         let mut found = Vec::with_capacity(findings.len());
+        let located = if planned.conceals() { Located::concealing } else { Located::new };
         for of_file in findings.chunk_by(|a, b| a.path == b.path) {
             self.run.goes_on()?;
             // What the tree says of a path as such is not to be found in its lines.
@@ -99,8 +105,15 @@ impl Judge<'_> {
                 None => Vec::new(),
             };
             let lines = LineIndex::of(&content);
-            let lines = |finding: &Finding| (!of_tree || finding.span.is_some()).then_some(&lines);
-            found.extend(of_file.iter().map(|finding| Located::new(source, of_tree, finding.clone(), lines(finding))));
+            let hidden = secrets::hidden(&of_file[0].path, &content);
+            let veil = Veil::over(hidden.iter().map(|hidden| hidden.span));
+            let texts = hidden.iter().filter_map(|hidden| std::str::from_utf8(&content[hidden.bytes.clone()]).ok());
+            let mask = Mask::plain(texts);
+            for finding in of_file {
+                let file = (!of_tree || finding.span.is_some()).then_some(File { lines: &lines, veil: &veil });
+                let finding = Finding { message: mask.text(&finding.message), ..finding.clone() };
+                found.push(located(&planned.name, of_tree, finding, file));
+            }
         }
         Ok(found)
     }

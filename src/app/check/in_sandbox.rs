@@ -225,7 +225,7 @@ impl Judge<'_> {
         findings.sort_by(|a, b| (&a.path, a).cmp(&(&b.path, b)));
         let is_cut = findings.len() > most;
         findings.truncate(most);
-        let found = self.locate(&planned.name, false, findings)?;
+        let found = self.locate(planned, false, findings)?;
         Ok(Ok(Told { found, judged, unread: Vec::new(), is_cut, execution: Some(ran) }))
     }
 

@@ -167,6 +167,7 @@ impl Run<'_> {
             others.truncate(room);
             judged.push(others);
         }
+        judge.conceal(planned, &mut judged)?;
         let hunks = judge.hunks(&judged)?;
         Ok(Ran { judged, changes: judge.changes, hunks, sources, outcomes, last, cut })
     }
@@ -365,7 +366,12 @@ impl Judge<'_> {
         let Some(mut found) = self.run.app.read_now(|tx, _| load(tx, repo, std::slice::from_ref(chunk)))?.pop() else { return Ok(None) };
         if before.blob != after.blob {
             let hunks = self.lines_between(before, after)?;
-            for span in found.occurrences.iter_mut().filter_map(|occurrence| occurrence.span.as_mut()) {
+            for occurrence in &mut found.occurrences {
+                let Some(span) = &mut occurrence.span else { continue };
+                if occurrence.conceals {
+                    // Nobody looked where in its line it is now.
+                    (span.column_start, span.column_end) = (None, None);
+                }
                 let Some(line) = line_after(span.line_start, &hunks) else { continue };
                 span.line_end = line.saturating_add(span.line_end.saturating_sub(span.line_start));
                 span.line_start = line;

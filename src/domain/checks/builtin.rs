@@ -59,6 +59,11 @@ pub trait Builtin: Sync {
     /// Raised whenever the same file could be judged differently; part of the key under which results are reused.
     fn version(&self) -> u32;
 
+    /// Whether what its findings cover must not be shown where lines are quoted: then their spans cover it exactly.
+    fn conceals(&self) -> bool {
+        false
+    }
+
     /// What it wants to know of such a file, decided from path, kind and size alone.
     fn wants(&self, file: &TreeFile, size: u64) -> Wants;
 

@@ -60,6 +60,15 @@ impl Planned {
         Planned { name: name.to_owned(), plugin: plugin.to_owned(), runner, paths: None, process: Process::default() }
     }
 
+    /// Whether what its findings cover must not be shown where lines are quoted.
+    pub fn conceals(&self) -> bool {
+        match &self.runner {
+            Ok(Runner::Builtin(builtin)) => builtin.conceals(),
+            Ok(Runner::Tool(tool)) => tool.conceals,
+            Ok(Runner::Command { .. }) | Err(_) => false,
+        }
+    }
+
     /// What tells whether an earlier result of the check still holds for a file that did not change: what judges, and the settings that
     /// bear on it. `found` is what is known of a tool on this host: its version, and the content of its settings.
     pub fn version(&self, exclude: Option<&Globs>, found: &str) -> String {
@@ -73,7 +82,8 @@ impl Planned {
             Ok(Runner::Command { run, output }) => Some((run, output)),
             _ => None,
         };
-        let settings = format!("{:?} {exclude:?} {command:?} {:?} {:?}", self.paths, self.process.env, self.process.network);
+        let conceals = self.conceals();
+        let settings = format!("{:?} {exclude:?} {command:?} {:?} {:?} {conceals}", self.paths, self.process.env, self.process.network);
         format!("{runner} {}", BlobHash::of(settings.as_bytes()))
     }
 }

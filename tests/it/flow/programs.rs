@@ -105,7 +105,7 @@ async fn whatever_a_program_does_is_told_in_a_sentence_and_stops_nothing_else() 
 }
 
 /// A tool that reads as ruff does, wherever it is looked for first.
-fn false_ruff(dir: &std::path::Path, version: &str) {
+pub fn false_ruff(dir: &std::path::Path, version: &str) {
     let script = format!(
         "#!/bin/sh\nif [ \"$1\" = --version ]; then echo 'ruff {version}'; exit 0; fi\n\
          while [ \"$1\" != -- ]; do shift; done; shift\n\
