@@ -12,6 +12,7 @@
 //! | `in_sandbox` | what judges for a check that is a program of others |
 //! | `stage` | identities, and what stands at the commit, written where nobody sees it |
 //! | `tell` | the issues' own rows |
+//! | `dry_run` | what a manifest would run, found out without running it |
 //! | `farewell` | what becomes of the issues of a branch that was deleted |
 //!
 //! A repeated attempt finds the set as the last one left it: before the switch it begins anew, after it only the telling is left. An
@@ -35,6 +36,7 @@ use crate::domain::statuses::{self, Asked};
 use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::{git, queue};
 
+mod dry_run;
 mod farewell;
 mod in_process;
 mod in_sandbox;
@@ -43,8 +45,9 @@ mod stage;
 mod tell;
 mod trees;
 
+pub use dry_run::{Dry, dry_run};
 pub use farewell::close_branch;
-pub use in_sandbox::{environment, unstarted};
+pub use in_sandbox::{environment, limits, unstarted};
 pub use trees::{MANIFEST_BYTES, Trees, read_manifest};
 
 use trees::{Bases, Mirrored, bases};
@@ -143,6 +146,14 @@ impl Manner {
     }
 }
 
+/// The tools that run where no manifest says what to run: those that the configuration names, or all that this host has.
+fn besides(app: &App, manner: &Manner) -> Vec<&'static Tool> {
+    let named = &app.config.default_tools;
+    let is_asked = |tool: &Tool| manner.tries_tools && tool.needs_no_settings() || named.contains(&tool.name);
+    let can_run = |tool: &Tool| app.sandboxes.ready(tool).is_ok();
+    catalogue::all().iter().filter(|tool| is_asked(tool) && can_run(tool)).collect()
+}
+
 /// How far a run is, for whoever watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress<'a> {
@@ -239,7 +250,7 @@ impl Run<'_> {
             Ok(manifest) => manifest,
             Err(message) => return self.conclude(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message })),
         };
-        let planned = plan(manifest.as_ref(), &self.besides());
+        let planned = plan(manifest.as_ref(), &besides(self.app, self.manner));
         if planned.is_empty() {
             let sentence = "the manifest names no checks".to_owned();
             let (state, verdict) = (CheckState::NotConfigured, Verdict::Success);
@@ -266,14 +277,6 @@ impl Run<'_> {
             Ok(ended)
         })?;
         self.tell()
-    }
-
-    /// The tools that run where no manifest says what to run: those that the configuration names, or all that this host has.
-    fn besides(&self) -> Vec<&'static Tool> {
-        let named = &self.app.config.default_tools;
-        let is_asked = |tool: &Tool| self.manner.tries_tools && tool.needs_no_settings() || named.contains(&tool.name);
-        let can_run = |tool: &Tool| self.app.sandboxes.ready(tool).is_ok();
-        catalogue::all().iter().filter(|tool| is_asked(tool) && can_run(tool)).collect()
     }
 
     /// Begins the set, and its first check: each commit waits for the disk, so what happens at one moment is written at once.

@@ -84,6 +84,7 @@ impl World {
             commit: None,
             has_settings: true,
             files_at: Some(sha(1)),
+            unisolated: Vec::new(),
         }
     }
 
@@ -235,6 +236,8 @@ impl World {
             plugin: self.say(name),
             state,
             issues,
+            started_at: ms.map(|_| before(60)),
+            finished_at: ms.filter(|_| state.is_finished()).map(|ms| before(60) + Duration::from_millis(ms)),
             duration_ms: ms,
             exit_code: None,
             waits_for: None,
@@ -244,7 +247,7 @@ impl World {
     }
 
     fn set(&self, state: CheckState, checks: Vec<CheckView>) -> CheckSetView {
-        CheckSetView { state, started_at: Some(before(60)), finished_at: None, duration_ms: Some(41_200), error: None, checks }
+        CheckSetView { state, requested_at: before(64), started_at: Some(before(60)), finished_at: None, duration_ms: Some(41_200), error: None, checks }
     }
 
     fn status(&self, verdict: Verdict, sentence: &'static str) -> StatusView {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::builtin::{self, Builtin};
 use super::catalogue::{self, Tool};
 use super::{CheckError, ErrorCode};
+use crate::base::name::TreePath;
 use crate::base::text;
 use crate::domain::issues::format::Format;
 use crate::domain::repos::manifest::{CheckSpec, Globs, Manifest, Network, Runs};
@@ -58,6 +59,11 @@ pub struct Process {
 impl Planned {
     fn new(name: &str, plugin: &str, runner: Result<Runner, CheckError>) -> Planned {
         Planned { name: name.to_owned(), plugin: plugin.to_owned(), runner, paths: None, process: Process::default() }
+    }
+
+    /// Whether a path is one that it looks at.
+    pub fn speaks_of(&self, exclude: Option<&Globs>, path: &TreePath) -> bool {
+        !exclude.is_some_and(|exclude| exclude.matches(path)) && self.paths.as_ref().is_none_or(|paths| paths.matches(path))
     }
 
     /// What tells whether an earlier result of the check still holds for a file that did not change: what judges, and the settings that
