@@ -143,6 +143,11 @@ impl Sandboxes {
 }
 
 impl Seen {
+    /// Whether it can be run.
+    pub fn can_run(&self) -> bool {
+        matches!(self, Seen::Ready(_))
+    }
+
     /// The tool, if it can be run; or why it cannot.
     pub fn ready(self, tool: &Tool) -> Result<Ready, CheckError> {
         match self {

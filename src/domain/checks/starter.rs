@@ -83,10 +83,23 @@ mod tests {
 
     #[test]
     fn it_can_be_read_whatever_is_in_the_tree_and_on_the_host() {
-        let files: Vec<TreeFile> =
-            ["Cargo.toml", "a.rs", "Dockerfile", "go.mod", "a.go", "a.rb", "a.js", "package.json", "a.css", "a.md", "a.py", "a.yaml", "a.sh"]
-                .map(file)
-                .to_vec();
+        let files: Vec<TreeFile> = [
+            "Cargo.toml",
+            "a.rs",
+            "Dockerfile",
+            "go.mod",
+            "a.go",
+            "a.rb",
+            "a.js",
+            "package.json",
+            "a.css",
+            "a.md",
+            "a.py",
+            "a.yaml",
+            "a.sh",
+        ]
+        .map(file)
+        .to_vec();
         for has in [true, false] {
             assert!(names(&starter(&files, &|_| has)).len() >= builtin::by_default().len());
         }

@@ -3,10 +3,18 @@
 /// A built-in check's title and what it does, in a sentence; its name where nothing is said of it.
 pub fn about(name: &'static str) -> (&'static str, &'static str) {
     match name {
-        "hygiene" => ("Hygiene", "Finds what is wrong in any repository: conflict markers, JSON, YAML, TOML and XML that do not parse, paths that collide, links that lead nowhere."),
+        "hygiene" => (
+            "Hygiene",
+            "Finds what is wrong in any repository: conflict markers, JSON, YAML, TOML and XML that do not parse, paths that collide, links that lead nowhere.",
+        ),
         "secrets" => ("Secrets", "Finds keys, tokens and passwords that let somebody in."),
-        "large" => ("Large files", "Finds files of a size to ask about: archives, bundles, compiled and generated files, and what a build leaves behind."),
-        "licenses" => ("Licenses", "Says whether the repository states its license, states one that exists, and states the same one everywhere."),
+        "large" => (
+            "Large files",
+            "Finds files of a size to ask about: archives, bundles, compiled and generated files, and what a build leaves behind.",
+        ),
+        "licenses" => {
+            ("Licenses", "Says whether the repository states its license, states one that exists, and states the same one everywhere.")
+        }
         _ => (name, ""),
     }
 }
