@@ -43,8 +43,9 @@ export class Painter {
       }
       const looks = LOOKS.exec(rest);
       if (looks) {
-        flush();
-        this.#look(looks[1].split(";"));
+        const [colour, bold] = this.#after(looks[1].split(";"));
+        if (colour !== this.#colour || bold !== this.#bold) flush();
+        [this.#colour, this.#bold] = [colour, bold];
       }
       rest = rest.slice(COMMAND.exec(rest)?.[0].length ?? 0);
     }
@@ -53,7 +54,9 @@ export class Painter {
     return fragment;
   }
 
-  #look(numbers) {
+  // The colour and the weight after a command with these numbers.
+  #after(numbers) {
+    let [colour, bold] = [this.#colour, this.#bold];
     const next = () => {
       const number = numbers.shift();
       return number === "" ? 0 : /^\+?\d+$/.test(number) ? Number(number) : null;
@@ -61,20 +64,21 @@ export class Painter {
     while (numbers.length) {
       const number = next();
       if (number === null) continue;
-      if (number === 0) [this.#colour, this.#bold] = [null, false];
-      else if (number === 1) this.#bold = true;
-      else if (number === 22) this.#bold = false;
-      else if (number >= 30 && number <= 37) this.#colour = number - 30;
-      else if (number === 39) this.#colour = null;
-      else if (number >= 90 && number <= 97) this.#colour = number - 82;
+      if (number === 0) [colour, bold] = [null, false];
+      else if (number === 1) bold = true;
+      else if (number === 22) bold = false;
+      else if (number >= 30 && number <= 37) colour = number - 30;
+      else if (number === 39) colour = null;
+      else if (number >= 90 && number <= 97) colour = number - 82;
       else if (number === 38 || number === 48) {
         const kind = numbers.length ? next() : null;
         if (kind === 2) numbers.splice(0, 3);
         if (kind !== 5 || !numbers.length) continue;
-        const colour = next();
-        if (number === 38 && colour !== null && colour < 16) this.#colour = colour;
+        const chosen = next();
+        if (number === 38 && chosen !== null && chosen < 16) colour = chosen;
       }
     }
+    return [colour, bold];
   }
 }
 

@@ -44,7 +44,7 @@ pub struct PluginsView {
     /// What keeps processes apart from the host.
     pub sandbox: SandboxView,
     /// The plugins, those that are built in first.
-    pub items: Vec<PluginView>,
+    pub plugins: Vec<PluginView>,
 }
 
 /// A plugin as this host has it.
@@ -127,7 +127,7 @@ impl PluginsView {
         let tools = survey.tools.iter().map(|(tool, seen)| PluginView {
             runs_by_default: default_tools.contains(&tool.name),
             path: path(seen).filter(|_| is_admin),
-            ..of_tool(tool, seen)
+            ..of_tool(tool, seen, is_admin)
         });
         let sandbox = match &survey.keeping {
             Ok(keeping) => SandboxView {
@@ -138,7 +138,7 @@ impl PluginsView {
             },
             Err(error) => SandboxView { tier: None, limits: Vec::new(), cgroups: None, error: Some(error.clone().into()) },
         };
-        PluginsView { sandbox, items: builtins.chain(tools).collect() }
+        PluginsView { sandbox, plugins: builtins.chain(tools).collect() }
     }
 }
 
@@ -162,7 +162,7 @@ fn built_in(builtin: &dyn Builtin) -> PluginView {
     }
 }
 
-fn of_tool(tool: &'static Tool, seen: &Seen) -> PluginView {
+fn of_tool(tool: &'static Tool, seen: &Seen, is_admin: bool) -> PluginView {
     let (state, version) = match seen {
         Seen::Ready(ready) => (PluginState::Found, ready.version.as_ref()),
         Seen::Outdated(ready) => (PluginState::Outdated, ready.version.as_ref()),
@@ -183,7 +183,11 @@ fn of_tool(tool: &'static Tool, seen: &Seen) -> PluginView {
         least: Some(tool.least.to_string()),
         path: None,
         how_to_install: Some(tool.install.clone()),
-        message: seen.clone().ready(tool).err().map(|error| error.message),
+        message: match seen {
+            // Why a program does not start is told by places on the host.
+            Seen::Unusable(..) if !is_admin => Some(format!("`{}` is here and cannot be started; an administrator sees why.", tool.name)),
+            _ => seen.clone().ready(tool).err().map(|error| error.message),
+        },
     }
 }
 

@@ -8,7 +8,7 @@ use super::marks::Stand;
 use super::{ansi, href, words};
 use crate::base::text;
 use crate::base::time::Timestamp;
-use crate::domain::checks::CheckState;
+use crate::domain::checks::{CheckState, builtin};
 use crate::http::checks::{CheckView, ExecutionView};
 use crate::http::repos::{CommitView, RepoView};
 
@@ -101,6 +101,13 @@ impl CheckPage {
 
     fn execution(&self) -> Option<&ExecutionView> {
         self.check.as_ref()?.execution.as_ref()
+    }
+
+    /// Whether it is a program of others, and what it said of the same files before was kept instead of running it.
+    fn is_kept(&self) -> bool {
+        self.check.as_ref().is_some_and(|check| {
+            check.state == CheckState::Succeeded && check.execution.is_none() && builtin::find(&check.plugin).is_none()
+        })
     }
 
     /// Whether its process ran without anything between it and the host.

@@ -46,6 +46,7 @@ use crate::http::repos::{AuthorView, BranchView, CommitView, IssueCountsView, Re
 use crate::http::usage::UsageView;
 
 mod checker;
+mod checks;
 mod pages;
 
 /// What pages show: words as people write them, or words as an attacker would.

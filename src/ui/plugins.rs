@@ -20,11 +20,11 @@ pub struct PluginsPage {
 
 impl PluginsPage {
     fn ready(&self) -> Vec<&PluginView> {
-        self.view.items.iter().filter(|plugin| plugin.state.can_run()).collect()
+        self.view.plugins.iter().filter(|plugin| plugin.state.can_run()).collect()
     }
 
     fn others(&self) -> Vec<&PluginView> {
-        self.view.items.iter().filter(|plugin| !plugin.state.can_run()).collect()
+        self.view.plugins.iter().filter(|plugin| !plugin.state.can_run()).collect()
     }
 
     fn stand(&self, state: &PluginState) -> Stand {
@@ -50,6 +50,16 @@ impl PluginsPage {
             Fetches::Database => notes.push("fetches its database"),
         }
         notes
+    }
+
+    /// Why a plugin that is here cannot run, unless nothing can and the page says so elsewhere.
+    fn trouble<'a>(&self, plugin: &'a PluginView) -> Option<&'a str> {
+        plugin.message.as_deref().filter(|_| plugin.state == PluginState::Unusable && self.view.sandbox.error.is_none())
+    }
+
+    /// What brings a plugin here.
+    fn install<'a>(&self, plugin: &'a PluginView) -> Option<&'a str> {
+        plugin.how_to_install.as_deref().filter(|_| matches!(plugin.state, PluginState::Missing | PluginState::Outdated))
     }
 
     fn limit_stand(&self, limit: &LimitView) -> Stand {
