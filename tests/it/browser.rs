@@ -228,6 +228,36 @@ async fn a_log_looks_the_same_from_the_server_and_in_the_browser_wherever_it_is_
     }
 }
 
+#[tokio::test]
+async fn the_page_of_a_check_shows_its_log_as_it_grows_and_then_how_it_ended() {
+    let Some(browser) = browser() else { return };
+    let world = World::new().await;
+    let manifest = "version: 1\nchecks: [{plugin: hygiene}]\n";
+    let repo = world.repo("app", [(".plumbline.yaml", manifest), ("README.md", "# App\n")]).await;
+    let sha = repo.git.commit([("limits.json", "{\n  \"wind\": 8\n  \"depth\": 5\n}\n"), ("a.rb", "puts 1\n")]);
+    world.admin.own("POST", &repo.path("/sync")).await.expect(202);
+    let app = world.app.app();
+    assert!(steps::perform(app, Lane::Git, |_| {}).join().unwrap());
+    browser.open(&format!("{}/link/{}", app.public_url(), world.app.link(world.app.user("ada", InstanceRole::Admin))));
+    browser.click("main button");
+    browser.until("location.pathname === '/'");
+
+    // Before it has begun there is no such check yet, and its page waits for it.
+    browser.open(&format!("{}/r/local/app/commits/{sha}/checks/hygiene", app.public_url()));
+    browser.until("'live' in document.documentElement.dataset && document.querySelector('h1').innerText === 'hygiene waits for its turn'");
+    browser.run("window.stayed = true");
+    let held = Held::before(app, Lane::Checks, "plugin", 2);
+    browser.until("document.querySelector('h1').innerText === 'hygiene is running'");
+    browser.until("/^hygiene version 2 at /.test(document.querySelector('pre.log').innerText)");
+    picture(&browser, "check-running.png");
+    held.go_on();
+    browser.until("document.querySelector('h1').innerText === 'hygiene found 1 issue' && window.stayed");
+    browser.until("/files? judged/.test(document.querySelector('pre.log').innerText)");
+    assert!(browser.text(".line").contains("Ended: succeeded"), "{}", browser.text(".line"));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    world.app.settle().await;
+}
+
 /// Keeps what the window shows, where `TEST_PICTURES` names a folder. It is no `PLUMBLINE_` key: the program refuses those it does not know.
 fn picture(browser: &Browser, name: &str) {
     if let Some(folder) = std::env::var_os("TEST_PICTURES") {

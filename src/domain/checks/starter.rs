@@ -17,7 +17,8 @@ version: 1
 # Files that no check looks at, in the patterns of .gitignore.
 exclude: []
 
-# New issues from this severity on fail the gate: info, minor, major, critical or blocker.
+# What fails the gate: new issues of this severity or above.
+# The severities are info, minor, major, critical and blocker.
 issues:
   fail_on: new
   min_severity: minor
@@ -37,7 +38,7 @@ pub fn starter(files: &[TreeFile], can_run: &dyn Fn(&Tool) -> bool) -> String {
         let looks_at = count(files.len() as u64, "file");
         match tool.network {
             Fetches::Nothing if can_run(tool) => entry(&mut text, "  ", &tool.name, &looks_at),
-            Fetches::Nothing => entry(&mut others, "  # ", &tool.name, &format!("{looks_at}; not on this host: {}", tool.install)),
+            Fetches::Nothing => entry(&mut others, "  # ", &tool.name, &format!("{looks_at}; to run it here: {}", tool.install)),
             Fetches::Dependencies | Fetches::Database => {
                 entry(&mut others, "  # ", &tool.name, &format!("{looks_at}; needs `network`, since it fetches its {}", tool.network));
             }
@@ -77,7 +78,7 @@ mod tests {
         let text = starter(&files, &|tool| tool.name == "ruff");
         let named = names(&text);
         assert!(named.contains(&"ruff".to_owned()) && !named.contains(&"shellcheck".to_owned()), "{text}");
-        assert!(text.contains("- plugin: ruff  # 2 files\n") && text.contains("  # - plugin: shellcheck  # 1 file; not on this host: "));
+        assert!(text.contains("- plugin: ruff  # 2 files\n") && text.contains("  # - plugin: shellcheck  # 1 file; to run it here: "));
         assert!(!text.contains("hadolint"), "there is no Dockerfile");
     }
 

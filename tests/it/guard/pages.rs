@@ -88,6 +88,8 @@ async fn what_is_in_a_repository_is_text_on_every_page() {
         "/".to_owned(),
         "/r/local/app".to_owned(),
         format!("/r/local/app/commits/{sha}"),
+        format!("/r/local/app/commits/{sha}/checks/hygiene"),
+        "/r/local/app/manifest".to_owned(),
         format!("/r/local/app/commits/{sha}/tree"),
         format!("/r/local/app/commits/{sha}/files/{path}"),
         "/issues?q=%3Cscript%3Ealert(1)%3C/script%3E".to_owned(),
