@@ -14,6 +14,7 @@
 //! | `conceal` | what a tool says must not be shown, kept out of what others say of the same lines |
 //! | `stage` | identities, and what stands at the commit, written where nobody sees it |
 //! | `tell` | the issues' own rows |
+//! | `dry_run` | what a manifest would run, found out without running it |
 //! | `farewell` | what becomes of the issues of a branch that was deleted |
 //!
 //! A repeated attempt finds the set as the last one left it: before the switch it begins anew, after it only the telling is left. An
@@ -39,6 +40,7 @@ use crate::engine::{git, queue};
 
 mod abreast;
 mod conceal;
+mod dry_run;
 mod farewell;
 mod in_process;
 mod in_sandbox;
@@ -47,8 +49,9 @@ mod stage;
 mod tell;
 mod trees;
 
+pub use dry_run::{Dry, dry_run};
 pub use farewell::close_branch;
-pub use in_sandbox::{environment, unstarted};
+pub use in_sandbox::{environment, limits, unstarted};
 pub use trees::{MANIFEST_BYTES, Trees, read_manifest};
 
 use trees::{Bases, Mirrored, bases};
@@ -147,6 +150,14 @@ impl Manner {
     }
 }
 
+/// The tools that run where no manifest says what to run: those that the configuration names, or all that this host has.
+fn besides(app: &App, manner: &Manner) -> Vec<&'static Tool> {
+    let named = &app.config.default_tools;
+    let is_asked = |tool: &Tool| manner.tries_tools && tool.needs_no_settings() || named.contains(&tool.name);
+    let can_run = |tool: &Tool| app.sandboxes.ready(tool).is_ok();
+    catalogue::all().iter().filter(|tool| is_asked(tool) && can_run(tool)).collect()
+}
+
 /// How far a run is, for whoever watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress<'a> {
@@ -243,7 +254,7 @@ impl Run<'_> {
             Ok(manifest) => manifest,
             Err(message) => return self.conclude(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message })),
         };
-        let planned = plan(manifest.as_ref(), &self.besides());
+        let planned = plan(manifest.as_ref(), &besides(self.app, self.manner));
         if planned.is_empty() {
             let sentence = "the manifest names no checks".to_owned();
             let (state, verdict) = (CheckState::NotConfigured, Verdict::Success);
@@ -270,14 +281,6 @@ impl Run<'_> {
             Ok(ended)
         })?;
         self.tell()
-    }
-
-    /// The tools that run where no manifest says what to run: those that the configuration names, or all that this host has.
-    fn besides(&self) -> Vec<&'static Tool> {
-        let named = &self.app.config.default_tools;
-        let is_asked = |tool: &Tool| self.manner.tries_tools && tool.needs_no_settings() || named.contains(&tool.name);
-        let can_run = |tool: &Tool| self.app.sandboxes.ready(tool).is_ok();
-        catalogue::all().iter().filter(|tool| is_asked(tool) && can_run(tool)).collect()
     }
 
     /// Begins the set, and its first checks: each commit waits for the disk, so what happens at one moment is written at once.

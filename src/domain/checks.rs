@@ -19,6 +19,7 @@ pub mod builtin;
 pub mod catalogue;
 pub mod plan;
 mod record;
+pub mod starter;
 
 pub use record::{Check, CheckError, CheckSet, Execution};
 

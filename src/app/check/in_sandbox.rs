@@ -18,7 +18,7 @@ use crate::app::tools::Located as Place;
 use crate::base::name::TreePath;
 use crate::base::text::{bytes, capital, clip, count, duration, quiet};
 use crate::domain::checks::catalogue::{From, On, Tool, Wake};
-use crate::domain::checks::plan::Planned;
+use crate::domain::checks::plan::{Planned, Process};
 use crate::domain::checks::{CheckError, CheckState, ErrorCode, Execution};
 use crate::domain::issues::format::{self, Bounds, Columns, Format, Ground, Reading};
 use crate::domain::repos::manifest::Network as Wanted;
@@ -183,7 +183,7 @@ impl Judge<'_> {
         };
         let version = start.version.as_ref().map(|version| format!(" version {version}")).unwrap_or_default();
         log.line(&format!("{}{version} at {}, tier {}", start.typed, self.run.set.sha.short(), ran.tier));
-        let limits = limits(planned);
+        let limits = limits(&planned.process);
         let mut findings = Vec::new();
         for (at, command) in start.commands.iter().enumerate() {
             self.run.goes_on()?;
@@ -358,16 +358,18 @@ fn host_of(address: &str) -> (String, u16) {
     }
 }
 
-fn limits(planned: &Planned) -> Limits {
+/// How much the processes of a check may use.
+pub fn limits(process: &Process) -> Limits {
     let default = Limits::default();
-    Limits { wall: planned.process.timeout.unwrap_or(default.wall), memory: planned.process.memory.unwrap_or(default.memory), ..default }
+    Limits { wall: process.timeout.unwrap_or(default.wall), memory: process.memory.unwrap_or(default.memory), ..default }
 }
 
 fn weaker(sandbox: &Sandbox) -> Vec<String> {
     sandbox.limits_in_force().into_iter().filter(|(_, keeper)| keeper.is_weaker()).map(|(limit, _)| limit.words().to_owned()).collect()
 }
 
-fn lacks(tool: &Tool, what: &[&str]) -> CheckError {
+/// What a check says whose tool finds no settings.
+pub fn lacks(tool: &Tool, what: &[&str]) -> CheckError {
     CheckError {
         code: ErrorCode::ManifestInvalid,
         message: format!(

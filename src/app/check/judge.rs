@@ -290,9 +290,7 @@ impl Judge<'_> {
 
     /// Whether a path is spoken of in this run, by this check.
     pub(super) fn speaks_of(&self, planned: &Planned, path: &TreePath) -> bool {
-        self.run.manner.speaks_of(path)
-            && !self.exclude.is_some_and(|exclude| exclude.matches(path))
-            && planned.paths.as_ref().is_none_or(|paths| paths.matches(path))
+        self.run.manner.speaks_of(path) && planned.speaks_of(self.exclude, path)
     }
 
     fn looks_at(&self, planned: &Planned, file: &TreeFile) -> bool {

@@ -7,6 +7,7 @@
 //! [`run`] has both voices speak, of the files it is given and of the tree, and is the only one that does: what is kept from one commit to
 //! the next, who is told how far it is and what becomes of the findings is decided by whoever calls it.
 
+mod about;
 pub mod complexity;
 pub mod duplication;
 pub mod hygiene;
@@ -24,6 +25,8 @@ use crate::base::time::Timestamp;
 use crate::domain::issues::finding::{Finding, Kind, Severity};
 use crate::engine::git;
 use crate::engine::git::tree::{Tree, TreeFile};
+
+pub use about::about;
 
 /// The most findings in one file; one more says that there were more.
 pub const MAX_PER_FILE: usize = 50;

@@ -208,6 +208,11 @@ impl Tool {
         self.requires.is_empty() && self.network == Fetches::Nothing
     }
 
+    /// Whether it has nothing to say before the repository holds settings for it.
+    pub fn needs_settings(&self) -> bool {
+        !self.requires.is_empty()
+    }
+
     /// Whether a file is among what it needs before it has anything to say.
     pub fn is_required(&self, path: &TreePath) -> bool {
         self.requires.iter().any(|(_, globs)| globs.matches(path))

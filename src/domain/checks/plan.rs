@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::builtin::{self, Builtin};
 use super::catalogue::{self, Tool};
 use super::{CheckError, ErrorCode};
+use crate::base::name::TreePath;
 use crate::base::text;
 use crate::domain::issues::format::Format;
 use crate::domain::repos::manifest::{CheckSpec, Globs, Manifest, Network, Runs};
@@ -67,6 +68,11 @@ impl Planned {
             Ok(Runner::Tool(tool)) => tool.conceals,
             Ok(Runner::Command { .. }) | Err(_) => false,
         }
+    }
+
+    /// Whether a path is one that it looks at.
+    pub fn speaks_of(&self, exclude: Option<&Globs>, path: &TreePath) -> bool {
+        !exclude.is_some_and(|exclude| exclude.matches(path)) && self.paths.as_ref().is_none_or(|paths| paths.matches(path))
     }
 
     /// What tells whether an earlier result of the check still holds for a file that did not change: what judges, and the settings that

@@ -55,6 +55,13 @@ pub struct Narrowed {
     cursor: Option<String>,
 }
 
+/// The page that a form was sent from.
+#[derive(Debug, Default, Deserialize)]
+pub struct From {
+    /// That of this check; else the commit's.
+    check: Option<String>,
+}
+
 /// What the page shows of the commit's issues, and of the file that asks for checks.
 struct Found {
     set: Option<CheckSet>,
@@ -245,9 +252,12 @@ fn manifest(tree: &dyn Tree) -> Manifest {
 }
 
 /// `POST …/checks`.
-pub async fn run(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
+pub async fn run(State(app): State<App>, asked: Asked, params: Params, Query(from): Query<From>) -> Result<Response, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &asked.permit, &params).await?;
-    let to = href::commit(&repo.slug, &commit.sha);
+    let to = match &from.check {
+        Some(check) => href::check(&repo.slug, &commit.sha, check),
+        None => href::commit(&repo.slug, &commit.sha),
+    };
     let permit = asked.permit.clone();
     app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
         permit.same_repo(tx, &repo)?;
