@@ -149,12 +149,20 @@ pub fn request(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) -
     Ok(set)
 }
 
-/// Asks for the checks of a commit that a branch has come to, unless they were asked for before.
+/// Asks for the checks of a commit that a branch has come to, unless they were asked for before. Where they have ended, the issues are
+/// told once more: the branch may have had others meanwhile.
 pub fn request_once(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) -> Result<()> {
-    if tx.has::<CheckSet>(&(repo, sha))? {
-        return Ok(());
+    let Some(mut set) = tx.get::<CheckSet>(&(repo, sha))? else { return request(tx, repo, sha, now).map(drop) };
+    // One that gave up its place or was called off is wanted again.
+    if set.state == CheckState::Canceled {
+        return request(tx, repo, sha, now).map(drop);
     }
-    request(tx, repo, sha, now).map(drop)
+    if set.state.is_finished() && set.is_settled {
+        set.is_settled = false;
+        tx.put(&set)?;
+        tx.record(Event::HeadReturned { repo, sha, attempt: set.attempt }, now)?;
+    }
+    Ok(())
 }
 
 /// Takes the checks of a commit off the queue that a branch has left behind before their turn came: its new head is what people wait

@@ -270,6 +270,7 @@ impl Woken {
             Event::CheckSetCompleted { repo, sha, .. } => ("check_set_completed", of(*repo, Some(*sha))),
             Event::CheckSetCanceled { repo, sha, .. } => ("check_set_canceled", of(*repo, Some(*sha))),
             Event::SyncRequested { .. }
+            | Event::HeadReturned { .. }
             | Event::SyncDue { .. }
             | Event::RepositoryDeleted { .. }
             | Event::IssuesChanged
