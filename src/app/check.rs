@@ -10,6 +10,7 @@
 //! | `judge` | one check: what is judged anew, what is kept, how it ended |
 //! | `in_process` | what judges for a check that is part of the binary |
 //! | `in_sandbox` | what judges for a check that is a program of others |
+//! | `in_image` | what judges for a check that is an image |
 //! | `stage` | identities, and what stands at the commit, written where nobody sees it |
 //! | `tell` | the issues' own rows |
 //! | `farewell` | what becomes of the issues of a branch that was deleted |
@@ -36,6 +37,7 @@ use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::{git, queue};
 
 mod farewell;
+mod in_image;
 mod in_process;
 mod in_sandbox;
 mod judge;

@@ -42,6 +42,7 @@ pub mod launcher;
 mod limits;
 mod mounts;
 mod native;
+pub mod oci;
 mod output;
 pub mod probe;
 mod process;
@@ -62,6 +63,8 @@ pub enum Tier {
     Trusted,
     /// By bubblewrap and the kernel.
     Native,
+    /// In a container, by a daemon that runs images: see [`oci`].
+    Oci,
 }
 
 impl Tier {
@@ -70,6 +73,7 @@ impl Tier {
         match self {
             Tier::Trusted => "trusted",
             Tier::Native => "native",
+            Tier::Oci => "oci",
         }
     }
 }
@@ -271,6 +275,24 @@ pub enum Error {
         /// What is known.
         why: String,
     },
+    /// The daemon that runs images does not do what it should.
+    #[error("the daemon at `{}` does not {doing}: {why}", socket.display())]
+    Daemon {
+        /// Where it listens.
+        socket: PathBuf,
+        /// What it was asked to do.
+        doing: &'static str,
+        /// What it said.
+        why: String,
+    },
+    /// An image cannot be had.
+    #[error("the image `{reference}` cannot be had: {why}")]
+    Image {
+        /// What was asked for.
+        reference: String,
+        /// Why it is not there.
+        why: String,
+    },
     /// Something of the host does not do what it should.
     #[error("cannot {doing}")]
     Host {
@@ -292,8 +314,9 @@ impl Error {
     /// Whether the same run may succeed a while later without anybody's doing.
     pub fn is_transient(&self) -> bool {
         match self {
-            Error::Lost { .. } | Error::Host { .. } => true,
+            Error::Lost { .. } | Error::Host { .. } | Error::Daemon { .. } => true,
             Error::NoBubblewrap { .. }
+            | Error::Image { .. }
             | Error::BadCommand { .. }
             | Error::BadRoot { .. }
             | Error::Program { .. }
