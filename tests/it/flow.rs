@@ -3,6 +3,7 @@
 mod commit_to_verdict;
 mod deletion;
 mod hostile_repositories;
+mod images;
 mod polling;
 mod power_cut;
 mod programs;

@@ -32,9 +32,10 @@ const SENT: usize = 256 << 10;
 const WAITING: usize = 4;
 /// What a shell says of a signal: its number and this.
 const SIGNAL: i64 = 128;
-/// The signals of a process that used too much processor time, and of one whose file grew too large.
-const SIGXCPU: i64 = 24;
-const SIGXFSZ: i64 = 25;
+/// The signals of a process that used too much processor time, first and last, and of one whose file grew too large.
+const SIGXCPU: i32 = libc::SIGXCPU;
+const SIGKILL: i32 = libc::SIGKILL;
+const SIGXFSZ: i32 = libc::SIGXFSZ;
 
 /// A container that is gone when this is.
 struct Container<'a> {
@@ -253,7 +254,7 @@ impl Container<'_> {
             if let (Some(code), Some(ended_at)) = (code, ended_at)
                 && (!is_open || Instant::now() > ended_at)
             {
-                break self.how(code)?;
+                break self.how(code, done.wall, limits)?;
             }
             let next = async {
                 tokio::select! {
@@ -301,11 +302,13 @@ impl Container<'_> {
     }
 
     /// What an exit code means.
-    fn how(&self, code: i64) -> Result<How> {
+    fn how(&self, code: i64, wall: Duration, limits: &Limits) -> Result<How> {
         let state =
             self.oci.ask("say how a container ended", self.oci.docker.inspect_container(&self.id, None::<InspectContainerOptions>))?;
         let is_out_of_memory = state.state.and_then(|state| state.oom_killed) == Some(true);
-        Ok(meaning(code, is_out_of_memory))
+        // What each processor could have done in that time.
+        let could_use = wall.saturating_mul(self.oci.has.processors);
+        Ok(meaning(code, is_out_of_memory, could_use >= limits.cpu))
     }
 
     /// Takes a file out.
@@ -342,12 +345,15 @@ enum Next {
 }
 
 /// What an exit code means: a daemon tells of a signal as a shell does.
-fn meaning(code: i64, is_out_of_memory: bool) -> How {
+///
+/// A container's first process is told nothing of its processor time but is killed at the end of it, as by nobody else but who lacks memory.
+fn meaning(code: i64, is_out_of_memory: bool, is_long: bool) -> How {
     let signal = i32::try_from(code - SIGNAL).ok().filter(|signal| (1..=64).contains(signal));
     match (code, signal) {
         _ if is_out_of_memory && code != 0 => How::Limit(Limit::Memory),
-        (_, Some(signal)) if i64::from(signal) == SIGXCPU => How::Limit(Limit::Cpu),
-        (_, Some(signal)) if i64::from(signal) == SIGXFSZ => How::Limit(Limit::FileSize),
+        (_, Some(SIGXCPU)) => How::Limit(Limit::Cpu),
+        (_, Some(SIGKILL)) if is_long => How::Limit(Limit::Cpu),
+        (_, Some(SIGXFSZ)) => How::Limit(Limit::FileSize),
         (_, Some(signal)) => How::Signaled(signal),
         (code, None) => How::Exited(i32::try_from(code).unwrap_or(i32::MAX)),
     }
@@ -464,14 +470,15 @@ mod tests {
 
     #[test]
     fn an_exit_code_says_how_it_ended() {
-        assert_eq!(meaning(0, false), How::Exited(0));
-        assert_eq!(meaning(3, false), How::Exited(3));
-        assert_eq!(meaning(137, false), How::Signaled(9));
-        assert_eq!(meaning(137, true), How::Limit(Limit::Memory));
-        assert_eq!(meaning(152, false), How::Limit(Limit::Cpu));
-        assert_eq!(meaning(153, false), How::Limit(Limit::FileSize));
-        assert_eq!(meaning(255, false), How::Exited(255));
-        assert_eq!(meaning(0, true), How::Exited(0), "a process of it, which it did without");
+        assert_eq!(meaning(0, false, false), How::Exited(0));
+        assert_eq!(meaning(3, false, false), How::Exited(3));
+        assert_eq!(meaning(137, false, false), How::Signaled(9));
+        assert_eq!(meaning(137, true, false), How::Limit(Limit::Memory));
+        assert_eq!(meaning(137, false, true), How::Limit(Limit::Cpu), "killed, and not for want of memory");
+        assert_eq!(meaning(152, false, false), How::Limit(Limit::Cpu));
+        assert_eq!(meaning(153, false, false), How::Limit(Limit::FileSize));
+        assert_eq!(meaning(255, false, false), How::Exited(255));
+        assert_eq!(meaning(0, true, false), How::Exited(0), "a process of it, which it did without");
     }
 
     #[test]

@@ -14,6 +14,10 @@ use crate::engine::sandbox::{Keeper, Limit, Limits};
 const OPEN_FILES: i64 = 1024;
 /// How many bytes of memory there are in `/dev/shm`.
 const SHARED: i64 = 64 << 20;
+/// Where podman, unasked, lets everybody write into memory when the root cannot be written. So that it has a bound, we ask.
+const SCRATCH: [&str; 2] = ["/run", "/var/tmp"];
+/// That bound.
+const SCRATCH_OPTIONS: &str = "rw,nosuid,nodev,noexec,mode=1777,size=16777216";
 
 /// What a daemon counts by cgroups.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub(super) struct Has {
     pub(super) swap: bool,
     /// Processes.
     pub(super) processes: bool,
+    /// How many processors there are; not a matter of cgroups.
+    pub(super) processors: u32,
 }
 
 impl Has {
@@ -31,7 +37,12 @@ impl Has {
     /// of a daemon that counts memory too.
     pub(super) fn said(info: &SystemInfo) -> Has {
         let memory = info.memory_limit == Some(true);
-        Has { memory, swap: memory && info.swap_limit == Some(true), processes: memory && info.pids_limit == Some(true) }
+        Has {
+            memory,
+            swap: memory && info.swap_limit == Some(true),
+            processes: memory && info.pids_limit == Some(true),
+            processors: info.ncpu.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
+        }
     }
 
     pub(super) fn keepers(self) -> Vec<(Limit, Keeper)> {
@@ -87,6 +98,7 @@ impl Has {
             shm_size: Some(SHARED),
             // What it writes goes through us alone: a log that the daemon keeps would have no bound.
             log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+            tmpfs: Some(SCRATCH.map(|place| (place.to_owned(), SCRATCH_OPTIONS.to_owned())).into()),
             mounts: Some(volumes.iter().map(volume).collect()),
             ulimits: Some(ulimits),
             memory: self.memory.then(|| number(limits.memory)),
@@ -139,7 +151,7 @@ mod tests {
         let bare = host(Has::default());
         assert_eq!((bare.memory, bare.memory_swap, bare.pids_limit), (None, None, None));
         assert_eq!(names(&bare), ["cpu", "fsize", "nofile", "core", "data", "nproc"]);
-        let full = host(Has { memory: true, swap: true, processes: true });
+        let full = host(Has { memory: true, swap: true, processes: true, processors: 1 });
         assert_eq!((full.memory, full.memory_swap, full.pids_limit), (Some(2 << 30), Some(2 << 30), Some(512)));
         assert_eq!(names(&full), ["cpu", "fsize", "nofile", "core"]);
     }
@@ -147,9 +159,9 @@ mod tests {
     #[test]
     fn a_daemon_that_counts_no_memory_is_not_believed_to_count_processes() {
         let podman = SystemInfo { memory_limit: Some(false), pids_limit: Some(true), ..SystemInfo::default() };
-        assert_eq!(Has::said(&podman), Has::default());
+        assert_eq!(Has::said(&podman), Has { processors: 1, ..Has::default() });
         assert_eq!(Has::default().keepers()[2], (Limit::Processes, Keeper::EachProcess));
         let docker = SystemInfo { memory_limit: Some(true), pids_limit: Some(true), ..SystemInfo::default() };
-        assert_eq!(Has::said(&docker), Has { memory: true, swap: false, processes: true });
+        assert_eq!(Has::said(&docker), Has { memory: true, swap: false, processes: true, processors: 1 });
     }
 }
