@@ -226,7 +226,7 @@ impl Judge<'_> {
             }
             match self.believed(&start.reads, &outcome, &limits, &mut ran, log) {
                 Ok(reading) => {
-                    findings.extend(reading.findings.into_iter().filter(|read| read.suppressed.is_none()).map(|read| read.finding))
+                    findings.extend(reading.findings.into_iter().filter(|read| read.suppressed.is_none()).map(|read| read.finding));
                 }
                 Err(None) => return Err(Stop::Unwanted),
                 Err(Some((state, error))) => return Ok(Err(Untold { state, error, execution: Some(ran) })),

@@ -6,8 +6,11 @@ fn file(path: &[u8], kind: Kind, bytes: &[u8]) -> File {
     File { path: TreePath::new(path), kind, bytes: bytes.to_vec() }
 }
 
-/// What an archive holds: name, kind, mode, and content or target.
-fn read(archive: &[u8]) -> Vec<(Vec<u8>, char, u64, Vec<u8>)> {
+/// An entry of an archive: name, kind, mode, and content or target.
+type Entry = (Vec<u8>, char, u64, Vec<u8>);
+
+/// What an archive holds.
+fn read(archive: &[u8]) -> Vec<Entry> {
     let (mut entries, mut rest, mut long) = (Vec::new(), archive, BTreeMap::new());
     while let Some((header, after)) = rest.split_first_chunk::<BLOCK>() {
         if header == &[0; BLOCK] {
@@ -33,7 +36,7 @@ fn read(archive: &[u8]) -> Vec<(Vec<u8>, char, u64, Vec<u8>)> {
     panic!("it breaks off");
 }
 
-fn written(files: &[File]) -> (Vec<(Vec<u8>, char, u64, Vec<u8>)>, Vec<String>) {
+fn written(files: &[File]) -> (Vec<Entry>, Vec<String>) {
     let mut writer = Writer::new("top");
     let refused = files.iter().filter_map(|file| writer.add(file).err()).collect();
     (read(&writer.finish()), refused)
