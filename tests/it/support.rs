@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod fixture;
 pub mod host;
 pub mod raw;
+pub mod registry;
 pub mod repo;
 #[expect(dead_code, reason = "the engine's own tests ask for more of it")]
 #[path = "../../src/engine/git/tests/server.rs"]

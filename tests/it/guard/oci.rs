@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use plumbline::base::name::TreePath;
 use plumbline::base::secret::Secret;
-use plumbline::engine::sandbox::oci::{Image, Oci, Plugin};
+use plumbline::engine::sandbox::oci::{Credentials, Image, Oci, Plugin, Reference};
 use plumbline::engine::sandbox::{Error, File, How, Keeper, Kind, Limit, Limits, Outcome, Output, Tier, Value};
 
+use crate::support::registry::{USER, registry};
 use crate::support::{daemon, skipped};
 
 /// A daemon for a test that has containers of its own there.
@@ -262,4 +263,54 @@ fn where_nothing_listens_it_is_said() {
     let dir = tempfile::tempdir().unwrap();
     let Err(error @ Error::Daemon { .. }) = Oci::connect(&dir.path().join("socket"), "nobody") else { panic!() };
     assert!(error.to_string().contains("socket"), "{error}");
+}
+
+/// A registry that the daemon speaks to.
+macro_rules! need_registry {
+    () => {
+        match registry() {
+            Some(registry) => registry,
+            None => return skipped("oci", "there is no address for a registry: OCI_REGISTRY is not set; see .ci/oci"),
+        }
+    };
+}
+
+#[test]
+fn an_image_is_fetched_once_and_ever_after_by_the_digest_it_had() {
+    let (oci, registry) = (need!("fetched"), need_registry!());
+    let first = registry.push("acme/lint", "v1", "first");
+    let reference: Reference = format!("{}/acme/lint:v1", registry.address).parse().unwrap();
+    let get = |pinned: Option<&str>| oci.image(&reference, pinned, None, &|| false).map(Option::unwrap);
+    let fetched = get(None).unwrap();
+    assert_eq!((fetched.digest(), fetched.was_pulled), (first.as_str(), true));
+    let again = get(Some(&fetched.pinned)).unwrap();
+    assert_eq!((again.digest(), again.was_pulled), (first.as_str(), false));
+
+    let second = registry.push("acme/lint", "v1", "second");
+    assert_ne!(first, second);
+    daemon::delete(&fetched.id);
+    let back = get(Some(&fetched.pinned)).unwrap();
+    assert_eq!((back.id.as_str(), back.was_pulled), (fetched.id.as_str(), true), "the tag means another, and that is not asked for");
+
+    registry.forget("acme/lint");
+    daemon::delete(&fetched.id);
+    let gone = get(Some(&fetched.pinned)).unwrap_err();
+    assert!(matches!(&gone, Error::Image { reference, .. } if *reference == fetched.pinned), "{gone}");
+    assert!(oci.image(&reference, None, None, &|| true).unwrap().is_none(), "nobody wants it any more");
+}
+
+#[test]
+fn an_image_that_is_not_for_everybody_is_fetched_with_credentials_alone() {
+    let (oci, registry) = (need!("private"), need_registry!());
+    registry.push("private/lint", "v1", "private");
+    let reference: Reference = format!("{}/private/lint:v1", registry.address).parse().unwrap();
+    let as_whom = |password: &str| Credentials { username: USER.0.to_owned(), password: Secret::new(password.to_owned()) };
+    let refused = [None, Some(as_whom("guessed"))];
+    for credentials in &refused {
+        let error = oci.image(&reference, None, credentials.as_ref(), &|| false).unwrap_err();
+        assert!(matches!(error, Error::Image { .. }) && !error.to_string().contains("guessed"), "{error}");
+    }
+    let fetched = oci.image(&reference, None, Some(&as_whom(USER.1)), &|| false).unwrap().unwrap();
+    assert!(fetched.was_pulled);
+    daemon::delete(&fetched.id);
 }

@@ -42,6 +42,12 @@ pub fn has_container_of(instance: &str) -> bool {
     answer.contains("io.plumbline.instance")
 }
 
+/// Takes an image away, with all its names.
+pub fn delete(image: &str) {
+    let answer = ask("DELETE", &format!("/images/{image}?force=true"));
+    assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+}
+
 /// Makes a container.
 pub fn create(body: &str) {
     let answer = send("POST", "/containers/create", body);
