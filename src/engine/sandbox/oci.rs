@@ -49,6 +49,8 @@ pub const HOME: &str = "/home/cocov";
 
 /// How long a plain request may take.
 const REQUEST: Duration = Duration::from_secs(60);
+/// How long one may take that has the daemon copy an image.
+const COPYING: Duration = Duration::from_secs(300);
 /// How long any request may take, those included that carry a tree.
 const LONGEST_REQUEST: Duration = Duration::from_secs(900);
 /// How much of what the daemon says is told on.
@@ -145,8 +147,26 @@ impl Oci {
 
     /// Waits for the answer to a request.
     fn ask<T>(&self, doing: &'static str, request: impl Future<Output = std::result::Result<T, Refusal>>) -> std::result::Result<T, No> {
+        self.ask_within(REQUEST, doing, request)
+    }
+
+    /// Waits for the answer to a request that has the daemon copy an image.
+    fn ask_long<T>(
+        &self,
+        doing: &'static str,
+        request: impl Future<Output = std::result::Result<T, Refusal>>,
+    ) -> std::result::Result<T, No> {
+        self.ask_within(COPYING, doing, request)
+    }
+
+    fn ask_within<T>(
+        &self,
+        patience: Duration,
+        doing: &'static str,
+        request: impl Future<Output = std::result::Result<T, Refusal>>,
+    ) -> std::result::Result<T, No> {
         let no = |status, why| No { socket: self.socket.clone(), doing, status, why };
-        match self.wait(async { tokio::time::timeout(REQUEST, request).await }) {
+        match self.wait(async { tokio::time::timeout(patience, request).await }) {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(no(status(&error), said(&error))),
             Err(_) => Err(no(None, "it does not answer".to_owned())),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bollard::container::LogOutput;
 use bollard::errors::Error as Refusal;
 use bollard::query_parameters::{
-    AttachContainerOptionsBuilder, CreateContainerOptions, DownloadFromContainerOptionsBuilder, InspectContainerOptions,
+    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, InspectContainerOptions,
     StartContainerOptions, UploadToContainerOptionsBuilder, WaitContainerOptions,
 };
 use futures_util::StreamExt;
@@ -40,12 +40,13 @@ const SIGXFSZ: i32 = libc::SIGXFSZ;
 /// A container that is gone when this is.
 struct Container<'a> {
     oci: &'a Oci,
-    id: String,
+    /// Its name.
+    name: String,
 }
 
 impl Drop for Container<'_> {
     fn drop(&mut self) {
-        self.oci.remove(&self.id);
+        self.oci.remove(&self.name);
     }
 }
 
@@ -62,13 +63,15 @@ pub(super) fn run(
     let plugin = checked(plugin)?;
     let volumes = volumes(&plugin)?;
     let body = oci.has.container(&image.id, &oci.instance, environment(&plugin), &volumes, limits);
-    let made = match oci.ask("make a container", oci.docker.create_container(None::<CreateContainerOptions>, body)) {
-        Ok(made) => made,
+    // Named by us, so that it can be removed even if we do not hear that it was made.
+    let container = Container { oci, name: name()? };
+    let options = CreateContainerOptionsBuilder::default().name(&container.name).build();
+    match oci.ask_long("make a container", oci.docker.create_container(Some(options), body)) {
+        Ok(_) => {}
         Err(no) if no.is_missing() => return Err(Error::Image { reference: image.pinned.clone(), why: no.why }),
         Err(no) if no.status.is_some() => return Err(Error::Start { why: no.why }),
         Err(no) => return Err(no.into()),
-    };
-    let container = Container { oci, id: made.id };
+    }
     for volume in &volumes {
         // What the image has there keeps its owner, and so may the volume itself.
         let mode = if volume == "/tmp" { 0o1777 } else { 0o755 };
@@ -110,6 +113,13 @@ pub(super) fn run(
     })
 }
 
+/// A name for a container that none has.
+fn name() -> Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| Error::host("have randomness")(std::io::Error::other(error.to_string())))?;
+    Ok(format!("plumbline-{:032x}", u128::from_be_bytes(random)))
+}
+
 /// How it went.
 struct Watched {
     how: How,
@@ -122,7 +132,7 @@ impl Container<'_> {
     /// Unpacks an archive in a folder.
     fn put(&self, folder: &str, archive: Vec<u8>) -> Result<()> {
         let options = UploadToContainerOptionsBuilder::default().path(folder).build();
-        let sent = self.oci.docker.upload_to_container(&self.id, Some(options), bollard::body_full(archive.into()));
+        let sent = self.oci.docker.upload_to_container(&self.name, Some(options), bollard::body_full(archive.into()));
         match self.oci.ask("take files into a container", sent) {
             Ok(()) => Ok(()),
             Err(no) if no.is_missing() => Err(Error::BadCommand { why: format!("the image has no folder `{folder}`") }),
@@ -144,8 +154,8 @@ impl Container<'_> {
         let (sender, receiver) = mpsc::channel::<Bytes>(WAITING);
         let pieces = futures_util::stream::unfold(receiver, async |mut receiver| receiver.recv().await.map(|piece| (piece, receiver)));
         let options = UploadToContainerOptionsBuilder::default().path(folder).build();
-        let (docker, id) = (self.oci.docker.clone(), self.id.clone());
-        let upload = async move { docker.upload_to_container(&id, Some(options), bollard::body_stream(pieces)).await };
+        let (docker, container) = (self.oci.docker.clone(), self.name.clone());
+        let upload = async move { docker.upload_to_container(&container, Some(options), bollard::body_stream(pieces)).await };
         let mut upload = Some(self.oci.runtime.as_ref().expect("it is taken away only when all is dropped").spawn(upload));
         let late = || Error::Daemon { socket: self.oci.socket.clone(), doing: "take the tree", why: "it takes too long".to_owned() };
         // Whether it was taken; where the other side is gone, why is heard below.
@@ -234,12 +244,12 @@ impl Container<'_> {
         let oci = self.oci;
         let options = AttachContainerOptionsBuilder::default().stream(true).stdout(true).stderr(true).build();
         // Before it starts, so that nothing it writes is missed.
-        let mut written = oci.ask("let us hear a container", oci.docker.attach_container(&self.id, Some(options)))?.output;
-        if let Err(no) = oci.ask("start a container", oci.docker.start_container(&self.id, None::<StartContainerOptions>)) {
+        let mut written = oci.ask("let us hear a container", oci.docker.attach_container(&self.name, Some(options)))?.output;
+        if let Err(no) = oci.ask("start a container", oci.docker.start_container(&self.name, None::<StartContainerOptions>)) {
             return Err(if no.status.is_some() { Error::Program { program: image.pinned.clone(), why: no.why } } else { no.into() });
         }
         let began = Instant::now();
-        let mut end = Box::pin(oci.docker.wait_container(&self.id, None::<WaitContainerOptions>));
+        let mut end = Box::pin(oci.docker.wait_container(&self.name, None::<WaitContainerOptions>));
         let mut total = 0_u64;
         let mut code = None;
         let mut is_open = true;
@@ -304,7 +314,7 @@ impl Container<'_> {
     /// What an exit code means.
     fn how(&self, code: i64, wall: Duration, limits: &Limits) -> Result<How> {
         let state =
-            self.oci.ask("say how a container ended", self.oci.docker.inspect_container(&self.id, None::<InspectContainerOptions>))?;
+            self.oci.ask("say how a container ended", self.oci.docker.inspect_container(&self.name, None::<InspectContainerOptions>))?;
         let is_out_of_memory = state.state.and_then(|state| state.oom_killed) == Some(true);
         // What each processor could have done in that time.
         let could_use = wall.saturating_mul(self.oci.has.processors);
@@ -314,7 +324,7 @@ impl Container<'_> {
     /// Takes a file out.
     fn take(&self, path: &str, most: u64) -> std::result::Result<Vec<u8>, String> {
         let options = DownloadFromContainerOptionsBuilder::default().path(path).build();
-        let mut pieces = Box::pin(self.oci.docker.download_from_container(&self.id, Some(options)));
+        let mut pieces = Box::pin(self.oci.docker.download_from_container(&self.name, Some(options)));
         let room = usize::try_from(most).unwrap_or(usize::MAX).saturating_add(tar::PREAMBLE);
         let began = Instant::now();
         let mut archive = Vec::new();

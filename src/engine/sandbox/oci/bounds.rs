@@ -4,7 +4,7 @@
 //! pass over in silence; so it is told only what it says it has, and for all else each process gets a limit of its own.
 
 use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions, ResourcesUlimits, SystemInfo,
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions, ResourcesUlimits, SystemInfo,
 };
 
 use super::{LABEL, UID};
@@ -116,6 +116,8 @@ impl Has {
             network_disabled: Some(true),
             labels: Some(labels.into()),
             stop_timeout: Some(0),
+            // What an image would have run beside itself.
+            healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() }),
             host_config: Some(host),
             ..ContainerCreateBody::default()
         }

@@ -3,6 +3,10 @@
 //! The registry answers a name and a tag with whatever its owner put there last. What is run is therefore asked for by the digest that
 //! the name had when it was first used here, which our caller keeps: [`Image::pinned`]. An image that no registry knows, since it was made
 //! on this host, has no such digest; its own id stands for it. Once pinned, another image is an error and never a surprise.
+//!
+//! The daemon may have images that are nobody's business who writes a manifest. So what it has is used only if it was pinned before, or if its
+//! name begins with `localhost/`, as of those that were made or brought here by hand; all else is asked of its registry, who says whether
+//! we may have it.
 
 use bollard::auth::DockerCredentials;
 use bollard::models::ImageInspect;
@@ -91,6 +95,13 @@ impl std::str::FromStr for Reference {
     }
 }
 
+impl Reference {
+    /// Whether it names an image that no registry has.
+    fn is_made_here(&self) -> bool {
+        self.name.starts_with("localhost/")
+    }
+}
+
 impl std::fmt::Display for Reference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.name)?;
@@ -155,16 +166,17 @@ impl Oci {
     ) -> Result<Option<Image>> {
         let wanted = pinned.map_or_else(|| reference.to_string(), str::to_owned);
         let unavailable = |why: String| Error::Image { reference: wanted.clone(), why };
-        let kept = pinned.map(kept);
-        for name in [Some(&wanted), kept.as_ref()].into_iter().flatten() {
-            if let Some(found) = self.inspect(name)?
+        let is_made_here = reference.is_made_here() || is_digest(&wanted);
+        let here = (pinned.is_some() || is_made_here).then(|| wanted.clone());
+        for name in here.into_iter().chain(pinned.map(kept)) {
+            if let Some(found) = self.inspect(&name)?
                 && pinned.is_none_or(|pinned| is_meant(pinned, &found))
             {
                 return self.taken(reference, pinned, found, false).map(Some);
             }
         }
-        if is_digest(&wanted) {
-            return Err(unavailable("it was made on this host, and is here no more".to_owned()));
+        if is_made_here {
+            return Err(unavailable("there is none of that name on this host, and no registry to ask for it".to_owned()));
         }
         if self.pull(&wanted, credentials, cancel)?.is_none() {
             return Ok(None);
@@ -185,7 +197,7 @@ impl Oci {
             None => pin(reference, &found).ok_or_else(|| unavailable("the daemon does not say what it is"))?,
         };
         let id = found.id.filter(|id| is_digest(id)).ok_or_else(|| unavailable("the daemon does not say what it is"))?;
-        let options = TagImageOptionsBuilder::default().repo(KEPT).tag(&digest_of(&pinned).replace(':', "-")).build();
+        let options = TagImageOptionsBuilder::default().repo(KEPT).tag(&tag(&pinned)).build();
         if let Err(no) = self.ask("name an image", self.docker.tag_image(&id, Some(options))) {
             tracing::debug!("`{pinned}` keeps no name of ours: {}", no.why);
         }
@@ -230,7 +242,12 @@ impl Oci {
 
 /// The name of ours that a pinned image has.
 fn kept(pinned: &str) -> String {
-    format!("{KEPT}:{}", digest_of(pinned).replace(':', "-"))
+    format!("{KEPT}:{}", tag(pinned))
+}
+
+/// Its tag.
+fn tag(pinned: &str) -> String {
+    digest_of(pinned).replace(':', "-")
 }
 
 #[cfg(test)]
