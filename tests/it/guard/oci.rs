@@ -100,7 +100,7 @@ fn there_is_no_network_inside() {
 #[test]
 fn nothing_but_its_own_folders_can_be_written() {
     let oci = need!("root");
-    let script = "for at in / /bin /etc /home /usr /var /root /dev /sys /proc/sys/kernel; do (touch $at/x && rm $at/x) 2>/dev/null && echo $at; done; \
+    let script = "for at in /open / /bin /etc /home /usr /var /root /dev /sys /proc/sys/kernel; do (touch $at/x && rm $at/x) 2>/dev/null && echo $at; done; \
                   for at in /work /work/tree /tmp /home/cocov; do touch $at/x && echo $at; done; \
                   df -k /run /var/tmp | awk '/tmpfs/ {print $2}'";
     assert_eq!(says(&oci, script), "/work\n/work/tree\n/tmp\n/home/cocov\n16384\n16384\n", "and a little memory for scratch");
