@@ -20,7 +20,7 @@ use crate::domain::issues::format::Format;
 use crate::domain::repos::manifest::Network;
 use crate::engine::git::tree::TreeFile;
 use crate::engine::sandbox::oci::{Credentials, Image, Oci, Plugin, Reference};
-use crate::engine::sandbox::{How, Tier, Value};
+use crate::engine::sandbox::{self, How, Tier, Value};
 use crate::engine::store;
 
 /// Where it works.
@@ -108,6 +108,9 @@ impl Judge<'_> {
         let outcome = match self.over_tree(log, Said::Both, |files, cancel, out| oci.run(image, &plugin, &limits, files, cancel, out)) {
             Ok(outcome) => outcome,
             Err(error) if error.is_transient() => return Err(Stop::Failed(error.into())),
+            Err(error @ sandbox::Error::Program { .. }) => {
+                return Ok(Err(Untold::errored(CheckError { code: ErrorCode::PluginCrashed, ..unstarted(&error) })));
+            }
             Err(error) => return Ok(Err(Untold::errored(unstarted(&error)))),
         };
         ran.wall_ms = outcome.wall_ms;

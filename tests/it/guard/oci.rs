@@ -300,6 +300,17 @@ fn an_image_is_fetched_once_and_ever_after_by_the_digest_it_had() {
 }
 
 #[test]
+fn an_image_that_cannot_be_started_is_named_with_the_reason() {
+    let (oci, registry) = (need!("unstarted"), need_registry!());
+    registry.push("acme/empty", "v1", "empty");
+    let empty = image(&oci, &format!("{}/acme/empty:v1", registry.address));
+    let error = oci.run(&empty, &plugin("true"), &Limits::default(), &mut std::iter::empty(), &|| false, &mut ()).unwrap_err();
+    assert!(matches!(error, Error::Program { .. }) && !error.is_transient(), "{error}");
+    assert!(error.to_string().contains("acme/empty@sha256:") && error.to_string().contains("/no/such/program"), "{error}");
+    assert!(!daemon::has_container_of("unstarted"));
+}
+
+#[test]
 fn an_image_that_is_not_for_everybody_is_fetched_with_credentials_alone() {
     let (oci, registry) = (need!("private"), need_registry!());
     registry.push("private/lint", "v1", "private");

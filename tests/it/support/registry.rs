@@ -37,12 +37,12 @@ pub fn registry() -> Option<&'static Registry> {
 }
 
 impl Registry {
-    /// Makes a name and a tag mean an image, which is told from others by what is in its environment. Answers its digest.
+    /// Makes a name and a tag mean an image with nothing in it, which is told from others by its environment. Answers its digest.
     pub fn push(&self, name: &str, tag: &str, mark: &str) -> String {
         // The end of an archive with nothing in it.
         let layer = vec![0; 1024];
         let config = serde_json::json!({
-            "architecture": "amd64", "os": "linux", "config": {"Env": [format!("MARK={mark}")]},
+            "architecture": "amd64", "os": "linux", "config": {"Entrypoint": ["/no/such/program"], "Env": [format!("MARK={mark}")]},
             "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]},
         })
         .to_string();

@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use hyper::body::Bytes;
 use tokio::sync::mpsc;
 
-use super::{HOME, Image, Oci, Plugin, TIER, said, tar};
+use super::{HOME, Image, No, Oci, Plugin, TIER, said, tar};
 use crate::base::name::TreePath;
 use crate::engine::sandbox::output::Keeping;
 use crate::engine::sandbox::{COMMAND_BYTES, Error, File, How, Landlock, Limit, Limits, Outcome, Output, REFUSED, Result, Unread, Value};
@@ -244,10 +244,14 @@ impl Container<'_> {
         let oci = self.oci;
         let options = AttachContainerOptionsBuilder::default().stream(true).stdout(true).stderr(true).build();
         // Before it starts, so that nothing it writes is missed.
-        let mut written = oci.ask("let us hear a container", oci.docker.attach_container(&self.name, Some(options)))?.output;
-        if let Err(no) = oci.ask("start a container", oci.docker.start_container(&self.name, None::<StartContainerOptions>)) {
-            return Err(if no.status.is_some() { Error::Program { program: image.pinned.clone(), why: no.why } } else { no.into() });
-        }
+        // Podman readies it at that, and says there already if it cannot be started.
+        let unstarted = |no: No| match no.status {
+            Some(_) => Error::Program { program: image.pinned.clone(), why: no.why },
+            None => no.into(),
+        };
+        let mut written =
+            oci.ask("let us hear a container", oci.docker.attach_container(&self.name, Some(options))).map_err(unstarted)?.output;
+        oci.ask("start a container", oci.docker.start_container(&self.name, None::<StartContainerOptions>)).map_err(unstarted)?;
         let began = Instant::now();
         let mut end = Box::pin(oci.docker.wait_container(&self.name, None::<WaitContainerOptions>));
         let mut total = 0_u64;
