@@ -214,7 +214,7 @@ pub struct Outcome {
     pub asked: Vec<Asked>,
     /// How long it took.
     pub wall_ms: u64,
-    /// How much processor time it used.
+    /// How much processor time it used; 0 in the tier `oci`, where it is not counted.
     pub cpu_ms: u64,
     /// How much memory it used at most, its files included; if that was counted.
     pub peak_memory: Option<u64>,
