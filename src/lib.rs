@@ -29,7 +29,8 @@
 //! # Invariants, as absences
 //!
 //! * A handler never opens a transaction itself: [`app::App::read`] and [`app::App::write`] are the only bridge.
-//! * Nothing but [`engine::outbound`] and the sandbox's proxy opens a connection outward, and nothing but [`engine::sandbox`] starts a
+//! * Nothing but [`engine::outbound`] and the sandbox's proxy opens a connection outward (a daemon that runs images is spoken to over its
+//!   socket), and nothing but [`engine::sandbox`] starts a
 //!   process.
 //! * No repository is ever checked out: trees and blobs are read by name, and no path of a tree is joined to a path of ours.
 //! * No fetch, check or sleep happens inside a transaction: read, then do, then write.

@@ -12,6 +12,7 @@
 //! | `in_process` | what judges for a check that is part of the binary |
 //! | `in_sandbox` | what judges for a check that is a program of others |
 //! | `conceal` | what a tool says must not be shown, kept out of what others say of the same lines |
+//! | `in_image` | what judges for a check that is an image |
 //! | `stage` | identities, and what stands at the commit, written where nobody sees it |
 //! | `tell` | the issues' own rows |
 //! | `dry_run` | what a manifest would run, found out without running it |
@@ -42,6 +43,7 @@ mod abreast;
 mod conceal;
 mod dry_run;
 mod farewell;
+mod in_image;
 mod in_process;
 mod in_sandbox;
 mod judge;

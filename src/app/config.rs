@@ -112,6 +112,12 @@ pub const KEYS: &[Key] = &[
         about: "The least that keeps a check's process apart from the host: `native` (bubblewrap), or `trusted`, which is nothing at all where bubblewrap is missing",
     },
     Key {
+        name: "sandbox.oci_socket",
+        env: "PLUMBLINE_SANDBOX_OCI_SOCKET",
+        default: "none",
+        about: "The socket of a daemon that speaks Docker's API, such as `/run/podman/podman.sock`: it runs the plugins that are images",
+    },
+    Key {
         name: "checks.default_tools",
         env: "PLUMBLINE_CHECKS_DEFAULT_TOOLS",
         default: "none",
@@ -203,6 +209,8 @@ pub struct Config {
     pub git: git::Limits,
     /// The least that keeps a check's process apart from the host.
     pub min_tier: MinTier,
+    /// Where a daemon listens that runs images.
+    pub oci_socket: Option<PathBuf>,
     /// Tools that run where no manifest says what to run, if they are installed.
     pub default_tools: Vec<String>,
     /// Our own binary, which sandboxes begin with. Not a key.
@@ -327,6 +335,7 @@ impl Config {
                 text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string())
             })?
             .unwrap_or(MinTier::Native),
+            oci_socket: parse(values, "sandbox.oci_socket", socket)?,
             default_tools: tools(values)?,
             launcher: std::env::current_exe().unwrap_or_default(),
             search_path: OsString::new(),
@@ -380,6 +389,7 @@ impl Config {
         out += &format!("\n[repos]\nlocal_roots = [{}]\n", quoted(&mut self.local_roots.iter().map(|root| root.display().to_string())));
         out += &format!("poll_interval = \"{}s\"\n", self.poll_interval.as_secs());
         out += &format!("\n[sandbox]\nmin_tier = \"{}\"\n", self.min_tier);
+        out += &optional("oci_socket", self.oci_socket.as_ref().map(|path| path.display().to_string()));
         out += &format!("\n[checks]\ndefault_tools = [{}]\n", quoted(&mut self.default_tools.iter().cloned()));
         out += &format!("\n[outbound]\nallow_hosts = [{}]\n", quoted(&mut self.allow_hosts.iter().cloned()));
         out += &optional("ca_file", self.ca_file.as_ref().map(|path| path.display().to_string()));
@@ -525,6 +535,12 @@ fn url(text: &str) -> Result<String, String> {
         }
         _ => Err("not an address such as https://plumbline.example.com, without a path".to_owned()),
     }
+}
+
+/// The path of a socket, also where it is written as an address.
+fn socket(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text.strip_prefix("unix://").unwrap_or(text));
+    if path.is_absolute() { Ok(path) } else { Err("not the path of a socket such as /run/podman/podman.sock".to_owned()) }
 }
 
 /// A span of time such as `30s`, `5m`, `1h`; between a second and a day.

@@ -16,7 +16,9 @@ use super::config::{Config, MinTier};
 use super::tools::{self, Located, Missing};
 use crate::domain::checks::catalogue::{Tool, Version};
 use crate::domain::checks::{CheckError, ErrorCode};
+use crate::engine::sandbox::oci::Oci;
 use crate::engine::sandbox::{Command, Limits, Sandbox, Settings, Tier};
+use crate::engine::store::blob::BlobHash;
 
 pub use survey::{Keeping, Survey};
 
@@ -30,7 +32,11 @@ pub struct Sandboxes {
     min_tier: MinTier,
     search_path: OsString,
     allow_hosts: Vec<String>,
+    oci_socket: Option<PathBuf>,
+    /// Who we are among those that use the same daemon.
+    instance: String,
     made: Mutex<Option<Arc<Sandbox>>>,
+    connected: Mutex<Option<Arc<Oci>>>,
     versions: Mutex<HashMap<Program, Option<Version>>>,
     surveyed: Mutex<Option<survey::Dated>>,
 }
@@ -75,7 +81,10 @@ impl Sandboxes {
             min_tier: config.min_tier,
             search_path: config.search_path.clone(),
             allow_hosts: config.allow_hosts.clone(),
+            oci_socket: config.oci_socket.clone(),
+            instance: BlobHash::of(config.data_dir.as_os_str().as_encoded_bytes()).to_string(),
             made: Mutex::default(),
+            connected: Mutex::default(),
             versions: Mutex::default(),
             surveyed: Mutex::default(),
         }
@@ -101,6 +110,27 @@ impl Sandboxes {
                 code: ErrorCode::SandboxUnavailable,
                 message: format!("Nothing here can run a process in isolation: {error}. On Debian: `apt-get install bubblewrap`."),
             }),
+        }
+    }
+
+    /// The daemon that runs images, if there is to be one.
+    pub fn oci(&self) -> Result<Arc<Oci>, CheckError> {
+        let unavailable = |message| CheckError { code: ErrorCode::SandboxUnavailable, message };
+        let Some(socket) = &self.oci_socket else {
+            return Err(unavailable(
+                "It is an image, and nothing here runs one: name the socket of podman or Docker by `sandbox.oci_socket` in the configuration."
+                    .to_owned(),
+            ));
+        };
+        let mut connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(oci) = &*connected {
+            return Ok(Arc::clone(oci));
+        }
+        match Oci::connect(socket, &self.instance) {
+            Ok(oci) => Ok(Arc::clone(connected.insert(Arc::new(oci)))),
+            Err(error) => {
+                Err(unavailable(format!("Nothing here can run an image: {error}; see `sandbox.oci_socket` in the configuration.")))
+            }
         }
     }
 

@@ -6,7 +6,7 @@
 use crate::app::repeat::{Repeat, Tally};
 use crate::domain::accounts::{Link, Membership, Session, Token, User};
 use crate::domain::admin::Recurrence;
-use crate::domain::checks::CheckSet;
+use crate::domain::checks::{CheckSet, ImagePin};
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::repos::{Branch, Commit, Repository};
 use crate::engine::queue::WorkItem;
@@ -31,7 +31,7 @@ pub fn schema() -> Schema {
         number: SCHEMA,
         tables: records![
             Journaled, WorkItem, Recurrence, Repeat, Tally, User, Session, Link, Token, Membership, Repository, Branch, Commit, CheckSet,
-            Issue, Revision, Standing, Node, Chunk,
+            Issue, Revision, Standing, Node, Chunk, ImagePin,
         ],
         migrations: MIGRATIONS,
     }

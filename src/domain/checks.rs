@@ -17,10 +17,12 @@ use crate::words;
 
 pub mod builtin;
 pub mod catalogue;
+mod image;
 pub mod plan;
 mod record;
 pub mod starter;
 
+pub use image::{ImagePin, image_pin, pin_image};
 pub use record::{Check, CheckError, CheckSet, Execution};
 
 words! {
@@ -89,6 +91,8 @@ words! {
         CommandFailed = "command_failed",
         /// It asks for a secret that is not known.
         SecretUnknown = "secret_unknown",
+        /// The image it runs in cannot be had.
+        ImageUnavailable = "image_unavailable",
     }
 }
 

@@ -47,6 +47,7 @@ pub mod launcher;
 mod limits;
 mod mounts;
 mod native;
+pub mod oci;
 mod output;
 pub mod probe;
 mod process;
@@ -67,6 +68,8 @@ pub enum Tier {
     Trusted,
     /// By bubblewrap and the kernel.
     Native,
+    /// In a container, by a daemon that runs images: see [`oci`].
+    Oci,
 }
 
 impl Tier {
@@ -75,6 +78,7 @@ impl Tier {
         match self {
             Tier::Trusted => "trusted",
             Tier::Native => "native",
+            Tier::Oci => "oci",
         }
     }
 }
@@ -215,7 +219,7 @@ pub struct Outcome {
     pub asked: Vec<Asked>,
     /// How long it took.
     pub wall_ms: u64,
-    /// How much processor time it used.
+    /// How much processor time it used; 0 in the tier `oci`, where it is not counted.
     pub cpu_ms: u64,
     /// How much memory it used at most, its files included; if that was counted.
     pub peak_memory: Option<u64>,
@@ -276,6 +280,24 @@ pub enum Error {
         /// What is known.
         why: String,
     },
+    /// The daemon that runs images does not do what it should.
+    #[error("the daemon at `{}` does not {doing}: {why}", socket.display())]
+    Daemon {
+        /// Where it listens.
+        socket: PathBuf,
+        /// What it was asked to do.
+        doing: &'static str,
+        /// What it said.
+        why: String,
+    },
+    /// An image cannot be had.
+    #[error("the image `{reference}` cannot be had: {why}")]
+    Image {
+        /// What was asked for.
+        reference: String,
+        /// Why it is not there.
+        why: String,
+    },
     /// Something of the host does not do what it should.
     #[error("cannot {doing}")]
     Host {
@@ -297,8 +319,9 @@ impl Error {
     /// Whether the same run may succeed a while later without anybody's doing.
     pub fn is_transient(&self) -> bool {
         match self {
-            Error::Lost { .. } | Error::Host { .. } => true,
+            Error::Lost { .. } | Error::Host { .. } | Error::Daemon { .. } => true,
             Error::NoBubblewrap { .. }
+            | Error::Image { .. }
             | Error::BadCommand { .. }
             | Error::BadRoot { .. }
             | Error::Program { .. }

@@ -4,6 +4,7 @@ mod commit_to_verdict;
 mod deletion;
 mod duplication;
 mod hostile_repositories;
+mod images;
 mod polling;
 mod power_cut;
 pub mod programs;

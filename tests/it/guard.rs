@@ -2,6 +2,7 @@
 
 pub mod concealment;
 mod headers;
+mod oci;
 mod pages;
 mod permissions;
 mod redaction;

@@ -4,12 +4,14 @@ pub mod app;
 pub mod browser;
 pub mod client;
 pub mod crash;
+pub mod daemon;
 // A host that serves repositories, and the packs it sends, are those of the tests beside the engine: one host, one kind of git.
 #[expect(dead_code, reason = "the engine's own tests make more of it")]
 #[path = "../../src/engine/git/tests/fixture.rs"]
 pub mod fixture;
 pub mod host;
 pub mod raw;
+pub mod registry;
 pub mod repo;
 #[expect(dead_code, reason = "the engine's own tests ask for more of it")]
 #[path = "../../src/engine/git/tests/server.rs"]

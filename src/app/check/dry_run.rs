@@ -40,6 +40,7 @@ pub fn dry_run(app: &App, manifest: Option<&Manifest>, files: &[TreeFile]) -> Ve
                 Wake::Wakes { files, .. } => (files.len() as u64, app.sandboxes.ready(tool).err()),
             },
             Ok(Runner::Builtin(_)) => (count(&mut counted, &planned, exclude, files), None),
+            Ok(Runner::Image(_)) => (count(&mut counted, &planned, exclude, files), app.sandboxes.oci().err()),
             Ok(Runner::Command { .. }) => (count(&mut counted, &planned, exclude, files), app.sandboxes.get().err()),
         };
         Dry { name: planned.name, plugin: planned.plugin, files, error }

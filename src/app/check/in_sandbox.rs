@@ -20,11 +20,12 @@ use crate::base::text::{bytes, capital, clip, count, duration, quiet};
 use crate::domain::checks::catalogue::{From, On, Tool, Wake};
 use crate::domain::checks::plan::{Planned, Process};
 use crate::domain::checks::{CheckError, CheckState, ErrorCode, Execution};
+use crate::domain::issues::finding::Finding;
 use crate::domain::issues::format::{self, Bounds, Columns, Format, Ground, Reading};
 use crate::domain::repos::manifest::Network as Wanted;
 use crate::engine::git::Source;
 use crate::engine::git::tree::{FileKind, TreeFile};
-use crate::engine::sandbox::{self, Command, File, How, Kind, Limit, Limits, Network, Outcome, Sandbox, Value};
+use crate::engine::sandbox::{self, Command, File, How, Keeper, Kind, Limit, Limits, Network, Outcome, Sandbox, Tier, Value};
 
 /// Where a tool sees the tree.
 const ROOTS: [&str; 1] = ["/work"];
@@ -42,13 +43,50 @@ const FORGE_PORT: u16 = 443;
 /// What is to be started, and how it is read.
 struct Start {
     commands: Vec<Command>,
-    format: Format,
-    from: From,
-    columns: Option<Columns>,
-    tool: Option<&'static Tool>,
     /// As a person would type it.
     typed: String,
     version: Option<String>,
+    reads: Reads,
+}
+
+/// How what a program wrote is read.
+pub(super) struct Reads {
+    pub program: Program,
+    pub format: Format,
+    pub from: From,
+    pub columns: Option<Columns>,
+    /// Where it sees the tree.
+    pub roots: &'static [&'static str],
+}
+
+/// What kind of program it is, which says what its end means.
+#[derive(Clone, Copy)]
+pub(super) enum Program {
+    /// A tool of the catalogue, which says what it may end with.
+    Tool(&'static Tool),
+    /// A command of the repository's own: one that ends badly says no.
+    Command,
+    /// An image: one that ends badly has failed.
+    Image,
+}
+
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Program::Tool(tool) => &tool.name,
+            Program::Command => "the command",
+            Program::Image => "the image",
+        }
+    }
+
+    /// Whether something is wrong with itself if it ends so.
+    fn has_crashed(self, code: i32) -> bool {
+        match self {
+            Program::Tool(tool) => !tool.is_fine(code),
+            Program::Command => false,
+            Program::Image => code != 0,
+        }
+    }
 }
 
 impl Judge<'_> {
@@ -103,12 +141,9 @@ impl Judge<'_> {
         };
         let start = Start {
             commands: commands.into_iter().map(command).collect(),
-            format: tool.output,
-            from: tool.from,
-            columns: tool.columns,
-            tool: Some(tool),
             typed: tool.typed(),
             version: ready.version.as_ref().map(ToString::to_string),
+            reads: Reads { program: Program::Tool(tool), format: tool.output, from: tool.from, columns: tool.columns, roots: &ROOTS },
         };
         let only = (tool.on == On::Files).then_some(&wanted);
         self.started(&start, planned, files.len(), only, most, log)
@@ -133,12 +168,9 @@ impl Judge<'_> {
         };
         let start = Start {
             commands: vec![command],
-            format: output,
-            from: From::Stdout,
-            columns: None,
-            tool: None,
             typed: run.to_owned(),
             version: None,
+            reads: Reads { program: Program::Command, format: output, from: From::Stdout, columns: None, roots: &ROOTS },
         };
         self.started(&start, planned, files.len(), None, most, log)
     }
@@ -168,19 +200,7 @@ impl Judge<'_> {
             Ok(sandbox) => sandbox,
             Err(error) => return Ok(Err(Untold::errored(error))),
         };
-        let mut ran = Execution {
-            command: clip(&start.typed, 1_000).into_owned(),
-            version: start.version.clone(),
-            tier: sandbox.tier().name().to_owned(),
-            weaker: weaker(&sandbox),
-            exit_code: None,
-            wall_ms: 0,
-            cpu_ms: 0,
-            peak_memory: None,
-            read: 0,
-            dropped: Vec::new(),
-            dropped_count: 0,
-        };
+        let mut ran = execution(&start.typed, start.version.clone(), sandbox.tier(), &sandbox.limits_in_force());
         let version = start.version.as_ref().map(|version| format!(" version {version}")).unwrap_or_default();
         log.line(&format!("{}{version} at {}, tier {}", start.typed, self.run.set.sha.short(), ran.tier));
         let limits = limits(&planned.process);
@@ -204,7 +224,7 @@ impl Judge<'_> {
                 let how = asked.refused.as_deref().unwrap_or("let through");
                 log.line(&quiet(&format!("network: {}:{}: {how}", asked.host, asked.port)));
             }
-            match self.believed(start, &outcome, &limits, &mut ran, log) {
+            match self.believed(&start.reads, &outcome, &limits, &mut ran, log) {
                 Ok(reading) => {
                     findings.extend(reading.findings.into_iter().filter(|read| read.suppressed.is_none()).map(|read| read.finding));
                 }
@@ -213,13 +233,28 @@ impl Judge<'_> {
             }
         }
         (self.run.progress)(Progress { check: &planned.name, done: judged, total: judged });
+        self.taken(findings, start.reads.program, planned, judged, only, most, ran)
+    }
+
+    /// What of the findings is spoken of, and where it is.
+    #[expect(clippy::too_many_arguments, reason = "each of them bears on it, and they have nothing else in common")]
+    pub(super) fn taken(
+        &self,
+        mut findings: Vec<Finding>,
+        program: Program,
+        planned: &Planned,
+        judged: usize,
+        only: Option<&HashSet<&TreePath>>,
+        most: usize,
+        ran: Execution,
+    ) -> Result<Result<Told, Untold>, Stop> {
         findings.retain(|finding| self.speaks_of(planned, &finding.path) && only.is_none_or(|only| only.contains(&finding.path)));
         for finding in &mut findings {
-            if let Some(tool) = start.tool {
+            if let Program::Tool(tool) = program {
                 tool.adjust(finding);
             }
         }
-        if findings.is_empty() && start.tool.is_none() && ran.exit_code != Some(0) {
+        if findings.is_empty() && matches!(program, Program::Command) && ran.exit_code != Some(0) {
             return Ok(Err(Untold { state: CheckState::Failed, error: said_no(&ran), execution: Some(ran) }));
         }
         findings.sort_by(|a, b| (&a.path, a).cmp(&(&b.path, b)));
@@ -231,6 +266,16 @@ impl Judge<'_> {
 
     /// Runs one command over the whole tree.
     fn once(&self, sandbox: &Sandbox, command: &Command, limits: &Limits, log: &mut LiveLog) -> sandbox::Result<Outcome> {
+        self.over_tree(log, Said::Stderr, |files, cancel, out| sandbox.run(command, limits, files, cancel, out))
+    }
+
+    /// Runs something over the whole tree, and tells the log what it says and what it was not shown.
+    pub(super) fn over_tree(
+        &self,
+        log: &mut LiveLog,
+        said: Said,
+        run: impl FnOnce(&mut Files<'_>, &dyn Fn() -> bool, &mut Lines<'_>) -> sandbox::Result<Outcome>,
+    ) -> sandbox::Result<Outcome> {
         let mut left_out = Vec::new();
         let mut files = self.tree.files().iter().filter_map(|file| {
             let kind = match file.kind {
@@ -249,8 +294,8 @@ impl Judge<'_> {
             }
         });
         let cancel = || self.run.attempt.cancel.is_tripped();
-        let mut lines = Lines { log, rest: Vec::new() };
-        let outcome = sandbox.run(command, limits, &mut files, &cancel, &mut lines);
+        let mut lines = Lines { log, said, rest: Vec::new() };
+        let outcome = run(&mut files, &cancel, &mut lines);
         drop(files);
         lines.end();
         for line in left_out.iter().take(DROPPED_TOLD) {
@@ -264,16 +309,16 @@ impl Judge<'_> {
     }
 
     /// What a run says, if how it ended lets it be believed. `None` is that nobody wants it any more.
-    fn believed(
+    pub(super) fn believed(
         &self,
-        start: &Start,
+        reads: &Reads,
         outcome: &Outcome,
         limits: &Limits,
         ran: &mut Execution,
         log: &mut LiveLog,
     ) -> Result<Reading, Option<(CheckState, CheckError)>> {
         let errored = |code, message| Some((CheckState::Errored, CheckError { code, message }));
-        let name = start.tool.map_or("the command", |tool| tool.name.as_str());
+        let name = reads.program.name();
         let code = match outcome.how {
             How::Exited(code) => code,
             How::Canceled => return Err(None),
@@ -290,10 +335,10 @@ impl Judge<'_> {
                 return Err(errored(ErrorCode::PluginCrashed, format!("{name} was ended by signal {signal}{}.", last_words(outcome))));
             }
         };
-        if start.tool.is_some_and(|tool| !tool.is_fine(code)) {
+        if reads.program.has_crashed(code) {
             return Err(errored(ErrorCode::PluginCrashed, format!("{name} ended with {code}{}.", last_words(outcome))));
         }
-        let written = match start.from {
+        let written = match reads.from {
             From::Stdout => outcome.stdout.whole().ok_or_else(|| outcome.stdout.total()),
             From::Stderr => outcome.stderr.whole().ok_or_else(|| outcome.stderr.total()),
             From::File => match outcome.files.first() {
@@ -310,11 +355,11 @@ impl Judge<'_> {
                 format!("{name} wrote {}, and at most {} are taken.", bytes(total), bytes(limits.stdout_bytes as u64)),
             )
         })?;
-        let ground = Ground { tree: &**self.tree, roots: &ROOTS, columns: start.columns };
-        let reading = match format::read(start.format, written, &ground, &Bounds::default()) {
+        let ground = Ground { tree: &**self.tree, roots: reads.roots, columns: reads.columns };
+        let reading = match format::read(reads.format, written, &ground, &Bounds::default()) {
             Ok(reading) => reading,
             // A command that failed and wrote something else says no; there is nothing of it to read.
-            Err(_) if start.tool.is_none() && code != 0 => {
+            Err(_) if matches!(reads.program, Program::Command) && code != 0 => {
                 return Err(Some((CheckState::Failed, said_no(&Execution { exit_code: Some(code), ..ran.clone() }))));
             }
             Err(error) => {
@@ -364,8 +409,22 @@ pub fn limits(process: &Process) -> Limits {
     Limits { wall: process.timeout.unwrap_or(default.wall), memory: process.memory.unwrap_or(default.memory), ..default }
 }
 
-fn weaker(sandbox: &Sandbox) -> Vec<String> {
-    sandbox.limits_in_force().into_iter().filter(|(_, keeper)| keeper.is_weaker()).map(|(limit, _)| limit.words().to_owned()).collect()
+/// How a process will have run of which nothing is known yet.
+pub(super) fn execution(typed: &str, version: Option<String>, tier: Tier, limits: &[(Limit, Keeper)]) -> Execution {
+    let weaker = limits.iter().filter(|(limit, keeper)| keeper.is_weaker_for(*limit)).map(|(limit, _)| limit.words().to_owned());
+    Execution {
+        command: clip(typed, 1_000).into_owned(),
+        version,
+        tier: tier.name().to_owned(),
+        weaker: weaker.collect(),
+        exit_code: None,
+        wall_ms: 0,
+        cpu_ms: 0,
+        peak_memory: None,
+        read: 0,
+        dropped: Vec::new(),
+        dropped_count: 0,
+    }
 }
 
 /// What a check says whose tool finds no settings.
@@ -384,9 +443,12 @@ pub fn lacks(tool: &Tool, what: &[&str]) -> CheckError {
 /// What a check says whose process cannot be started.
 pub fn unstarted(error: &sandbox::Error) -> CheckError {
     let code = match error {
-        sandbox::Error::NoBubblewrap { .. } | sandbox::Error::Start { .. } | sandbox::Error::Lost { .. } | sandbox::Error::Host { .. } => {
-            ErrorCode::SandboxUnavailable
-        }
+        sandbox::Error::NoBubblewrap { .. }
+        | sandbox::Error::Start { .. }
+        | sandbox::Error::Lost { .. }
+        | sandbox::Error::Daemon { .. }
+        | sandbox::Error::Host { .. } => ErrorCode::SandboxUnavailable,
+        sandbox::Error::Image { .. } => ErrorCode::ImageUnavailable,
         sandbox::Error::BadCommand { .. } => ErrorCode::ManifestInvalid,
         sandbox::Error::BadRoot { .. } | sandbox::Error::Program { .. } => ErrorCode::PluginMissing,
         sandbox::Error::Tree(_) => ErrorCode::FetchFailed,
@@ -432,9 +494,22 @@ fn last_words(outcome: &Outcome) -> String {
     last.map(|line| format!(": {}", quiet(&clip(line, 300)).trim_end_matches('.'))).unwrap_or_default()
 }
 
-/// Writes what a program says on stderr into the log, line by line.
-struct Lines<'a> {
+/// The files of a tree, as a sandbox takes them.
+pub(super) type Files<'a> = dyn Iterator<Item = Result<File, sandbox::Unread>> + 'a;
+
+/// Where a program speaks to people.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    /// On stderr: what it writes to stdout is its findings.
+    Stderr,
+    /// On both: its findings are elsewhere.
+    Both,
+}
+
+/// Writes what a program says to people into the log, line by line.
+pub(super) struct Lines<'a> {
     log: &'a mut LiveLog,
+    said: Said,
     rest: Vec<u8>,
 }
 
@@ -448,7 +523,11 @@ impl Lines<'_> {
 }
 
 impl sandbox::Output for Lines<'_> {
-    fn stdout(&mut self, _: &[u8]) {}
+    fn stdout(&mut self, bytes: &[u8]) {
+        if self.said == Said::Both {
+            self.stderr(bytes);
+        }
+    }
 
     fn stderr(&mut self, bytes: &[u8]) {
         for byte in bytes {

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::in_image::Pinned;
 use super::in_process::{LINES_BYTES, lines_of};
 use super::{Run, Stop};
 use crate::app::live::LiveLog;
@@ -93,6 +94,7 @@ enum Who {
     Builtin(&'static dyn Builtin),
     Tool(&'static Tool, Ready),
     Command(String, Format),
+    Image(Pinned),
 }
 
 /// What one check says, and what it said before of the same files.
@@ -208,7 +210,7 @@ impl Judge<'_> {
         if refused.len() > REFUSED_TOLD {
             log.line(&format!("{} further paths are left out", refused.len() - REFUSED_TOLD));
         }
-        let judging = self.judging(planned);
+        let judging = self.judging(planned, &mut log)?;
         let reuse = self.is_reusable(planned, &judging);
         let changed: HashSet<&TreePath> =
             self.changes.iter().flat_map(|change| [&change.before, &change.after]).flatten().map(|file| &file.path).collect();
@@ -227,8 +229,9 @@ impl Judge<'_> {
             Ok(Who::Builtin(builtin)) => self.in_process(*builtin, planned, &files, most_found, &mut log)?.map_err(Untold::errored),
             Ok(Who::Tool(tool, ready)) => self.by_tool(tool, ready, planned, &files, most_found, &mut log)?,
             // The very same tree, judged before: all of it stands.
-            Ok(Who::Command(..)) if reuse => Ok(Told::nothing()),
+            Ok(Who::Command(..) | Who::Image(_)) if reuse => Ok(Told::nothing()),
             Ok(Who::Command(run, output)) => self.by_command(run, *output, planned, &files, most_found, &mut log)?,
+            Ok(Who::Image(pinned)) => self.by_image(pinned, planned, &files, most_found, &mut log)?,
             Err(error) => Err(Untold::errored(error.clone())),
         };
         let Told { found, judged, unread, is_cut: more, execution } = match told {
@@ -264,18 +267,21 @@ impl Judge<'_> {
     }
 
     /// Looks who judges, as this host has it.
-    fn judging(&self, planned: &Planned) -> Judging {
-        let who = planned.runner.clone().and_then(|runner| match runner {
-            Runner::Builtin(builtin) => Ok(Who::Builtin(builtin)),
-            Runner::Tool(tool) => self.run.app.sandboxes.ready(tool).map(|ready| Who::Tool(tool, ready)),
-            Runner::Command { run, output } => Ok(Who::Command(run, output)),
-        });
+    fn judging(&self, planned: &Planned, log: &mut LiveLog) -> Result<Judging, Stop> {
+        let who = match planned.runner.clone() {
+            Ok(Runner::Builtin(builtin)) => Ok(Who::Builtin(builtin)),
+            Ok(Runner::Tool(tool)) => self.run.app.sandboxes.ready(tool).map(|ready| Who::Tool(tool, ready)),
+            Ok(Runner::Command { run, output }) => Ok(Who::Command(run, output)),
+            Ok(Runner::Image(name)) => self.image(&name, planned, log)?.map(Who::Image),
+            Err(error) => Err(error),
+        };
         let (found, is_by_file) = match &who {
+            Ok(Who::Image(pinned)) => (pinned.image.digest().to_owned(), false),
             Ok(Who::Tool(tool, ready)) => (self.found_of(tool, ready), tool.on == On::Files),
             Ok(Who::Command(..)) | Err(_) => (String::new(), false),
             Ok(Who::Builtin(_)) => (String::new(), true),
         };
-        Judging { version: planned.version(self.exclude, &found), who, is_by_file }
+        Ok(Judging { version: planned.version(self.exclude, &found), who, is_by_file })
     }
 
     /// Whether the base's results of this check hold for files that did not change.

@@ -41,6 +41,8 @@ pub enum Runner {
         /// What it writes to its standard output.
         output: Format,
     },
+    /// An image that follows Cocov's plugin contract, by its name.
+    Image(String),
 }
 
 /// What the process of a check is given. Means nothing for one that is part of the binary.
@@ -66,7 +68,7 @@ impl Planned {
         match &self.runner {
             Ok(Runner::Builtin(builtin)) => builtin.conceals(),
             Ok(Runner::Tool(tool)) => tool.conceals,
-            Ok(Runner::Command { .. }) | Err(_) => false,
+            Ok(Runner::Command { .. } | Runner::Image(_)) | Err(_) => false,
         }
     }
 
@@ -76,12 +78,13 @@ impl Planned {
     }
 
     /// What tells whether an earlier result of the check still holds for a file that did not change: what judges, and the settings that
-    /// bear on it. `found` is what is known of a tool on this host: its version, and the content of its settings.
+    /// bear on it. `found` is what is known of a tool on this host: its version, and the content of its settings; of an image, its digest.
     pub fn version(&self, exclude: Option<&Globs>, found: &str) -> String {
         let runner = match &self.runner {
             Ok(Runner::Builtin(builtin)) => format!("{}@{}", builtin.name(), builtin.version()),
             Ok(Runner::Tool(tool)) => format!("{}@{found}", tool.name),
             Ok(Runner::Command { .. }) => "command".to_owned(),
+            Ok(Runner::Image(_)) => format!("image@{found}"),
             Err(error) => error.code.to_string(),
         };
         let command = match &self.runner {
@@ -110,7 +113,7 @@ pub fn plan(manifest: Option<&Manifest>, besides: &[&'static Tool]) -> Vec<Plann
 fn planned(spec: &CheckSpec) -> Planned {
     let (plugin, runner) = match &spec.runs {
         Runs::Plugin(plugin) => (plugin.clone(), named(plugin)),
-        Runs::Image(image) => (format!("docker://{image}"), Err(unavailable(&spec.name))),
+        Runs::Image(image) => (format!("docker://{image}"), Ok(Runner::Image(image.clone()))),
         Runs::Command { run, output } => (run.clone(), Ok(Runner::Command { run: run.clone(), output: (*output).into() })),
     };
     let runner = match spec.mounts.first() {
@@ -136,13 +139,6 @@ fn unknown(plugin: &str) -> CheckError {
     CheckError { code: ErrorCode::PluginUnknown, message }
 }
 
-fn unavailable(name: &str) -> CheckError {
-    CheckError {
-        code: ErrorCode::SandboxUnavailable,
-        message: format!("`{name}` runs in an image, and this appliance runs none; take it out of the manifest, or run it elsewhere."),
-    }
-}
-
 fn secret_unknown(name: &str, secret: &str) -> CheckError {
     CheckError {
         code: ErrorCode::SecretUnknown,
@@ -163,6 +159,7 @@ mod tests {
             Ok(Runner::Builtin(builtin)) => format!("{} runs {}", planned.name, builtin.name()),
             Ok(Runner::Tool(tool)) => format!("{} runs {}", planned.name, tool.title),
             Ok(Runner::Command { run, output }) => format!("{} runs `{run}` for {output}", planned.name),
+            Ok(Runner::Image(image)) => format!("{} runs the image {image}", planned.name),
             Err(error) => format!("{}: {}", planned.name, error.code),
         };
         plan(Some(&manifest), &[]).into_iter().map(says).collect()
@@ -201,7 +198,7 @@ mod tests {
             "hygiene runs hygiene",
             "own runs `./lint` for sarif",
             "ruff runs Ruff",
-            "lint: sandbox_unavailable",
+            "lint runs the image acme/lint:v1",
             "secretive: secret_unknown",
         ];
         assert_eq!(of(manifest), planned);

@@ -149,6 +149,11 @@ impl Keeper {
     pub fn is_weaker(self) -> bool {
         matches!(self, Keeper::Watch | Keeper::Nothing)
     }
+
+    /// Whether it keeps this bound less well than could be: what all processes use together is not bounded by what each may.
+    pub fn is_weaker_for(self, limit: Limit) -> bool {
+        self.is_weaker() || (self == Keeper::EachProcess && matches!(limit, Limit::Cpu | Limit::Memory))
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use plumbline::base::page::Limit;
 use plumbline::base::work::Lane;
 use plumbline::domain::accounts::{Link, Membership, Session, Token, User};
 use plumbline::domain::admin::Recurrence;
-use plumbline::domain::checks::{self, CheckSet};
+use plumbline::domain::checks::{self, CheckSet, ImagePin};
 use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, NewRepository, RepoSource, Repository};
 use plumbline::domain::search::{Question, Scope, Sort, parse};
@@ -67,7 +67,7 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
     }
     let named = all![
         WorkItem, Recurrence, User, Session, Link, Token, Membership, Repository, Branch, Commit, CheckSet, Issue, Revision, Standing,
-        Node, Chunk, Repeat, Tally
+        Node, Chunk, Repeat, Tally, ImagePin
     ];
     named.into_iter().flatten().collect()
 }

@@ -13,7 +13,7 @@ use plumbline::base::time::Timestamp;
 use plumbline::base::work::{Lane, Work};
 use plumbline::domain::accounts::{Hashed, InstanceRole, Link, Membership, RepoRole, Scope, Session, Token, TokenKind, User};
 use plumbline::domain::admin::Recurrence;
-use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution};
+use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin};
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
 use plumbline::domain::issues::track::{Fingerprint, Mark};
 use plumbline::domain::issues::{
@@ -48,6 +48,7 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&standing()),
     || shape(&node()),
     || shape(&Chunk { repo: repo(), id: [3; 16], path: path(), source: "hygiene".to_owned(), occurrences: vec![occurrence()] }),
+    || shape(&ImagePin { reference: "acme/lint:v1".to_owned(), pinned: "acme/lint@sha256:1".to_owned(), pinned_at: at(1) }),
 ];
 
 /// A record's name with its version, and the encoding of its sample.

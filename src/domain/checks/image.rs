@@ -1,0 +1,45 @@
+//! What the name of an image meant when it was first run, which is what it means from then on.
+//!
+//! Whoever owns a name may put another image behind it, and it would run on the code of everybody who names it. So the first meaning
+//! stays; a newer image is taken by naming it: another tag, or its digest.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::time::Timestamp;
+use crate::engine::store::{self, ReadTx, Record, WriteTx};
+
+/// What the name of an image means here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImagePin {
+    /// The name, with registry and tag.
+    pub reference: String,
+    /// What is asked for in its place: the name with a digest, or the id of an image that was made on this host.
+    pub pinned: String,
+    /// When it was first run.
+    pub pinned_at: Timestamp,
+}
+
+impl Record for ImagePin {
+    const TABLE: &'static str = "image_pins";
+    const VERSION: u16 = 1;
+    type Key = String;
+
+    fn key(&self) -> String {
+        self.reference.clone()
+    }
+}
+
+/// What a name means here, if it was run before.
+pub fn image_pin(tx: &ReadTx, reference: &str) -> store::Result<Option<ImagePin>> {
+    tx.get::<ImagePin>(&reference.to_owned())
+}
+
+/// Keeps what a name was found to mean, and answers what it means: what was kept first.
+pub fn pin_image(tx: &mut WriteTx, reference: &str, pinned: &str, now: Timestamp) -> store::Result<ImagePin> {
+    if let Some(pin) = image_pin(tx, reference)? {
+        return Ok(pin);
+    }
+    let pin = ImagePin { reference: reference.to_owned(), pinned: pinned.to_owned(), pinned_at: now };
+    tx.put(&pin)?;
+    Ok(pin)
+}

@@ -1,0 +1,98 @@
+//! Checks that are images: Cocov's plugin contract, from a manifest to issues.
+//!
+//! Skipped, and said so, where no daemon runs images; `PLUMBLINE_REQUIRE=oci` makes that a failure. The image does what the variable
+//! `SCRIPT` says.
+
+use serde_json::json;
+
+use crate::support::app::TestApp;
+use crate::support::world::{Repo, World, text};
+use crate::support::{daemon, skipped};
+
+macro_rules! need {
+    () => {
+        match daemon::socket() {
+            Ok(socket) => World::of(TestApp::with(move |config| config.oci_socket = Some(socket.clone()))).await,
+            Err(missing) => return skipped("oci", &missing),
+        }
+    };
+}
+
+/// A manifest whose one check is an image that does this.
+fn manifest(image: &str, script: &str) -> String {
+    let check = json!({"name": "lint", "plugin": format!("docker://{image}"), "env": {"SCRIPT": script, "COCOV_WORKDIR": "/elsewhere"}});
+    json!({"version": 1, "checks": [check]}).to_string()
+}
+
+const ONE: &str = "localhost/plumbline-test/one:v1";
+
+async fn log(world: &World, repo: &Repo<'_>, sha: &str) -> String {
+    world.admin.get(&repo.commit(sha, "/checks/lint/log")).await.expect(200).text()
+}
+
+#[tokio::test]
+async fn an_image_that_was_made_for_cocov_finds_issues_here() {
+    let world = need!();
+    // Each line with TABOO is a record, as Cocov's plugins write them: one by its path from the folder, one by its whole path.
+    let script = "cd $COCOV_WORKDIR; env | grep ^COCOV_ | grep -v SCRIPT | sort; echo heard >&2; \
+        printf '{\"uid\":\"u1\",\"file\":\"a.rb\",\"line_start\":2,\"line_end\":2,\"message\":\"taboo\",\"kind\":\"style\"}\\0' > $COCOV_OUTPUT_FILE; \
+        printf '{\"uid\":\"u2\",\"file\":\"%s/b.rb\",\"line_start\":1,\"line_end\":1,\"message\":\"taboo\",\"kind\":\"bug\"}\\0' $PWD >> $COCOV_OUTPUT_FILE";
+    let files = [(".plumbline.yaml", manifest(ONE, script)), ("a.rb", "1\n2\n".to_owned()), ("b.rb", "1\n".to_owned())];
+    let repo = world.repo("app", files.each_ref().map(|(path, content)| (*path, content.as_str()))).await;
+    assert_eq!(repo.checks(&repo.first).await, "succeeded: lint succeeded", "{}", log(&world, &repo, &repo.first).await);
+    assert_eq!(repo.places(&repo.first, "open").await, ["a.rb:2 style", "b.rb:1 bug"]);
+    let said = log(&world, &repo, &repo.first).await;
+    for line in
+        ["COCOV_WORKDIR=/work/tree", "COCOV_REPO_NAME=app", "COCOV_OUTPUT_FILE=/tmp/cocov-output", "heard", "run for the first time"]
+    {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(said.contains(&format!("COCOV_COMMIT_SHA={}", repo.first)) && said.contains("COCOV_JOB_IDENTIFIER="), "{said}");
+    let seen = repo.see(&format!("/commits/{}/checks/lint", repo.first)).await;
+    assert_eq!((&seen["execution"]["tier"], &seen["exit_code"]), (&json!("oci"), &json!(0)));
+    assert!(text(&seen["execution"]["version"]).starts_with("sha256:"), "{seen:#}");
+    assert!(said.contains(text(&seen["execution"]["version"])), "the log names the digest: {said}");
+    assert!(seen["execution"]["weaker_limits"].to_string().contains("room for files"), "{seen:#}");
+}
+
+#[tokio::test]
+async fn whatever_an_image_does_is_told_in_a_sentence() {
+    let world = need!();
+    let cases = [
+        (ONE, "echo broken >&2; : > $COCOV_OUTPUT_FILE; exit 1", "plugin_crashed", "ended with 1: broken"),
+        (ONE, "true", "output_invalid", "there is no such file"),
+        (ONE, "echo no record > $COCOV_OUTPUT_FILE", "output_invalid", "the image wrote"),
+        ("localhost/plumbline-test/nonesuch:v1", "true", "image_unavailable", "`localhost/plumbline-test/nonesuch:v1` cannot be had"),
+        ("acme/Lint:v1", "true", "manifest_invalid", "names no image"),
+    ];
+    let repo = world.repo("app", [("a.rb", "1\n")]).await;
+    for (image, script, code, says) in cases {
+        let sha = repo.push([(".plumbline.yaml", &*manifest(image, script))]).await;
+        let seen = repo.see(&format!("/commits/{sha}/checks/lint")).await;
+        assert_eq!((&seen["state"], &seen["error"]["code"]), (&json!("errored"), &json!(code)), "{seen:#}");
+        let message = text(&seen["error"]["message"]);
+        assert!(message.contains(says) && message.ends_with('.'), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_was_run_means_the_same_image_ever_after() {
+    let world = need!();
+    let (name, script) = ("localhost/plumbline-test/shifting:v1", "echo it is $IMAGE; : > $COCOV_OUTPUT_FILE");
+    daemon::tag(ONE, "localhost/plumbline-test/shifting", "v1");
+    let repo = world.repo("app", [(".plumbline.yaml", &*manifest(name, script)), ("a.rb", "1\n")]).await;
+    assert!(log(&world, &repo, &repo.first).await.contains("it is one"));
+    daemon::tag("localhost/plumbline-test/two:v1", "localhost/plumbline-test/shifting", "v1");
+    let next = repo.push([("a.rb", "2\n")]).await;
+    let said = log(&world, &repo, &next).await;
+    assert!(said.contains("it is one") && !said.contains("first time"), "{said}");
+}
+
+#[tokio::test]
+async fn without_a_daemon_the_sentence_names_the_key() {
+    let world = World::new().await;
+    let repo = world.repo("app", [(".plumbline.yaml", &*manifest(ONE, "true"))]).await;
+    let seen = repo.see(&format!("/commits/{}/checks/lint", repo.first)).await;
+    assert_eq!(seen["error"]["code"], json!("sandbox_unavailable"));
+    assert!(text(&seen["error"]["message"]).contains("`sandbox.oci_socket`"), "{seen:#}");
+}
