@@ -8,6 +8,7 @@
 pub mod backoff;
 pub mod event;
 pub mod id;
+pub mod mask;
 pub mod name;
 pub mod page;
 pub mod percent;

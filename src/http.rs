@@ -30,6 +30,7 @@ pub mod live;
 pub mod openapi;
 pub mod page;
 pub mod parts;
+pub mod plugins;
 pub mod repeat;
 pub mod repos;
 pub mod routes;

@@ -36,6 +36,8 @@
 //! * No fetch, check or sleep happens inside a transaction: read, then do, then write.
 //! * No plain secret is stored, logged, or printed by `Debug`. (The key in a README's badges is stored, as no secret: see
 //!   [`domain::repos::BadgeKey`].)
+//! * No line of a repository is quoted but through [`domain::issues::conceal`], and nothing comes out of a sandbox but through the
+//!   [mask](base::mask) of what was given into it.
 //! * No wall clock but [`base::time::Clock`].
 //! * No stored record is a wire shape: views live with the handlers.
 //! * No answer says "saved" before the commit is durable.

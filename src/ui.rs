@@ -8,8 +8,10 @@
 //! stands around every page; then one module a page family.
 
 pub mod account;
+pub mod ansi;
 pub mod assets;
 pub mod chart;
+pub mod check;
 pub mod commit;
 pub mod compare;
 pub mod docs;
@@ -22,7 +24,9 @@ pub mod home;
 pub mod href;
 pub mod issue;
 pub mod issues;
+pub mod manifest;
 pub mod marks;
+pub mod plugins;
 pub mod repo;
 mod routes;
 pub mod settings;

@@ -1,4 +1,5 @@
 // What is alive: a hint from the server makes the page read itself again; an unfolded log grows as it is written.
+import { Painter } from "./ansi.js";
 import { page, swap } from "./swap.js";
 
 const GATHER = 120; // hints that come together are read once, this many milliseconds after the first
@@ -65,39 +66,54 @@ async function again(ready) {
   }
 }
 
+// Logs of what runs that stand on a page of their own grow by themselves.
+export function tails(root) {
+  for (const pane of root.querySelectorAll("pre[data-tail]")) {
+    const address = pane.dataset.tail;
+    delete pane.dataset.tail;
+    follow(pane, address);
+  }
+}
+
 function log(details) {
   const pane = details.querySelector("pre");
   details.source?.close();
   details.source = null;
   if (!details.open) return;
   pane.textContent = "";
-  const source = new EventSource(details.dataset.log);
-  details.source = source;
+  details.source = follow(pane, details.dataset.log).source;
+}
+
+// Fills a pane with a log from its beginning to its end, as it is written.
+function follow(pane, address) {
+  const source = new EventSource(address);
+  let painter = new Painter();
   const append = (event) => {
     const follows = pane.scrollHeight - pane.scrollTop - pane.clientHeight < 40;
-    pane.append(event.data);
+    pane.append(painter.paint(event.data));
     while (pane.childNodes.length > 2000) pane.firstChild.remove();
     if (follows) pane.scrollTop = pane.scrollHeight;
   };
   source.onmessage = append;
-  source.addEventListener("line", append);
   source.addEventListener("end", () => {
     source.close();
+    pane.append(painter.paint("", true));
     if (!pane.textContent) pane.textContent = "It wrote nothing.";
   });
   source.onerror = () => {
     // What broke off begins again from the start, as the log does; what is no stream is read as text.
     if (source.readyState === EventSource.CONNECTING) return;
-    if (!pane.textContent) plain(pane, details.dataset.log);
+    if (!pane.textContent) plain(pane, address);
   };
-  let opened = false;
   source.onopen = () => {
-    if (opened) pane.textContent = "";
-    opened = true;
+    pane.textContent = "";
+    painter = new Painter();
   };
+  return { source };
 }
 
 async function plain(pane, address) {
   const answer = await fetch(address, { headers: { accept: "text/plain" } }).catch(() => null);
-  pane.textContent = (answer?.ok && (await answer.text())) || "It wrote nothing.";
+  const text = answer?.ok && (await answer.text());
+  pane.replaceChildren(text ? new Painter().paint(text, true) : "It wrote nothing.");
 }

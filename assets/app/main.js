@@ -2,17 +2,20 @@
 import { charts } from "./chart.js";
 import { copying } from "./copy.js";
 import { keys } from "./keys.js";
-import { live } from "./live.js";
+import { live, tails } from "./live.js";
 import { menus } from "./menu.js";
 import { search } from "./search.js";
+import { spots } from "./spot.js";
 
 function ready(root) {
   copying(root);
   menus(root);
   charts(root);
+  tails(root);
 }
 
 ready(document);
+spots(document);
 keys();
 search(ready);
 live(ready);

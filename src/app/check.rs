@@ -7,12 +7,15 @@
 //! | room | what it is |
 //! |---|---|
 //! | `trees` | where trees come from, and which commits a run is held against |
+//! | `abreast` | the checks of a set, several at a time |
 //! | `judge` | one check: what is judged anew, what is kept, how it ended |
 //! | `in_process` | what judges for a check that is part of the binary |
 //! | `in_sandbox` | what judges for a check that is a program of others |
 //! | `in_image` | what judges for a check that is an image |
+//! | `conceal` | what a tool says must not be shown, kept out of what others say of the same lines |
 //! | `stage` | identities, and what stands at the commit, written where nobody sees it |
 //! | `tell` | the issues' own rows |
+//! | `dry_run` | what a manifest would run, found out without running it |
 //! | `farewell` | what becomes of the issues of a branch that was deleted |
 //!
 //! A repeated attempt finds the set as the last one left it: before the switch it begins anew, after it only the telling is left. An
@@ -36,6 +39,9 @@ use crate::domain::statuses::{self, Asked};
 use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::{git, queue};
 
+mod abreast;
+mod conceal;
+mod dry_run;
 mod farewell;
 mod in_image;
 mod in_process;
@@ -45,8 +51,9 @@ mod stage;
 mod tell;
 mod trees;
 
+pub use dry_run::{Dry, dry_run};
 pub use farewell::close_branch;
-pub use in_sandbox::{environment, unstarted};
+pub use in_sandbox::{environment, limits, unstarted};
 pub use trees::{MANIFEST_BYTES, Trees, read_manifest};
 
 use trees::{Bases, Mirrored, bases};
@@ -145,6 +152,14 @@ impl Manner {
     }
 }
 
+/// The tools that run where no manifest says what to run: those that the configuration names, or all that this host has.
+fn besides(app: &App, manner: &Manner) -> Vec<&'static Tool> {
+    let named = &app.config.default_tools;
+    let is_asked = |tool: &Tool| manner.tries_tools && tool.needs_no_settings() || named.contains(&tool.name);
+    let can_run = |tool: &Tool| app.sandboxes.ready(tool).is_ok();
+    catalogue::all().iter().filter(|tool| is_asked(tool) && can_run(tool)).collect()
+}
+
 /// How far a run is, for whoever watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress<'a> {
@@ -164,7 +179,7 @@ pub fn run(
     repository: &Repository,
     trees: &dyn Trees,
     manner: &Manner,
-    progress: &dyn Fn(Progress<'_>),
+    progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<(), Failure> {
     let mut run = Run { app, attempt, set, repository, trees, manner, progress };
     match run.carry_out() {
@@ -221,7 +236,7 @@ struct Run<'a> {
     repository: &'a Repository,
     trees: &'a dyn Trees,
     manner: &'a Manner,
-    progress: &'a dyn Fn(Progress<'_>),
+    progress: &'a (dyn Fn(Progress<'_>) + Sync),
 }
 
 impl Run<'_> {
@@ -241,7 +256,7 @@ impl Run<'_> {
             Ok(manifest) => manifest,
             Err(message) => return self.conclude(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message })),
         };
-        let planned = plan(manifest.as_ref(), &self.besides());
+        let planned = plan(manifest.as_ref(), &besides(self.app, self.manner));
         if planned.is_empty() {
             let sentence = "the manifest names no checks".to_owned();
             let (state, verdict) = (CheckState::NotConfigured, Verdict::Success);
@@ -251,10 +266,10 @@ impl Run<'_> {
         // From the look at what is kept of earlier commits to the row that names it, a sweep leaves the repository alone.
         let _staging = self.app.staging.begin(self.set.repo);
         let bases = bases(self.app, &self.set, self.trees)?;
-        let mut ran = self.judge(&planned, manifest.as_ref(), &tree, bases.identity())?;
+        let ran = self.judge(&planned, manifest.as_ref(), &tree, bases.identity())?;
         self.goes_on()?;
-        let last = ran.outcomes.pop();
-        let states: Vec<CheckState> = ran.outcomes.iter().chain(&last).map(|(_, outcome)| outcome.state).collect();
+        let last = ran.outcomes.get(ran.last).cloned();
+        let states: Vec<CheckState> = ran.outcomes.iter().map(|(_, outcome)| outcome.state).collect();
         let cut = ran.cut;
         let standing = self.stage(&bases, ran)?;
         let conclusion = self.conclusion(&states, cut, &standing, &bases, Asked::by(manifest.as_ref()));
@@ -270,20 +285,12 @@ impl Run<'_> {
         self.tell()
     }
 
-    /// The tools that run where no manifest says what to run: those that the configuration names, or all that this host has.
-    fn besides(&self) -> Vec<&'static Tool> {
-        let named = &self.app.config.default_tools;
-        let is_asked = |tool: &Tool| self.manner.tries_tools && tool.needs_no_settings() || named.contains(&tool.name);
-        let can_run = |tool: &Tool| self.app.sandboxes.ready(tool).is_ok();
-        catalogue::all().iter().filter(|tool| is_asked(tool) && can_run(tool)).collect()
-    }
-
-    /// Begins the set, and its first check: each commit waits for the disk, so what happens at one moment is written at once.
+    /// Begins the set, and its first checks: each commit waits for the disk, so what happens at one moment is written at once.
     fn begin(&mut self, planned: &[Planned]) -> Result<(), Stop> {
         let (of, planned) = (self.set.clone(), planned.to_vec());
         self.set = self.write(move |tx, now| {
             let set = checks::start(tx, &of, &planned, now)?;
-            if let Some(first) = planned.first() {
+            for first in planned.iter().take(abreast::at_once(planned.len())) {
                 checks::start_check(tx, &set, &first.name, now)?;
             }
             Ok(set)

@@ -30,7 +30,9 @@ pub fn follow(event: &Event) -> Vec<Followup> {
             now(Work::SyncRepository { repo: *repo })
         }
         Event::RepositoryDeleted { repo, .. } => now(Work::EraseRepository { repo: *repo }),
-        Event::CheckSetRequested { repo, sha, attempt } => now(Work::RunCheckSet { repo: *repo, sha: *sha, attempt: *attempt }),
+        Event::CheckSetRequested { repo, sha, attempt } | Event::HeadReturned { repo, sha, attempt } => {
+            now(Work::RunCheckSet { repo: *repo, sha: *sha, attempt: *attempt })
+        }
         Event::BranchDeleted { repo, head, .. } => now(Work::CloseBranch { repo: *repo, head: *head }),
         Event::IssuesChanged => now(Work::IndexIssues),
         Event::WorkDied { was, .. } => given_up(was),

@@ -3,6 +3,8 @@
 //! Whether there is one depends on the host and may change while we run: it is looked for anew as long as there is none. So are tools; a
 //! version is asked for once and kept for as long as the program is the same file.
 
+mod survey;
+
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
@@ -17,6 +19,8 @@ use crate::domain::checks::{CheckError, ErrorCode};
 use crate::engine::sandbox::oci::Oci;
 use crate::engine::sandbox::{Command, Limits, Sandbox, Settings, Tier};
 use crate::engine::store::blob::BlobHash;
+
+pub use survey::{Keeping, Survey};
 
 /// How long a tool may take to say its version.
 const VERSION_PATIENCE: Duration = Duration::from_secs(20);
@@ -34,6 +38,7 @@ pub struct Sandboxes {
     made: Mutex<Option<Arc<Sandbox>>>,
     connected: Mutex<Option<Arc<Oci>>>,
     versions: Mutex<HashMap<Program, Option<Version>>>,
+    surveyed: Mutex<Option<survey::Dated>>,
 }
 
 /// A program as it lies on the disk.
@@ -42,6 +47,19 @@ struct Program {
     path: PathBuf,
     size: u64,
     modified_ns: (i64, i64),
+}
+
+/// What is found of a tool on this host.
+#[derive(Debug, Clone)]
+pub enum Seen {
+    /// It can be run.
+    Ready(Ready),
+    /// It is there, in a version that is too old.
+    Outdated(Ready),
+    /// It is not there, or something that it needs.
+    Missing(Missing),
+    /// It is there and cannot be started.
+    Unusable(Located, CheckError),
 }
 
 /// A tool that can be run here.
@@ -68,6 +86,7 @@ impl Sandboxes {
             made: Mutex::default(),
             connected: Mutex::default(),
             versions: Mutex::default(),
+            surveyed: Mutex::default(),
         }
     }
 
@@ -122,28 +141,55 @@ impl Sandboxes {
 
     /// A tool that can be run, its version known; or why it cannot.
     pub fn ready(&self, tool: &Tool) -> Result<Ready, CheckError> {
-        let located = self.locate(tool).map_err(|missing| CheckError { code: ErrorCode::PluginMissing, message: format!("{missing}.") })?;
+        self.see(tool).ready(tool)
+    }
+
+    /// Looks for a tool, and asks it for its version.
+    pub fn see(&self, tool: &Tool) -> Seen {
+        match self.locate(tool) {
+            Ok(located) => self.ask_once(tool, &located).unwrap_or_else(|error| Seen::Unusable(located, error)),
+            Err(missing) => Seen::Missing(missing),
+        }
+    }
+
+    /// What is known of a tool that is there; it is asked for its version unless that is known of the same file.
+    fn ask_once(&self, tool: &Tool, located: &Located) -> Result<Seen, CheckError> {
         let sandbox = self.get()?;
-        let program = program(&located);
+        let program = program(located);
         let mark = format!("{} {:?}", program.size, program.modified_ns);
         let known = self.versions.lock().unwrap_or_else(PoisonError::into_inner).get(&program).cloned();
         let version = match known {
             Some(version) => version,
             None => {
-                let version = ask(&sandbox, tool, &located)?;
+                let version = ask(&sandbox, tool, located)?;
                 self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(program, version.clone());
                 version
             }
         };
-        match &version {
-            Some(version) if !tool.takes(version) => Err(CheckError {
-                code: ErrorCode::PluginOutdated,
-                message: format!(
-                    "`{}` is here in version {version}, and {} or later is needed; `{}`.",
-                    tool.name, tool.least, tool.install
-                ),
-            }),
-            _ => Ok(Ready { located, version, mark }),
+        let is_outdated = version.as_ref().is_some_and(|version| !tool.takes(version));
+        let ready = Ready { located: located.clone(), version, mark };
+        Ok(if is_outdated { Seen::Outdated(ready) } else { Seen::Ready(ready) })
+    }
+}
+
+impl Seen {
+    /// Whether it can be run.
+    pub fn can_run(&self) -> bool {
+        matches!(self, Seen::Ready(_))
+    }
+
+    /// The tool, if it can be run; or why it cannot.
+    pub fn ready(self, tool: &Tool) -> Result<Ready, CheckError> {
+        match self {
+            Seen::Ready(ready) => Ok(ready),
+            Seen::Outdated(ready) => {
+                let version = ready.version.as_ref().map(ToString::to_string).unwrap_or_default();
+                let (name, least, install) = (&tool.name, &tool.least, &tool.install);
+                let message = format!("`{name}` is here in version {version}, and {least} or later is needed; `{install}`.");
+                Err(CheckError { code: ErrorCode::PluginOutdated, message })
+            }
+            Seen::Missing(missing) => Err(CheckError { code: ErrorCode::PluginMissing, message: format!("{missing}.") }),
+            Seen::Unusable(_, error) => Err(error),
         }
     }
 }

@@ -193,8 +193,14 @@ fn step(
     repos::name_default(tx, repo, default)?;
     repos::record_branches(tx, repo, changes, now)?;
     for change in changes {
-        if let BranchChange::Moved { head, is_checked: true, .. } = change {
+        if let BranchChange::Moved { branch, head, is_checked: true } = change {
             checks::request_once(tx, repo, *head, now)?;
+            let left = repos::branch(tx, &repos::get(tx, repo)?, branch)?.previous.filter(|left| left != head);
+            if let Some(left) = left
+                && repos::branches_at(tx, repo, left)?.is_empty()
+            {
+                checks::supersede(tx, repo, left, *head, now)?;
+            }
         }
     }
     Ok(())

@@ -141,6 +141,15 @@ pub enum Event {
     },
     /// The search index, which lacked something, can be asked again.
     IndexRebuilt,
+    /// A branch came back to a commit whose checks have ended: its issues are to be told once more how they stand.
+    HeadReturned {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+        /// The attempt that has its place.
+        attempt: AttemptId,
+    },
 }
 
 impl Event {

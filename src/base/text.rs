@@ -14,6 +14,15 @@ pub fn clip(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", &text[..end]))
 }
 
+/// The characters of a text, each as how many bytes it takes. What is not UTF-8 counts as the replacement characters that it would
+/// become: columns are counted this way everywhere.
+pub fn char_lengths(text: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    text.utf8_chunks().flat_map(|chunk| {
+        let invalid = Some(chunk.invalid().len()).filter(|length| *length > 0);
+        chunk.valid().chars().map(char::len_utf8).chain(invalid)
+    })
+}
+
 /// A count with its noun: `1 issue`, `1,204 issues`.
 pub fn count(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", thousands(n), if n == 1 { "" } else { "s" })

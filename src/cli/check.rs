@@ -15,7 +15,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use super::{Error, Result};
 use crate::app::App;
-use crate::app::check::{self, Manner};
+use crate::app::check::{self, Manner, Trees as _};
 use crate::app::config::Config;
 use crate::app::runner::{Attempt, Failure};
 use crate::base::event::{Actor, Verdict};
@@ -24,6 +24,7 @@ use crate::base::name::CommitSha;
 use crate::base::text::quiet;
 use crate::base::time::Clock;
 use crate::base::work::Lane;
+use crate::domain::checks::catalogue::{self, Tool, Wake};
 use crate::domain::checks::{self, CheckSet};
 use crate::domain::issues;
 use crate::domain::repos::{self, BadgeKey, NewRepository, RepoSource, Repository};
@@ -36,7 +37,7 @@ mod report;
 mod sarif;
 mod scratch;
 mod source;
-mod style;
+pub(super) mod style;
 mod text;
 
 use meter::Meter;
@@ -88,8 +89,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let scratch = Scratch::new()?;
     let report = analyse(&source, &scratch, !args.no_reuse, &meter);
     meter.erase();
-    let report = report?;
-    for note in report.note.iter().chain(&report.left_out()) {
+    let (report, others) = report?;
+    for note in report.note.iter().chain(&report.left_out()).chain(&others) {
         // Nobody may be reading.
         let _ = writeln!(std::io::stderr(), "plumbline: {}", quiet(note));
     }
@@ -108,8 +109,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
     Ok(if report.set.verdict == Verdict::Success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs the checks of the base, if there is one, then those of the head against it.
-fn analyse(source: &Source, scratch: &Scratch, reuses: bool, meter: &Meter) -> Result<Report> {
+/// Runs the checks of the base, if there is one, then those of the head against it. Answers what they said, and which tools could say
+/// more.
+fn analyse(source: &Source, scratch: &Scratch, reuses: bool, meter: &Meter) -> Result<(Report, Option<String>)> {
     let search_path = std::env::var_os("PATH").unwrap_or_default();
     let config = Config { search_path, ..Config::in_directory(scratch.path()) };
     let app = App::in_memory(config, Clock::System, Ids::system()).map_err(|error| Error::because("cannot prepare the checks", error))?;
@@ -133,7 +135,21 @@ fn analyse(source: &Source, scratch: &Scratch, reuses: bool, meter: &Meter) -> R
         }
     }
     let set = perform(&app, &repository, source, source.head, &manner, meter)?;
-    Report::read(&app, source, set, note).map_err(unreadable)
+    let others = others(&app, source);
+    Ok((Report::read(&app, source, set, note).map_err(unreadable)?, others))
+}
+
+/// The tools that would have something to look at, need no settings, and are not here; `None` where a manifest says what runs.
+fn others(app: &App, source: &Source) -> Option<String> {
+    let tree = source.tree(source.head).ok()?;
+    let manifest = check::read_manifest(&*tree).ok()?.ok()?;
+    if manifest.is_some_and(|manifest| manifest.checks.is_some()) {
+        return None;
+    }
+    let wakes = |tool: &&Tool| tool.needs_no_settings() && matches!(tool.wake(tree.files(), |_| true), Wake::Wakes { .. });
+    let missing = catalogue::all().iter().filter(wakes).filter(|tool| app.sandboxes.locate(tool).is_err());
+    let missing: Vec<String> = missing.map(|tool| format!("{} (`{}`)", tool.name, tool.install)).collect();
+    (!missing.is_empty()).then(|| format!("more could be said by {}", missing.join(", ")))
 }
 
 fn unreadable(error: issues::Error) -> Error {

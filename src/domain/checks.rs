@@ -20,6 +20,7 @@ pub mod catalogue;
 mod image;
 pub mod plan;
 mod record;
+pub mod starter;
 
 pub use image::{ImagePin, image_pin, pin_image};
 pub use record::{Check, CheckError, CheckSet, Execution};
@@ -152,12 +153,32 @@ pub fn request(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) -
     Ok(set)
 }
 
-/// Asks for the checks of a commit that a branch has come to, unless they were asked for before.
+/// Asks for the checks of a commit that a branch has come to, unless they were asked for before. Where they have ended, the issues are
+/// told once more: the branch may have had others meanwhile.
 pub fn request_once(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) -> Result<()> {
-    if tx.has::<CheckSet>(&(repo, sha))? {
-        return Ok(());
+    let Some(mut set) = tx.get::<CheckSet>(&(repo, sha))? else { return request(tx, repo, sha, now).map(drop) };
+    // One that gave up its place or was called off is wanted again.
+    if set.state == CheckState::Canceled {
+        return request(tx, repo, sha, now).map(drop);
     }
-    request(tx, repo, sha, now).map(drop)
+    if set.state.is_finished() && set.is_settled {
+        set.is_settled = false;
+        tx.put(&set)?;
+        tx.record(Event::HeadReturned { repo, sha, attempt: set.attempt }, now)?;
+    }
+    Ok(())
+}
+
+/// Takes the checks of a commit off the queue that a branch has left behind before their turn came: its new head is what people wait
+/// for. Whoever wants them all the same asks for them.
+pub fn supersede(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, by: CommitSha, now: Timestamp) -> Result<()> {
+    match tx.get::<CheckSet>(&(repo, sha))? {
+        Some(set) if set.state == CheckState::Waiting => {
+            end_unwanted(tx, set, format!("the branch went on to {} before its turn came", by.short()), now)?;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The checks of a commit.
@@ -293,20 +314,24 @@ pub fn mark_settled(tx: &mut WriteTx, of: &CheckSet) -> Result<()> {
 
 /// Cancels a set: it has ended at once, and whatever still runs for it is told to stop and can write nothing.
 pub fn cancel(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) -> Result<CheckSet> {
-    let mut set = find(tx, repo, sha)?;
+    let set = find(tx, repo, sha)?;
     if set.state.is_finished() {
         return Err(Error::NotRunning { sha, state: set.state });
     }
+    end_unwanted(tx, set, "the checks were canceled".to_owned(), now)
+}
+
+fn end_unwanted(tx: &mut WriteTx, mut set: CheckSet, sentence: String, now: Timestamp) -> Result<CheckSet> {
     set.state = CheckState::Canceled;
     set.verdict = Verdict::Error;
-    "the checks were canceled".clone_into(&mut set.sentence);
+    set.sentence = sentence;
     set.finished_at = Some(now);
     for check in set.checks.iter_mut().filter(|check| !check.state.is_finished()) {
         check.state = CheckState::Canceled;
         check.finished_at = check.started_at.map(|_| now);
     }
     tx.put(&set)?;
-    tx.record(Event::CheckSetCanceled { repo, sha, attempt: set.attempt }, now)?;
+    tx.record(Event::CheckSetCanceled { repo: set.repo, sha: set.sha, attempt: set.attempt }, now)?;
     Ok(set)
 }
 

@@ -4,7 +4,7 @@
 //! and count is the same thing all along: an [`Issue`]. [`track`] recognises it, [`identify`] applies that to a commit's findings,
 //! [`mod@standing`] keeps what stands at each commit in chunks that commits share, [`settle`] tells the issues' own rows what happened to
 //! them, [`list`] reads a commit's issues with filters and counts, [`compare`] what two commits differ in. [`mod@format`] reads what
-//! tools write.
+//! tools write, and [`conceal`] keeps secrets out of what is quoted.
 //!
 //! New, open and fixed are words about a commit and its base: *new* stands here and not in the base, *fixed* the other way round. They
 //! are differences of two standings and are never stored per issue and commit. The state in an issue's own row speaks of the default
@@ -23,6 +23,7 @@ use crate::domain::repos::Commit;
 use crate::engine::store::{self, ReadTx, Record, Scan, WriteTx};
 
 pub mod compare;
+pub mod conceal;
 pub mod finding;
 pub mod format;
 pub mod identify;
@@ -33,6 +34,7 @@ pub mod standing;
 pub mod track;
 pub mod unnamed;
 
+pub use conceal::Veil;
 pub use finding::{Finding, Kind, Severity, Span};
 pub use issue::{Issue, IssueState, Sighting, Turn, TurnKind};
 pub use standing::{Chunk, Counts, Node, Standing};

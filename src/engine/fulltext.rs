@@ -282,13 +282,11 @@ impl FullText {
         let mut state = lock(&self.state);
         let found = match state.damage.take() {
             Some(reason) => Err(Error::Damaged { reason }),
-            None => self.load(&mut state).map(drop),
+            // What was loaded may have been taken away since.
+            None => self.load(&mut state).and_then(|index| files::watermark(&index)),
         };
         match found {
-            Ok(()) => {
-                let index = self.load(&mut state)?;
-                Ok(Opened::Kept { watermark: files::watermark(&index)? })
-            }
+            Ok(watermark) => Ok(Opened::Kept { watermark }),
             Err(Error::Damaged { reason }) => {
                 state.reader = None;
                 state.index = None;

@@ -15,6 +15,11 @@
 //!
 //! We watch all the while (`attempt`): the clock, the counts of the cgroup, what is written. At a limit the whole tree of processes dies.
 //!
+//! # Secrets
+//!
+//! What a command is given as a secret does not come out again: a [mask](crate::base::mask) over all of its secrets stands before whatever
+//! is kept, heard or read back of a run, so nobody who shows it has to think of that. What cannot be masked is not run.
+//!
 //! # Layers
 //!
 //! Namespaces hide; seccomp keeps the kernel's rarer doors shut, so that a hole behind one of them is out of reach; Landlock says the same

@@ -16,6 +16,8 @@ use crate::base::time::Timestamp;
 use crate::domain::checks::{self, Check, CheckError, CheckSet, CheckState, Execution};
 use crate::domain::repos::{self, Repository};
 
+pub mod dry_run;
+
 /// The context that issues are reported under.
 const CONTEXT: &str = "plumbline";
 
@@ -24,6 +26,8 @@ const CONTEXT: &str = "plumbline";
 pub struct CheckSetView {
     /// How far they are.
     pub state: CheckState,
+    /// When they were asked for.
+    pub requested_at: Timestamp,
     /// When the first began.
     pub started_at: Option<Timestamp>,
     /// When the last ended.
@@ -50,6 +54,10 @@ pub struct CheckView {
     pub state: CheckState,
     /// How many issues it found; null before its output was read.
     pub issues: Option<u64>,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
     /// How long it took.
     pub duration_ms: Option<u64>,
     /// What its command ended with; null for a built-in one.
@@ -162,6 +170,8 @@ impl CheckView {
             plugin: check.plugin,
             state: check.state,
             issues: check.issues,
+            started_at: check.started_at,
+            finished_at: check.finished_at,
             duration_ms: check.started_at.map(|began| check.finished_at.unwrap_or(now).millis_since(began)),
             exit_code: check.exit_code,
             waits_for: None,
@@ -176,6 +186,7 @@ impl CheckSetView {
     pub fn of(set: CheckSet, now: Timestamp) -> CheckSetView {
         CheckSetView {
             state: set.state,
+            requested_at: set.requested_at,
             started_at: set.started_at,
             finished_at: set.finished_at,
             duration_ms: set.started_at.map(|began| set.finished_at.unwrap_or(now).millis_since(began)),

@@ -65,7 +65,7 @@ pub struct IssueView {
     /// Why it is ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ignored: Option<IgnoredView>,
-    /// The line it stands at, trimmed.
+    /// The line it stands at, trimmed; a secret in it is covered, by `••••••••` whatever its length.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snippet: Option<String>,
 }

@@ -28,11 +28,12 @@ use crate::app::App;
 use crate::app::live::LOG_BYTES;
 use crate::app::streams::Open;
 use crate::base::event::{Event, Recorded};
-use crate::base::id::RepoId;
+use crate::base::id::{AttemptId, RepoId};
 use crate::base::name::CommitSha;
 use crate::base::time::Timestamp;
 use crate::domain::accounts::{self, Permission, Resource};
-use crate::domain::{checks, repos};
+use crate::domain::checks::{self, Check};
+use crate::domain::repos;
 
 /// How often a silent stream says that it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -60,14 +61,7 @@ pub async fn log(State(app): State<App>, permit: Permit, params: Params, headers
         return Ok(tail(Watch::open(&app, &permit, Resource::Repository(id))?, file, grown));
     }
     let handle = app.clone();
-    let bytes = app
-        .blocking(move || -> Result<Vec<u8>, ApiError> {
-            match check.log {
-                Some(log) => Ok(handle.blobs.get(log, LOG_BYTES + STEP)?),
-                None => Ok(handle.live.read(attempt, check.id, 0, LOG_BYTES).map_err(ApiError::internal)?.unwrap_or_default()),
-            }
-        })
-        .await??;
+    let bytes = app.blocking(move || said(&handle, attempt, &check)).await??;
     if accepts_events(&headers) {
         // It has ended: all of it, and the end.
         let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -75,6 +69,14 @@ pub async fn log(State(app): State<App>, permit: Permit, params: Params, headers
         return Ok(Sse::new(stream::iter(events.map(Ok::<_, Infallible>))).into_response());
     }
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], bytes).into_response())
+}
+
+/// What a check has said so far, or all of it once it has ended.
+pub fn said(app: &App, attempt: AttemptId, check: &Check) -> Result<Vec<u8>, ApiError> {
+    match check.log {
+        Some(log) => Ok(app.blobs.get(log, LOG_BYTES + STEP)?),
+        None => Ok(app.live.read(attempt, check.id, 0, LOG_BYTES).map_err(ApiError::internal)?.unwrap_or_default()),
+    }
 }
 
 /// The log of a running check, from its beginning to its end.
@@ -268,6 +270,7 @@ impl Woken {
             Event::CheckSetCompleted { repo, sha, .. } => ("check_set_completed", of(*repo, Some(*sha))),
             Event::CheckSetCanceled { repo, sha, .. } => ("check_set_canceled", of(*repo, Some(*sha))),
             Event::SyncRequested { .. }
+            | Event::HeadReturned { .. }
             | Event::SyncDue { .. }
             | Event::RepositoryDeleted { .. }
             | Event::IssuesChanged

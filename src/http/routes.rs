@@ -9,7 +9,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::openapi::Doc;
-use super::{accounts, badges, checks, compare, files, health, issues, live, repos, search, trends, usage};
+use super::{accounts, badges, checks, compare, files, health, issues, live, plugins, repos, search, trends, usage};
 use crate::app::App;
 use crate::domain::accounts::Permission;
 
@@ -125,6 +125,8 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree/{*path}", RepoRead, files::tree, "A folder of a commit").says(|doc| doc.answers::<files::TreeView>(200)),
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/files/{*path}", RepoRead, files::file, "A file with its issues").says(|doc| doc.answers::<files::FileView>(200)),
 
+        get("/api/v1/plugins", RepoRead, plugins::list, "Every plugin as this host has it, and what keeps processes apart from it").says(|doc| doc.answers::<plugins::PluginsView>(200)),
+        post("/api/v1/repos/{owner}/{name}/manifest/dry-run", RepoRead, checks::dry_run::create, "What a manifest would run at a commit; nothing is run or kept").says(|doc| doc.takes::<checks::dry_run::DryRunBody>().answers::<checks::dry_run::DryRunView>(200)),
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/checks", RepoRead, checks::find, "The checks of a commit").says(|doc| doc.answers::<checks::CheckSetView>(200)),
         post("/api/v1/repos/{owner}/{name}/commits/{sha}/checks", RepoWrite, checks::run, "Runs the checks of a commit, or runs them again").says(|doc| doc.answers::<checks::CheckSetView>(202)),
         delete("/api/v1/repos/{owner}/{name}/commits/{sha}/checks", RepoWrite, checks::cancel, "Cancels the checks of a commit").says(|doc| doc.answers::<checks::CheckSetView>(202)),

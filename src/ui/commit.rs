@@ -247,7 +247,7 @@ impl CommitPage {
     }
 
     fn log_href(&self, check: &CheckView) -> String {
-        href::log(&self.place.repo, &self.commit.sha, &check.id)
+        href::log(&self.place.repo, &self.commit.sha, &check.id.to_string())
     }
 
     fn comparison(&self) -> String {
@@ -342,7 +342,7 @@ impl CommitPage {
 
 impl ManifestFault {
     /// The line in three parts: before the column, what stands at it, and after.
-    fn parts(&self) -> Option<(String, String, String)> {
+    pub(super) fn parts(&self) -> Option<(String, String, String)> {
         let text = self.text.as_ref()?;
         let column = self.column? as usize;
         let before: String = text.chars().take(column.saturating_sub(1)).collect();

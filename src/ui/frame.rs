@@ -9,6 +9,9 @@ use std::time::Instant;
 use crate::base::name::{BranchName, CommitSha, RepoSlug};
 use crate::base::time::Timestamp;
 
+/// How many checks that ran without isolation are named.
+const UNISOLATED_NAMED: usize = 5;
+
 /// What every page needs of the request it answers.
 #[derive(Debug, Clone)]
 pub struct Frame {
@@ -65,6 +68,8 @@ pub enum Tab {
     Files,
     /// Issues, and an issue.
     Issues,
+    /// The manifest, to be written and tried.
+    Manifest,
     /// What is set, for whoever looks after it.
     Settings,
 }
@@ -84,6 +89,8 @@ pub struct Place {
     pub has_settings: bool,
     /// The commit whose files the tab shows: the page's own, else the branch's head; `None` while there is none.
     pub files_at: Option<CommitSha>,
+    /// The checks at that commit that ran without isolation, by name.
+    pub unisolated: Vec<String>,
 }
 
 impl Place {
@@ -95,6 +102,12 @@ impl Place {
     /// Whether there may be more branches than can be chosen from.
     pub fn is_cut(&self) -> bool {
         self.branches.len() >= crate::base::page::Limit::MAX.get()
+    }
+
+    /// The first of the checks that ran without isolation, and how many more there are.
+    pub fn unisolated(&self) -> (&[String], usize) {
+        let named = &self.unisolated[..self.unisolated.len().min(UNISOLATED_NAMED)];
+        (named, self.unisolated.len() - named.len())
     }
 
     /// Whether this branch is the one that is looked at.

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::account::{AccountPage, SessionRow, TokenRow};
 use super::chart::Point;
+use super::check::{CheckPage, LogText};
 use super::commit::{Base, CommitPage, IssueFilter, IssueList, Manifest, ManifestFault};
 use super::compare::{ComparePage, Difference, Found as Compared};
 use super::docs::{Docs, DocsPage};
@@ -19,6 +20,8 @@ use super::frame::{Frame, Place, Viewer};
 use super::home::{AddForm, HomePage, RepoRow, RunningRow};
 use super::issue::IssuePage;
 use super::issues::{Found, IssueRow, IssuesPage, QueryFault, Rebuilding, Results};
+use super::manifest::{ManifestPage, Origin};
+use super::plugins::PluginsPage;
 use super::repo::{BranchesPage, CommitsPage, RepoPage, RuleRow};
 use super::settings::SettingsPage;
 use super::signin::{LinkFaultPage, LinkPage, Reason, SignInPage};
@@ -30,15 +33,20 @@ use crate::base::page::Cursor;
 use crate::base::time::Timestamp;
 use crate::domain::accounts::LinkFault;
 use crate::domain::checks::CheckState;
+use crate::domain::checks::catalogue::Fetches;
 use crate::domain::issues::finding::{Kind, Severity};
 use crate::domain::issues::issue::IssueState;
 use crate::domain::repos::RepoSource;
-use crate::http::checks::{CheckErrorView, CheckSetView, CheckView, ContextView, StatusView};
+use crate::domain::repos::manifest::{FailOn, ManifestName};
+use crate::http::checks::dry_run::{DryCheckView, DryRunView, GateView, ManifestErrorView};
+use crate::http::checks::{CheckErrorView, CheckSetView, CheckView, ContextView, DroppedView, ExecutionView, StatusView};
 use crate::http::issues::{IgnoredView, IssueView, SightingView, TurnView};
+use crate::http::plugins::{LimitView, PluginState, PluginView, PluginsView, SandboxView};
 use crate::http::repos::{AuthorView, BranchView, CommitView, IssueCountsView, RepoView};
 use crate::http::usage::UsageView;
 
 mod checker;
+mod checks;
 mod pages;
 
 /// What pages show: words as people write them, or words as an attacker would.
@@ -84,6 +92,7 @@ impl World {
             commit: None,
             has_settings: true,
             files_at: Some(sha(1)),
+            unisolated: Vec::new(),
         }
     }
 
@@ -235,6 +244,8 @@ impl World {
             plugin: self.say(name),
             state,
             issues,
+            started_at: ms.map(|_| before(60)),
+            finished_at: ms.filter(|_| state.is_finished()).map(|ms| before(60) + Duration::from_millis(ms)),
             duration_ms: ms,
             exit_code: None,
             waits_for: None,
@@ -244,7 +255,15 @@ impl World {
     }
 
     fn set(&self, state: CheckState, checks: Vec<CheckView>) -> CheckSetView {
-        CheckSetView { state, started_at: Some(before(60)), finished_at: None, duration_ms: Some(41_200), error: None, checks }
+        CheckSetView {
+            state,
+            requested_at: before(64),
+            started_at: Some(before(60)),
+            finished_at: None,
+            duration_ms: Some(41_200),
+            error: None,
+            checks,
+        }
     }
 
     fn status(&self, verdict: Verdict, sentence: &'static str) -> StatusView {

@@ -11,10 +11,12 @@ use axum::http::{Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::check::UNISOLATED;
 use super::error::ErrorPage;
 use super::frame::{Frame, Place, Viewer};
 use super::signin::{Reason, SignInPage};
 use crate::app::App;
+use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha};
 use crate::base::page::Limit;
 use crate::domain::accounts::Caller;
@@ -30,12 +32,15 @@ use crate::http::layers;
 
 pub(super) mod account;
 pub(super) mod assets;
+pub(super) mod check;
 pub(super) mod commit;
 pub(super) mod compare;
 pub(super) mod docs;
 pub(super) mod files;
 pub(super) mod home;
 pub(super) mod issues;
+pub(super) mod manifest;
+pub(super) mod plugins;
 pub(super) mod repo;
 pub(super) mod settings;
 
@@ -162,5 +167,16 @@ pub(super) fn place(
         (None, None) => None,
     };
     let has_settings = caller.can(tx, repo.id)?.contains(&"settings");
-    Ok(Place { repo: repo.slug.clone(), branch, branches, commit, has_settings, files_at })
+    let unisolated = match files_at {
+        Some(sha) => unisolated(tx, repo.id, sha)?,
+        None => Vec::new(),
+    };
+    Ok(Place { repo: repo.slug.clone(), branch, branches, commit, has_settings, files_at, unisolated })
+}
+
+/// The checks at a commit whose processes nothing kept apart from the host.
+fn unisolated(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> Result<Vec<String>, ApiError> {
+    let checks = checks::look(tx, repo, sha)?.map(|set| set.checks).unwrap_or_default();
+    let ran = checks.into_iter().filter(|check| check.execution.as_ref().is_some_and(|execution| execution.tier == UNISOLATED));
+    Ok(ran.map(|check| check.name).collect())
 }

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::base::id::{CheckId, IssueId, SessionId, TokenId};
+use crate::base::id::{IssueId, SessionId, TokenId};
 use crate::base::name::{BranchName, CommitSha, RepoSlug, TreePath};
 
 /// The list of repositories.
@@ -20,6 +20,8 @@ pub const SIGN_OUT: &str = "/sign-out";
 pub const ACCOUNT: &str = "/account";
 /// Where a repository is added (POST).
 pub const ADD: &str = "/repos";
+/// The plugins as this host has them.
+pub const PLUGINS: &str = "/plugins";
 /// The reference of the REST API.
 pub const DOCS: &str = "/api/docs";
 /// The hints that something has changed, as server-sent events.
@@ -93,9 +95,24 @@ pub fn cancel(slug: &RepoSlug, sha: &CommitSha) -> String {
     format!("/r/{slug}/commits/{sha}/checks/cancel")
 }
 
+/// A check at a commit.
+pub fn check(slug: &RepoSlug, sha: &CommitSha, name: &str) -> String {
+    format!("/r/{slug}/commits/{sha}/checks/{}", encode(name.as_bytes(), b""))
+}
+
+/// Where a manifest is written and tried (POST).
+pub fn manifest(slug: &RepoSlug) -> String {
+    format!("/r/{slug}/manifest")
+}
+
+/// The host of an address elsewhere, and what follows it, without its scheme.
+pub fn host(address: &str) -> &str {
+    address.split_once("://").map_or(address, |(_, rest)| rest).trim_end_matches('/')
+}
+
 /// A check's log: plain text, or server-sent events where they are asked for.
-pub fn log(slug: &RepoSlug, sha: &CommitSha, check: &CheckId) -> String {
-    format!("/api/v1/repos/{slug}/commits/{sha}/checks/{check}/log")
+pub fn log(slug: &RepoSlug, sha: &CommitSha, check: &str) -> String {
+    format!("/api/v1/repos/{slug}/commits/{sha}/checks/{}/log", encode(check.as_bytes(), b""))
 }
 
 /// The root of the tree at a commit.

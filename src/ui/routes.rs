@@ -9,7 +9,7 @@ use axum::handler::Handler;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
-use super::handle::{account, assets, commit, compare, docs, files, home, issues, repo, settings};
+use super::handle::{account, assets, check, commit, compare, docs, files, home, issues, manifest, plugins, repo, settings};
 use super::source::Highlighter;
 use crate::app::App;
 use crate::domain::accounts::Permission;
@@ -45,11 +45,14 @@ fn table() -> Vec<Page> {
         takes("/repos", RepoCreate, home::add),
         shows("/issues", RepoRead, issues::search),
         shows("/issues/{id}", RepoRead, issues::show),
+        shows("/plugins", RepoRead, plugins::show),
         shows("/r/{owner}/{name}", RepoRead, repo::show),
         takes("/r/{owner}/{name}/sync", RepoWrite, repo::sync),
         shows("/r/{owner}/{name}/settings", RepoSettings, settings::show),
         takes("/r/{owner}/{name}/settings", RepoSettings, settings::change),
         takes("/r/{owner}/{name}/settings/badge-key", RepoSettings, settings::rotate_badge_key),
+        shows("/r/{owner}/{name}/manifest", RepoRead, manifest::show),
+        takes("/r/{owner}/{name}/manifest", RepoRead, manifest::check),
         shows("/r/{owner}/{name}/branches", RepoRead, repo::branches),
         shows("/r/{owner}/{name}/compare", RepoRead, compare::choose),
         shows("/r/{owner}/{name}/compare/{basehead}", RepoRead, compare::show),
@@ -57,6 +60,7 @@ fn table() -> Vec<Page> {
         shows("/r/{owner}/{name}/commits/{sha}", RepoRead, commit::show),
         takes("/r/{owner}/{name}/commits/{sha}/checks", RepoWrite, commit::run),
         takes("/r/{owner}/{name}/commits/{sha}/checks/cancel", RepoWrite, commit::cancel),
+        shows("/r/{owner}/{name}/commits/{sha}/checks/{check}", RepoRead, check::show),
         shows("/r/{owner}/{name}/commits/{sha}/tree", RepoRead, files::folder),
         shows("/r/{owner}/{name}/commits/{sha}/tree/{*path}", RepoRead, files::folder),
         shows("/r/{owner}/{name}/commits/{sha}/files/{*path}", RepoRead, files::file),

@@ -8,12 +8,14 @@
 //!
 //! Tokens get one of a dozen classes of ours (`source/scopes.rs`), coloured by the stylesheet; no theme of anybody else's is used.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::escape::Markup;
 use crate::base::name::TreePath;
+use crate::domain::issues::Veil;
 
 mod scopes;
 mod syntaxes;
@@ -42,6 +44,8 @@ const QUEUE: usize = 16;
 pub struct Source {
     /// Line after line, each without its end.
     pub lines: Vec<Markup>,
+    /// The numbers of lines that an excerpt leaves out.
+    hidden: BTreeSet<u32>,
 }
 
 /// Some lines of a file around those that something is said of.
@@ -65,7 +69,22 @@ pub struct ExcerptLine {
 impl Source {
     /// The text without colours.
     pub fn plain(text: &str) -> Source {
-        Source { lines: lines(text).map(Markup::escaped).collect() }
+        Source { lines: lines(text).map(Markup::escaped).collect(), hidden: BTreeSet::new() }
+    }
+
+    /// The text without colours, and without what is concealed.
+    pub fn concealed(text: &str, veil: &Veil) -> Source {
+        let mut hidden = BTreeSet::new();
+        // A byte order mark is not part of the first line.
+        let line = |(number, line): (u32, &str)| match veil.line(number, line.as_bytes()) {
+            Some(shown) => Markup::escaped(&String::from_utf8_lossy(&shown.text)),
+            None => {
+                hidden.insert(number);
+                Markup::escaped("")
+            }
+        };
+        let lines = (1..).zip(lines(text.strip_prefix('\u{feff}').unwrap_or(text))).map(line).collect();
+        Source { lines, hidden }
     }
 
     /// The lines from `start` to `end`, with `around` more on both sides; `None` where the file has no such line.
@@ -81,6 +100,7 @@ impl Source {
                 let code = self.lines.get(number as usize - 1)?;
                 Some(ExcerptLine { number, code: code.clone(), is_marked: (start..=end).contains(&number) })
             })
+            .filter(|line| !self.hidden.contains(&line.number))
             .collect();
         Some(Excerpt { lines })
     }

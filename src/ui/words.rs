@@ -151,6 +151,15 @@ fn first_line(message: &str) -> &str {
     message.trim_start().lines().next().unwrap_or_default().trim_end()
 }
 
+/// The longest name of what runs a check that stands beside others, in bytes.
+const BRIEF: usize = 60;
+
+/// What runs a check, beside its name: a command of many lines by the first of them.
+pub fn brief(plugin: &str) -> Cow<'_, str> {
+    let first = first_line(plugin);
+    if first.len() < plugin.trim().len() && first.len() <= BRIEF { Cow::Owned(format!("{first} …")) } else { text::clip(first, BRIEF) }
+}
+
 /// The first seven digits of a commit's name.
 pub fn sha(sha: &CommitSha) -> String {
     sha.short()
@@ -259,6 +268,12 @@ mod tests {
         let long = format!("{}\n\nBecause.\n", "é".repeat(1_000));
         assert!(subject(&long).len() <= SUBJECT && subject(&long).ends_with('…'));
         assert_eq!(body(&long), long.trim());
+    }
+
+    #[test]
+    fn a_command_of_many_lines_is_known_by_its_first() {
+        assert_eq!((brief("ruff").as_ref(), brief("./lint\n").as_ref(), brief("set -e\n./lint").as_ref()), ("ruff", "./lint", "set -e …"));
+        assert!(brief(&"é".repeat(100)).len() <= BRIEF);
     }
 
     #[test]

@@ -55,6 +55,7 @@ fn step(number: u64, dice: &mut Dice) -> Step {
         message: format!("{} {} '{name}' in {} {}", dice.pick(VERBS), dice.pick(NOUNS), dice.pick(NOUNS), dice.pick(NOUNS)),
         span: Some(Span::line(1 + u32::try_from(dice.roll(3_000)).unwrap())),
         excerpt: Some(format!("{name} = {}({name}, {})", dice.pick(THINGS), dice.roll(1_000))),
+        conceals: false,
         text: None,
         block: None,
         hint: None,

@@ -11,6 +11,7 @@ mod issues;
 mod lists;
 mod live;
 mod openapi;
+mod plugins;
 mod reads;
 mod repos;
 mod rim;

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use plumbline::base::work::Lane;
 use plumbline::domain::accounts::InstanceRole;
+use plumbline::ui::{ansi, assets};
 
 use crate::support::browser::Browser;
 use crate::support::repo::TestRepo;
@@ -174,6 +175,89 @@ async fn a_log_that_is_unfolded_grows_and_the_check_turns_while_the_page_stays()
     world.app.settle().await;
 }
 
+#[tokio::test]
+async fn a_log_looks_the_same_from_the_server_and_in_the_browser_wherever_it_is_cut() {
+    let Some(browser) = browser() else { return };
+    let world = World::new().await;
+    browser.open(&format!("{}/sign-in", world.app.app().public_url()));
+    browser.run(&format!("import('{}').then((ansi) => {{ window.Painter = ansi.Painter; }})", assets::url("app/ansi.js")));
+    browser.until("window.Painter");
+    let mut logs = vec![
+        "\u{1b}[1m\u{1b}[92m   Checking\u{1b}[0m app\r\nwarning\rdone\r".to_owned(),
+        "\u{1b}[38;5;9mx\u{1b}[48;5;1my\u{1b}[38;2;1;31;1mz\u{1b}[m\u{1b}[;31;;1mq".to_owned(),
+        "\u{1b}]0;title\u{7}<b>\u{1b}]8;;http://x\u{1b}\\&\u{1b}]0;open\n\u{1b}P1$r\u{1b}\\".to_owned(),
+        "\u{202e}\u{0}\u{9b}2J\u{feff}\u{2028}\u{7f}é😀\u{1b}é\u{1b}\u{1b}[31m\u{1b}".to_owned(),
+        format!("\u{1b}]{}\u{7}\u{1b}[{}m", "x".repeat(2_049), "1".repeat(65)),
+    ];
+    // Many more, of pieces that matter; the same ones every time.
+    let pieces = ["\u{1b}", "[", "]", "31", ";", "1", "m", "J", "\u{7}", "\\", "\r", "\n", "<", "a", "(", "38;5;", "é", "0", "\u{9c}", "P"];
+    let mut seed = 7_u32;
+    for _ in 0..400 {
+        logs.push(
+            (0..24)
+                .map(|_| {
+                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    pieces[(seed >> 16) as usize % pieces.len()]
+                })
+                .collect(),
+        );
+    }
+    let painted = browser.run(&format!(
+        "const whole = (painter, parts) => {{
+           const pre = document.createElement('pre');
+           parts.forEach((part) => pre.append(painter.paint(part)));
+           pre.append(painter.paint('', true));
+           return pre;
+         }};
+         const looks = (pre) => [...pre.childNodes].flatMap((node) => [...node.textContent].map((sign) => sign + (node.className ?? ''))).join();
+         return {}.map((log) => {{
+           const pre = whole(new window.Painter(), [log]);
+           const signs = [...log];
+           const cut = signs.length > 100 ? [1, 60, 2000] : signs.keys().toArray();
+           const other = cut.find((at) => looks(whole(new window.Painter(), [signs.slice(0, at).join(''), signs.slice(at).join('')])) !== looks(pre));
+           return [pre.innerHTML, other ?? null];
+         }})",
+        serde_json::to_string(&logs).unwrap()
+    ));
+    // A browser does not write out what need not be.
+    let plain = |html: &str| html.replace("&quot;", "\"").replace("&#39;", "'");
+    for (log, painted) in logs.iter().zip(painted.as_array().unwrap()) {
+        let html = painted[0].as_str().unwrap();
+        assert_eq!(html, plain(&ansi::paint(log).0), "{log:?}");
+        assert!(painted[1].is_null(), "{log:?} looks otherwise when it is cut at {}", painted[1]);
+    }
+}
+
+#[tokio::test]
+async fn the_page_of_a_check_shows_its_log_as_it_grows_and_then_how_it_ended() {
+    let Some(browser) = browser() else { return };
+    let world = World::new().await;
+    let manifest = "version: 1\nchecks: [{plugin: hygiene}]\n";
+    let repo = world.repo("app", [(".plumbline.yaml", manifest), ("README.md", "# App\n")]).await;
+    let sha = repo.git.commit([("limits.json", "{\n  \"wind\": 8\n  \"depth\": 5\n}\n"), ("a.rb", "puts 1\n")]);
+    world.admin.own("POST", &repo.path("/sync")).await.expect(202);
+    let app = world.app.app();
+    assert!(steps::perform(app, Lane::Git, |_| {}).join().unwrap());
+    browser.open(&format!("{}/link/{}", app.public_url(), world.app.link(world.app.user("ada", InstanceRole::Admin))));
+    browser.click("main button");
+    browser.until("location.pathname === '/'");
+
+    // Before it has begun there is no such check yet, and its page waits for it.
+    browser.open(&format!("{}/r/local/app/commits/{sha}/checks/hygiene", app.public_url()));
+    browser.until("'live' in document.documentElement.dataset && document.querySelector('h1').innerText === 'hygiene waits for its turn'");
+    browser.run("window.stayed = true");
+    let held = Held::before(app, Lane::Checks, "plugin", 2);
+    browser.until("document.querySelector('h1').innerText === 'hygiene is running'");
+    browser.until("/^hygiene version 2 at /.test(document.querySelector('pre.log').innerText)");
+    picture(&browser, "check-running.png");
+    held.go_on();
+    browser.until("document.querySelector('h1').innerText === 'hygiene found 1 issue' && window.stayed");
+    browser.until("/files? judged/.test(document.querySelector('pre.log').innerText)");
+    assert!(browser.text(".line").contains("Ended: succeeded"), "{}", browser.text(".line"));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    world.app.settle().await;
+}
+
 /// Keeps what the window shows, where `TEST_PICTURES` names a folder. It is no `PLUMBLINE_` key: the program refuses those it does not know.
 fn picture(browser: &Browser, name: &str) {
     if let Some(folder) = std::env::var_os("TEST_PICTURES") {
@@ -206,9 +290,22 @@ fn narrow_and_dark(browser: &Browser, page: &str) {
     let light = browser.run(ground);
     let (start, _) = page.split_once("/r/").unwrap();
     let repo = page.split_once("/commits/").unwrap().0;
-    let pages = [format!("{start}/"), format!("{start}/issues"), format!("{start}/account"), format!("{start}/api/docs"), repo.to_owned()];
-    let around = ["branches", "settings", "compare", "compare/main...many"].map(|part| format!("{repo}/{part}"));
-    let below = [format!("{repo}/commits"), page.to_owned(), format!("{page}/tree"), format!("{page}/files/config/limits.json")];
+    let pages = [
+        format!("{start}/"),
+        format!("{start}/issues"),
+        format!("{start}/plugins"),
+        format!("{start}/account"),
+        format!("{start}/api/docs"),
+        repo.to_owned(),
+    ];
+    let around = ["branches", "settings", "manifest", "compare", "compare/main...many"].map(|part| format!("{repo}/{part}"));
+    let below = [
+        format!("{repo}/commits"),
+        page.to_owned(),
+        format!("{page}/checks/hygiene"),
+        format!("{page}/tree"),
+        format!("{page}/files/config/limits.json"),
+    ];
     browser.look(390, "dark");
     for address in pages.iter().chain(&around).chain(&below) {
         browser.open(address);

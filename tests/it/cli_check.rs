@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::support::raw::{FILE, LINK, RawRepo};
 use crate::support::repo::TestRepo;
 
+mod concealment;
 mod formats;
 mod sources;
 mod terminal;
@@ -324,6 +325,19 @@ fn an_invalid_manifest_is_shown_where_it_is_wrong() {
     assert_eq!(ran.code, 1);
     let document = check(repo.path(), &["--format", "json"]).json();
     assert_eq!((&document["verdict"], &document["check_set"]["error"]["code"]), (&json!("error"), &json!("manifest_invalid")));
+}
+
+#[test]
+fn tools_that_could_say_more_are_named_with_what_installs_them_where_no_manifest_says_what_runs() {
+    let repo = TestRepo::new();
+    repo.commit([("run.sh", "#!/bin/sh\necho $1\n"), ("a.rs", "fn main() {}\n")]);
+    let said = check_with(repo.path(), &[], &[("PATH", "/nowhere")]).stderr;
+    assert!(
+        said.contains("more could be said by") && said.contains("shellcheck (`") && !said.contains("ruff") && !said.contains("clippy"),
+        "{said}"
+    );
+    repo.commit([(".plumbline.yaml", "version: 1\nchecks: [{plugin: hygiene}]\n")]);
+    assert!(!check_with(repo.path(), &[], &[("PATH", "/nowhere")]).stderr.contains("more could be said"));
 }
 
 #[test]

@@ -2,11 +2,13 @@
 
 mod commit_to_verdict;
 mod deletion;
+mod duplication;
 mod hostile_repositories;
 mod images;
 mod polling;
 mod power_cut;
-mod programs;
+pub mod programs;
+mod put_off;
 mod remote_hosts;
 mod runs;
 mod sweeping;

@@ -16,6 +16,9 @@ use plumbline::domain::issues::format::{self, Bounds, Ground};
 use plumbline::engine::git::memory::MemoryTree;
 use plumbline::engine::git::tree::{FileKind, Tree};
 
+use crate::support::app::TestApp;
+use crate::support::repo::TestRepo;
+use crate::support::world::World;
 use crate::support::{skipped, temporary};
 
 /// The tools that `.ci/tools` installs.
@@ -123,6 +126,38 @@ fn real_tools_are_found_and_say_what_the_fixtures_do() {
         }
         let recorded = std::fs::read(fixtures().join(name).join("output")).unwrap();
         assert_eq!(told(tool, &output, root.to_str().unwrap()), told(tool, &recorded, SEEN_AT), "{name}, found as {located:?}");
+    }
+}
+
+/// The tools of [`INSTALLED`] that need nothing built before, in the sandbox of the appliance.
+const SANDBOXED: [&str; 10] =
+    ["bandit", "biome", "eslint", "hadolint", "markdownlint", "mypy", "ruff", "shellcheck", "stylelint", "yamllint"];
+
+#[tokio::test]
+async fn real_tools_find_in_the_sandbox_what_they_find_outside() {
+    let Some(mut path) = std::env::var_os("PLUMBLINE_TOOLS") else {
+        return skipped("tools", "`PLUMBLINE_TOOLS` names no folders of them; `.ci/tools` installs them and prints it");
+    };
+    if let Err(missing) = crate::guard::sandbox::native() {
+        return skipped("sandbox", missing);
+    }
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let world = World::of(TestApp::with(move |config| config.search_path = path.clone())).await;
+    let git = TestRepo::new();
+    let checks: String = SANDBOXED.iter().map(|name| format!("- plugin: {name}\n")).collect();
+    let manifest = format!("version: 1\nexclude: [\"/.plumbline.yaml\"]\nchecks:\n{checks}");
+    let sha = git.commit(sample().into_iter().chain([(".plumbline.yaml".to_owned(), manifest.into_bytes())]));
+    world.add("sample", git.path()).await;
+    let set = world.see("sample", &format!("/commits/{sha}/checks")).await;
+    for name in SANDBOXED {
+        let check = set["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap();
+        assert_eq!(check["state"], "succeeded", "{check:#}");
+        let tool = catalogue::find(name).unwrap();
+        let output = std::fs::read(fixtures().join(name).join("output")).unwrap();
+        let outside = told(tool, &output, SEEN_AT).lines().filter(|line| !line.starts_with("dropped")).count();
+        assert_eq!(check["issues"].as_u64(), Some(outside as u64), "{name}");
+        assert!(check["execution"]["version"].is_string(), "{check:#}");
     }
 }
 

@@ -68,6 +68,7 @@ fn events() -> Vec<Event> {
         Event::TokenCreated { token },
         Event::TokenRevoked { token },
         Event::IndexRebuilt,
+        Event::HeadReturned { repo, sha, attempt },
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));
     events.extend(Upkeep::ALL.iter().map(|upkeep| Event::Due { upkeep: *upkeep }));

@@ -104,7 +104,7 @@ impl Judge<'_> {
         log.line(&format!("{} at {}, tier {}", planned.plugin, self.run.set.sha.short(), ran.tier));
         self.run.goes_on()?;
         (self.run.progress)(Progress { check: &planned.name, done: 0, total: files.len() });
-        let limits = limits(planned);
+        let limits = limits(&planned.process);
         let outcome = match self.over_tree(log, Said::Both, |files, cancel, out| oci.run(image, &plugin, &limits, files, cancel, out)) {
             Ok(outcome) => outcome,
             Err(error) if error.is_transient() => return Err(Stop::Failed(error.into())),

@@ -4,17 +4,20 @@
 //! the one check its result, and is told where people look.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use super::judge::{Judge, Told};
 use super::{Progress, Stop};
 use crate::app::live::LiveLog;
 use crate::app::runner;
+use crate::base::mask::Mask;
 use crate::base::text::clip;
-use crate::domain::checks::builtin::{self, Builtin, Said};
+use crate::domain::checks::builtin::{self, Builtin, Said, secrets};
 use crate::domain::checks::plan::Planned;
 use crate::domain::checks::{CheckError, ErrorCode};
+use crate::domain::issues::Veil;
 use crate::domain::issues::finding::Finding;
-use crate::domain::issues::identify::Located;
+use crate::domain::issues::identify::{File, Located};
 use crate::domain::issues::track::LineIndex;
 use crate::engine::git;
 use crate::engine::git::tree::{Tree, TreeFile};
@@ -23,6 +26,10 @@ use crate::engine::git::tree::{Tree, TreeFile};
 pub(super) const LINES_BYTES: u64 = 8 << 20;
 /// How many files that cannot be read are told of in a log.
 const UNREAD_TOLD: usize = 50;
+/// How many findings of a run are dated.
+const DATED: usize = 500;
+/// How long that may take.
+const DATING: Duration = Duration::from_secs(10);
 /// How many files are judged between two tellings of how far it is.
 const STRIDE: usize = 64;
 
@@ -58,29 +65,55 @@ impl Judge<'_> {
         if unread.len() > UNREAD_TOLD {
             log.line(&format!("{} further files cannot be read", unread.len() - UNREAD_TOLD));
         }
-        let mut found = self.locate(&planned.name, of_files)?;
-        found.extend(
-            of_tree
-                .into_iter()
-                .filter(|finding| self.speaks_of(planned, &finding.path))
-                .map(|finding| Located::new(&planned.name, true, finding, None)),
-        );
+        let of_tree: Vec<Finding> = of_tree.into_iter().filter(|finding| self.speaks_of(planned, &finding.path)).collect();
+        let of_files = if builtin.wants_dates() { self.date(builtin, of_files)? } else { of_files };
+        let mut found = self.locate(planned, false, of_files)?;
+        found.extend(self.locate(planned, true, of_tree)?);
         Ok(Ok(Told { found, judged, unread, is_cut, execution: None }))
+    }
+
+    /// Adds to what files say when their lines were written, as far as that is soon known: a line may be as old as the repository.
+    fn date(&self, builtin: &dyn Builtin, findings: Vec<Finding>) -> Result<Vec<Finding>, Stop> {
+        let began = Instant::now();
+        let dated = |(nth, finding): (usize, Finding)| {
+            self.run.goes_on()?;
+            let line = finding.span.map(|span| span.line_start).filter(|_| nth < DATED && began.elapsed() < DATING);
+            let written = line.and_then(|line| self.run.trees.written(self.run.set.sha, &finding.path, line));
+            Ok(match written {
+                Some(written) => builtin.dated(finding, written),
+                None => finding,
+            })
+        };
+        findings.into_iter().enumerate().map(dated).collect()
     }
 
     /// Looks up the lines of what files say. Few files have findings: reading those a second time costs less than keeping the content of
     /// all.
-    pub(super) fn locate(&self, source: &str, findings: Vec<Finding>) -> Result<Vec<Located>, Stop> {
+    ///
+    /// Whoever speaks, and whether or not the check for secrets runs, no secret of the file gets into what is kept of a line, nor does one
+    /// that a tool repeats in what it says.
+    pub(super) fn locate(&self, planned: &Planned, of_tree: bool, findings: Vec<Finding>) -> Result<Vec<Located>, Stop> {
         let mut found = Vec::with_capacity(findings.len());
+        let located = if planned.conceals() { Located::concealing } else { Located::new };
         for of_file in findings.chunk_by(|a, b| a.path == b.path) {
             self.run.goes_on()?;
-            let file = self.tree.find(&of_file[0].path);
+            // What the tree says of a path as such is not to be found in its lines.
+            let has_lines = !of_tree || of_file.iter().any(|finding| finding.span.is_some());
+            let file = self.tree.find(&of_file[0].path).filter(|_| has_lines);
             let content = match file {
                 Some(file) => lines_of(&**self.tree, file)?,
                 None => Vec::new(),
             };
             let lines = LineIndex::of(&content);
-            found.extend(of_file.iter().map(|finding| Located::new(source, false, finding.clone(), Some(&lines))));
+            let hidden = secrets::hidden(&of_file[0].path, &content);
+            let veil = Veil::over(hidden.iter().map(|hidden| hidden.span));
+            let texts = hidden.iter().filter_map(|hidden| std::str::from_utf8(&content[hidden.bytes.clone()]).ok());
+            let mask = Mask::plain(texts);
+            for finding in of_file {
+                let file = (!of_tree || finding.span.is_some()).then_some(File { lines: &lines, veil: &veil });
+                let finding = Finding { message: mask.text(&finding.message), ..finding.clone() };
+                found.push(located(&planned.name, of_tree, finding, file));
+            }
         }
         Ok(found)
     }

@@ -18,7 +18,7 @@ use crate::app::tools::Located as Place;
 use crate::base::name::TreePath;
 use crate::base::text::{bytes, capital, clip, count, duration, quiet};
 use crate::domain::checks::catalogue::{From, On, Tool, Wake};
-use crate::domain::checks::plan::Planned;
+use crate::domain::checks::plan::{Planned, Process};
 use crate::domain::checks::{CheckError, CheckState, ErrorCode, Execution};
 use crate::domain::issues::finding::Finding;
 use crate::domain::issues::format::{self, Bounds, Columns, Format, Ground, Reading};
@@ -203,7 +203,7 @@ impl Judge<'_> {
         let mut ran = execution(&start.typed, start.version.clone(), sandbox.tier(), &sandbox.limits_in_force());
         let version = start.version.as_ref().map(|version| format!(" version {version}")).unwrap_or_default();
         log.line(&format!("{}{version} at {}, tier {}", start.typed, self.run.set.sha.short(), ran.tier));
-        let limits = limits(planned);
+        let limits = limits(&planned.process);
         let mut findings = Vec::new();
         for (at, command) in start.commands.iter().enumerate() {
             self.run.goes_on()?;
@@ -260,7 +260,7 @@ impl Judge<'_> {
         findings.sort_by(|a, b| (&a.path, a).cmp(&(&b.path, b)));
         let is_cut = findings.len() > most;
         findings.truncate(most);
-        let found = self.locate(&planned.name, findings)?;
+        let found = self.locate(planned, false, findings)?;
         Ok(Ok(Told { found, judged, unread: Vec::new(), is_cut, execution: Some(ran) }))
     }
 
@@ -403,9 +403,10 @@ fn host_of(address: &str) -> (String, u16) {
     }
 }
 
-pub(super) fn limits(planned: &Planned) -> Limits {
+/// How much the processes of a check may use.
+pub fn limits(process: &Process) -> Limits {
     let default = Limits::default();
-    Limits { wall: planned.process.timeout.unwrap_or(default.wall), memory: planned.process.memory.unwrap_or(default.memory), ..default }
+    Limits { wall: process.timeout.unwrap_or(default.wall), memory: process.memory.unwrap_or(default.memory), ..default }
 }
 
 /// How a process will have run of which nothing is known yet.
@@ -426,7 +427,8 @@ pub(super) fn execution(typed: &str, version: Option<String>, tier: Tier, limits
     }
 }
 
-fn lacks(tool: &Tool, what: &[&str]) -> CheckError {
+/// What a check says whose tool finds no settings.
+pub fn lacks(tool: &Tool, what: &[&str]) -> CheckError {
     CheckError {
         code: ErrorCode::ManifestInvalid,
         message: format!(

@@ -20,7 +20,7 @@ use crate::base::text::{count, duration};
 use crate::domain::checks::builtin::{Builtin, MAX_PER_CHECK};
 use crate::domain::checks::catalogue::{On, Tool};
 use crate::domain::checks::plan::{Planned, Runner};
-use crate::domain::checks::{self, CheckError, CheckState, ErrorCode, Execution, Outcome};
+use crate::domain::checks::{CheckError, CheckState, ErrorCode, Execution, Outcome};
 use crate::domain::issues::format::Format;
 use crate::domain::issues::identify::Located;
 use crate::domain::issues::standing::{Chunk, ChunkRef, MOST_AT_A_COMMIT, SourceVersion, Standing, chunk_refs, load};
@@ -116,8 +116,10 @@ pub(super) struct Ran {
     pub hunks: BTreeMap<usize, Vec<Hunk>>,
     /// What judged all it had to.
     pub sources: Vec<SourceVersion>,
-    /// How each check ended. The last one's end is not written: it is, together with the end of the set.
+    /// How each check ended, in the order of the plan.
     pub outcomes: Vec<(String, Outcome)>,
+    /// Which ended last. Its end is not written: it is, together with the end of the set.
+    pub last: usize,
     /// How many found more than is kept.
     pub cut: u64,
 }
@@ -149,16 +151,9 @@ impl Run<'_> {
         let exclude = manifest.map(|manifest| &manifest.exclude);
         let judge = Judge { run: self, tree, before, changes, known, identity, exclude };
         let (mut judged, mut sources, mut outcomes, mut cut) = (Vec::new(), Vec::new(), Vec::<(String, Outcome)>::new(), 0);
+        let (ended, last) = self.abreast(&judge, planned, MOST_AT_A_COMMIT / planned.len().max(1))?;
         let mut room = MOST_AT_A_COMMIT;
-        for planned in planned {
-            if let Some((before, outcome)) = outcomes.last().cloned() {
-                let (of, name) = (self.set.clone(), planned.name.clone());
-                self.write(move |tx, now| {
-                    checks::finish_check(tx, &of, &before, outcome.clone(), now)?;
-                    Ok(checks::start_check(tx, &of, &name, now)?)
-                })?;
-            }
-            let (one, outcome, version) = judge.check(planned, room)?;
+        for (planned, (one, outcome, version)) in planned.iter().zip(ended) {
             room = room.saturating_sub(one.len());
             if outcome.state == CheckState::Succeeded {
                 sources.push(SourceVersion { source: planned.name.clone(), version });
@@ -174,8 +169,9 @@ impl Run<'_> {
             others.truncate(room);
             judged.push(others);
         }
+        judge.conceal(planned, &mut judged)?;
         let hunks = judge.hunks(&judged)?;
-        Ok(Ran { judged, changes: judge.changes, hunks, sources, outcomes, cut })
+        Ok(Ran { judged, changes: judge.changes, hunks, sources, outcomes, last, cut })
     }
 }
 
@@ -201,7 +197,7 @@ impl Judged {
 
 impl Judge<'_> {
     /// Runs one check, which may leave at most `room` findings.
-    fn check(&self, planned: &Planned, room: usize) -> Result<(Judged, Outcome, String), Stop> {
+    pub(super) fn check(&self, planned: &Planned, room: usize) -> Result<(Judged, Outcome, String), Stop> {
         let began = std::time::Instant::now();
         let (app, set) = (self.run.app, &self.run.set);
         let id = set.checks.iter().find(|check| check.name == planned.name).map(|check| check.id);
@@ -294,15 +290,15 @@ impl Judge<'_> {
             && self.before.is_some()
             && (judging.is_by_file || self.changes.is_empty())
             && self.identity.is_some_and(|identity| {
-                identity.sources.iter().any(|source| source.source == planned.name && source.version == judging.version)
+                // Whoever has a program run again wants to see it run.
+                let is_again = identity.sha == self.run.set.sha && !matches!(judging.who, Ok(Who::Builtin(_)));
+                !is_again && identity.sources.iter().any(|source| source.source == planned.name && source.version == judging.version)
             })
     }
 
     /// Whether a path is spoken of in this run, by this check.
     pub(super) fn speaks_of(&self, planned: &Planned, path: &TreePath) -> bool {
-        self.run.manner.speaks_of(path)
-            && !self.exclude.is_some_and(|exclude| exclude.matches(path))
-            && planned.paths.as_ref().is_none_or(|paths| paths.matches(path))
+        self.run.manner.speaks_of(path) && planned.speaks_of(self.exclude, path)
     }
 
     fn looks_at(&self, planned: &Planned, file: &TreeFile) -> bool {
@@ -376,7 +372,12 @@ impl Judge<'_> {
         let Some(mut found) = self.run.app.read_now(|tx, _| load(tx, repo, std::slice::from_ref(chunk)))?.pop() else { return Ok(None) };
         if before.blob != after.blob {
             let hunks = self.lines_between(before, after)?;
-            for span in found.occurrences.iter_mut().filter_map(|occurrence| occurrence.span.as_mut()) {
+            for occurrence in &mut found.occurrences {
+                let Some(span) = &mut occurrence.span else { continue };
+                if occurrence.conceals {
+                    // Nobody looked where in its line it is now.
+                    (span.column_start, span.column_end) = (None, None);
+                }
                 let Some(line) = line_after(span.line_start, &hunks) else { continue };
                 span.line_end = line.saturating_add(span.line_end.saturating_sub(span.line_start));
                 span.line_start = line;

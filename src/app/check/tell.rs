@@ -62,9 +62,10 @@ impl Run<'_> {
             };
             let is_default_head = default_head == Some(sha) || later.is_some() && !is_past;
             let before = match repos::branches_at(tx, repo, sha)?.first() {
-                Some(name) if !is_default_head => look(repos::branch(tx, self.repository, name)?.previous)?,
-                _ => None,
+                Some(name) => look(repos::branch(tx, self.repository, name)?.previous)?,
+                None => None,
             };
+            let before = before.filter(|before| base.as_ref().is_none_or(|base| base.sha != before.sha));
             let default = look(default_head.filter(|head| *head != sha))?;
             let circumstances = Circumstances {
                 standing: &standing,

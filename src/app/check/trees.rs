@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::Stop;
 use crate::app::App;
-use crate::base::name::CommitSha;
+use crate::base::name::{CommitSha, TreePath};
+use crate::base::time::Timestamp;
 use crate::domain::checks::CheckSet;
 use crate::domain::issues::{self, Standing};
 use crate::domain::repos;
@@ -31,6 +32,11 @@ pub trait Trees: Send + Sync {
 
     /// The default branch's head, if there is one.
     fn default_head(&self) -> Option<CommitSha>;
+
+    /// When a line of a file was written as it stands in a commit; `None` where no history is at hand that says so.
+    fn written(&self, _sha: CommitSha, _path: &TreePath, _line: u32) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// The trees of a mirror.
@@ -54,6 +60,10 @@ impl Trees for Mirrored {
 
     fn default_head(&self) -> Option<CommitSha> {
         self.default_head
+    }
+
+    fn written(&self, sha: CommitSha, path: &TreePath, line: u32) -> Option<Timestamp> {
+        Some(self.mirror.blame(sha, path, line).ok()??.commit.authored_at)
     }
 }
 

@@ -10,6 +10,7 @@ use unicode_width::UnicodeWidthChar;
 use super::style::{Ink, Style};
 use crate::base::text::{is_hostile, written_out};
 use crate::domain::issues::Span;
+use crate::domain::issues::conceal::{Shown, Veil};
 
 /// How many cells a tab reaches at most.
 const TAB: usize = 4;
@@ -44,13 +45,15 @@ fn width_of(text: &str) -> usize {
 pub struct Lines<'a> {
     content: &'a [u8],
     starts: Vec<usize>,
+    veil: Veil,
 }
 
 impl<'a> Lines<'a> {
-    /// The lines of a content.
-    pub fn of(content: &'a [u8]) -> Lines<'a> {
+    /// The lines of a content, without what is concealed. A byte order mark is not part of the first.
+    pub fn of(content: &'a [u8], veil: Veil) -> Lines<'a> {
+        let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
         let starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', content).map(|at| at + 1)).filter(|start| *start < content.len());
-        Lines { content, starts: starts.collect() }
+        Lines { content, starts: starts.collect(), veil }
     }
 
     /// A line, from 1, without its ending.
@@ -62,18 +65,19 @@ impl<'a> Lines<'a> {
         Some(line.strip_suffix(b"\r").unwrap_or(line))
     }
 
-    /// Writes the first line of a span with those before and after it; nothing if there is no such line.
+    /// Writes the first line of a span with those before and after it; nothing if there is no such line, or it must not be shown.
     pub fn write(&self, out: &mut dyn Write, span: Span, style: &Style, ink: Ink) -> Result<()> {
         let number = span.line_start;
-        if self.line(number).is_none() {
+        if self.line(number).and_then(|line| self.veil.line(number, line)).is_none() {
             return Ok(());
         }
         let gutter = (number + 1).to_string().len();
         let width = style.width.saturating_sub(gutter + 6).max(20);
         for at in number.saturating_sub(1)..=number.saturating_add(1) {
-            let Some(line) = self.line(at) else { continue };
+            let Some(line) = self.line(at).and_then(|line| self.veil.line(at, line)) else { continue };
+            let span = if at == number { placed(span, &line) } else { span };
             let first = if at == number { span.column_start.unwrap_or(1) } else { 1 };
-            let window = Window::of(line, first, width);
+            let window = Window::of(&line.text, first, width);
             let head = style.ink(Ink::Faint, &format!("  {at:>gutter$} │"));
             let text = if at == number { window.text.clone() } else { style.ink(Ink::Faint, &window.text) };
             writeln!(out, "{}", format!("{head} {text}").trim_end())?;
@@ -85,6 +89,13 @@ impl<'a> Lines<'a> {
         }
         Ok(())
     }
+}
+
+/// A span where its characters stand in what is shown of its first line.
+fn placed(span: Span, line: &Shown<'_>) -> Span {
+    let end = span.column_end.filter(|_| span.line_end == span.line_start);
+    let moved = span.column_start.map(|start| line.columns(start, end.unwrap_or(start).max(start)));
+    Span { column_start: moved.map(|(start, _)| start), column_end: end.and(moved.map(|(_, end)| end)), ..span }
 }
 
 /// As much of a line as fits.
@@ -155,7 +166,7 @@ mod tests {
 
     fn shown(content: &[u8], span: Span, width: usize) -> String {
         let mut out = Vec::new();
-        Lines::of(content).write(&mut out, span, &Style { has_colour: false, width }, Ink::Bad).unwrap();
+        Lines::of(content, Veil::default()).write(&mut out, span, &Style { has_colour: false, width }, Ink::Bad).unwrap();
         String::from_utf8(out).unwrap()
     }
 

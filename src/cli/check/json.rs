@@ -140,6 +140,7 @@ fn by_severity(counts: &BySeverity) -> BTreeMap<Severity, u64> {
 fn check_set(set: &CheckSet) -> CheckSetView {
     CheckSetView {
         state: set.state,
+        requested_at: set.requested_at,
         started_at: set.started_at,
         finished_at: set.finished_at,
         duration_ms: set.started_at.zip(set.finished_at).map(|(from, to)| to.millis_since(from)),
@@ -155,6 +156,8 @@ fn check(check: &Check) -> CheckView {
         plugin: check.plugin.clone(),
         state: check.state,
         issues: check.issues,
+        started_at: check.started_at,
+        finished_at: check.finished_at,
         duration_ms: check.started_at.zip(check.finished_at).map(|(from, to)| to.millis_since(from)),
         exit_code: check.exit_code,
         waits_for: None,

@@ -11,8 +11,9 @@ use super::style::{self, Ink, Style};
 use crate::base::name::TreePath;
 use crate::base::text::{clip, count, duration, quiet, thousands};
 use crate::domain::checks::Check;
+use crate::domain::checks::builtin::secrets::hidden;
 use crate::domain::issues::standing::BySeverity;
-use crate::domain::issues::{Severity, Span};
+use crate::domain::issues::{Severity, Span, Veil};
 use crate::engine::git::tree::FileKind;
 
 /// How many issues are shown; the other formats have all.
@@ -30,6 +31,11 @@ pub fn write(out: &mut dyn Write, report: &Report, source: &Source, style: &Styl
     page.checks(out)?;
     page.totals(out)?;
     page.verdict(out)
+}
+
+/// What is concealed of a file that is quoted, whichever checks ran.
+fn veil(path: &TreePath, content: &[u8]) -> Veil {
+    Veil::over(hidden(path, content).into_iter().map(|hidden| hidden.span))
 }
 
 struct Page<'a> {
@@ -57,7 +63,8 @@ impl Page<'_> {
         let invalid = &unreadable.invalid;
         let span = Span { column_start: Some(invalid.column), column_end: Some(invalid.column), ..Span::line(invalid.line) };
         writeln!(out, "{}", self.style.ink(Ink::Path, &self.place(&invalid.file.path(), Some(span))))?;
-        Lines::of(&unreadable.content).write(out, span, self.style, Ink::Bad)?;
+        let veil = veil(&invalid.file.path(), &unreadable.content);
+        Lines::of(&unreadable.content, veil).write(out, span, self.style, Ink::Bad)?;
         writeln!(out)
     }
 
@@ -69,7 +76,10 @@ impl Page<'_> {
             let noun = count(among as u64, "issue");
             writeln!(out, "{}  {}", self.style.ink(Ink::Path, &self.place(path, None)), self.style.ink(Ink::Faint, &noun))?;
             let content = self.content(path);
-            let lines = Lines::of(&content);
+            let mut veil = veil(path, &content);
+            let own = self.report.issues.iter().map(|found| &found.standee).filter(|standee| standee.path == *path);
+            veil.extend(own.filter(|standee| standee.occurrence.conceals).filter_map(|standee| standee.occurrence.span));
+            let lines = Lines::of(&content, veil);
             for found in file {
                 writeln!(out)?;
                 self.issue(out, found, &lines)?;

@@ -7,18 +7,26 @@
 //! [`run`] has both voices speak, of the files it is given and of the tree, and is the only one that does: what is kept from one commit to
 //! the next, who is told how far it is and what becomes of the findings is decided by whoever calls it.
 
+mod about;
+pub mod complexity;
+pub mod duplication;
 pub mod hygiene;
 pub mod large;
 pub mod licenses;
 pub mod secrets;
+pub mod todo;
+pub mod tokens;
 
 use std::collections::HashSet;
 
 use crate::base::name::TreePath;
 use crate::base::text;
+use crate::base::time::Timestamp;
 use crate::domain::issues::finding::{Finding, Kind, Severity};
 use crate::engine::git;
 use crate::engine::git::tree::{Tree, TreeFile};
+
+pub use about::about;
 
 /// The most findings in one file; one more says that there were more.
 pub const MAX_PER_FILE: usize = 50;
@@ -54,6 +62,11 @@ pub trait Builtin: Sync {
     /// Raised whenever the same file could be judged differently; part of the key under which results are reused.
     fn version(&self) -> u32;
 
+    /// Whether what its findings cover must not be shown where lines are quoted: then their spans cover it exactly.
+    fn conceals(&self) -> bool {
+        false
+    }
+
     /// What it wants to know of such a file, decided from path, kind and size alone.
     fn wants(&self, file: &TreeFile, size: u64) -> Wants;
 
@@ -64,6 +77,17 @@ pub trait Builtin: Sync {
     /// What only the tree as a whole says: paths that collide, links that lead nowhere. Once `cancel` says so, the answer no longer
     /// matters and comes soon. It fails for what may succeed a while later alone; else it names what it could not read, and goes on.
     fn tree(&self, tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<OfTree>;
+
+    /// Whether it is told when the lines were written of which its files speak. That is no part of a file, so it is added to what the file
+    /// says, by whoever holds the history.
+    fn wants_dates(&self) -> bool {
+        false
+    }
+
+    /// What a file said, with the moment at which its line was written. The moment stays what it is for as long as the line stands.
+    fn dated(&self, finding: Finding, _written: Timestamp) -> Finding {
+        finding
+    }
 }
 
 /// What a tree as a whole says.
@@ -82,12 +106,20 @@ pub fn find(name: &str) -> Option<&'static dyn Builtin> {
 
 /// Every built-in check there is.
 pub fn all() -> &'static [&'static dyn Builtin] {
-    &[&hygiene::Hygiene, &secrets::Secrets, &large::Large, &licenses::Licenses]
+    &[
+        &hygiene::Hygiene,
+        &secrets::Secrets,
+        &duplication::Duplication,
+        &complexity::Complexity,
+        &todo::Todo,
+        &large::Large,
+        &licenses::Licenses,
+    ]
 }
 
 /// The built-in checks that run where no manifest says which: those that are quick, and quiet where nothing is wrong.
 pub fn by_default() -> &'static [&'static dyn Builtin] {
-    &[&hygiene::Hygiene, &secrets::Secrets]
+    &[&hygiene::Hygiene, &secrets::Secrets, &duplication::Duplication]
 }
 
 /// Why a run has no result.

@@ -111,6 +111,8 @@ pub struct Tool {
     pub env: BTreeMap<String, String>,
     /// Arguments with which it says its version.
     pub version: Vec<String>,
+    /// Whether the lines it speaks of must not be shown where lines are quoted.
+    pub conceals: bool,
     links: Vec<Link>,
     meanings: Vec<Meaning>,
 }
@@ -206,6 +208,11 @@ impl Tool {
         self.requires.is_empty() && self.network == Fetches::Nothing
     }
 
+    /// Whether it has nothing to say before the repository holds settings for it.
+    pub fn needs_settings(&self) -> bool {
+        !self.requires.is_empty()
+    }
+
     /// Whether a file is among what it needs before it has anything to say.
     pub fn is_required(&self, path: &TreePath) -> bool {
         self.requires.iter().any(|(_, globs)| globs.matches(path))
@@ -222,8 +229,12 @@ impl Tool {
         *version >= self.least
     }
 
-    /// Says of a finding what its rule means in our words, where that is known better than from what the tool wrote.
+    /// Says of a finding what its rule means in our words, where that is known better than from what the tool wrote. One that conceals
+    /// speaks of whole lines: nobody knows whether its columns are exact.
     pub fn adjust(&self, finding: &mut Finding) {
+        if let Some(span) = finding.span.as_mut().filter(|_| self.conceals) {
+            (span.column_start, span.column_end) = (None, None);
+        }
         if let Some(meaning) = self.meanings.iter().find(|meaning| meaning.is_of(&finding.rule)) {
             finding.kind = meaning.kind.unwrap_or(finding.kind);
             finding.severity = meaning.severity.unwrap_or(finding.severity);

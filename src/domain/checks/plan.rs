@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::builtin::{self, Builtin};
 use super::catalogue::{self, Tool};
 use super::{CheckError, ErrorCode};
+use crate::base::name::TreePath;
 use crate::base::text;
 use crate::domain::issues::format::Format;
 use crate::domain::repos::manifest::{CheckSpec, Globs, Manifest, Network, Runs};
@@ -62,6 +63,20 @@ impl Planned {
         Planned { name: name.to_owned(), plugin: plugin.to_owned(), runner, paths: None, process: Process::default() }
     }
 
+    /// Whether what its findings cover must not be shown where lines are quoted.
+    pub fn conceals(&self) -> bool {
+        match &self.runner {
+            Ok(Runner::Builtin(builtin)) => builtin.conceals(),
+            Ok(Runner::Tool(tool)) => tool.conceals,
+            Ok(Runner::Command { .. } | Runner::Image(_)) | Err(_) => false,
+        }
+    }
+
+    /// Whether a path is one that it looks at.
+    pub fn speaks_of(&self, exclude: Option<&Globs>, path: &TreePath) -> bool {
+        !exclude.is_some_and(|exclude| exclude.matches(path)) && self.paths.as_ref().is_none_or(|paths| paths.matches(path))
+    }
+
     /// What tells whether an earlier result of the check still holds for a file that did not change: what judges, and the settings that
     /// bear on it. `found` is what is known of a tool on this host: its version, and the content of its settings; of an image, its digest.
     pub fn version(&self, exclude: Option<&Globs>, found: &str) -> String {
@@ -76,7 +91,8 @@ impl Planned {
             Ok(Runner::Command { run, output }) => Some((run, output)),
             _ => None,
         };
-        let settings = format!("{:?} {exclude:?} {command:?} {:?} {:?}", self.paths, self.process.env, self.process.network);
+        let conceals = self.conceals();
+        let settings = format!("{:?} {exclude:?} {command:?} {:?} {:?} {conceals}", self.paths, self.process.env, self.process.network);
         format!("{runner} {}", BlobHash::of(settings.as_bytes()))
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::conceal::Veil;
 use super::finding::Finding;
 use super::standing::{self, CHUNK_OCCURRENCES, Chunk, ChunkRef, Node, Occurrence};
 use super::track::{self, FileChange, Fingerprint, Known, LineIndex, Place};
@@ -22,16 +23,40 @@ pub struct Located {
     pub finding: Finding,
     /// What tracking compares.
     pub place: Place,
-    /// The first line, trimmed.
+    /// The first line, trimmed, without what is concealed.
     pub excerpt: Option<String>,
+    /// Whether what its span covers must not be shown.
+    pub conceals: bool,
+}
+
+/// A file as findings are looked up in it.
+#[derive(Debug, Clone, Copy)]
+pub struct File<'a> {
+    /// Its lines.
+    pub lines: &'a LineIndex<'a>,
+    /// What must not be shown of them.
+    pub veil: &'a Veil,
 }
 
 impl Located {
     /// Looks up the lines of a finding in its file; `None` if the file was not or could not be read.
-    pub fn new(source: &str, of_tree: bool, finding: Finding, lines: Option<&LineIndex<'_>>) -> Located {
-        let place = Place::of(source, &finding, lines);
-        let excerpt = place.line().and_then(|line| lines?.excerpt(line)).filter(|excerpt| !excerpt.is_empty());
-        Located { source: source.to_owned(), of_tree, finding, place, excerpt }
+    pub fn new(source: &str, of_tree: bool, finding: Finding, file: Option<File<'_>>) -> Located {
+        let place = Place::of(source, &finding, file.map(|file| file.lines));
+        let quote = |line: u32| file?.lines.excerpt(line, file?.veil);
+        let excerpt = place.line().and_then(quote).filter(|excerpt| !excerpt.is_empty());
+        Located { source: source.to_owned(), of_tree, finding, place, excerpt, conceals: false }
+    }
+
+    /// The same as one that conceals what it covers.
+    pub fn concealing(source: &str, of_tree: bool, finding: Finding, file: Option<File<'_>>) -> Located {
+        let own = finding.span;
+        let with_own = file.map(|file| {
+            let mut veil = file.veil.clone();
+            veil.extend(own);
+            (file.lines, veil)
+        });
+        let file = with_own.as_ref().map(|(lines, veil)| File { lines, veil });
+        Located { conceals: true, ..Located::new(source, of_tree, finding, file) }
     }
 }
 
@@ -92,7 +117,7 @@ impl Identified {
         for ((located, issue), fingerprint) in self.found.into_iter().zip(self.issues).zip(self.fingerprints) {
             let issue = issue.or_else(|| past(fingerprint).filter(|issue| !taken.contains(issue))).unwrap_or_else(&mut mint);
             taken.insert(issue);
-            let Located { source, of_tree, finding, place, excerpt } = located;
+            let Located { source, of_tree, finding, place, excerpt, conceals } = located;
             groups.entry((finding.path, source, of_tree)).or_default().push(Occurrence {
                 issue,
                 fingerprint,
@@ -102,6 +127,7 @@ impl Identified {
                 message: finding.message,
                 span: finding.span,
                 excerpt,
+                conceals,
                 text: place.text,
                 block: place.block,
                 hint: place.hint,

@@ -80,7 +80,7 @@ pub struct Issue {
     pub path: TreePath,
     /// The lines it was last seen at.
     pub span: Option<Span>,
-    /// The line it was last seen at, trimmed.
+    /// The line it was last seen at, trimmed, without what is concealed.
     pub excerpt: Option<String>,
     /// By what it is recognised when it comes back.
     pub fingerprint: Fingerprint,

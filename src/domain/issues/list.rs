@@ -303,6 +303,7 @@ mod tests {
             message: String::new(),
             span: Some(Span::line(line)),
             excerpt: None,
+            conceals: false,
             text: None,
             block: None,
             hint: None,

@@ -70,7 +70,7 @@ pub struct Circumstances<'a> {
     pub base: Option<&'a Standing>,
     /// What stood at the base of the base: what the base has besides was new there.
     pub base_of_base: Option<&'a Standing>,
-    /// What stood at its branch's head before, if that is another commit.
+    /// What stood at its branch's head before, if that is another commit than the base.
     pub before: Option<&'a Standing>,
     /// What stands at the default branch's head, if that is another commit.
     pub default: Option<&'a Standing>,
@@ -94,8 +94,15 @@ pub fn plan(tx: &ReadTx, commits: &Circumstances<'_>) -> Result<Vec<Step>> {
         steps.extend(against_base.gone.into_iter().map(|standee| Step::Gone { issue: standee.occurrence.issue }));
     }
     if let Some(before) = commits.before {
+        let against_before = turnover(tx, Some(before), commits.standing)?;
+        if commits.on == Line::Default {
+            // The commits it had were pushed over: what they alone had is gone with them, and the rest is where it is here.
+            steps.extend(against_before.gone.into_iter().map(|standee| Step::Gone { issue: standee.occurrence.issue }));
+            steps.extend(against_before.changed.into_iter().map(|(from, standee)| Step::Changed { standee: Box::new(standee), from }));
+            return Ok(steps);
+        }
         // What stood at the branch's last head and is neither here nor on the default branch was brought and fixed by the branch.
-        let gone = turnover(tx, Some(before), commits.standing)?.gone;
+        let gone = against_before.gone;
         let elsewhere: BTreeSet<IssueId> = match commits.default {
             // Of what the branch's last head had, the default branch lacks what `added` names; all else it has.
             Some(default) => turnover(tx, Some(default), before)?.added.into_iter().map(|standee| standee.occurrence.issue).collect(),

@@ -49,8 +49,10 @@ pub struct Occurrence {
     pub message: String,
     /// The lines; `None` is the whole file.
     pub span: Option<Span>,
-    /// The first line, trimmed.
+    /// The first line, trimmed, without what is concealed.
     pub excerpt: Option<String>,
+    /// Whether what its span covers must not be shown.
+    pub conceals: bool,
     /// The first line's content, for tracking.
     pub text: Option<Mark>,
     /// That line with those around it, for tracking.
@@ -79,6 +81,11 @@ impl Chunk {
     pub fn new(repo: RepoId, path: TreePath, source: String, occurrences: Vec<Occurrence>) -> Chunk {
         let content = postcard::to_stdvec(&(&path, &source, &occurrences)).expect("plain values in memory can always be encoded");
         Chunk { repo, id: name_of(&content), path, source, occurrences }
+    }
+
+    /// The places that must not be shown.
+    pub fn concealed(&self) -> impl Iterator<Item = Span> + '_ {
+        self.occurrences.iter().filter(|occurrence| occurrence.conceals).filter_map(|occurrence| occurrence.span)
     }
 
     /// Its occurrences as tracking sees them.
@@ -270,6 +277,20 @@ pub fn load(tx: &ReadTx, repo: RepoId, refs: &[ChunkRef]) -> Result<Vec<Chunk>> 
         chunks.extend(tx.get::<Chunk>(&(repo, chunk.chunk))?);
     }
     Ok(chunks)
+}
+
+/// What is concealed at a commit in these files, by file.
+pub fn concealed(tx: &ReadTx, standing: &Standing, paths: &BTreeSet<TreePath>) -> Result<BTreeMap<TreePath, Vec<Span>>> {
+    let mut refs = chunk_refs(tx, standing)?;
+    refs.retain(|chunk| paths.contains(&chunk.path));
+    let mut concealed: BTreeMap<TreePath, Vec<Span>> = BTreeMap::new();
+    for chunk in load(tx, standing.repo, &refs)? {
+        let spans: Vec<Span> = chunk.concealed().collect();
+        if !spans.is_empty() {
+            concealed.entry(chunk.path).or_default().extend(spans);
+        }
+    }
+    Ok(concealed)
 }
 
 /// An occurrence with the file and source it belongs to.

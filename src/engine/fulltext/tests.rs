@@ -214,6 +214,28 @@ fn files_with(directory: &std::path::Path, extension: &str) -> Vec<PathBuf> {
 }
 
 #[test]
+fn an_index_that_is_taken_away_while_it_is_in_use_is_begun_anew() {
+    let take: [fn(&std::path::Path); 3] = [
+        |directory| fs::remove_dir_all(directory).unwrap(),
+        |directory| {
+            fs::remove_dir_all(directory).unwrap();
+            fs::write(directory, "a file").unwrap();
+        },
+        |directory| fs::write(directory.join("meta.json"), b"").unwrap(),
+    ];
+    for take in take {
+        let (_root, directory) = kept();
+        let index = FullText::in_directory(&directory, FIELDS);
+        assert_eq!(keys(&index, term("text", "quux")), [3]);
+        take(&directory);
+        assert!(matches!(index.open().unwrap(), Opened::Fresh { .. }));
+        index.apply(colors(), 9).unwrap();
+        assert_eq!(keys(&index, term("text", "quux")), [3]);
+        assert_eq!(index.open().unwrap(), Opened::Kept { watermark: Some(9.into()) });
+    }
+}
+
+#[test]
 fn an_index_that_lost_or_garbled_a_file_is_begun_anew() {
     spoiled(|directory| fs::remove_file(directory.join("meta.json")).unwrap());
     spoiled(|directory| fs::write(directory.join("meta.json"), b"{").unwrap());

@@ -27,6 +27,7 @@ use super::{
     Command, Error, File, How, Keeper, Limit, Limits, Network, Outcome, Output, Result, Sandbox, Tier, Unread, Value, mounts, native,
     process, trusted,
 };
+use crate::base::mask::{Mask, Stream};
 use crate::base::name::TreePath;
 
 /// How long the sandbox may take to come up.
@@ -58,6 +59,7 @@ pub(super) fn run(
     cancel: &dyn Fn() -> bool,
     out: &mut dyn Output,
 ) -> Result<Outcome> {
+    let mask = mask(command)?;
     let settings = &sandbox.settings;
     let is_native = settings.tier == Tier::Native;
     let user = if is_native { native::user(settings, number) } else { None };
@@ -104,6 +106,9 @@ pub(super) fn run(
         next_watch: Instant::now(),
         heard: Heard { files: command.outputs.iter().map(|path| Gathered::new(path)).collect(), ..Heard::default() },
         kept: (Keeping::new(limits.stdout_bytes), Keeping::new(limits.stderr_bytes)),
+        written: 0,
+        streams: (mask.stream(), mask.stream()),
+        mask,
         stop: None,
         peak_watched: None,
     };
@@ -111,6 +116,16 @@ pub(super) fn run(
     let outcome = attempt.finish(result, sandbox, command);
     drop(directory);
     outcome
+}
+
+/// What masks the secrets of a command in all that comes out of its run.
+fn mask(command: &Command) -> Result<Mask> {
+    let of_env = command.env.values().filter_map(|value| match value {
+        Value::Plain(_) => None,
+        Value::Secret(value) => Some(value),
+    });
+    let of_files = command.secret_files.iter().map(|(_, secret)| secret);
+    Mask::new(of_env.chain(of_files)).map_err(|refused| Error::BadCommand { why: refused.to_string() })
 }
 
 fn orders(
@@ -181,8 +196,8 @@ impl Gathered {
         Gathered { path: path.to_owned(), bytes: Vec::new(), result: None }
     }
 
-    fn finish(self) -> (String, std::result::Result<Vec<u8>, String>) {
-        let result = self.result.unwrap_or_else(|| Err("the run ended before it was read".into())).map(|()| self.bytes);
+    fn finish(self, mask: &Mask) -> (String, std::result::Result<Vec<u8>, String>) {
+        let result = self.result.unwrap_or_else(|| Err("the run ended before it was read".into())).map(|()| mask.bytes(self.bytes));
         (self.path, result)
     }
 }
@@ -208,6 +223,11 @@ struct Attempt<'a> {
     next_watch: Instant,
     heard: Heard,
     kept: (Keeping, Keeping),
+    /// How many bytes it wrote, as it wrote them.
+    written: u64,
+    /// Both outputs on their way through the mask.
+    streams: (Stream, Stream),
+    mask: Mask,
     /// Why we end it: the first cause.
     stop: Option<How>,
     peak_watched: Option<u64>,
@@ -313,17 +333,30 @@ impl Attempt<'_> {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Ok(0) | Err(_) if is_stdout => self.stdout = None,
             Ok(0) | Err(_) => self.stderr = None,
-            Ok(read) if is_stdout => {
-                self.kept.0.push(&buffer[..read]);
-                self.out.stdout(&buffer[..read]);
-            }
             Ok(read) => {
-                self.kept.1.push(&buffer[..read]);
-                self.out.stderr(&buffer[..read]);
+                self.written = self.written.saturating_add(read as u64);
+                let stream = if is_stdout { &mut self.streams.0 } else { &mut self.streams.1 };
+                let masked = stream.push(&buffer[..read]);
+                self.take(is_stdout, &masked);
             }
         }
-        if self.kept.0.total().saturating_add(self.kept.1.total()) > self.limits.output_bytes {
+        if self.written > self.limits.output_bytes {
             self.stop.get_or_insert(How::Limit(Limit::Output));
+        }
+    }
+
+    /// Takes what is masked.
+    fn take(&mut self, is_stdout: bool, bytes: &[u8]) {
+        match is_stdout {
+            _ if bytes.is_empty() => {}
+            true => {
+                self.kept.0.push(bytes);
+                self.out.stdout(bytes);
+            }
+            false => {
+                self.kept.1.push(bytes);
+                self.out.stderr(bytes);
+            }
         }
     }
 
@@ -489,6 +522,9 @@ impl Attempt<'_> {
     fn finish(mut self, result: Result<()>, sandbox: &Sandbox, command: &Command) -> Result<Outcome> {
         let decided = self.stop;
         let is_gone = self.end();
+        let rest = (self.streams.0.finish(), self.streams.1.finish());
+        self.take(true, &rest.0);
+        self.take(false, &rest.1);
         let counted = self.group.counted();
         result?;
         if !is_gone {
@@ -524,13 +560,17 @@ impl Attempt<'_> {
                 *keeper = Keeper::Watch;
             }
         }
+        let mut asked = self.proxy.map(Proxy::finish).unwrap_or_default();
+        for one in &mut asked {
+            one.host = self.mask.text(&one.host);
+        }
         Ok(Outcome {
             how,
             stdout: self.kept.0.finish(),
             stderr: self.kept.1.finish(),
-            files: self.heard.files.into_iter().map(Gathered::finish).collect(),
+            files: self.heard.files.into_iter().map(|file| file.finish(&self.mask)).collect(),
             refused: refused.into_iter().map(|(path, why)| (TreePath::new(path), why)).collect(),
-            asked: self.proxy.map(Proxy::finish).unwrap_or_default(),
+            asked,
             wall_ms: millis(ended.saturating_duration_since(began)),
             cpu_ms: counted.cpu.map_or(cpu_ms, millis),
             peak_memory: counted.peak_memory.or(self.peak_watched),

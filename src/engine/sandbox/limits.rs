@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::base::text;
+
 /// How much a run may use. At each of these bounds the whole tree of processes ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -61,6 +63,18 @@ impl Limits {
         self.memory.saturating_add(self.tmpfs_bytes).saturating_add(self.shared_bytes())
     }
 
+    /// How much a bound allows, with its unit, for people.
+    pub fn of(&self, limit: Limit) -> String {
+        match limit {
+            Limit::Cpu => text::duration(u64::try_from(self.cpu.as_millis()).unwrap_or(u64::MAX)),
+            Limit::Memory => text::bytes(self.memory),
+            Limit::Processes => text::thousands(u64::from(self.processes)),
+            Limit::FileSize => text::bytes(self.file_size),
+            Limit::Disk => text::bytes(self.tmpfs_bytes),
+            Limit::Output => text::bytes(self.output_bytes),
+        }
+    }
+
     /// Processor time in whole seconds, at least one: what a limit of a single process takes.
     pub(super) fn cpu_seconds(&self) -> u64 {
         self.cpu.as_secs().saturating_add(u64::from(self.cpu.subsec_nanos() > 0)).max(1)
@@ -85,6 +99,9 @@ pub enum Limit {
 }
 
 impl Limit {
+    /// Every bound.
+    pub const ALL: [Limit; 6] = [Limit::Cpu, Limit::Memory, Limit::Processes, Limit::FileSize, Limit::Disk, Limit::Output];
+
     /// What was too much, for people.
     pub fn words(self) -> &'static str {
         match self {
@@ -116,6 +133,18 @@ pub enum Keeper {
 }
 
 impl Keeper {
+    /// What keeps it, for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Keeper::Cgroup => "a cgroup, which counts all processes together",
+            Keeper::FileSystem => "a file system of a fixed size",
+            Keeper::EachProcess => "a limit of each single process",
+            Keeper::Watch => "a look at all processes every so often",
+            Keeper::Reader => "reading along, and stopping",
+            Keeper::Nothing => "nothing",
+        }
+    }
+
     /// Whether it can be got around for a while.
     pub fn is_weaker(self) -> bool {
         matches!(self, Keeper::Watch | Keeper::Nothing)

@@ -114,7 +114,10 @@ pub(super) fn judged(roots: &[PathBuf], user: Option<u32>) -> Result<Vec<PathBuf
         if let Some(user) = user
             && let Some(closed) = closed_to_others(&real)
         {
-            return refuse(&format!("the user {user}, who runs it, may not enter `{}`", closed.display()));
+            return refuse(&format!(
+                "the user {user}, who runs it, may not enter `{}`; install it where others may enter",
+                closed.display()
+            ));
         }
         if !judged.contains(root) {
             judged.push(root.clone());

@@ -71,10 +71,6 @@ impl Keeping {
         Keeping { cap, head: Vec::new(), tail: VecDeque::new(), total: 0 }
     }
 
-    pub(super) fn total(&self) -> u64 {
-        self.total
-    }
-
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let was_whole = self.total <= self.cap as u64;
         self.total += bytes.len() as u64;

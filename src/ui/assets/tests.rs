@@ -57,7 +57,7 @@ fn squeezing_leaves_every_rule_and_every_string() {
 #[test]
 fn the_stylesheet_stays_small() {
     let bytes = get("style/plumbline.css").unwrap().bytes.len();
-    assert!(bytes < 28_000, "{bytes} bytes");
+    assert!(bytes < 32_000, "{bytes} bytes");
 }
 
 /// The custom properties of a theme that are colours.

@@ -33,6 +33,7 @@ fn page(issues: Vec<IssueView>) -> FilePage {
     FilePage {
         frame: Frame { viewer: None, running: 0, now: Timestamp::EPOCH, started: std::time::Instant::now() },
         place: Place {
+            unisolated: Vec::new(),
             repo: "a/b".parse().unwrap(),
             branch: None,
             branches: Vec::new(),

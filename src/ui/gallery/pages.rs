@@ -7,17 +7,18 @@ pub fn all(world: &World) -> Vec<(String, String)> {
     homes(world, &mut out);
     repositories(world, &mut out);
     commits(world, &mut out);
+    checks::all(world, &mut out);
     files(world, &mut out);
     issues(world, &mut out);
     doors(world, &mut out);
     out
 }
 
-type Pages = Vec<(String, String)>;
+pub(super) type Pages = Vec<(String, String)>;
 
 const POLLED: Duration = Duration::from_secs(300);
 
-fn add(out: &mut Pages, name: &str, page: &impl Template) {
+pub(super) fn add(out: &mut Pages, name: &str, page: &impl Template) {
     out.push((name.to_owned(), page.render().unwrap_or_else(|error| panic!("{name}: {error}"))));
 }
 

@@ -1,5 +1,7 @@
 //! A commit: its verdict, what led to it, its issues.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
@@ -7,10 +9,13 @@ use serde::Deserialize;
 use super::{Asked, place, render, see};
 use crate::app::App;
 use crate::app::check::read_manifest;
-use crate::base::name::CommitSha;
+use crate::base::id::RepoId;
+use crate::base::name::{CommitSha, TreePath};
+use crate::domain::checks::builtin::secrets::hidden;
 use crate::domain::checks::{self, CheckSet};
-use crate::domain::issues;
 use crate::domain::issues::list::AtCommit;
+use crate::domain::issues::standing::concealed;
+use crate::domain::issues::{self, Veil};
 use crate::domain::repos::manifest::ManifestName;
 use crate::domain::repos::{self, Repository};
 use crate::engine::git::tree::Tree;
@@ -48,6 +53,13 @@ pub struct Narrowed {
     path: String,
     q: String,
     cursor: Option<String>,
+}
+
+/// The page that a form was sent from.
+#[derive(Debug, Default, Deserialize)]
+pub struct From {
+    /// That of this check; else the commit's.
+    check: Option<String>,
 }
 
 /// What the page shows of the commit's issues, and of the file that asks for checks.
@@ -134,10 +146,10 @@ async fn find(app: &App, repo: &Repository, sha: CommitSha, narrowed: &Narrowed)
             // What this commit fixed stands where it was before.
             let before = standing.as_ref().and_then(|standing| standing.base).filter(|_| state == "fixed");
             let mut rows: Vec<IssueRow> = view.items.into_iter().map(|issue| IssueRow::new(issue, Some(before.unwrap_or(sha)))).collect();
-            match before.filter(|_| !rows.is_empty()).and_then(tree) {
-                Some(before) => excerpts(&before, &mut rows),
-                None if before.is_none() => here.iter().for_each(|tree| excerpts(tree, &mut rows)),
+            match before.filter(|_| !rows.is_empty()) {
                 // Without an excerpt an issue is shown all the same.
+                Some(before) => tree(before).iter().for_each(|tree| excerpts(&handle, repo.id, before, tree, &mut rows)),
+                None if before.is_none() => here.iter().for_each(|tree| excerpts(&handle, repo.id, sha, tree, &mut rows)),
                 None => {}
             }
             *list = IssueList { rows, total: view.total, next: view.next };
@@ -185,14 +197,21 @@ pub(super) async fn rows(app: &App, repo: &Repository, at: CommitSha, view: Issu
         let mut rows: Vec<IssueRow> = view.items.into_iter().map(|issue| IssueRow::new(issue, Some(at))).collect();
         // Without an excerpt an issue is shown all the same.
         let tree = if rows.is_empty() { None } else { handle.mirror(id).ok().and_then(|mirror| mirror.tree(at).ok()) };
-        tree.iter().for_each(|tree| excerpts(tree, &mut rows));
+        tree.iter().for_each(|tree| excerpts(&handle, id, at, tree, &mut rows));
         Ok(IssueList { rows, total: view.total, next: view.next })
     })
     .await?
 }
 
-/// Adds the lines around each issue that stands in the tree.
-pub(super) fn excerpts(tree: &dyn Tree, rows: &mut [IssueRow]) {
+/// Adds the lines around each issue that stands in the tree of a commit, without what is concealed there. Where nobody knows what that
+/// is, there are none.
+pub(super) fn excerpts(app: &App, repo: RepoId, at: CommitSha, tree: &dyn Tree, rows: &mut [IssueRow]) {
+    let paths: BTreeSet<TreePath> = rows.iter().map(|row| row.issue.path.clone()).collect();
+    let concealed = app.read_now(|tx, _| -> issues::Result<_> {
+        let Some(standing) = issues::standing(tx, repo, at)? else { return Ok(None) };
+        Ok(Some(concealed(tx, &standing, &paths)?))
+    });
+    let Ok(Some(concealed)) = concealed else { return };
     let mut read = 0;
     for group in rows.chunk_by_mut(|a, b| a.issue.path == b.issue.path) {
         if read == EXCERPT_FILES {
@@ -202,7 +221,10 @@ pub(super) fn excerpts(tree: &dyn Tree, rows: &mut [IssueRow]) {
         let Ok(content) = tree.read(file, EXCERPT_BYTES) else { continue };
         let Some(text) = crate::ui::source::text(&content) else { continue };
         read += 1;
-        let source = Source::plain(&text);
+        let path = &group[0].issue.path;
+        let mut veil = Veil::over(hidden(path, &content).into_iter().map(|hidden| hidden.span));
+        veil.extend(concealed.get(path).into_iter().flatten().copied());
+        let source = Source::concealed(&text, &veil);
         for row in group {
             row.excerpt = row.issue.line_start.and_then(|start| source.excerpt(start, row.issue.line_end.unwrap_or(start), AROUND));
         }
@@ -220,17 +242,22 @@ fn manifest(tree: &dyn Tree) -> Manifest {
     let content = tree.find(&name.path()).and_then(|file| tree.read(file, MANIFEST_BYTES).ok()).unwrap_or_default();
     let place = repos::manifest::parse(*name, &content).err();
     let line = place.as_ref().map(|invalid| invalid.line);
+    let veil = Veil::over(hidden(&name.path(), &content).into_iter().map(|hidden| hidden.span));
     let text = line.and_then(|line| {
-        let text = String::from_utf8_lossy(&content).lines().nth((line as usize).saturating_sub(1))?.to_owned();
-        Some(crate::base::text::clip(&text, 300).into_owned())
+        let text = String::from_utf8_lossy(&content);
+        let text = veil.line(line, text.lines().nth((line as usize).saturating_sub(1))?.as_bytes())?;
+        Some(crate::base::text::clip(&String::from_utf8_lossy(&text.text), 300).into_owned())
     });
     Manifest::Invalid(ManifestFault { path: name.path(), message, line, column: place.map(|invalid| invalid.column), text })
 }
 
 /// `POST …/checks`.
-pub async fn run(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
+pub async fn run(State(app): State<App>, asked: Asked, params: Params, Query(from): Query<From>) -> Result<Response, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &asked.permit, &params).await?;
-    let to = href::commit(&repo.slug, &commit.sha);
+    let to = match &from.check {
+        Some(check) => href::check(&repo.slug, &commit.sha, check),
+        None => href::commit(&repo.slug, &commit.sha),
+    };
     let permit = asked.permit.clone();
     app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
         permit.same_repo(tx, &repo)?;

@@ -97,7 +97,7 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params) -> Resul
             let mut rows = [IssueRow::new(issue, Some(at))];
             // An excerpt that cannot be read is left out.
             if let Ok(tree) = handle.mirror(repo_id).and_then(|mirror| mirror.tree(at)) {
-                excerpts(&tree, &mut rows);
+                excerpts(&handle, repo_id, at, &tree, &mut rows);
             }
             let [row] = rows;
             row

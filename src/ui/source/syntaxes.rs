@@ -67,7 +67,7 @@ impl Syntaxes {
         }
         self.used.extend(met);
         out.extend(lines.map(Markup::escaped));
-        Source { lines: out }
+        Source { lines: out, ..Source::default() }
     }
 
     fn find(&self, path: &TreePath, text: &str) -> Option<&SyntaxReference> {

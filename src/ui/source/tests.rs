@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::issues::Span;
 
 fn shown(path: &str, text: &str) -> Vec<String> {
     patiently(&TreePath::new(path), text).lines.into_iter().map(|line| line.as_str().to_owned()).collect()
@@ -105,6 +106,21 @@ fn an_excerpt_marks_its_lines_and_keeps_within_the_file() {
     assert_eq!(said(4, 900, 2).unwrap(), ["2b", "3c", "4d!"]);
     assert_eq!(said(4, 1, 0).unwrap(), ["4d!"]);
     assert!(said(5, 5, 1).is_none() && said(0, 0, 1).is_none());
+}
+
+#[test]
+fn an_excerpt_leaves_out_what_lies_within_a_secret_and_covers_its_ends() {
+    let span = |lines: (u32, u32), columns: (u32, u32)| Span {
+        line_start: lines.0,
+        line_end: lines.1,
+        column_start: Some(columns.0),
+        column_end: Some(columns.1),
+    };
+    let veil = Veil::over([span((1, 1), (1, 3)), span((2, 5), (4, 2))]);
+    let source = Source::concealed("\u{feff}abc\nk: BEGIN\nx\ny\nzz<\nend", &veil);
+    let shown: Vec<String> =
+        source.excerpt(1, 6, 0).unwrap().lines.iter().map(|line| format!("{} {}", line.number, line.code.as_str())).collect();
+    assert_eq!(shown, ["1 ••••••••", "2 k: ••••••••", "5 ••••••••&lt;", "6 end"]);
 }
 
 #[test]

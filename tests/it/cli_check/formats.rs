@@ -8,8 +8,11 @@ fn json_has_the_words_of_the_api() {
     repo.commit([MANIFEST, ("src/main.rs", CONFLICT)]);
     let mut document = check(repo.path(), &["--format", "json"]).json();
     let set = &mut document["check_set"];
-    for instant in ["started_at", "finished_at"] {
+    for instant in ["requested_at", "started_at", "finished_at"] {
         assert!(set[instant].take().as_str().unwrap().ends_with('Z'));
+    }
+    for instant in ["started_at", "finished_at"] {
+        assert!(set["checks"][0][instant].take().as_str().unwrap().ends_with('Z'));
     }
     assert!(set["duration_ms"].take().is_u64() && set["checks"][0]["duration_ms"].take().is_u64());
     assert!(set["checks"][0]["id"].take().as_str().unwrap().starts_with("chk_"));
@@ -21,15 +24,18 @@ fn json_has_the_words_of_the_api() {
           {
             "duration_ms": null,
             "exit_code": null,
+            "finished_at": null,
             "id": null,
             "issues": 1,
             "name": "hygiene",
             "plugin": "hygiene",
+            "started_at": null,
             "state": "succeeded"
           }
         ],
         "duration_ms": null,
         "finished_at": null,
+        "requested_at": null,
         "started_at": null,
         "state": "failed"
       },

@@ -278,6 +278,30 @@ async fn a_branch_reopens_what_it_brought_itself_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_a_push_with_force_left_behind_is_gone_and_the_rest_is_where_it_is_now() {
+    let world = World::new().await;
+    let repo = world.repo("app", [GATED, ("k.rb", CONFLICT)]).await;
+    let id = text(&repo.issues(&repo.first, "open").await[0]["id"]).to_owned();
+    repo.git.remove(&["k.rb"]);
+    let pushed = repo.git.commit([("moved.rb", CONFLICT), ("f.json", "[\n")]);
+    repo.sync().await;
+    assert_eq!(repo.places(&pushed, "open").await, ["f.json:1 invalid-json", "moved.rb:2 conflict-marker"]);
+    assert_eq!(repo.found("state:open").await, 2);
+
+    repo.git.reset(&repo.first);
+    repo.sync().await;
+    assert_eq!(repo.found("state:open").await, 1);
+    assert_eq!(repo.found("state:open%20path:k.rb").await, 1, "it is back where it was");
+    assert_eq!(repo.see("").await["issues_open"], json!(1));
+    let seen = world.admin.get(&format!("/api/v1/issues/{id}")).await.expect(200).value();
+    assert_eq!((&seen["path"], &seen["state"]), (&json!("k.rb"), &json!("open")));
+
+    let other = repo.push([("other.rb", "1\n")]).await;
+    assert_eq!(repo.places(&other, "open").await, ["k.rb:2 conflict-marker"]);
+    assert_eq!(repo.found("state:open").await, 1);
+}
+
+#[tokio::test]
 async fn a_branch_that_is_deleted_takes_with_it_what_it_alone_had() {
     let world = World::new().await;
     let repo = world.repo("app", [GATED, ("a.json", "{\n")]).await;

@@ -4,6 +4,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use plumbline::base::event::Event;
+use plumbline::base::work::Lane;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
@@ -103,7 +105,7 @@ async fn whatever_a_program_does_is_told_in_a_sentence_and_stops_nothing_else() 
 }
 
 /// A tool that reads as ruff does, wherever it is looked for first.
-fn false_ruff(dir: &std::path::Path, version: &str) {
+pub fn false_ruff(dir: &std::path::Path, version: &str) {
     let script = format!(
         "#!/bin/sh\nif [ \"$1\" = --version ]; then echo 'ruff {version}'; exit 0; fi\n\
          while [ \"$1\" != -- ]; do shift; done; shift\n\
@@ -170,4 +172,29 @@ async fn without_isolation_what_starts_a_process_is_errored_and_the_rest_runs() 
     let repo = world.repo("app", [(".plumbline.yaml", &manifest("- {name: own, run: 'true', output: gnu}\n- plugin: hygiene\n"))]).await;
     assert_eq!(repo.checks(&repo.first).await, "errored: own errored, hygiene succeeded");
     assert_eq!(check(&repo, &repo.first, "own").await["error"]["code"], json!("sandbox_unavailable"));
+}
+
+#[tokio::test]
+async fn a_program_that_runs_is_gone_soon_after_its_checks_are_canceled() {
+    need!();
+    let world = World::new().await;
+    let git = crate::support::repo::TestRepo::new();
+    let checks = manifest("- {name: slow, run: 'echo begun >&2; sleep 1000 & sleep 1000', output: gnu}\n");
+    let sha = git.commit([(".plumbline.yaml", checks)]);
+    world.register("app", git.path()).await;
+    let run = |lane| {
+        let app = world.app.app().clone();
+        tokio::task::spawn_blocking(move || plumbline::app::runner::run_next(&app, lane, "test", None).unwrap())
+    };
+    assert!(run(Lane::Git).await.unwrap());
+    let mut heard = world.app.app().listen();
+    let work = run(Lane::Checks);
+    while !matches!(heard.recv().await.unwrap().event, Event::CheckSetStarted { .. }) {}
+    let began = std::time::Instant::now();
+    world.admin.own("DELETE", &format!("/api/v1/repos/local/app/commits/{sha}/checks")).await.expect(202);
+    assert!(work.await.unwrap());
+    assert!(began.elapsed() < std::time::Duration::from_secs(4), "it took {:?}", began.elapsed());
+    let set = world.see("app", &format!("/commits/{sha}/checks")).await;
+    assert_eq!((&set["state"], &set["checks"][0]["state"]), (&json!("canceled"), &json!("canceled")));
+    world.app.settle().await;
 }

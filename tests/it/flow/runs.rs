@@ -7,6 +7,7 @@ use plumbline::base::id::RepoId;
 use plumbline::base::name::CommitSha;
 use plumbline::base::work::Lane;
 use plumbline::domain::checks::builtin::MAX_PER_CHECK;
+use plumbline::domain::checks::{self, CheckState};
 use plumbline::domain::issues;
 use plumbline::engine::queue::WorkState;
 use serde_json::json;
@@ -44,17 +45,69 @@ async fn a_check_that_panics_is_errored_and_the_others_go_on() {
     });
     assert!(work.join().unwrap());
     world.app.settle().await;
-    assert_eq!(repo.checks(&repo.first).await, "errored: first errored, second succeeded");
-    let first = repo.see(&format!("/commits/{}/checks/first", repo.first)).await;
-    assert_eq!(first["error"]["code"], json!("plugin_crashed"));
-    assert!(text(&first["error"]["message"]).contains("`hygiene`") && text(&first["error"]["message"]).contains("a number too many"));
+    // They go side by side: whichever came to it first.
+    let name = match repo.checks(&repo.first).await.as_str() {
+        "errored: first errored, second succeeded" => "first",
+        "errored: first succeeded, second errored" => "second",
+        other => panic!("{other}"),
+    };
+    let broken = repo.see(&format!("/commits/{}/checks/{name}", repo.first)).await;
+    assert_eq!(broken["error"]["code"], json!("plugin_crashed"));
+    assert!(text(&broken["error"]["message"]).contains("`hygiene`") && text(&broken["error"]["message"]).contains("a number too many"));
     assert_eq!(repo.places(&repo.first, "open").await, ["a.json:1 invalid-json"; 2], "what was known before stands");
 
     // What the panic left unjudged is judged by the next run.
     let next = repo.push([("b.rb", "puts 1\n")]).await;
     assert_eq!(repo.checks(&next).await, "succeeded: first succeeded, second succeeded");
-    let log = world.admin.get(&repo.commit(&next, "/checks/first/log")).await.expect(200).text();
+    let log = world.admin.get(&repo.commit(&next, &format!("/checks/{name}/log"))).await.expect(200).text();
     assert!(log.contains("3 files judged, 0 files unchanged"), "{log}");
+}
+
+#[tokio::test]
+async fn as_many_checks_go_at_once_as_there_are_processors() {
+    let world = World::new().await;
+    let three = manifest("{name: a, plugin: hygiene}, {name: b, plugin: hygiene}, {name: c, plugin: hygiene}");
+    let repo = world.repo("app", [(".plumbline.yaml", &three), ("a.json", "{\n")]).await;
+    run_again(&repo, &repo.first).await;
+    let (app, id, sha) = (world.app.app().clone(), text(&repo.see("").await["id"]).parse().unwrap(), repo.first.parse().unwrap());
+    let (told, running) = std::sync::mpsc::channel();
+    let work = steps::perform(world.app.app(), Lane::Checks, move |step| {
+        if step == "plugin" {
+            let set = app.read_now(|tx, _| checks::find(tx, id, sha)).unwrap();
+            let _ = told.send(set.checks.iter().filter(|check| check.state == CheckState::Running).count());
+        }
+    });
+    assert!(work.join().unwrap());
+    let processors = std::thread::available_parallelism().unwrap().get();
+    assert!(running.iter().max().unwrap() <= processors.min(3));
+    world.app.settle().await;
+    assert_eq!(repo.checks(&repo.first).await, "succeeded: a succeeded, b succeeded, c succeeded");
+}
+
+#[tokio::test]
+async fn a_commit_that_its_branch_has_left_behind_before_its_turn_gives_up_its_place() {
+    let world = World::new().await;
+    let repo = world.repo("app", [("a.rb", "1\n")]).await;
+    let sync = |world: &World| {
+        let app = world.app.app().clone();
+        tokio::task::spawn_blocking(move || plumbline::app::runner::run_next(&app, Lane::Git, "test", None))
+    };
+    let mut heads = Vec::new();
+    for n in 2..5 {
+        heads.push(repo.git.commit([("a.rb", format!("{n}\n"))]));
+        world.admin.own("POST", "/api/v1/repos/local/app/sync").await.expect(202);
+        assert!(sync(&world).await.unwrap().unwrap());
+    }
+    repo.switch("other");
+    world.app.settle().await;
+    for left in &heads[..2] {
+        assert!(repo.checks(left).await.starts_with("canceled"), "{}", repo.checks(left).await);
+        assert!(repo.verdict(left).await.contains("the branch went on to"), "{}", repo.verdict(left).await);
+    }
+    assert!(repo.checks(&heads[2]).await.starts_with("succeeded"));
+    run_again(&repo, &heads[0]).await;
+    world.app.settle().await;
+    assert!(repo.checks(&heads[0]).await.starts_with("succeeded"), "whoever wants it asks for it");
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ async fn every_page_lets_in_whom_it_should() {
         ("POST", "/account/tokens/tok_00000000000000000000000000/revoke"),
         ("GET", "/issues"),
         ("GET", "/issues/{issue}"),
+        ("GET", "/plugins"),
         ("GET", "/r/local/app"),
         ("GET", "/r/local/nope"),
         ("POST", "/r/local/app/sync"),
@@ -39,8 +40,11 @@ async fn every_page_lets_in_whom_it_should() {
         ("GET", "/r/local/app/settings"),
         ("POST", "/r/local/app/settings"),
         ("POST", "/r/local/app/settings/badge-key"),
+        ("GET", "/r/local/app/manifest"),
+        ("POST", "/r/local/app/manifest"),
         ("GET", "/r/local/app/commits"),
         ("GET", "/r/local/app/commits/{sha}"),
+        ("GET", "/r/local/app/commits/{sha}/checks/hygiene"),
         ("POST", "/r/local/app/commits/{sha}/checks"),
         ("POST", "/r/local/app/commits/{sha}/checks/cancel"),
         ("GET", "/r/local/app/commits/{sha}/tree"),
@@ -56,6 +60,7 @@ async fn every_page_lets_in_whom_it_should() {
             let browser = client.with("accept", "text/html");
             let answer = match (method, page) {
                 ("POST", "/r/local/app/settings") => browser.form(&path, "description=An+app&private=true").await,
+                ("POST", "/r/local/app/manifest") => browser.form(&path, "manifest=version%3A+1").await,
                 _ => browser.own(method, &path).await,
             };
             assert!(answer.status < 500, "{method} {path}: {}", answer.text());
@@ -83,6 +88,8 @@ async fn what_is_in_a_repository_is_text_on_every_page() {
         "/".to_owned(),
         "/r/local/app".to_owned(),
         format!("/r/local/app/commits/{sha}"),
+        format!("/r/local/app/commits/{sha}/checks/hygiene"),
+        "/r/local/app/manifest".to_owned(),
         format!("/r/local/app/commits/{sha}/tree"),
         format!("/r/local/app/commits/{sha}/files/{path}"),
         "/issues?q=%3Cscript%3Ealert(1)%3C/script%3E".to_owned(),

@@ -147,6 +147,7 @@ async fn cell(client: &Client, route: &routes::Route, path: &str) -> &'static st
         ("POST", "/api/v1/me/tokens") => Some(json!({"name": "t", "kind": "upload", "scopes": []})),
         ("POST", "/api/v1/admin/tokens") => Some(json!({"name": "t", "kind": "upload", "scopes": [], "repos": []})),
         ("POST", "/api/v1/admin/links") => Some(json!({"login": "nobody"})),
+        ("POST", "/api/v1/repos/{owner}/{name}/manifest/dry-run") => Some(json!({"manifest": "version: 1"})),
         ("POST", "/api/v1/admin/users") => Some(json!({"login": "root"})),
         _ => None,
     };
@@ -190,6 +191,7 @@ async fn whoever_may_not_see_a_repository_cannot_tell_it_from_none() {
         let body = match route.method.as_str() {
             "DELETE" if route.path.ends_with("{name}") => Some(json!({"confirm": "local/app"})),
             "PATCH" => Some(json!({"private": false})),
+            "POST" if route.path.ends_with("/dry-run") => Some(json!({"manifest": "version: 1"})),
             _ => None,
         };
         let (seen, not) = if let Some(body) = body {

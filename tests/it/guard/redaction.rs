@@ -80,11 +80,11 @@ fn lines_with(logged: &[u8], secret: &str) -> String {
     String::from_utf8_lossy(logged).lines().filter(|line| line.contains(secret)).collect::<Vec<_>>().join("\n")
 }
 
-fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+pub(super) fn contains(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len()).any(|window| window == needle)
 }
 
-fn search(dir: &Path, look: &mut dyn FnMut(&Path, &[u8])) {
+pub(super) fn search(dir: &Path, look: &mut dyn FnMut(&Path, &[u8])) {
     for entry in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
         if entry.is_dir() {
             search(&entry, look);

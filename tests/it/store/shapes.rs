@@ -291,6 +291,7 @@ fn occurrence() -> Occurrence {
         message: "message".to_owned(),
         span: Some(span()),
         excerpt: Some("excerpt".to_owned()),
+        conceals: true,
         text: Some(Mark::of(b"text")),
         block: Some(serde_json::from_value(json!([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, null])).unwrap()),
         hint: Some(Mark::of(b"hint")),

@@ -23,6 +23,8 @@ pub struct TestRepo {
 struct State {
     branch: String,
     branches: BTreeMap<String, (String, Files)>,
+    /// What each commit has.
+    history: BTreeMap<String, Files>,
     clock: i64,
 }
 
@@ -46,7 +48,7 @@ impl TestRepo {
             std::fs::create_dir_all(git.join(part)).unwrap();
         }
         std::fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
-        let state = State { branch: "main".to_owned(), branches: BTreeMap::new(), clock: 1_700_000_000 };
+        let state = State { branch: "main".to_owned(), branches: BTreeMap::new(), history: BTreeMap::new(), clock: 1_700_000_000 };
         TestRepo { dir, git, is_bare, state: RefCell::new(state) }
     }
 
@@ -81,6 +83,16 @@ impl TestRepo {
         branch.clone_into(&mut state.branch);
     }
 
+    /// Has the present branch point at a commit again that it had.
+    pub fn reset(&self, sha: &str) {
+        let mut state = self.state.borrow_mut();
+        let files = state.history.get(sha).expect("the commit was made here").clone();
+        self.point(&state.branch, sha);
+        self.check_out(&files);
+        let branch = state.branch.clone();
+        state.branches.insert(branch, (sha.to_owned(), files));
+    }
+
     /// Deletes a branch that is not the present one.
     pub fn delete_branch(&self, branch: &str) {
         let mut state = self.state.borrow_mut();
@@ -113,6 +125,7 @@ impl TestRepo {
         self.point(&state.branch, &sha);
         self.check_out(&files);
         let branch = state.branch.clone();
+        state.history.insert(sha.clone(), files.clone());
         state.branches.insert(branch, (sha.clone(), files));
         sha
     }

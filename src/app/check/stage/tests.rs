@@ -30,6 +30,7 @@ fn standing(store: &Store, number: u8, files: &Files, base: Option<&Standing>) -
         message: String::new(),
         span: None,
         excerpt: None,
+        conceals: false,
         text: None,
         block: None,
         hint: None,

@@ -16,7 +16,7 @@
 //! are full of passwords that open nothing. Nothing is said of lock files, bundles, and what others wrote.
 //!
 //! **No message holds a secret.** It names the kind, and the beginning that all of the kind share. The span of a finding covers the secret
-//! exactly, so that whoever shows the line can cover it.
+//! exactly, so that whoever shows the line can cover it; [`hidden`] gives those places for any file that is quoted.
 
 mod assigned;
 mod checksum;
@@ -35,7 +35,8 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-use crate::base::text::clip;
+use crate::base::name::TreePath;
+use crate::base::text::{char_lengths, clip};
 use crate::domain::issues::finding::{Finding, Kind, Severity, Span};
 use crate::engine::git;
 use crate::engine::git::tree::{FileKind, Tree, TreeFile};
@@ -48,6 +49,7 @@ use formats::FORMATS;
 use name::Promise;
 use place::{Place, Writing};
 
+const BOM: &[u8] = b"\xef\xbb\xbf";
 /// The largest file that is looked through.
 pub const MAX_FILE: u64 = 4 << 20;
 /// A line that is longer was not written by a person: names in it are not asked for their values.
@@ -75,39 +77,81 @@ impl Builtin for Secrets {
         1
     }
 
+    fn conceals(&self) -> bool {
+        true
+    }
+
     fn wants(&self, file: &TreeFile, size: u64) -> Wants {
-        let subject = Subject::of(&file.path);
-        // `.key` is a name of binary files too, and of the very files that are looked for.
-        let is_text = subject.extension() == "key" || !is_binary_name(&subject);
         let is_file = matches!(file.kind, FileKind::Regular | FileKind::Executable);
-        if is_file && (8..=MAX_FILE).contains(&size) && is_text && !place::is_left_out(&subject) {
-            Wants::Content { cap: size }
-        } else {
-            Wants::Nothing
-        }
+        if is_file && is_looked_through(&Subject::of(&file.path), size) { Wants::Content { cap: size } } else { Wants::Nothing }
     }
 
     fn file(&self, file: &TreeFile, _: u64, content: &[u8]) -> Vec<Finding> {
-        if memchr::memchr(0, &content[..content.len().min(SNIFFED)]).is_some() {
-            return Vec::new();
-        }
-        let subject = Subject::of(&file.path);
-        let mut search = Search {
-            text: content,
-            place: place::of(&subject),
-            writing: place::writing(&subject),
-            found: Vec::new(),
-            line: 0..0,
-            named_until: 0,
-        };
-        search.run();
         let mut cursor = Cursor::new(content);
-        distinct(search.found).into_iter().map(|found| found.said_of(file, &mut cursor)).collect()
+        distinct(search(&file.path, content)).into_iter().map(|found| found.said_of(file, &mut cursor)).collect()
     }
 
     fn tree(&self, _: &dyn Tree, _: &dyn Fn() -> bool) -> git::Result<OfTree> {
         Ok(OfTree::default())
     }
+}
+
+/// Whether a file of this name and size can hold what is looked for.
+fn is_looked_through(subject: &Subject<'_>, size: u64) -> bool {
+    // `.key` is a name of binary files too, and of the very files that are looked for.
+    let is_text = subject.extension() == "key" || !is_binary_name(subject);
+    (8..=MAX_FILE).contains(&size) && is_text && !place::is_left_out(subject)
+}
+
+/// All that is found in a file, in any order; places may overlap.
+fn search(path: &TreePath, content: &[u8]) -> Vec<Found> {
+    if memchr::memchr(0, &content[..content.len().min(SNIFFED)]).is_some() {
+        return Vec::new();
+    }
+    let subject = Subject::of(path);
+    let mut search = Search {
+        text: content,
+        place: place::of(&subject),
+        writing: place::writing(&subject),
+        found: Vec::new(),
+        line: 0..0,
+        named_until: 0,
+    };
+    search.run();
+    search.found
+}
+
+/// A secret in a file, for whoever quotes the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hidden {
+    /// Where it is.
+    pub span: Span,
+    /// The same in bytes.
+    pub bytes: Range<usize>,
+}
+
+/// The secrets of a file, whether or not the check runs there and however many of them it would tell of. Where there are more than are
+/// looked for, all that follows is taken for one.
+pub fn hidden(path: &TreePath, content: &[u8]) -> Vec<Hidden> {
+    if !is_looked_through(&Subject::of(path), content.len() as u64) {
+        return Vec::new();
+    }
+    let mut places: Vec<Range<usize>> = search(path, content).into_iter().map(|found| found.place).collect();
+    let is_cut = places.len() >= MOST;
+    let last = places.iter().map(|place| place.end).max().unwrap_or(0);
+    if is_cut && last < content.len() {
+        places.push(last..content.len());
+    }
+    places.sort_by_key(|place| (place.start, place.end));
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(places.len());
+    for place in places {
+        match merged.last_mut() {
+            Some(last) if place.start < last.end => last.end = last.end.max(place.end),
+            _ => merged.push(place),
+        }
+    }
+    let mut cursor = Cursor::new(content);
+    merged.into_iter().map(|bytes| Hidden { span: cursor.span(&bytes), bytes }).collect()
 }
 
 /// What a keyword may be the beginning of.
@@ -359,9 +403,7 @@ fn distinct(mut found: Vec<Found>) -> Vec<Found> {
 
 impl Found {
     fn said_of(self, file: &TreeFile, cursor: &mut Cursor<'_>) -> Finding {
-        let (line_start, column_start) = cursor.to(self.place.start);
-        let (line_end, column_end) = cursor.to(self.place.end - 1);
-        let span = Span { line_start, line_end, column_start: Some(column_start), column_end: Some(column_end) };
+        let span = cursor.span(&self.place);
         Finding {
             rule: self.rule.to_owned(),
             message: self.message,
@@ -383,21 +425,31 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    /// A byte order mark is not part of the first line.
     fn new(text: &'a [u8]) -> Cursor<'a> {
-        Cursor { text, at: 0, line: 1, column: 1 }
+        Cursor { text, at: if text.starts_with(BOM) { BOM.len() } else { 0 }, line: 1, column: 1 }
     }
 
-    /// The line and column of a byte that is not before the last.
+    /// A place that does not begin before the last ended.
+    fn span(&mut self, place: &Range<usize>) -> Span {
+        let (line_start, column_start) = self.to(place.start);
+        let (line_end, column_end) = self.to(place.end.saturating_sub(1));
+        Span { line_start, line_end, column_start: Some(column_start), column_end: Some(column_end) }
+    }
+
+    /// The line and column of the character that holds a byte, which is not before the last.
     fn to(&mut self, at: usize) -> (u32, u32) {
-        for byte in &self.text[self.at..at.max(self.at)] {
-            match byte {
-                b'\n' => (self.line, self.column) = (self.line.saturating_add(1), 1),
-                // The later bytes of a character.
-                0x80..=0xbf => {}
-                _ => self.column = self.column.saturating_add(1),
+        while let Some(first) = self.text.get(self.at) {
+            // No character is longer than the window.
+            let window = &self.text[self.at..self.text.len().min(self.at + 4)];
+            let length = if first.is_ascii() { 1 } else { char_lengths(window).next().unwrap_or(1) };
+            if at < self.at + length {
+                break;
             }
+            (self.line, self.column) =
+                if *first == b'\n' { (self.line.saturating_add(1), 1) } else { (self.line, self.column.saturating_add(1)) };
+            self.at += length;
         }
-        self.at = at.max(self.at);
         (self.line, self.column)
     }
 }

@@ -58,6 +58,9 @@ struct Entry {
     links: Vec<To>,
     /// What its rules mean.
     rules: Vec<Means>,
+    /// Whether what it finds are secrets, so that the lines it speaks of must not be shown where lines are quoted.
+    #[serde(default)]
+    conceals: bool,
 }
 
 /// Which files it is for. Patterns are those of `.gitignore`.
@@ -135,7 +138,7 @@ fn nothing() -> Fetches {
 
 /// Reads an entry.
 pub fn read(bytes: &[u8]) -> Result<Tool, Invalid> {
-    let Entry { name, title, about, homepage, executable, install, least, beside, wakes, run, version, links, rules } =
+    let Entry { name, title, about, homepage, executable, install, least, beside, wakes, run, version, links, rules, conceals } =
         toml::from_slice(bytes)?;
     let invalid = |why: String| Invalid::Value { name: name.clone(), why };
     let globs = |patterns: &[String]| Globs::new(patterns, Dialect::Gitignore).map_err(|(_, why)| invalid(why.to_string()));
@@ -176,6 +179,7 @@ pub fn read(bytes: &[u8]) -> Result<Tool, Invalid> {
             .into_iter()
             .map(|means| Meaning { rules: patterns(means.rules), kind: means.kind, severity: means.severity })
             .collect(),
+        conceals,
         name,
     })
 }

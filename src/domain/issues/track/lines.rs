@@ -11,6 +11,7 @@ use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::conceal::Veil;
 use crate::base::text::clip;
 
 /// So many lines of a file have marks; a finding further down is matched by its line and message alone. Bounds an index at 12 MB.
@@ -155,9 +156,9 @@ impl<'a> LineIndex<'a> {
         Some(&self.content[start as usize..end as usize])
     }
 
-    /// A line as it is quoted beside an issue.
-    pub fn excerpt(&self, line: u32) -> Option<String> {
-        self.bytes(line).map(excerpt)
+    /// A line as it is quoted beside an issue, without what is concealed.
+    pub fn excerpt(&self, line: u32, veil: &Veil) -> Option<String> {
+        veil.line(line, self.bytes(line)?).map(|shown| excerpt(&shown.text))
     }
 }
 

@@ -95,13 +95,68 @@ fn a_secret_reaches_the_tool_and_no_argument_list_and_no_other_environment() {
     let sandbox = need!(native());
     let canary = format!("canary-{}-of-a-secret", std::process::id());
     let secret = || Secret::new(canary.clone());
-    let mut command = sh(r#"echo here; sleep 0.3; echo "$TOKEN"; cat ~/.config/token; ls -l ~/.config/token | cut -c1-10"#);
+    let mut command =
+        sh(r#"echo here; sleep 0.3; echo "$TOKEN" | tr a-z A-Z; tr a-z A-Z <~/.config/token; ls -l ~/.config/token | cut -c1-10"#);
     command.env.insert("TOKEN".into(), Value::Secret(secret()));
     command.secret_files.push((".config/token".into(), secret()));
     let looks = Looks(&canary, Mutex::default());
     let outcome = sandbox.run(&command, &Limits::default(), &mut std::iter::empty(), &|| false, &mut &looks).unwrap();
-    assert_eq!(outcome.stdout.text(), format!("here\n{canary}\n{canary}-r--------\n"), "{}", outcome.stderr.text());
+    // As it is, it would be masked.
+    let seen = canary.to_uppercase();
+    assert_eq!(outcome.stdout.text(), format!("here\n{seen}\n{seen}-r--------\n"), "{}", outcome.stderr.text());
     assert_eq!(*looks.1.lock().unwrap(), Some(Vec::new()));
+}
+
+/// Keeps what is heard, piece by piece.
+#[derive(Default)]
+struct Hears(Vec<u8>);
+
+impl Output for Hears {
+    fn stdout(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn stderr(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+#[test]
+fn a_secret_that_a_tool_prints_is_masked_wherever_it_comes_out() {
+    let sandbox = need!(native());
+    let secret = ["correct", "horse", "battery/staple"].join("+");
+    for sandbox in [sandbox, trusted()] {
+        let script = r#"set -x; true -u x:"$TOKEN"; { set +x; } 2>/dev/null
+            for part in "${TOKEN%%horse*}" "${TOKEN#correct+}"; do printf %s "$part"; sleep 0.05; done; echo
+            printf %s "$TOKEN" | base64; printf 'ab%scd' "$TOKEN" | base64 >&2; printf %s "$TOKEN" | od -An -v -tx1 | tr -d ' 
+'
+            { printf '{"token":"'; cat ~/token; echo '"}'; } >found.json"#;
+        let mut command = Command { outputs: vec!["found.json".into()], ..sh(script) };
+        command.env.insert("TOKEN".into(), Value::Secret(Secret::new(secret.clone())));
+        command.secret_files.push((
+            "token".into(),
+            Secret::new(
+                "a key of
+several lines
+"
+                .into(),
+            ),
+        ));
+        let mut heard = Hears::default();
+        let outcome = sandbox.run(&command, &Limits::default(), &mut std::iter::empty(), &|| false, &mut heard).unwrap();
+        let stdout = outcome.stdout.text();
+        let written = outcome.files[0].1.clone().unwrap();
+        let all = format!("{stdout}{}{}{}", outcome.stderr.text(), String::from_utf8_lossy(&heard.0), String::from_utf8_lossy(&written));
+        for seen in [secret.as_str(), "horse", "Y29ycmVjdCtob3JzZS", "29ycmVjdCtob3JzZS", "636f7272656374", "several"] {
+            assert!(!all.contains(seen), "{seen}: {all}");
+        }
+        assert_eq!(stdout.lines().next(), Some("***"), "two writes make one secret: {stdout}");
+        assert_eq!(String::from_utf8_lossy(&written), "{\"token\":\"***\"}\n");
+        assert!(outcome.stderr.text().contains("true -u x:***\n"), "what is around it stays: {}", outcome.stderr.text());
+    }
+    let short = Command { env: BTreeMap::from([("PIN".into(), Value::Secret(Secret::new("1234".into())))]), ..sh("true") };
+    let error = run(sandbox, &short, &Limits::default()).unwrap_err();
+    assert!(matches!(&error, Error::BadCommand { why } if why.contains("too short")), "{error}");
 }
 
 #[test]

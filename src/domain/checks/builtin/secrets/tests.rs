@@ -75,6 +75,44 @@ fn rules(path: &str, content: &str) -> Vec<String> {
     said(path, content).into_iter().map(|(rule, _)| rule).collect()
 }
 
+/// The texts that whoever quotes a file must not show, each by its span and by its bytes.
+fn kept_back(path: &str, content: &str) -> Vec<(String, String)> {
+    let hidden = hidden(&TreePath::new(path), content.as_bytes());
+    hidden.into_iter().map(|hidden| (covered(content, hidden.span), content[hidden.bytes].to_owned())).collect()
+}
+
+#[test]
+fn whoever_quotes_a_file_is_told_every_place_even_those_that_the_check_has_no_room_to_tell() {
+    let mut dice = Dice(41);
+    let lines: Vec<String> = (0..builtin::MAX_PER_FILE * 2).map(|_| format!("é = '{}'", dice.token(&FORMATS[0]))).collect();
+    let places = kept_back("src/a.py", &lines.join("\n"));
+    assert_eq!(places.len(), lines.len());
+    for ((by_span, by_bytes), line) in places.iter().zip(&lines) {
+        assert_eq!(by_span, by_bytes);
+        assert_eq!(*line, format!("é = '{by_span}'"));
+    }
+    let many = lines.join("\n").repeat(MOST / lines.len() + 2);
+    let places = hidden(&TreePath::new("src/a.py"), many.as_bytes());
+    assert_eq!(places.last().unwrap().bytes.end, many.len(), "where there are too many the rest is taken for one");
+    assert!(kept_back("Cargo.lock", &lines[0]).is_empty() && kept_back("a.py", "x").is_empty());
+}
+
+#[test]
+fn columns_are_those_of_the_characters_that_are_shown() {
+    let token = Dice(5).token(&FORMATS[0]);
+    let column = |before: &[u8]| {
+        let content = [before, b"'", token.as_bytes(), b"'"].concat();
+        let span = hidden(&TreePath::new("src/a.py"), &content)[0].span;
+        assert_eq!(span.column_end.unwrap() - span.column_start.unwrap() + 1, u32::try_from(token.len()).unwrap());
+        (span.line_start, span.column_start.unwrap())
+    };
+    assert_eq!(column(b""), (1, 2));
+    assert_eq!(column(b"\xef\xbb\xbf"), (1, 2), "a byte order mark is not part of the line");
+    assert_eq!(column("\u{e9}\u{65e5}\u{1f600}\n\u{1f600}\u{e9}".as_bytes()), (2, 4));
+    assert_eq!(column(b"\xe9\xa9"), (1, 3), "as one replacement character");
+    assert_eq!(column(b"\x80\x80\xe6\x97"), (1, 5));
+}
+
 /// The text that a span covers.
 fn covered(content: &str, span: Span) -> String {
     let lines: Vec<&str> = content.split('\n').collect();

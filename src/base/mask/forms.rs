@@ -1,0 +1,144 @@
+//! The forms that programs give a value on its way into what they write.
+
+use std::collections::BTreeSet;
+
+use super::LEAST_BYTES;
+
+const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// A value and each of its lines: a key of many lines is often printed line by line.
+pub fn parts(value: &str) -> impl Iterator<Item = &str> {
+    value.lines().map(str::trim).chain([value, value.trim()]).filter(|text| text.trim().len() >= LEAST_BYTES)
+}
+
+/// Adds the forms of a value and of its lines.
+pub fn of(value: &str, forms: &mut BTreeSet<Vec<u8>>) {
+    for text in parts(value) {
+        let bytes = text.as_bytes();
+        forms.insert(bytes.to_vec());
+        for digits in [b"0123456789abcdef", b"0123456789ABCDEF"] {
+            forms.insert(bytes.iter().flat_map(|byte| [digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]]).collect());
+            for kept in KEPT {
+                forms.insert(percent(bytes, digits, kept, false));
+                forms.insert(percent(bytes, digits, kept, true));
+            }
+        }
+        for alphabet in [STANDARD, URL_SAFE] {
+            for before in 0..3 {
+                forms.insert(base64(bytes, before, alphabet));
+            }
+        }
+        for escapes in ESCAPES {
+            forms.insert(json(text, *escapes));
+        }
+    }
+}
+
+/// Base 64 of a value before which so many bytes stand, modulo 3: the digits that hold nothing but bits of the value.
+fn base64(bytes: &[u8], before: usize, alphabet: &[u8; 64]) -> Vec<u8> {
+    let bit = |at: usize| bytes[at / 8] >> (7 - at % 8) & 1;
+    let first = (before * 8).div_ceil(6) * 6 - before * 8;
+    let ends = bytes.len() * 8;
+    (first..ends)
+        .step_by(6)
+        .filter(|at| at + 6 <= ends)
+        .map(|at| alphabet[(at..at + 6).fold(0, |n, at| n << 1 | usize::from(bit(at)))])
+        .collect()
+}
+
+/// What encoders for URLs leave as it is, beside letters and digits: RFC 3986, HTML forms, JavaScript's two, and a path.
+const KEPT: &[&[u8]] = &[b"-._~", b"-._*", b"-_.!~*'()", b"-_.!~*'();/?:@&=+$,#", b"-._~/"];
+
+fn percent(bytes: &[u8], digits: &[u8; 16], kept: &[u8], is_form: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            b' ' if is_form => out.push(b'+'),
+            byte if byte.is_ascii_alphanumeric() || kept.contains(byte) => out.push(*byte),
+            byte => out.extend([b'%', digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]]),
+        }
+    }
+    out
+}
+
+/// What an encoder for JSON escapes beside what it must.
+#[derive(Clone, Copy)]
+struct Escapes {
+    non_ascii: bool,
+    slash: bool,
+    html: bool,
+}
+
+/// JavaScript and Rust; Python; PHP; PHP told to leave text; Go.
+const ESCAPES: &[Escapes] = &[
+    Escapes { non_ascii: false, slash: false, html: false },
+    Escapes { non_ascii: true, slash: false, html: false },
+    Escapes { non_ascii: true, slash: true, html: false },
+    Escapes { non_ascii: false, slash: true, html: false },
+    Escapes { non_ascii: false, slash: false, html: true },
+];
+
+fn json(text: &str, escapes: Escapes) -> Vec<u8> {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '/' if escapes.slash => out.push_str("\\/"),
+            c if c < ' ' || escapes.non_ascii && !c.is_ascii() || escapes.html && matches!(c, '<' | '>' | '&') => {
+                let mut units = [0; 2];
+                c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+            }
+            c => out.push(c),
+        }
+    }
+    out.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forms(value: &str) -> BTreeSet<String> {
+        let mut forms = BTreeSet::new();
+        of(value, &mut forms);
+        forms.into_iter().map(|form| String::from_utf8(form).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_plain_word_has_few_forms() {
+        let expected = ["1hcmlnb2xk", "6D617269676F6C64", "6d617269676f6c64", "bWFyaWdvbG", "marigold", "tYXJpZ29sZ"];
+        assert_eq!(forms("marigold").into_iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_is_special_to_an_encoding_is_written_as_its_encoders_do() {
+        let forms = forms("a b/\"é<\\");
+        for form in [
+            "a%20b%2F%22%C3%A9%3C%5C",
+            "a+b%2f%22%c3%a9%3c%5c",
+            "a%20b/%22%C3%A9%3C%5C",
+            r#"a b/\"é<\\"#,
+            r#"a b/\"\u00e9<\\"#,
+            r#"a b\/\"\u00e9<\\"#,
+            r#"a b/\"é\u003c\\"#,
+        ] {
+            assert!(forms.contains(form), "{form}: {forms:?}");
+        }
+    }
+
+    #[test]
+    fn each_line_of_a_value_is_one() {
+        let forms = forms("-- key --\r\n  second line\nshort\n");
+        for form in ["-- key --", "second line", "-- key --\\r\\n  second line\\nshort"] {
+            assert!(forms.contains(form), "{form}: {forms:?}");
+        }
+        assert!(!forms.contains("short"));
+    }
+}

@@ -1,0 +1,124 @@
+//! `plumbline doctor`: what of this host the appliance rests on, how well that is, and how to mend it.
+//!
+//! It looks and changes nothing: at the data directory, at the sandbox from inside one, and for each tool of the catalogue. It ends with
+//! 1 if something does not work, and with 0 if something could only be better.
+
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::check::style::{Ink, Style};
+use super::{Result, say};
+use crate::app::config::Config;
+use crate::app::sandboxes::Sandboxes;
+use crate::domain::checks::ErrorCode;
+use crate::domain::checks::catalogue::{self, Tool};
+use crate::engine::sandbox::probe::{self, Grade};
+
+/// What `plumbline doctor` is asked.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exits with 0 if everything works, 1 if something does not, 2 on wrong usage.")]
+pub struct Args {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// One thing that was looked at.
+struct Line {
+    name: String,
+    grade: Option<Grade>,
+    says: String,
+    advice: Option<String>,
+}
+
+impl Line {
+    fn new(name: impl Into<String>, grade: Grade, says: impl Into<String>) -> Line {
+        Line { name: name.into(), grade: Some(grade), says: says.into(), advice: None }
+    }
+
+    fn json(&self) -> Value {
+        let grade = match self.grade {
+            Some(Grade::Good) => "good",
+            Some(Grade::Weaker) => "weaker",
+            Some(Grade::Bad) => "bad",
+            None => "absent",
+        };
+        json!({"name": self.name, "grade": grade, "says": self.says, "advice": self.advice})
+    }
+
+    fn text(&self, style: &Style) -> String {
+        let (sign, ink) = match self.grade {
+            Some(Grade::Good) => ("●", Ink::Good),
+            Some(Grade::Weaker) => ("◆", Ink::Unsure),
+            Some(Grade::Bad) => ("▲", Ink::Bad),
+            None => ("○", Ink::Faint),
+        };
+        let advice = self.advice.as_ref().map(|advice| format!("    {}\n", style.ink(Ink::Faint, advice))).unwrap_or_default();
+        format!("  {} {:<15} {}\n{advice}", style.ink(ink, sign), self.name, self.says)
+    }
+}
+
+/// Looks at everything and says what it saw.
+pub fn run(args: &Args, config: &Config) -> Result<ExitCode> {
+    let sandboxes = Sandboxes::new(config);
+    let parts = [("data", data(config)), ("sandbox", sandbox(&sandboxes)), ("tools", tools(&sandboxes))];
+    let is_bad = parts.iter().flat_map(|(_, lines)| lines).any(|line| line.grade == Some(Grade::Bad));
+    if args.json {
+        let parts = parts.iter().map(|(name, lines)| ((*name).to_owned(), lines.iter().map(Line::json).collect::<Value>()));
+        say(&format!("{:#}\n", Value::Object(parts.collect())));
+    } else {
+        let style = Style::of_stdout();
+        for (name, lines) in &parts {
+            say(&format!("{}\n", style.ink(Ink::Path, name)));
+            lines.iter().for_each(|line| say(&line.text(&style)));
+        }
+        say(if is_bad { "\nSomething does not work; what mends it stands beside it.\n" } else { "\nEverything works.\n" });
+    }
+    Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn data(config: &Config) -> Vec<Line> {
+    let shown = config.data_dir.display();
+    let directory = match std::fs::metadata(&config.data_dir) {
+        Ok(meta) if meta.is_dir() => Line::new("directory", Grade::Good, shown.to_string()),
+        Ok(_) => Line {
+            advice: Some("name another place with --data".to_owned()),
+            ..Line::new("directory", Grade::Bad, format!("`{shown}` is no directory"))
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Line { grade: None, ..Line::new("directory", Grade::Good, format!("`{shown}` is not there yet; `plumbline serve` makes it")) }
+        }
+        Err(error) => Line::new("directory", Grade::Bad, format!("`{shown}` cannot be entered: {error}")),
+    };
+    let server = match UnixStream::connect(config.data_dir.join("admin.sock")) {
+        Ok(_) => Line::new("server", Grade::Good, "is running"),
+        Err(_) => Line { grade: None, ..Line::new("server", Grade::Good, "is not running") },
+    };
+    vec![directory, server]
+}
+
+fn sandbox(sandboxes: &Sandboxes) -> Vec<Line> {
+    match sandboxes.get() {
+        Ok(sandbox) => probe::self_test(&sandbox)
+            .into_iter()
+            .map(|found| Line { advice: found.advice.map(str::to_owned), ..Line::new(found.name, found.grade, found.says) })
+            .collect(),
+        Err(error) => vec![Line::new("tier", Grade::Bad, error.message)],
+    }
+}
+
+fn tools(sandboxes: &Sandboxes) -> Vec<Line> {
+    let look = |tool: &'static Tool| match sandboxes.ready(tool) {
+        Ok(ready) => {
+            let version = ready.version.map_or_else(|| "does not say its version".to_owned(), |version| version.to_string());
+            Line::new(&tool.name, Grade::Good, version)
+        }
+        Err(error) if error.code == ErrorCode::PluginMissing && sandboxes.locate(tool).is_err() => {
+            Line { grade: None, ..Line::new(&tool.name, Grade::Good, format!("not installed; `{}`", tool.install)) }
+        }
+        Err(error) => Line::new(&tool.name, Grade::Weaker, error.message),
+    };
+    catalogue::all().iter().map(look).collect()
+}

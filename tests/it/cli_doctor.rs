@@ -1,0 +1,52 @@
+//! `plumbline doctor`: the real binary looks at this host, or at one where nothing is.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::skipped;
+
+#[expect(clippy::disallowed_methods, reason = "the tests' harness may start a process")]
+fn doctor(data: &Path, arguments: &[&str], path: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline"));
+    command.arg("doctor").args(arguments).arg("--data").arg(data).env_clear().env("PATH", path).output().unwrap()
+}
+
+fn graded(document: &Value, part: &str, name: &str) -> String {
+    let lines = document[part].as_array().unwrap();
+    let line = lines.iter().find(|line| line["name"] == name).unwrap_or_else(|| panic!("{part} has no {name}: {document:#}"));
+    line["grade"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_host_on_which_checks_are_isolated_is_told_so_within_three_seconds() {
+    if let Err(missing) = crate::guard::sandbox::native() {
+        return skipped("sandbox", missing);
+    }
+    let data = tempfile::tempdir().unwrap();
+    let began = Instant::now();
+    let output = doctor(data.path(), &["--json"], "/nowhere");
+    let took = began.elapsed();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{document:#}");
+    for name in ["start", "files", "system", "processes", "network", "rights", "system calls"] {
+        assert_eq!(graded(&document, "sandbox", name), "good", "{document:#}");
+    }
+    assert!(took < Duration::from_secs(3), "it took {took:?}");
+    assert_eq!(graded(&document, "tools", "ruff"), "absent");
+    let text = String::from_utf8(doctor(data.path(), &[], "/nowhere").stdout).unwrap();
+    assert!(text.contains("pip install ruff") && text.ends_with("Everything works.\n"), "{text}");
+}
+
+#[test]
+fn a_data_directory_that_is_none_is_told_with_what_mends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let output = doctor(&file, &[], "/nowhere");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("is no directory") && text.contains("--data"), "{text}");
+}
