@@ -40,7 +40,6 @@ pub fn dry_run(app: &App, manifest: Option<&Manifest>, files: &[TreeFile]) -> Ve
                 Wake::Wakes { files, .. } => (files.len() as u64, app.sandboxes.ready(tool).err()),
             },
             Ok(Runner::Builtin(_)) => (count(&mut counted, &planned, exclude, files), None),
-            Ok(Runner::Image(_)) => (count(&mut counted, &planned, exclude, files), app.sandboxes.oci().err()),
             Ok(Runner::Command { .. }) => (count(&mut counted, &planned, exclude, files), app.sandboxes.get().err()),
             // Whether it is there is not looked at: that might have it fetched.
             Ok(Runner::Image(_)) => (count(&mut counted, &planned, exclude, files), app.sandboxes.oci().err()),
