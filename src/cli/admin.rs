@@ -32,6 +32,7 @@ pub(super) fn ask(config: &Config, method: &str, path: &str, body: Option<&Value
         if let Ok(stream) = UnixStream::connect(config.data_dir.join("admin.sock")) {
             return through_socket(stream, method, path, body);
         }
+        refuse_no_data(config)?;
         match App::open(config.clone(), Clock::System, Ids::system()) {
             Ok(app) => return in_process(&app, method, path, body),
             Err(StartError::Store(store::Error::Locked { .. })) if started.elapsed() < LOCKED_FOR => {
@@ -40,6 +41,21 @@ pub(super) fn ask(config: &Config, method: &str, path: &str, body: Option<&Value
             Err(error) => return Err(Error::because("cannot open the store, and no server answers at its socket", error)),
         }
     }
+}
+
+/// Refuses a directory that holds nothing of an appliance: most likely its name is mistyped, and one that was begun there would answer as
+/// if all were well. Where only the store is gone, opening it says so.
+fn refuse_no_data(config: &Config) -> Result<()> {
+    let dir = &config.data_dir;
+    // What cannot be looked at is told of by opening it.
+    let is_there = |name: &str| dir.join(name).try_exists().unwrap_or(true);
+    if is_there("store.redb") || is_there("blobs") {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "there is no appliance's data in `{}`: name its directory with --data, or begin one there with `plumbline serve`",
+        dir.display()
+    )))
 }
 
 fn through_socket(mut stream: UnixStream, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {

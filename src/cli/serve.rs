@@ -226,24 +226,21 @@ async fn told_to_stop() {
     tracing::info!("stopping");
 }
 
-/// Adds what it was started with, and greets whoever started it.
+/// Greets whoever started it, and adds what it was started with.
 async fn attend(app: &App, sources: Vec<Source>) -> Result<()> {
-    let mut commits = Vec::new();
+    // A first fetch may take as long as its host likes: whoever waits for it can sign in meanwhile.
+    if let Some(link) = first_link(app).await? {
+        super::say(&format!("sign in as {FIRST_LOGIN} (once, within 30 minutes): {link}\n"));
+    }
     for source in sources {
         // Before it is asked for: the fetch may be over before anybody looks.
         let asked_at = app.clock.now();
         let repo = register(app, &source).await?;
         match progress::follow(app, &repo, asked_at).await {
-            Ok(lines) => commits.extend(lines),
+            Ok(lines) => lines.iter().for_each(|line| super::say(&format!("{line}\n"))),
             // It may be there again in a minute: the others are served meanwhile, and the next poll looks.
             Err(error) => super::complain(&error),
         }
-    }
-    if let Some(link) = first_link(app).await? {
-        super::say(&format!("sign in as {FIRST_LOGIN} (once, within 30 minutes): {link}\n"));
-    }
-    for page in commits {
-        super::say(&format!("{page}\n"));
     }
     Ok(())
 }

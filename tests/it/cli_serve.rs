@@ -66,7 +66,8 @@ fn a_remote_that_never_answers_does_not_keep_it_alive() {
     let host = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = host.local_addr().unwrap().to_string();
     let data = tempfile::tempdir().unwrap();
-    let (child, _) = serving(data.path(), Some(&format!("http://{address}/repo.git")), &address, "listening on");
+    // Whoever started it can sign in before the remote has said anything.
+    let (child, _) = serving(data.path(), Some(&format!("http://{address}/repo.git")), &address, "sign in as admin");
     // It has connected, has asked, and waits.
     let (mut asked, _) = host.accept().unwrap();
     std::io::Read::read_exact(&mut asked, &mut [0; 3]).unwrap();
@@ -88,7 +89,7 @@ async fn repositories_are_added_beneath_what_repo_names_and_nowhere_else() {
     let inside = repo.path().join("vendor/inside");
     std::fs::create_dir_all(&inside).unwrap();
     std::os::unix::fs::symlink(outside.path(), repo.path().join("vendor/out")).unwrap();
-    let (child, said) = serving(&data, Some(repo.path().to_str().unwrap()), "", "sign in as admin");
+    let (child, said) = serving(&data, Some(repo.path().to_str().unwrap()), "", "/commits/");
     let after = |text: &str| said.iter().find_map(|line| line.split_once(text)).unwrap().1.to_owned();
     let address = after("listening on http://");
     let spent = Client::new(address.parse().unwrap()).own("POST", &format!("/link/{}", after("/link/"))).await.expect(303);

@@ -3,6 +3,11 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use plumbline::app::App;
+use plumbline::app::config::Config;
+use plumbline::base::id::Ids;
+use plumbline::base::time::Clock;
+
 #[expect(clippy::disallowed_methods, reason = "the tests' harness may start a process")]
 fn plumbline(data: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_plumbline")).args(arguments).arg("--data").arg(data).output().unwrap()
@@ -11,6 +16,7 @@ fn plumbline(data: &Path, arguments: &[&str]) -> Output {
 #[test]
 fn a_bad_value_of_any_option_is_wrong_usage() {
     let data = tempfile::tempdir().unwrap();
+    drop(App::open(Config::in_directory(data.path()), Clock::System, Ids::system()).unwrap());
     let long = "x".repeat(101);
     let create = ["token", "create", "--kind", "service", "--name", "ci"];
     let with = |more: &[&'static str]| [create.as_slice(), more].concat();
@@ -46,4 +52,21 @@ fn a_bad_value_of_any_option_is_wrong_usage() {
     }
     let failed = plumbline(data.path(), &["token", "revoke", "nothing"]);
     assert_eq!(failed.status.code(), Some(1), "what is well said and not there is a failure");
+}
+
+#[test]
+fn administration_begins_no_data_where_there_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let mistyped = folder.path().join("mistyped");
+    for data in [mistyped.as_path(), folder.path()] {
+        for arguments in [["token", "list"].as_slice(), &["user", "list"], &["user", "create", "--login", "ada"]] {
+            let output = plumbline(data, arguments);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+            for named in [&format!("`{}`", data.display()), "--data", "plumbline serve"] {
+                assert!(said.contains(named), "{arguments:?}: {said}");
+            }
+        }
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
 }

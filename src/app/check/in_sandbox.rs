@@ -16,7 +16,7 @@ use crate::app::live::LiveLog;
 use crate::app::sandboxes::Ready;
 use crate::app::tools::Located as Place;
 use crate::base::name::TreePath;
-use crate::base::text::{bytes, capital, clip, count, duration, quiet};
+use crate::base::text::{bytes, capital, clip, duration, quiet, thousands};
 use crate::domain::checks::catalogue::{From, On, Tool, Wake};
 use crate::domain::checks::plan::{Planned, Process};
 use crate::domain::checks::{CheckError, CheckState, ErrorCode, Execution};
@@ -470,7 +470,7 @@ fn reached(name: &str, limit: Limit, limits: &Limits) -> String {
     let most = match limit {
         Limit::Cpu => duration(u64::try_from(limits.cpu.as_millis()).unwrap_or(u64::MAX)),
         Limit::Memory => bytes(limits.memory),
-        Limit::Processes => count(u64::from(limits.processes), "process"),
+        Limit::Processes => format!("{} at once", thousands(u64::from(limits.processes))),
         Limit::FileSize => bytes(limits.file_size),
         Limit::Disk => bytes(limits.tmpfs_bytes),
         Limit::Output => bytes(limits.output_bytes),
@@ -546,5 +546,17 @@ impl std::convert::From<sandbox::Error> for crate::app::runner::Failure {
     fn from(error: sandbox::Error) -> crate::app::runner::Failure {
         let verdict = if error.is_transient() { crate::engine::queue::Verdict::Retry } else { crate::engine::queue::Verdict::GiveUp };
         crate::app::runner::Failure { message: error.to_string(), verdict }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_of_processes_is_told_in_words_that_fit_its_number() {
+        let told = |processes| reached("semgrep", Limit::Processes, &Limits { processes, ..Limits::default() });
+        assert_eq!(told(512), "Semgrep reached the bound of its processes and threads, 512 at once.");
+        assert_eq!(told(1), "Semgrep reached the bound of its processes and threads, 1 at once.");
     }
 }

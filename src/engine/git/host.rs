@@ -12,7 +12,7 @@ use super::fetch::{Asked, Offer};
 use super::intake::{Bounds, Incoming};
 use super::objects::Objects;
 use super::sieve::Sieve;
-use super::transport::{Carrier, Failure, LISTING, Place};
+use super::transport::{Allowance, Carrier, Failure, LISTING, PREAMBLE, Place};
 use super::{Error, Result};
 use crate::base::name::BranchName;
 use crate::engine::outbound::Client;
@@ -21,6 +21,7 @@ use crate::engine::outbound::Client;
 pub(super) struct Conversation {
     host: String,
     failure: Failure,
+    allowance: Allowance,
     transport: Transport<Carrier>,
     handshake: gix::protocol::Handshake,
 }
@@ -29,12 +30,12 @@ impl Conversation {
     pub fn open(url: &str, asked: &Asked<'_>, client: &Client, bounds: &Bounds<'_>) -> Result<Conversation> {
         let host = Place::of(url)?.host;
         let carrier = Carrier::new(client, asked.credentials, bounds.until, bounds.limits.pack_bytes.max(LISTING));
-        let failure = carrier.failure.clone();
+        let (failure, allowance) = (carrier.failure.clone(), carrier.allowance.clone());
         let parsed = gix::Url::try_from(url).map_err(|e| strange(&failure, &host, &e))?;
         let mut transport = Transport::new_http(carrier, parsed, Protocol::V2, false);
         let handshake = gix::protocol::handshake(&mut transport, Service::UploadPack, |_| Ok(None), Vec::new(), &mut Discard)
             .map_err(|e| strange(&failure, &host, &e))?;
-        let conversation = Conversation { host, failure, transport, handshake };
+        let conversation = Conversation { host, failure, allowance, transport, handshake };
         if conversation.handshake.server_protocol_version != Protocol::V2 {
             return Err(conversation.strange(&"it does not speak protocol version 2"));
         }
@@ -49,6 +50,7 @@ impl Conversation {
     pub fn list(&mut self, bounds: &Bounds<'_>) -> Result<Offer> {
         let mut prefixes = gix::protocol::ls_refs::RefPrefixes::new();
         prefixes.extend(["HEAD".into(), "refs/heads/".into()]);
+        self.allowance.set(LISTING);
         let listed = gix::protocol::LsRefsCommand::new(Some(prefixes), &self.handshake.capabilities, agent())
             .invoke_blocking(&mut self.transport, &mut Discard, false)
             .map_err(|e| strange(&self.failure, &self.host, &e))?;
@@ -71,6 +73,7 @@ impl Conversation {
             arguments.have(id);
         }
         let strange = |e: &dyn std::fmt::Display| strange(&self.failure, &self.host, e);
+        self.allowance.set(PREAMBLE);
         let mut reader = arguments.send(&mut self.transport, true).map_err(|e| strange(&e))?;
         let response = gix::protocol::fetch::Response::from_line_reader(Protocol::V2, &mut reader, true, false).map_err(|e| strange(&e))?;
         if !response.shallow_updates().is_empty() {
@@ -79,6 +82,8 @@ impl Conversation {
         if !response.has_pack() {
             return Err(strange(&"it sent no pack"));
         }
+        // From here on it is the pack, which goes to the disk.
+        self.allowance.lift();
         // With a handler set, what the other side says about itself is told from what it sends; it is not shown.
         reader.set_progress_handler(Some(Box::new(|_, _| std::ops::ControlFlow::Continue(()))));
         let mut sieve = Sieve::new(&mut reader, Aside::new(to, bounds), bounds);

@@ -1,9 +1,11 @@
 //! Git over HTTP: gix speaks the protocol, our own client carries it.
 //!
 //! What this adds to carrying: redirects are followed on the one host alone and only while asking for branches, credentials go out as a
-//! header of ours and never to another host, and whatever fails keeps its own error beside the one that gix sees.
+//! header of ours and never to another host, and whatever fails keeps its own error beside the one that gix sees. What gix keeps in memory
+//! until its end, which is all but a pack, is bounded while it is read.
 
 use std::io::{BufRead, BufReader, Cursor, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,8 @@ use crate::engine::outbound::{self, Client, Request, Response};
 const REDIRECTS: usize = 5;
 /// The most bytes of an answer that names branches.
 pub(super) const LISTING: u64 = 64 << 20;
+/// The most bytes of an answer to a question for objects that come before the pack: what is known of our commits, and where history ends.
+pub(super) const PREAMBLE: u64 = 4 << 20;
 /// The largest request we send: branches wanted and commits had.
 const QUESTION: usize = 16 << 20;
 
@@ -37,6 +41,22 @@ impl Failure {
     }
 }
 
+/// How many bytes of an answer are taken for now. Whoever asks sets it, since only the asker knows when a pack begins.
+#[derive(Clone)]
+pub(super) struct Allowance(Arc<AtomicU64>);
+
+impl Allowance {
+    /// Takes this many bytes from the beginning of an answer on.
+    pub fn set(&self, bytes: u64) {
+        self.0.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Takes what the request itself allows.
+    pub fn lift(&self) {
+        self.set(u64::MAX);
+    }
+}
+
 /// One side of a conversation with one host.
 pub(super) struct Carrier {
     pub client: Client,
@@ -44,12 +64,21 @@ pub(super) struct Carrier {
     pub until: Instant,
     pub cap: u64,
     pub failure: Failure,
+    pub allowance: Allowance,
     redirected: Option<String>,
 }
 
 impl Carrier {
     pub fn new(client: &Client, credentials: Option<&Credentials>, until: Instant, cap: u64) -> Carrier {
-        Carrier { client: client.clone(), credentials: credentials.cloned(), until, cap, failure: Failure::default(), redirected: None }
+        Carrier {
+            client: client.clone(),
+            credentials: credentials.cloned(),
+            until,
+            cap,
+            failure: Failure::default(),
+            allowance: Allowance(Arc::new(AtomicU64::new(LISTING))),
+            redirected: None,
+        }
     }
 
     fn exchange(&self, method: &'static str, url: String, headers: Vec<(String, String)>) -> Exchange {
@@ -135,7 +164,7 @@ impl Http for Carrier {
         if exchange.url != url {
             self.redirected = exchange.url.strip_suffix(&tail).map(str::to_owned);
         }
-        let (headers, body) = opened(answer, self.failure.clone());
+        let (headers, body) = opened(answer, self.failure.clone(), self.allowance.clone());
         Ok(GetResponse { headers: Headers::Come(Cursor::new(headers)), body: Answer::Come(body) })
     }
 
@@ -147,7 +176,7 @@ impl Http for Carrier {
         _body: PostBodyDataKind,
     ) -> gix::Result<PostResponse<Headers, Answer, Question>> {
         let exchange = self.exchange("POST", url.to_owned(), lines(headers));
-        let shared = Shared(Arc::new(Mutex::new(State::Asking(exchange))), self.failure.clone());
+        let shared = Shared(Arc::new(Mutex::new(State::Asking(exchange))), self.failure.clone(), self.allowance.clone());
         Ok(PostResponse { post_body: Question(shared.clone()), headers: Headers::Due(shared.clone()), body: Answer::Due(shared) })
     }
 
@@ -232,32 +261,41 @@ fn lines(headers: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<(String, Str
         .collect()
 }
 
-fn opened(answer: Response, failure: Failure) -> (Vec<u8>, BufReader<Watched>) {
+fn opened(answer: Response, failure: Failure, allowance: Allowance) -> (Vec<u8>, BufReader<Watched>) {
     let mut text = Vec::new();
     for (name, value) in &answer.headers {
         text.extend_from_slice(format!("{name}: {value}\n").as_bytes());
     }
-    (text, BufReader::with_capacity(64 << 10, Watched { body: answer.body, failure }))
+    (text, BufReader::with_capacity(64 << 10, Watched { body: answer.body, failure, allowance, taken: 0 }))
 }
 
-/// A body whose errors are kept.
+/// A body whose errors are kept, and of which no more is taken than is allowed.
 pub(super) struct Watched {
     body: outbound::Body,
     failure: Failure,
+    allowance: Allowance,
+    taken: u64,
 }
 
 impl Read for Watched {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.body.read(buffer).map_err(|e| match outbound::Body::error(e) {
+        let read = self.body.read(buffer).map_err(|e| match outbound::Body::error(e) {
             Ok(ours) => std::io::Error::other(self.failure.set(ours.into())),
             Err(other) => other,
-        })
+        })?;
+        self.taken += read as u64;
+        let cap = self.allowance.0.load(Ordering::Relaxed);
+        if self.taken > cap {
+            let error = outbound::Error::TooLarge { host: self.body.host().to_owned(), cap };
+            return Err(std::io::Error::other(self.failure.set(error.into())));
+        }
+        Ok(read)
     }
 }
 
 /// A request that is sent when its answer is first looked at.
 #[derive(Clone)]
-pub(super) struct Shared(Arc<Mutex<State>>, Failure);
+pub(super) struct Shared(Arc<Mutex<State>>, Failure, Allowance);
 
 enum State {
     Asking(Exchange),
@@ -271,7 +309,7 @@ impl Shared {
         if let State::Asking(exchange) = &*state {
             *state = match exchange.send().and_then(|answer| exchange.judged(answer)) {
                 Ok(answer) => {
-                    let (headers, body) = opened(answer, self.1.clone());
+                    let (headers, body) = opened(answer, self.1.clone(), self.2.clone());
                     State::Answered { headers: Some(headers), body: Some(body) }
                 }
                 Err(e) => {

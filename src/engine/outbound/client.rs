@@ -77,6 +77,11 @@ impl Body {
     pub fn error(error: std::io::Error) -> std::result::Result<Error, std::io::Error> {
         error.downcast::<Error>()
     }
+
+    /// The host that answers.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
 }
 
 impl Read for Body {

@@ -93,6 +93,24 @@ async fn a_host_that_hangs_is_left_at_the_deadline_and_asked_again_later() {
 }
 
 #[tokio::test]
+async fn a_host_that_never_stops_talking_is_left_and_not_asked_again_by_itself() {
+    let world = World::of(TestApp::with(|config| config.allow_hosts = vec!["127.0.0.1".to_owned()])).await;
+    let (_git, path, sha) = repository();
+    let server = Server::new(move |asked| {
+        if !asks_for_pack(asked) {
+            return serve(&path, asked);
+        }
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-git-upload-pack-result\r\n\r\n0011shallow-info\n";
+        Reply::Endless(head.into(), format!("0035shallow {sha}\n").into_bytes().repeat(1_000))
+    });
+    let error = add(&world, "app", &server).await;
+    assert_eq!(error, json!("`127.0.0.1` answered with more than 4194304 bytes, the most that is read"));
+    let waiting = world.app.work(WorkState::Ready);
+    assert!(waiting.is_empty(), "{waiting:#?}");
+    goes_on(&world).await;
+}
+
+#[tokio::test]
 async fn a_redirect_on_the_same_host_is_followed_and_the_repository_checked() {
     let world = world().await;
     let (_git, path, sha) = repository();

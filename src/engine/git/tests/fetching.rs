@@ -225,6 +225,57 @@ fn a_pack_larger_than_the_limit_is_refused() {
     }
 }
 
+/// A host that answers this command with a beginning and then with a line that comes again and again.
+fn endless(fixture: &Fixture, command: &'static str, head: &[u8], again: &[u8]) -> Server {
+    let (repo, head) = (fixture.git.clone(), head.to_vec());
+    let mut lines = Vec::new();
+    server::line(&mut lines, again);
+    Server::new(move |asked| {
+        if !String::from_utf8_lossy(&asked.body).contains(command) {
+            return serve(&repo, asked);
+        }
+        let mut answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-git-upload-pack-result\r\n\r\n".to_vec();
+        answer.extend(&head);
+        Reply::Endless(answer, lines.clone())
+    })
+}
+
+#[test]
+fn a_host_whose_lists_never_end_is_left_once_it_said_too_much() {
+    let fixture = Fixture::bare();
+    let commit = fixture.push("main", &[("a", "1\n")]);
+    let reference = format!("{commit} refs/heads/{}\n", "x".repeat(60_000));
+    let mut shallow_info = Vec::new();
+    server::line(&mut shallow_info, b"shallow-info\n");
+    let mut acknowledgments = Vec::new();
+    server::line(&mut acknowledgments, b"acknowledgments\n");
+    let cases = [
+        ("references", endless(&fixture, "command=ls-refs", b"", reference.as_bytes()), transport::LISTING),
+        ("shallow", endless(&fixture, "command=fetch", &shallow_info, format!("shallow {commit}\n").as_bytes()), transport::PREAMBLE),
+        ("acknowledged", endless(&fixture, "command=fetch", &acknowledgments, format!("ACK {commit}\n").as_bytes()), transport::PREAMBLE),
+    ];
+    for (case, server, most) in cases {
+        let (_dir, mirror) = place();
+        let error = fetch(&mirror, &server.url(), Limits::default()).expect_err(case);
+        assert!(matches!(&error, Error::Outbound(outbound::Error::TooLarge { cap, .. }) if *cap == most), "{case}: {error}");
+        assert!(!error.is_transient(), "{case}");
+        assert!(error.to_string().contains(&most.to_string()), "{case}: {error}");
+    }
+}
+
+#[test]
+fn a_pack_larger_than_what_may_come_before_it_is_taken() {
+    let fixture = Fixture::bare();
+    let mut noise = vec![0; 5 << 20];
+    getrandom::fill(&mut noise).unwrap();
+    let commit = fixture.commit(fixture.raw_tree(&[(FILE, b"noise", fixture.blob(&noise))]), &[], "x");
+    fixture.branch("main", commit);
+    let server = Server::git(&fixture.git);
+    let (_dir, mirror) = place();
+    let fetched = fetch(&mirror, &server.url(), Limits::default()).unwrap();
+    assert_eq!(branches(&fetched), [("main".to_owned(), sha(commit))]);
+}
+
 #[test]
 fn a_host_that_hangs_is_left_at_the_deadline() {
     let fixture = Fixture::bare();

@@ -35,6 +35,8 @@ pub enum Reply {
     Hang,
     /// These bytes, and then nothing while the connection stays open.
     Stall(Vec<u8>),
+    /// The first bytes, and then the second ones again and again, for as long as somebody takes them.
+    Endless(Vec<u8>, Vec<u8>),
 }
 
 /// A host on 127.0.0.1 that lives as long as this value.
@@ -72,6 +74,12 @@ impl Server {
                     Reply::Stall(bytes) => {
                         let _ = stream.write_all(&bytes);
                         held.push(stream);
+                    }
+                    Reply::Endless(head, again) => {
+                        let mut went = stream.write_all(&head);
+                        while went.is_ok() && !stopped.load(Ordering::SeqCst) {
+                            went = stream.write_all(&again);
+                        }
                     }
                     Reply::Hang => held.push(stream),
                 }
