@@ -1,7 +1,7 @@
 //! What it costs to run eight tools in the sandbox rather than by hand: at most a tenth more wall time.
 //!
 //! The sample of the tests, many times over, is linted by the same tools twice in each round: as plain processes over a checkout, as many
-//! at a time as there are processors, and as one set of checks of the appliance, from the claim to the verdict. Where `PLUMBLINE_TOOLS`
+//! at a time as there are processors, and as one set of checks of the appliance, from the claim to the verdict. Where `LINTERS`
 //! names no tools, or there is no sandbox, it says so. With `--test` or `PLUMBLINE_BENCH_SMOKE=1` it runs briefly and asserts nothing
 //! about time.
 
@@ -79,8 +79,8 @@ fn by_hand(root: &Path, tree: &MemoryTree, path: &OsString) -> Duration {
 }
 
 fn main() {
-    let Some(mut path) = std::env::var_os("PLUMBLINE_TOOLS") else {
-        return println!("skipped: `PLUMBLINE_TOOLS` names no folders with tools; `.ci/tools` installs them and prints it");
+    let Some(mut path) = std::env::var_os("LINTERS") else {
+        return println!("skipped: `LINTERS` names no folders with tools; `.ci/tools` installs them and prints it");
     };
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());

@@ -1,7 +1,7 @@
 //! Tools of the catalogue on a sample with known shortcomings: what they wrote, and what they write.
 //!
 //! `tests/fixtures/plugins/NAME/output` is what a tool at a known version wrote of `tests/fixtures/plugins/sample`, seen at `/src`; what we
-//! read there is a snapshot. Where `PLUMBLINE_TOOLS` names the folders that `.ci/tools` fills, the same tools are found and run by their
+//! read there is a snapshot. Where `LINTERS` names the folders that `.ci/tools` fills, the same tools are found and run by their
 //! entries in the catalogue and must say the same; `PLUMBLINE_REQUIRE=tools` makes it a failure that they are not there.
 
 use std::ffi::OsString;
@@ -96,8 +96,8 @@ fn what_real_tools_say_of_their_version_is_understood_and_new_enough() {
 
 #[test]
 fn real_tools_are_found_and_say_what_the_fixtures_do() {
-    let Some(folders) = std::env::var_os("PLUMBLINE_TOOLS") else {
-        return skipped("tools", "`PLUMBLINE_TOOLS` names no folders of them; `.ci/tools` installs them and prints it");
+    let Some(folders) = std::env::var_os("LINTERS") else {
+        return skipped("tools", "`LINTERS` names no folders of them; `.ci/tools` installs them and prints it");
     };
     let mut path = folders;
     path.push(":");
@@ -135,8 +135,8 @@ const SANDBOXED: [&str; 10] =
 
 #[tokio::test]
 async fn real_tools_find_in_the_sandbox_what_they_find_outside() {
-    let Some(mut path) = std::env::var_os("PLUMBLINE_TOOLS") else {
-        return skipped("tools", "`PLUMBLINE_TOOLS` names no folders of them; `.ci/tools` installs them and prints it");
+    let Some(mut path) = std::env::var_os("LINTERS") else {
+        return skipped("tools", "`LINTERS` names no folders of them; `.ci/tools` installs them and prints it");
     };
     if let Err(missing) = crate::guard::sandbox::native() {
         return skipped("sandbox", missing);
