@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -417,7 +418,12 @@ fn known(name: &str) -> Option<&'static str> {
 }
 
 fn file(path: &Path) -> Result<Values, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+    let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(FILE_BYTES + 1).read_to_string(&mut text)).map_err(unreadable)?;
+    if read as u64 > FILE_BYTES {
+        return Err(Error::Syntax { path: path.to_owned(), message: "it is larger than a configuration is".to_owned() });
+    }
     let table: toml::Table = toml::from_str(&text).map_err(|error| {
         let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(""));
         let (line, column) = (before.matches('\n').count() + 1, before.chars().rev().take_while(|c| *c != '\n').count() + 1);
@@ -458,6 +464,9 @@ fn flatten(place: &str, prefix: &str, table: &toml::Table, values: &mut Values) 
     }
     Ok(())
 }
+
+/// The largest file that is taken for a configuration.
+const FILE_BYTES: u64 = 1 << 20;
 
 /// The keys that hold several values.
 const LISTS: [&str; 3] = ["repos.local_roots", "outbound.allow_hosts", "checks.default_tools"];

@@ -6,6 +6,7 @@ use super::frame::{Frame, Place, Tab};
 use super::issues::{IssueRow, term};
 use super::marks::Stand;
 use super::{href, words};
+use crate::domain::checks::catalogue;
 use crate::domain::issues::issue::IssueState;
 use crate::http::issues::{IssueView, TurnView};
 
@@ -64,6 +65,11 @@ impl IssuePage {
 
     fn alike_href(&self) -> String {
         href::search(&alike_query(&self.place.query(), &self.row.issue))
+    }
+
+    /// Where the tool's authors explain the rule.
+    fn rule_explained(&self) -> Option<String> {
+        catalogue::find(&self.row.issue.source)?.link(&self.row.issue.rule)
     }
 
     fn rule_href(&self) -> String {

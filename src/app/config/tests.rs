@@ -68,3 +68,9 @@ fn a_configuration_by_default_reads_no_file() {
     std::fs::write(dir.path().join("plumbline.toml"), "listen = \"nowhere\"\n").unwrap();
     assert_eq!(Config::in_directory(dir.path()).listen.port(), 7867);
 }
+
+#[test]
+fn what_never_ends_is_no_configuration() {
+    let sources = Sources { file: Some(PathBuf::from("/dev/zero")), data: Some(PathBuf::from("/data")), ..Sources::default() };
+    assert!(Config::build(&sources).unwrap_err().to_string().contains("`/dev/zero`"));
+}

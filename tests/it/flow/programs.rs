@@ -147,6 +147,8 @@ async fn a_tool_of_the_catalogue_needs_no_configuration_and_is_asked_about_what_
     assert_eq!(repo.places(&text_alone, "open").await, ["a.py:1 F401", "b.py:1 F401"]);
     let page = world.admin.page(&format!("/r/local/app/commits/{next}")).await.expect(200).text();
     assert!(page.contains("ruff"));
+    let page = world.admin.page(&format!("/issues/{}", text(&issue["id"]))).await.expect(200).text();
+    assert!(page.contains("what it means") && page.contains("F401\" rel=\"noreferrer\""), "{page}");
 }
 
 #[tokio::test]

@@ -159,6 +159,13 @@ fn broken_toml_is_found_at_its_place() {
 }
 
 #[test]
+fn what_nests_deeper_than_our_parsers_go_is_not_called_broken() {
+    let deep = |open: &str, close: &str| format!("{}{}", open.repeat(2_000), close.repeat(2_000));
+    let (list, toml) = (deep("[", "]"), format!("a = {}\n", deep("[", "]")));
+    quiet(&[("a.json", &list), ("a.yaml", &list), ("a.toml", &toml), ("a.xml", &deep("<a>", "</a>"))]);
+}
+
+#[test]
 fn broken_xml_is_found_at_its_place() {
     assert_eq!(said(&[("a.xml", "<a>\n  <b>\n</a>\n")]), ["a.xml:3:1 invalid-xml"]);
     assert_eq!(said(&[("a.svg", "<svg>\n  <g>\n")]), ["a.svg:2:3 invalid-xml"]);

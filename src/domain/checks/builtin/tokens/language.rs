@@ -182,7 +182,16 @@ static RUBY: Language = Language {
 static ELIXIR: Language =
     Language { quotes: &[TRIPLE, DOUBLE, SINGLE], imports: Imports::Words(&["import", "alias", "require", "use"]), ..HASHED };
 static SHELL: Language = Language { manner: Manner::Shell, imports: Imports::Words(&["source", "."]), ..HASHED };
-static PERL: Language = Language { manner: Manner::Shell, imports: Imports::Words(&["use", "package", "require"]), ..HASHED };
+/// Documentation within Perl begins with a word of its own at the start of a line.
+const fn pod(open: &'static [u8]) -> Block {
+    Block { open, close: b"=cut", nests: false, at_line_start: true }
+}
+static PERL: Language = Language {
+    manner: Manner::Shell,
+    imports: Imports::Words(&["use", "package", "require"]),
+    blocks: &[pod(b"=head"), pod(b"=pod"), pod(b"=over"), pod(b"=item"), pod(b"=begin"), pod(b"=for"), pod(b"=encoding")],
+    ..HASHED
+};
 static POWERSHELL: Language = Language { blocks: &[block(b"<#", b"#>")], ..HASHED };
 static R: Language = Language { imports: Imports::Words(&["library", "require"]), ..HASHED };
 static JULIA: Language = Language {

@@ -60,6 +60,7 @@ fn comments_are_read_as_each_language_writes_them() {
         ("a.rs", "x /* a /* b */ c */ y", "/* a /* b */ c */"),
         ("a.c", "x /* a /* b */ y", "/* a /* b */"),
         ("a.rb", "x\n=begin\na\n=end\ny", "=begin\na\n=end"),
+        ("a.pm", "x;\n=head1 NAME\n\nit's\n\n=cut\ny", "=head1 NAME\n\nit's\n\n=cut"),
         ("a.lua", "x --[[ a\nb ]] y", "--[[ a\nb ]]"),
         ("a.sql", "select 1 -- a", "-- a"),
         ("a.hs", "x {- a -} y", "{- a -}"),

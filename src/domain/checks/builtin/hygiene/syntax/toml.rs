@@ -20,6 +20,6 @@ pub fn judge(_: &Subject<'_>, text: &str) -> Option<Fault> {
     let why = error.message().lines().next().unwrap_or("cannot be read").to_owned();
     let offset = error.span().map_or(0, |span| span.start);
     // The parser's own limit of depth is not the file's fault.
-    let held_back = why.contains("recursion limit") || looks_templated(text) || is_placeholder(text, offset);
+    let held_back = why.contains("recurs") || looks_templated(text) || is_placeholder(text, offset);
     (!held_back).then_some(Fault { offset, why })
 }
