@@ -6,7 +6,7 @@
 //! tables of values, generated files, classes of accessors that differ in every name.
 //!
 //! A place counts as found if at least half of the lines of both, what is told and what is true, are the same. `jscpd` is looked for in
-//! `LINTERS`, else below `~/.cache/plumbline/tools`: with the engine in JavaScript (up to version 4, in `jscpd-js`), and with the
+//! `PEERS`, else below `~/.cache/plumbline/tools`: with the engine in JavaScript (up to version 4, in `jscpd-js`), and with the
 //! later one, which is a native program. One that is not there is passed over, and that is said.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on should say so where it stands")]
@@ -355,7 +355,7 @@ fn main() {
     table.bound("`duplication`, recall", &share(recall), "at least 98%", recall >= 980);
 
     let home = std::env::var_os("HOME").map_or_else(PathBuf::new, PathBuf::from);
-    let tools = std::env::var_os("LINTERS").map_or_else(|| home.join(".cache/plumbline/tools"), PathBuf::from);
+    let tools = std::env::var_os("PEERS").map_or_else(|| home.join(".cache/plumbline/tools"), PathBuf::from);
     for (modules, least) in [(tools.join("jscpd-js"), Some(20)), (tools.clone(), None)] {
         for flags in [&[][..], &["--min-tokens", "70", "--min-lines", "8"]] {
             let mut times = Vec::new();
