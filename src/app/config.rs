@@ -33,6 +33,8 @@ words! {
         Trusted = "trusted",
         /// Bubblewrap and the kernel.
         Native = "native",
+        /// A daemon that runs images: tools and commands run nowhere then.
+        Oci = "oci",
     }
 }
 
@@ -110,7 +112,7 @@ pub const KEYS: &[Key] = &[
         name: "sandbox.min_tier",
         env: "PLUMBLINE_SANDBOX_MIN_TIER",
         default: "`native`",
-        about: "The least that keeps a check's process apart from the host: `native` (bubblewrap), or `trusted`, which is nothing at all where bubblewrap is missing",
+        about: "The least that keeps a check's process apart from the host: `native` (bubblewrap); `oci`, where images alone may run; or `trusted`, which is nothing at all where bubblewrap is missing",
     },
     Key {
         name: "sandbox.oci_socket",

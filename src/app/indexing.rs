@@ -4,9 +4,6 @@
 //! start; until it is back where the issues were when that began, it lacks some, and whoever asks is told so instead of that nothing was
 //! found. That mark is committed with each batch, so that it survives the process.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
 use super::App;
 use super::runner::{Attempt, Failure};
 use crate::base::event::{Actor, Event};
@@ -91,19 +88,10 @@ pub fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
 fn changes(tx: &store::ReadTx, from: u64) -> Result<(Vec<Change>, Option<u64>), Failure> {
     let changed = issues::changed_since(tx, from, AT_A_TIME)?;
     let last = changed.last().map(|issue| issue.revision);
-    let mut slugs = HashMap::new();
+    let mut slugs = repos::Slugs::default();
     let mut changes = Vec::with_capacity(changed.len());
     for issue in changed {
-        let slug = match slugs.entry(issue.repo) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(free) => match repos::get(tx, issue.repo) {
-                Ok(repo) => free.insert(Some(repo.slug.to_string())),
-                // Its rows are about to go.
-                Err(repos::Error::NotFound { .. }) => free.insert(None),
-                Err(error) => return Err(error.into()),
-            },
-        };
-        changes.push(match slug {
+        changes.push(match slugs.of(tx, issue.repo)? {
             Some(slug) => Change::Put(Box::new(document(issue, slug))),
             None => Change::Remove(issue.id),
         });

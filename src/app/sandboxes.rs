@@ -92,13 +92,17 @@ impl Sandboxes {
 
     /// The sandbox: the best that this host gives, unless that is less than it must be.
     pub fn get(&self) -> Result<Arc<Sandbox>, CheckError> {
+        if self.min_tier == MinTier::Oci {
+            let message = "It is no image, and `sandbox.min_tier` is `oci`: nothing else may run here.".to_owned();
+            return Err(CheckError { code: ErrorCode::SandboxUnavailable, message });
+        }
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sandbox) = &*made {
             return Ok(Arc::clone(sandbox));
         }
         let settings = Settings { allow_hosts: self.allow_hosts.clone(), ..Settings::default() };
         let sandbox = Sandbox::new(&self.launcher, settings.clone()).or_else(|error| match self.min_tier {
-            MinTier::Native => Err(error),
+            MinTier::Native | MinTier::Oci => Err(error),
             MinTier::Trusted => {
                 tracing::warn!("checks run without isolation, since `sandbox.min_tier` is `trusted` and there is no better: {error}");
                 Sandbox::new(&self.launcher, Settings { tier: Tier::Trusted, ..settings })

@@ -29,9 +29,11 @@ use super::accounts::{self, RepoRole};
 mod badge;
 pub mod manifest;
 mod record;
+mod slugs;
 
 pub use badge::BadgeKey;
 pub use record::{Author, Branch, Commit, Repository, SyncError};
+pub use slugs::Slugs;
 
 words! {
     /// Where a repository comes from.

@@ -1,8 +1,5 @@
 //! Searching issues over REST.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -17,7 +14,6 @@ use super::faults::Faults;
 use super::issues::{FacetsView, IssueView, issue_view};
 use super::page::List;
 use crate::app::{App, indexing};
-use crate::base::id::RepoId;
 use crate::base::page::{Cursor, Limit, Page};
 use crate::domain::issues;
 use crate::domain::repos;
@@ -99,7 +95,7 @@ pub async fn find(app: &App, permit: &Permit, query: &SearchQuery) -> Result<Fou
         let question = Question { query: &ast, scope: &scope, sort, limit, after: cursor.as_ref(), now: handle.clock.now() };
         let found = handle.index.search(&question).map_err(|error| unanswered(error, &typed))?;
         handle.read_now(|tx, _| {
-            let mut slugs: BTreeMap<RepoId, Option<String>> = BTreeMap::new();
+            let mut slugs = repos::Slugs::default();
             let mut items = Vec::with_capacity(found.ids.len());
             for id in &found.ids {
                 // The store is the truth: what it no longer has was not found.
@@ -108,15 +104,7 @@ pub async fn find(app: &App, permit: &Permit, query: &SearchQuery) -> Result<Fou
                     Err(issues::Error::NotFound { .. }) => continue,
                     Err(error) => return Err(error.into()),
                 };
-                let slug = match slugs.entry(issue.repo) {
-                    Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(free) => match repos::get(tx, issue.repo) {
-                        Ok(repo) => free.insert(Some(repo.slug.to_string())),
-                        Err(repos::Error::NotFound { .. }) => free.insert(None),
-                        Err(error) => return Err(error.into()),
-                    },
-                };
-                items.extend(slug.as_deref().map(|slug| issue_view(slug, &issue)));
+                items.extend(slugs.of(tx, issue.repo)?.map(|slug| issue_view(slug, &issue)));
             }
             let facets = found.facets.iter().map(|(facet, counts)| ((*facet).to_owned(), counts.iter().cloned().collect())).collect();
             Ok(FoundView { items, next: found.next, total: found.total, facets })

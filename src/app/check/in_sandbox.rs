@@ -146,7 +146,7 @@ impl Judge<'_> {
             reads: Reads { program: Program::Tool(tool), format: tool.output, from: tool.from, columns: tool.columns, roots: &ROOTS },
         };
         let only = (tool.on == On::Files).then_some(&wanted);
-        self.started(&start, planned, files.len(), only, most, log)
+        self.started(&start, planned, woken.len(), only, most, log)
     }
 
     /// Has a command of the repository's own judge the tree.
@@ -261,7 +261,7 @@ impl Judge<'_> {
         let is_cut = findings.len() > most;
         findings.truncate(most);
         let found = self.locate(planned, false, findings)?;
-        Ok(Ok(Told { found, judged, unread: Vec::new(), is_cut, execution: Some(ran) }))
+        Ok(Ok(Told { found, judged, unjudged: 0, unread: Vec::new(), is_cut, execution: Some(ran) }))
     }
 
     /// Runs one command over the whole tree.

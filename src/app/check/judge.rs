@@ -51,6 +51,8 @@ pub(super) struct Told {
     pub found: Vec<Located>,
     /// How many files were judged.
     pub judged: usize,
+    /// How many of those to be judged were not.
+    pub unjudged: usize,
     /// Files that could not be read, and why.
     pub unread: Vec<(TreePath, git::Error)>,
     /// Whether there was more to find than is taken.
@@ -62,7 +64,7 @@ pub(super) struct Told {
 impl Told {
     /// There was nothing to look at.
     pub fn nothing() -> Told {
-        Told { found: Vec::new(), judged: 0, unread: Vec::new(), is_cut: false, execution: None }
+        Told { found: Vec::new(), judged: 0, unjudged: 0, unread: Vec::new(), is_cut: false, execution: None }
     }
 }
 
@@ -234,7 +236,7 @@ impl Judge<'_> {
             Ok(Who::Image(pinned)) => self.by_image(pinned, planned, &files, most_found, &mut log)?,
             Err(error) => Err(Untold::errored(error.clone())),
         };
-        let Told { found, judged, unread, is_cut: more, execution } = match told {
+        let Told { found, judged, unjudged, unread, is_cut: more, execution } = match told {
             Ok(told) => told,
             Err(Untold { state, error, execution }) => {
                 log.line(&error.message);
@@ -253,7 +255,7 @@ impl Judge<'_> {
         log.line(&summary(judged, all - files.len(), past.found.len(), took_ms));
         let issues = Some(past.len() as u64);
         let outcome = if is_cut {
-            let error = too_many(most, files.len() - judged);
+            let error = too_many(most, unjudged);
             log.line(&error.message);
             self.ended(CheckState::Errored, issues, Some(error), &mut log)?
         } else if let Some((path, why)) = unread.first() {

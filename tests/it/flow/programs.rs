@@ -4,6 +4,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use plumbline::app::config::MinTier;
 use plumbline::base::event::Event;
 use plumbline::base::work::Lane;
 use serde_json::{Value, json};
@@ -132,6 +133,7 @@ async fn a_tool_of_the_catalogue_needs_no_configuration_and_is_asked_about_what_
     assert_eq!(repo.checks(&repo.first).await, "succeeded: ruff succeeded");
     assert_eq!(repo.places(&repo.first, "open").await, ["a.py:1 F401"]);
     assert!(log(&world, &repo, &repo.first, "ruff").await.contains("asked about 2: ./a.py ./b.py"));
+    assert!(log(&world, &repo, &repo.first, "ruff").await.contains("2 files judged, 0 files unchanged, 1 finding"), "of four files");
     let seen = check(&repo, &repo.first, "ruff").await;
     assert_eq!((&seen["execution"]["version"], &seen["plugin"]), (&json!("0.9.1"), &json!("ruff")));
     let issue = repo.issues(&repo.first, "open").await.remove(0);
@@ -174,6 +176,14 @@ async fn without_isolation_what_starts_a_process_is_errored_and_the_rest_runs() 
     let repo = world.repo("app", [(".plumbline.yaml", &manifest("- {name: own, run: 'true', output: gnu}\n- plugin: hygiene\n"))]).await;
     assert_eq!(repo.checks(&repo.first).await, "errored: own errored, hygiene succeeded");
     assert_eq!(check(&repo, &repo.first, "own").await["error"]["code"], json!("sandbox_unavailable"));
+}
+
+#[tokio::test]
+async fn where_images_alone_may_run_no_command_does() {
+    let world = World::of(TestApp::with(|config| config.min_tier = MinTier::Oci)).await;
+    let repo = world.repo("app", [(".plumbline.yaml", &manifest("- {name: own, run: 'true', output: gnu}\n- plugin: hygiene\n"))]).await;
+    assert_eq!(repo.checks(&repo.first).await, "errored: own errored, hygiene succeeded");
+    assert!(text(&check(&repo, &repo.first, "own").await["error"]["message"]).contains("sandbox.min_tier"));
 }
 
 #[tokio::test]
