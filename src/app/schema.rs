@@ -6,10 +6,10 @@
 use crate::app::repeat::{Repeat, Tally};
 use crate::domain::accounts::{Link, Membership, Session, Token, User};
 use crate::domain::admin::Recurrence;
-use crate::domain::checks::{CheckSet, ImagePin};
+use crate::domain::checks::{CheckSet, ImagePin, TrustedManifest};
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::repos::{Branch, Commit, Repository};
-use crate::engine::queue::WorkItem;
+use crate::engine::queue::{Served, WorkItem};
 use crate::engine::store::journal::Journaled;
 use crate::engine::store::{Migration, Schema, TableSpec};
 
@@ -30,8 +30,28 @@ pub fn schema() -> Schema {
     Schema {
         number: SCHEMA,
         tables: records![
-            Journaled, WorkItem, Recurrence, Repeat, Tally, User, Session, Link, Token, Membership, Repository, Branch, Commit, CheckSet,
-            Issue, Revision, Standing, Node, Chunk, ImagePin,
+            Journaled,
+            WorkItem,
+            Served,
+            Recurrence,
+            Repeat,
+            Tally,
+            User,
+            Session,
+            Link,
+            Token,
+            Membership,
+            Repository,
+            Branch,
+            Commit,
+            CheckSet,
+            Issue,
+            Revision,
+            Standing,
+            Node,
+            Chunk,
+            ImagePin,
+            TrustedManifest,
         ],
         migrations: MIGRATIONS,
     }

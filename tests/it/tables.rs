@@ -69,6 +69,8 @@ fn events() -> Vec<Event> {
         Event::TokenRevoked { token },
         Event::IndexRebuilt,
         Event::HeadReturned { repo, sha, attempt },
+        Event::CheckSetHeld { repo, sha, verdict: Verdict::Pending },
+        Event::ManifestApproved { repo, sha },
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));
     events.extend(Upkeep::ALL.iter().map(|upkeep| Event::Due { upkeep: *upkeep }));

@@ -246,7 +246,7 @@ impl Caller {
     pub fn can(&self, tx: &ReadTx, repo: RepoId) -> super::Result<Vec<&'static str>> {
         let words: [(&[&'static str], Permission); 4] = [
             (&["read"], Permission::RepoRead),
-            (&["rerun", "sync"], Permission::RepoWrite),
+            (&["rerun", "sync", "approve"], Permission::RepoWrite),
             (&["settings"], Permission::RepoSettings),
             (&["delete"], Permission::RepoDelete),
         ];

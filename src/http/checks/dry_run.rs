@@ -108,7 +108,7 @@ pub async fn head(app: &App, repo: &Repository) -> Result<Option<CommitSha>, Api
 
 /// What a manifest would run at a commit of a repository.
 pub async fn plan(app: &App, repo: &Repository, sha: Option<CommitSha>, file: ManifestName, text: String) -> Result<DryRunView, ApiError> {
-    let (handle, id) = (app.clone(), repo.id);
+    let (handle, repo) = (app.clone(), repo.clone());
     app.blocking(move || -> Result<DryRunView, ApiError> {
         let manifest = match parse(file, text.as_bytes()) {
             Ok(manifest) => manifest,
@@ -116,9 +116,9 @@ pub async fn plan(app: &App, repo: &Repository, sha: Option<CommitSha>, file: Ma
                 return Ok(DryRunView { valid: false, error: Some(invalid.into()), sha, checks: Vec::new(), gate: None });
             }
         };
-        let tree = sha.map(|sha| handle.mirror(id)?.tree(sha)).transpose()?;
+        let tree = sha.map(|sha| handle.mirror(repo.id)?.tree(sha)).transpose()?;
         let files = tree.as_ref().map_or(&[][..], |tree| tree.files());
-        let checks = dry_run(&handle, Some(&manifest), files).into_iter().map(DryCheckView::from).collect();
+        let checks = dry_run(&handle, &repo, Some(&manifest), files).into_iter().map(DryCheckView::from).collect();
         Ok(DryRunView { valid: true, error: None, sha, checks, gate: Some(GateView::of(&manifest)) })
     })
     .await?
