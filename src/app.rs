@@ -21,6 +21,7 @@ use crate::engine::outbound;
 use crate::engine::queue;
 use crate::engine::store::{self, Blobs, ReadTx, Store, WriteTx};
 
+pub mod admission;
 pub mod check;
 pub mod config;
 pub mod indexing;
@@ -69,6 +70,8 @@ pub struct Inner {
     pub staging: sweep::Staging,
     /// Where programs of others run.
     pub sandboxes: sandboxes::Sandboxes,
+    /// How many of those programs run at once.
+    pub admission: admission::Admission,
     /// The streams of events that are open.
     pub streams: streams::Streams,
     /// The requests with an idempotency key that are being carried out.
@@ -183,6 +186,7 @@ impl App {
         let found = Mutex::default();
         let staging = sweep::Staging::default();
         let sandboxes = sandboxes::Sandboxes::new(&config);
+        let admission = admission::Admission::new(config.parallel, config.memory);
         let (streams, under_way) = (streams::Streams::default(), repeat::UnderWay::default());
         Ok(App(Arc::new(Inner {
             config,
@@ -194,6 +198,7 @@ impl App {
             live,
             staging,
             sandboxes,
+            admission,
             streams,
             under_way,
             mirrors,

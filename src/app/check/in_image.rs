@@ -104,10 +104,12 @@ impl Judge<'_> {
         log.line(&format!("{} at {}, tier {}", planned.plugin, self.run.set.sha.short(), ran.tier));
         self.run.goes_on()?;
         (self.run.progress)(Progress { check: &planned.name, done: 0, total: files.len() });
-        let limits = limits(&planned.process);
+        let limits = limits(&self.run.app.config, &planned.process);
+        let is_unwanted = || self.run.attempt.cancel.is_tripped();
+        let Some(_pass) = self.run.app.admission.enter(limits.memory, &is_unwanted) else { return Err(Stop::Unwanted) };
         let outcome = match self.over_tree(log, Said::Both, |files, cancel, out| oci.run(image, &plugin, &limits, files, cancel, out)) {
             Ok(outcome) => outcome,
-            Err(error) if error.is_transient() => return Err(Stop::Failed(error.into())),
+            Err(error) if error.is_transient() && !self.run.attempt.is_last() => return Err(Stop::Failed(error.into())),
             Err(error @ sandbox::Error::Program { .. }) => {
                 return Ok(Err(Untold::errored(CheckError { code: ErrorCode::PluginCrashed, ..unstarted(&error) })));
             }
