@@ -35,6 +35,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +53,7 @@ mod output;
 pub mod probe;
 mod process;
 mod proxy;
+mod scratch;
 mod trusted;
 mod wire;
 
@@ -98,6 +100,10 @@ pub struct Settings {
     pub use_cgroups: bool,
     /// Hosts that the proxy connects to whatever their address is, if a command declares them.
     pub allow_hosts: Vec<String>,
+    /// How long a sandbox may take to come up: 20 seconds.
+    pub coming_up: Duration,
+    /// Directories of ours: no tool is shown one, nor what holds it, nor what is in it.
+    pub hidden: Vec<PathBuf>,
 }
 
 /// How many users runs are spread over. Runs at the same time see nothing of each other even as the same user; this is one wall more.
@@ -114,6 +120,8 @@ impl Default for Settings {
             scratch: std::env::temp_dir(),
             use_cgroups: true,
             allow_hosts: Vec::new(),
+            coming_up: Duration::from_secs(20),
+            hidden: Vec::new(),
         }
     }
 }
@@ -347,7 +355,10 @@ impl Sandbox {
         if settings.tier == Tier::Native && !settings.bubblewrap.is_file() {
             return Err(Error::NoBubblewrap { path: settings.bubblewrap });
         }
-        native::sweep(&settings.scratch);
+        if settings.tier == Tier::Native {
+            mounts::check_hidden(&settings.hidden)?;
+        }
+        scratch::sweep(&settings.scratch);
         let launcher = native::Launcher::reachable(launcher, &settings)?;
         let cgroups = if settings.use_cgroups { Cgroups::find() } else { Cgroups::none("they are not looked for") };
         Ok(Sandbox { settings, launcher, cgroups, count: AtomicU32::new(0) })
