@@ -39,6 +39,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::mask::Mask;
 use crate::base::name::TreePath;
 use crate::base::secret::Secret;
 
@@ -59,6 +60,7 @@ mod wire;
 
 pub use cgroup::Cgroups;
 pub use limits::{Keeper, Limit, Limits};
+pub use mounts::overlap;
 pub use output::{Kept, Output};
 pub use proxy::Asked;
 pub use wire::Landlock;
@@ -324,6 +326,20 @@ impl Error {
         move |source| Error::Host { doing, source }
     }
 
+    /// The same without what a mask knows. What stands in it was said by programs that were told secrets.
+    fn masked(self, mask: &Mask) -> Error {
+        let text = |why: String| mask.text(&why);
+        match self {
+            Error::BadCommand { why } => Error::BadCommand { why: text(why) },
+            Error::Program { program, why } => Error::Program { program, why: text(why) },
+            Error::Start { why } => Error::Start { why: text(why) },
+            Error::Lost { why } => Error::Lost { why: text(why) },
+            Error::Daemon { socket, doing, why } => Error::Daemon { socket, doing, why: text(why) },
+            Error::Image { reference, why } => Error::Image { reference, why: text(why) },
+            other @ (Error::NoBubblewrap { .. } | Error::BadRoot { .. } | Error::Tree(_) | Error::Host { .. }) => other,
+        }
+    }
+
     /// Whether the same run may succeed a while later without anybody's doing.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -408,6 +424,15 @@ impl Sandbox {
         let number = self.count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         attempt::run(self, number, command, limits, files, cancel, out)
     }
+}
+
+/// What masks the secrets of an environment and of files in all that comes out of a run.
+fn mask<'a>(env: impl Iterator<Item = &'a Value>, files: impl Iterator<Item = &'a Secret<String>>) -> Result<Mask> {
+    let of_env = env.filter_map(|value| match value {
+        Value::Plain(_) => None,
+        Value::Secret(value) => Some(value),
+    });
+    Mask::new(of_env.chain(files)).map_err(|refused| Error::BadCommand { why: refused.to_string() })
 }
 
 /// The most bytes of an environment and of all secret files together.

@@ -25,7 +25,7 @@ use super::proxy::Proxy;
 use super::scratch::Scratch;
 use super::wire::{self, Bounds, Ended, Failure, Landlock, Order, Orders, Place, Report};
 use super::{
-    Command, Error, File, How, Keeper, Limit, Limits, Network, Outcome, Output, Result, Sandbox, Tier, Unread, Value, mounts, native,
+    Command, Error, File, How, Keeper, Limit, Limits, Network, Outcome, Output, Result, Sandbox, Tier, Unread, Value, mask, mounts, native,
     process, trusted,
 };
 use crate::base::mask::{Mask, Stream};
@@ -60,7 +60,7 @@ pub(super) fn run(
     cancel: &dyn Fn() -> bool,
     out: &mut dyn Output,
 ) -> Result<Outcome> {
-    let mask = mask(command)?;
+    let mask = mask(command.env.values(), command.secret_files.iter().map(|(_, secret)| secret))?;
     let settings = &sandbox.settings;
     let is_native = settings.tier == Tier::Native;
     let user = if is_native { native::user(settings, number) } else { None };
@@ -121,24 +121,7 @@ pub(super) fn run(
     outcome
 }
 
-/// What masks the secrets of a command in all that comes out of its run.
-fn mask(command: &Command) -> Result<Mask> {
-    let of_env = command.env.values().filter_map(|value| match value {
-        Value::Plain(_) => None,
-        Value::Secret(value) => Some(value),
-    });
-    let of_files = command.secret_files.iter().map(|(_, secret)| secret);
-    Mask::new(of_env.chain(of_files)).map_err(|refused| Error::BadCommand { why: refused.to_string() })
-}
-
-fn orders(
-    command: &Command,
-    limits: &Limits,
-    roots: &[PathBuf],
-    directory: Option<&Scratch>,
-    group: &Group,
-    is_connected: bool,
-) -> Orders {
+fn orders(command: &Command, limits: &Limits, roots: &[PathBuf], directory: Option<&Scratch>, group: &Group, is_connected: bool) -> Orders {
     let plain = |value: &Value| match value {
         Value::Plain(value) => value.as_bytes().to_vec(),
         Value::Secret(value) => value.expose().as_bytes().to_vec(),

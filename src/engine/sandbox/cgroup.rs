@@ -125,7 +125,8 @@ impl Cgroups {
             Some(dir)
         };
         let (memory, tasks) = (limits.group_memory(), u64::from(limits.processes));
-        let unified = [("memory.max", memory), ("memory.swap.max", 0), ("memory.oom.group", 1), ("pids.max", tasks), ("cpu.weight", WEIGHT)];
+        let unified =
+            [("memory.max", memory), ("memory.swap.max", 0), ("memory.oom.group", 1), ("pids.max", tasks), ("cpu.weight", WEIGHT)];
         Group {
             unified: make(&self.unified, &unified),
             memory: make(&self.memory, &[("memory.limit_in_bytes", memory), ("memory.memsw.limit_in_bytes", memory)]),

@@ -272,9 +272,9 @@ impl Room {
     /// its size bounds what is in the files, and nothing else does the files themselves.
     fn is_full(&self) -> bool {
         let has_too_many = |room: &StatVfs| room.f_files.saturating_sub(room.f_ffree) > self.names;
-        rustix::fs::fstatvfs(&self.work).is_ok_and(|room| {
-            room.f_bavail == 0 || room.f_favail == 0 && room.f_files > 0 || has_too_many(&room)
-        }) || self.shared.as_ref().is_some_and(|shared| rustix::fs::fstatvfs(shared).is_ok_and(|room| has_too_many(&room)))
+        rustix::fs::fstatvfs(&self.work)
+            .is_ok_and(|room| room.f_bavail == 0 || room.f_favail == 0 && room.f_files > 0 || has_too_many(&room))
+            || self.shared.as_ref().is_some_and(|shared| rustix::fs::fstatvfs(shared).is_ok_and(|room| has_too_many(&room)))
     }
 }
 

@@ -48,7 +48,7 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&standing()),
     || shape(&node()),
     || shape(&Chunk { repo: repo(), id: [3; 16], path: path(), source: "hygiene".to_owned(), occurrences: vec![occurrence()] }),
-    || shape(&ImagePin { reference: "acme/lint:v1".to_owned(), pinned: "acme/lint@sha256:1".to_owned(), pinned_at: at(1) }),
+    || shape(&ImagePin { repo: repo(), reference: "acme/lint:v1".to_owned(), pinned: "acme/lint@sha256:1".to_owned(), pinned_at: at(1) }),
 ];
 
 /// A record's name with its version, and the encoding of its sample.
