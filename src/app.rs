@@ -215,6 +215,7 @@ impl App {
         const AT_A_TIME: usize = 200;
         while self.write_now(&Actor::System, |tx, now| queue::recover(tx, AT_A_TIME, now))? == AT_A_TIME {}
         self.live.sweep();
+        self.sandboxes.sweep();
         Ok(())
     }
 

@@ -112,7 +112,7 @@ fn real_tools_are_found_and_say_what_the_fixtures_do() {
     }
     for name in INSTALLED {
         let tool = catalogue::find(name).unwrap();
-        let located = tools::locate(tool, &path).unwrap_or_else(|missing| panic!("{missing}"));
+        let located = tools::locate(tool, &path, &[]).unwrap_or_else(|missing| panic!("{missing}"));
         println!("{name}: {located:?}");
         let version = run(&located, &tool.version, tool, &root, From::Stdout);
         let output = found(&located, tool, &root);

@@ -55,18 +55,18 @@ impl Judge<'_> {
                 planned.name
             ));
         }
-        let key = reference.to_string();
-        let known = app.read_now(|tx, _| checks::image_pin(tx, &key))?.map(|pin| pin.pinned);
+        let (repo, key) = (self.run.set.repo, reference.to_string());
+        let known = app.read_now(|tx, _| checks::image_pin(tx, repo, &key))?.map(|pin| pin.pinned);
         if known.is_none() {
-            log.line(&format!("{key} is run for the first time here"));
+            log.line(&format!("{key} is run for the first time in this repository"));
         }
         let cancel = || self.run.attempt.cancel.is_tripped();
         let get = |pinned: Option<&str>| oci.image(&reference, pinned, self.credentials(&reference).as_ref(), &cancel);
         let mut found = get(known.as_deref());
         if let (None, Ok(Some(image))) = (&known, &found) {
             let (name, pinned) = (key.clone(), image.pinned.clone());
-            let kept =
-                app.write_now(&Actor::System, move |tx, now| -> Result<_, store::Error> { checks::pin_image(tx, &name, &pinned, now) })?;
+            let pin = move |tx: &mut store::WriteTx, now| -> Result<_, store::Error> { checks::pin_image(tx, repo, &name, &pinned, now) };
+            let kept = app.write_now(&Actor::System, pin)?;
             if kept.pinned != image.pinned {
                 // Somebody else was quicker, and the name had another meaning then.
                 found = get(Some(&kept.pinned));
