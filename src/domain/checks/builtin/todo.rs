@@ -51,7 +51,7 @@ impl Builtin for Todo {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, file: &TreeFile, size: u64) -> Wants {
