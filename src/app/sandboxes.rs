@@ -54,8 +54,9 @@ pub struct Sandboxes {
 }
 
 /// Something that was looked for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Known<T> {
+    #[default]
     Nothing,
     There(Arc<T>),
     Failed(Instant, CheckError),
@@ -69,12 +70,6 @@ impl<T> Known<T> {
             Known::Failed(at, error) if at.elapsed() < FAILED_FOR => Some(Err(error.clone())),
             Known::Failed(..) | Known::Nothing => None,
         }
-    }
-}
-
-impl<T> Default for Known<T> {
-    fn default() -> Known<T> {
-        Known::Nothing
     }
 }
 

@@ -132,7 +132,7 @@ fn real_tools_are_found_and_say_what_the_fixtures_do() {
 /// What a tool of `.ci/tools` says of such files, and the code with which it ends.
 fn said_of(name: &str, path: &std::ffi::OsStr, files: &[(&str, &str)]) -> (i32, String) {
     let tool = catalogue::find(name).unwrap();
-    let located = tools::locate(tool, path).unwrap_or_else(|missing| panic!("{missing}"));
+    let located = tools::locate(tool, path, &[]).unwrap_or_else(|missing| panic!("{missing}"));
     let place = temporary();
     let root = std::fs::canonicalize(place.path()).unwrap().join("tree");
     for (path, content) in files {

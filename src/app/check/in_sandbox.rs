@@ -381,7 +381,9 @@ impl Judge<'_> {
             }
         }
         // Its end says that there is something, and there is nothing: it did not come so far.
-        if matches!(reads.program, Program::Tool(_)) && code != 0 && reading.read == 0 {
+        if let Program::Tool(tool) = reads.program
+            && !tool.is_explained(code, reading.read)
+        {
             return Err(errored(ErrorCode::PluginCrashed, format!("{name} ended with {code} and said nothing{}.", last_words(outcome))));
         }
         match &reading.broken {

@@ -201,7 +201,7 @@ fn a_file_that_becomes_another_is_not_linted_as_that_other() {
     let tool = find("hadolint").unwrap();
     let is_woken = |path: &&str| tool.wakes.matches(&TreePath::new(*path));
     let dockerfiles = ["Dockerfile", "a/Dockerfile.prod", "web.dockerfile", "web.Dockerfile", "Containerfile", "Containerfile.dev"];
-    assert!(dockerfiles.iter().all(|path| is_woken(&path)));
+    assert!(dockerfiles.iter().all(&is_woken));
     for path in [
         "Dockerfile.dockerignore",
         "web.Dockerfile.dockerignore",
