@@ -194,9 +194,7 @@ fn area(region: &Node, by: Columns) -> Result<Option<Region>, String> {
 fn fingerprint(node: &Node) -> Option<String> {
     let marks = ["fingerprints", "partialFingerprints"].into_iter().flat_map(|name| node.get(name).entries());
     // A sentence, such as semgrep's `requires login`, is the same for every result and marks none.
-    // An empty one, such as gitleaks' of a commit where there is none, marks none either.
-    let is_one = |mark: &&str| !mark.is_empty() && !mark.contains(' ');
-    let marks = marks.filter_map(|(name, mark)| Some((name.as_str(), mark.text().filter(is_one)?)));
+    let marks = marks.filter_map(|(name, mark)| Some((name.as_str(), mark.text().filter(|mark| !mark.contains(' '))?)));
     marks.min_by_key(|(name, _)| (*name != PREFERRED, *name)).map(|(name, mark)| format!("{name}:{mark}"))
 }
 

@@ -131,6 +131,8 @@ fn functions_within_functions_without_end_are_walked_in_a_time_that_grows_with_t
     assert!(walked("a.js", &arrows) < Duration::from_secs(5), "{:?}", walked("a.js", &arrows));
     let holders = format!("{}{}{}", "(()=>{".repeat(2_000), "(()=>{if(a){}});".repeat(20_000), "});".repeat(2_000));
     assert!(walked("a.js", &holders) < Duration::from_secs(5), "{:?}", walked("a.js", &holders));
+    let deep = format!("{}{}{}", "[".repeat(9_000), "x=>x,".repeat(100_000), "]".repeat(9_000));
+    assert!(walked("a.js", &deep) < Duration::from_secs(5), "{:?}", walked("a.js", &deep));
     let judged = || all_of(&Complexity, &MemoryTree::new([("a.js", FileKind::Regular, arrows.clone())]));
     let started = Instant::now();
     judged();

@@ -71,16 +71,6 @@ fn sarifs_rules_keep_their_places_where_one_of_them_is_not_taken() {
 }
 
 #[test]
-fn a_mark_that_is_empty_makes_no_two_results_one() {
-    let read = reading(
-        Format::Sarif,
-        r#"{"runs": [{"results": [{"message": {"text": "m"}, "partialFingerprints": {"author": "", "commitSha": ""},
-            "locations": [{"physicalLocation": {"artifactLocation": {"uri": "README.md"}}}]}]}]}"#,
-    );
-    assert_eq!(told(&read), ["README.md minor quality unnamed: m"]);
-}
-
-#[test]
 fn sarif_counts_columns_as_each_of_its_runs_says() {
     let run = |kind: &str, column: u32| {
         format!(
