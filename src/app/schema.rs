@@ -9,6 +9,7 @@ use crate::domain::admin::Recurrence;
 use crate::domain::checks::{CheckSet, ImagePin};
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::repos::{Branch, Commit, Repository};
+use crate::domain::secrets::{NamedSecret, SshKey, VaultKey};
 use crate::engine::queue::WorkItem;
 use crate::engine::store::journal::Journaled;
 use crate::engine::store::{Migration, Schema, TableSpec};
@@ -31,7 +32,7 @@ pub fn schema() -> Schema {
         number: SCHEMA,
         tables: records![
             Journaled, WorkItem, Recurrence, Repeat, Tally, User, Session, Link, Token, Membership, Repository, Branch, Commit, CheckSet,
-            Issue, Revision, Standing, Node, Chunk, ImagePin,
+            Issue, Revision, Standing, Node, Chunk, ImagePin, VaultKey, NamedSecret, SshKey,
         ],
         migrations: MIGRATIONS,
     }

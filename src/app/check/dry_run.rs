@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::domain::checks::CheckError;
 use crate::domain::checks::catalogue::Wake;
 use crate::domain::checks::plan::{Planned, Runner, plan};
+use crate::domain::secrets::Known;
 use crate::domain::repos::manifest::{Globs, Manifest};
 use crate::engine::git::tree::{FileKind, TreeFile};
 
@@ -26,8 +27,8 @@ pub struct Dry {
     pub error: Option<CheckError>,
 }
 
-/// The checks that a commit with this manifest and these files would have.
-pub fn dry_run(app: &App, manifest: Option<&Manifest>, files: &[TreeFile]) -> Vec<Dry> {
+/// The checks that a commit with this manifest and these files would have, where these secrets are known.
+pub fn dry_run(app: &App, manifest: Option<&Manifest>, files: &[TreeFile], known: &Known) -> Vec<Dry> {
     let exclude = manifest.map(|manifest| &manifest.exclude);
     // Many checks look at the same files: they are counted once.
     let mut counted: HashMap<String, u64> = HashMap::new();
@@ -46,7 +47,7 @@ pub fn dry_run(app: &App, manifest: Option<&Manifest>, files: &[TreeFile]) -> Ve
         };
         Dry { name: planned.name, plugin: planned.plugin, files, error }
     };
-    plan(manifest, &besides(app, &Manner::default())).into_iter().map(check).collect()
+    plan(manifest, &besides(app, &Manner::default()), known).into_iter().map(check).collect()
 }
 
 /// How many files a check looks at that finds its way in the tree itself.

@@ -14,6 +14,7 @@ use hyper::body::Bytes;
 use tokio::sync::mpsc;
 
 use super::{HOME, Image, No, Oci, Plugin, TIER, said, tar};
+use crate::base::mask::Mask;
 use crate::base::name::TreePath;
 use crate::engine::sandbox::output::Keeping;
 use crate::engine::sandbox::{COMMAND_BYTES, Error, File, How, Landlock, Limit, Limits, Outcome, Output, REFUSED, Result, Unread, Value};
@@ -61,6 +62,7 @@ pub(super) fn run(
     out: &mut dyn Output,
 ) -> Result<Outcome> {
     let plugin = checked(plugin)?;
+    let mask = mask(&plugin)?;
     let volumes = volumes(&plugin)?;
     let body = oci.has.container(&image.id, &oci.instance, environment(&plugin), &volumes, limits);
     // Named by us, so that it can be removed even if we do not hear that it was made.
@@ -90,10 +92,10 @@ pub(super) fn run(
     };
     match container.send(&plugin.tree, limits, files, cancel, &mut refused)? {
         Some(how) => done.how = how,
-        None => container.watch(image, limits, cancel, out, &mut done)?,
+        None => container.watch(image, limits, &mask, cancel, out, &mut done)?,
     }
     let output = match done.how {
-        How::Exited(_) => container.take(&plugin.output, limits.output_file_bytes),
+        How::Exited(_) => container.take(&plugin.output, limits.output_file_bytes).map(|bytes| mask.bytes(bytes)),
         _ => Err("it was ended before".to_owned()),
     };
     drop(container);
@@ -120,12 +122,39 @@ fn name() -> Result<String> {
     Ok(format!("plumbline-{:032x}", u128::from_be_bytes(random)))
 }
 
+/// What masks the secrets of a plugin in all that comes out of its run.
+fn mask(plugin: &Plugin) -> Result<Mask> {
+    let of_env = plugin.env.values().filter_map(|value| match value {
+        Value::Plain(_) => None,
+        Value::Secret(value) => Some(value),
+    });
+    let of_files = plugin.secret_files.iter().map(|(_, secret)| secret);
+    Mask::new(of_env.chain(of_files)).map_err(|refused| Error::BadCommand { why: refused.to_string() })
+}
+
 /// How it went.
 struct Watched {
     how: How,
     stdout: Keeping,
     stderr: Keeping,
     wall: Duration,
+}
+
+impl Watched {
+    /// Takes what was written and is masked.
+    fn hear(&mut self, is_stdout: bool, bytes: &[u8], out: &mut dyn Output) {
+        match is_stdout {
+            _ if bytes.is_empty() => {}
+            true => {
+                out.stdout(bytes);
+                self.stdout.push(bytes);
+            }
+            false => {
+                out.stderr(bytes);
+                self.stderr.push(bytes);
+            }
+        }
+    }
 }
 
 impl Container<'_> {
@@ -240,8 +269,17 @@ impl Container<'_> {
     }
 
     /// Starts it and stays with it until it has ended, or has to.
-    fn watch(&self, image: &Image, limits: &Limits, cancel: &dyn Fn() -> bool, out: &mut dyn Output, done: &mut Watched) -> Result<()> {
+    fn watch(
+        &self,
+        image: &Image,
+        limits: &Limits,
+        mask: &Mask,
+        cancel: &dyn Fn() -> bool,
+        out: &mut dyn Output,
+        done: &mut Watched,
+    ) -> Result<()> {
         let oci = self.oci;
+        let (mut stdout, mut stderr) = (mask.stream(), mask.stream());
         let options = AttachContainerOptionsBuilder::default().stream(true).stdout(true).stderr(true).build();
         // Before it starts, so that nothing it writes is missed.
         // Podman readies it at that, and says there already if it cannot be started.
@@ -281,14 +319,8 @@ impl Container<'_> {
                 Ok(Next::Written(Some(Ok(piece)))) => {
                     total = total.saturating_add(piece.as_ref().len() as u64);
                     match &piece {
-                        LogOutput::StdErr { message } => {
-                            out.stderr(message);
-                            done.stderr.push(message);
-                        }
-                        LogOutput::StdOut { message } | LogOutput::Console { message } => {
-                            out.stdout(message);
-                            done.stdout.push(message);
-                        }
+                        LogOutput::StdErr { message } => done.hear(false, &stderr.push(message), out),
+                        LogOutput::StdOut { message } | LogOutput::Console { message } => done.hear(true, &stdout.push(message), out),
                         LogOutput::StdIn { .. } => {}
                     }
                     if total > limits.output_bytes {
@@ -309,6 +341,8 @@ impl Container<'_> {
                 }
             }
         };
+        done.hear(true, &stdout.finish(), out);
+        done.hear(false, &stderr.finish(), out);
         if code.is_none() {
             done.wall = began.elapsed();
         }
