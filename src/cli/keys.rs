@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn a_rotation_says_what_follows() {
-        let keys = json!([{"state": "retiring", "sealed": 3, "recipient": "age1a"}, {"state": "present", "sealed": 0, "recipient": "age1b"}]);
+        let keys =
+            json!([{"state": "retiring", "sealed": 3, "recipient": "age1a"}, {"state": "present", "sealed": 0, "recipient": "age1b"}]);
         let told = rotated(&json!({"keys": keys}));
         assert!(told.contains("key is age1b; 3 values to be sealed to it"), "{told}");
         assert!(rotated(&json!({"keys": []})).contains("nothing was sealed"));

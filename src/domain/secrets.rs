@@ -235,9 +235,10 @@ fn text(value: &Secret<Vec<u8>>) -> Result<Secret<String>> {
 pub fn mark_used(tx: &mut WriteTx, secrets: &[SecretId], by: &Use) -> Result<()> {
     for id in secrets {
         let Some(mut secret) = tx.get::<NamedSecret>(id)? else { continue };
-        let is_known = secret.last_used.as_ref().is_some_and(|last| {
-            (last.repo, last.sha, &last.check) == (by.repo, by.sha, &by.check) && by.at.since(last.at) < USED_GRAIN
-        });
+        let is_known = secret
+            .last_used
+            .as_ref()
+            .is_some_and(|last| (last.repo, last.sha, &last.check) == (by.repo, by.sha, &by.check) && by.at.since(last.at) < USED_GRAIN);
         if !is_known {
             secret.last_used = Some(by.clone());
             tx.put(&secret)?;

@@ -150,13 +150,18 @@ fn page(all: Vec<SecretView>, list: ListMark, cursor: Option<Cursor>, limit: Lim
     Ok(Page { items, next }.marked(list))
 }
 
-/// Sets a secret of a scope.
-async fn set(app: &App, permit: Permit, slug: Option<RepoSlug>, name: SecretName, value: Secret<String>) -> Result<(SecretView, bool), ApiError> {
-    secrets::check_value(&value)?;
+/// Sets a secret of a scope. What its name is wrong in is told to whoever may set one.
+pub async fn set(
+    app: &App,
+    permit: Permit,
+    slug: Option<RepoSlug>,
+    name: Result<SecretName, ApiError>,
+    value: Secret<String>,
+) -> Result<(SecretView, bool), ApiError> {
     let (actor, handle) = (permit.actor(), app.clone());
     app.write(&actor, move |tx, now| -> Result<_, ApiError> {
         let scope = scope(tx, &permit, slug.as_ref())?;
-        let (secret, is_new) = secrets::set(tx, &handle.vault, scope, &name, &value, now)?;
+        let (secret, is_new) = secrets::set(tx, &handle.vault, scope, &name.clone()?, &value, now)?;
         Ok((secret_view(tx, secret, false, true)?, is_new))
     })
     .await
@@ -193,7 +198,7 @@ pub async fn put(
     params: Params,
     JsonBody(body): JsonBody<SecretBody>,
 ) -> Result<(StatusCode, Json<SecretView>), ApiError> {
-    Ok(answer(set(&app, permit, None, params.get("secret")?, body.value).await?))
+    Ok(answer(set(&app, permit, None, params.get("secret"), body.value).await?))
 }
 
 /// `DELETE /api/v1/secrets/{secret}`.
@@ -233,8 +238,7 @@ pub async fn put_of_repo(
     JsonBody(body): JsonBody<SecretBody>,
 ) -> Result<(StatusCode, Json<SecretView>), ApiError> {
     let slug = params.slug()?;
-    let name = name_in_repo(&app, &permit, &slug, &params).await?;
-    Ok(answer(set(&app, permit, Some(slug), name, body.value).await?))
+    Ok(answer(set(&app, permit, Some(slug), params.get("secret"), body.value).await?))
 }
 
 /// `DELETE /api/v1/repos/{owner}/{name}/secrets/{secret}`.
@@ -247,13 +251,6 @@ pub async fn delete_of_repo(State(app): State<App>, permit: Permit, params: Para
 pub async fn check_name_of_repo(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<NameView>, ApiError> {
     let slug = params.slug()?;
     look_at_name(&app, permit, Some(slug), &params).await
-}
-
-/// The name in a path, read once it is known that the repository may be known of.
-async fn name_in_repo(app: &App, permit: &Permit, slug: &RepoSlug, params: &Params) -> Result<SecretName, ApiError> {
-    let (permit, slug) = (permit.clone(), slug.clone());
-    app.read(move |tx, _| permit.repo(tx, &slug).map(drop)).await?;
-    params.get("secret")
 }
 
 async fn remove(app: &App, permit: Permit, slug: Option<RepoSlug>, params: &Params) -> Result<StatusCode, ApiError> {

@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::domain::checks::CheckError;
 use crate::domain::checks::catalogue::Wake;
 use crate::domain::checks::plan::{Planned, Runner, plan};
-use crate::domain::secrets::Known;
 use crate::domain::repos::manifest::{Globs, Manifest};
+use crate::domain::secrets::Known;
 use crate::engine::git::tree::{FileKind, TreeFile};
 
 /// A check that would run.

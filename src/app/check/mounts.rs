@@ -31,9 +31,8 @@ impl Judge<'_> {
             return Ok(Ok(Given::default()));
         }
         let app = self.run.app;
-        let rows = app.read_now(|tx, _| -> secrets::Result<Vec<_>> {
-            mounted.iter().map(|mount| secrets::get(tx, mount.secret.id)).collect()
-        })?;
+        let rows =
+            app.read_now(|tx, _| -> secrets::Result<Vec<_>> { mounted.iter().map(|mount| secrets::get(tx, mount.secret.id)).collect() })?;
         let mut files = Vec::new();
         for (mount, row) in mounted.iter().zip(&rows) {
             let Some(row) = row else {
@@ -60,9 +59,7 @@ impl Judge<'_> {
         };
         let ids: Vec<SecretId> = mounted.iter().map(|mount| mount.secret.id).collect();
         let (repo, sha, check) = (self.run.set.repo, self.run.set.sha, planned.name.clone());
-        app.write_now(&Actor::System, move |tx, now| {
-            secrets::mark_used(tx, &ids, &Use { at: now, repo, sha, check: check.clone() })
-        })?;
+        app.write_now(&Actor::System, move |tx, now| secrets::mark_used(tx, &ids, &Use { at: now, repo, sha, check: check.clone() }))?;
         Ok(Ok(Given { files, mask }))
     }
 }

@@ -138,13 +138,8 @@ fn planned(spec: &CheckSpec, known: &Known) -> Planned {
     };
     let mut planned = Planned::new(&spec.name, &plugin, runner);
     planned.paths.clone_from(&spec.paths);
-    planned.process = Process {
-        env: spec.env.clone(),
-        network: spec.network.clone(),
-        timeout: spec.timeout,
-        memory: spec.memory,
-        secrets: Vec::new(),
-    };
+    planned.process =
+        Process { env: spec.env.clone(), network: spec.network.clone(), timeout: spec.timeout, memory: spec.memory, secrets: Vec::new() };
     // What is part of the binary has no process that could see a file.
     if let Ok(Runner::Tool(_) | Runner::Command { .. } | Runner::Image(_)) = planned.runner {
         let mounts = spec.mounts.iter().map(|mount| match known.find(&mount.secret) {

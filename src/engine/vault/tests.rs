@@ -182,7 +182,8 @@ fn a_key_file_that_age_made_is_taken() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("vault.key");
     let identity = Identity::generate();
-    let made = format!("# created: 2026-01-01T00:00:00Z\n# public key: x\n{}\n", age::secrecy::ExposeSecret::expose_secret(&identity.to_string()));
+    let made =
+        format!("# created: 2026-01-01T00:00:00Z\n# public key: x\n{}\n", age::secrecy::ExposeSecret::expose_secret(&identity.to_string()));
     std::fs::write(&path, made).unwrap();
     mode(&path, 0o400);
     assert_eq!(started(dir.path(), None).newest().unwrap(), Recipient::of(&identity));

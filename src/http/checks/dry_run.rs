@@ -112,7 +112,14 @@ pub async fn head(app: &App, repo: &Repository) -> Result<Option<CommitSha>, Api
 
 /// What a manifest would run at a commit of a repository. Whether there is a secret is told to those who may list them; to others, any
 /// that is asked for seems to be there.
-pub async fn plan(app: &App, caller: &Caller, repo: &Repository, sha: Option<CommitSha>, file: ManifestName, text: String) -> Result<DryRunView, ApiError> {
+pub async fn plan(
+    app: &App,
+    caller: &Caller,
+    repo: &Repository,
+    sha: Option<CommitSha>,
+    file: ManifestName,
+    text: String,
+) -> Result<DryRunView, ApiError> {
     let (handle, id, caller) = (app.clone(), repo.id, caller.clone());
     app.blocking(move || -> Result<DryRunView, ApiError> {
         let manifest = match parse(file, text.as_bytes()) {

@@ -139,12 +139,7 @@ pub fn of_repository(tx: &ReadTx, repo: crate::base::id::RepoId) -> Result<Vec<K
 }
 
 /// `GET /api/v1/repos/{owner}/{name}/keys`.
-pub async fn list(
-    State(app): State<App>,
-    permit: Permit,
-    params: Params,
-    Query(paging): Query<Paging>,
-) -> Result<List<KeyView>, ApiError> {
+pub async fn list(State(app): State<App>, permit: Permit, params: Params, Query(paging): Query<Paging>) -> Result<List<KeyView>, ApiError> {
     let Asked { limit, cursor, format } = paging.read()?;
     let slug = params.slug()?;
     let page = app

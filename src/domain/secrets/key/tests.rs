@@ -67,7 +67,8 @@ fn what_cannot_be_used_says_why() {
     assert!(said("hello").contains("no private key"));
     assert!(said(&"x".repeat(MOST_KEY_BYTES + 1)).contains("at most"));
     for label in ["ENCRYPTED PRIVATE KEY", "RSA PRIVATE KEY"] {
-        let told = said(&format!("-----BEGIN {label}-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END {label}-----\n"));
+        let told =
+            said(&format!("-----BEGIN {label}-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END {label}-----\n"));
         assert!(told.contains("ssh-keygen -p -f FILE"), "{told}");
     }
     assert!(said("-----BEGIN DSA PRIVATE KEY-----\nAAAA\n-----END DSA PRIVATE KEY-----").contains("DSA"));

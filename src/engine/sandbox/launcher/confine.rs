@@ -9,8 +9,8 @@ use landlock::{
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::super::{SECRETS, mounts};
 use super::super::wire::{Bounds, Landlock};
+use super::super::{SECRETS, mounts};
 
 /// The newest Landlock whose rights we know.
 const KNOWN: ABI = ABI::V7;
