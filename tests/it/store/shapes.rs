@@ -50,10 +50,10 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&standing()),
     || shape(&node()),
     || shape(&Chunk { repo: repo(), id: [3; 16], path: path(), source: "hygiene".to_owned(), occurrences: vec![occurrence()] }),
+    || shape(&ImagePin { reference: "acme/lint:v1".to_owned(), pinned: "acme/lint@sha256:1".to_owned(), pinned_at: at(1) }),
     || shape(&VaultKey { recipient: Recipient::named("age1x"), state: KeyState::Retiring, known_since: at(1) }),
     || shape(&secret()),
     || shape(&ssh_key()),
-    || shape(&ImagePin { reference: "acme/lint:v1".to_owned(), pinned: "acme/lint@sha256:1".to_owned(), pinned_at: at(1) }),
 ];
 
 /// A record's name with its version, and the encoding of its sample.
