@@ -126,11 +126,17 @@ impl Judge<'_> {
         let reading = match self.believed(&reads, &outcome, &limits, &mut ran, log) {
             Ok(reading) => reading,
             Err(None) => return Err(Stop::Unwanted),
-            Err(Some((state, error))) => return Ok(given.over(Err(Untold { state, error, execution: Some(ran) }))),
+            Err(Some((state, error))) => {
+                let mut told = Err(Untold { state, error, execution: Some(ran) });
+                given.hide(&mut told);
+                return Ok(told);
+            }
         };
         (self.run.progress)(Progress { check: &planned.name, done: files.len(), total: files.len() });
         let findings = reading.findings.into_iter().filter(|read| read.suppressed.is_none()).map(|read| read.finding).collect();
-        Ok(given.over(self.taken(findings, reads.program, planned, files.len(), None, most, ran)?))
+        let mut told = self.taken(findings, reads.program, planned, files.len(), None, most, ran)?;
+        given.hide(&mut told);
+        Ok(told)
     }
 
     /// The environment of Cocov's contract over that of the manifest, which cannot change it.

@@ -154,7 +154,9 @@ impl Judge<'_> {
             reads: Reads { program: Program::Tool(tool), format: tool.output, from: tool.from, columns: tool.columns, roots: &ROOTS },
         };
         let only = (tool.on == On::Files).then_some(&wanted);
-        Ok(given.over(self.started(&start, planned, woken.len(), only, most, log)?))
+        let mut told = self.started(&start, planned, woken.len(), only, most, log)?;
+        given.hide(&mut told);
+        Ok(told)
     }
 
     /// Has a command of the repository's own judge the tree.
@@ -189,7 +191,9 @@ impl Judge<'_> {
             version: None,
             reads: Reads { program: Program::Command, format: output, from: From::Stdout, columns: None, roots: &ROOTS },
         };
-        Ok(given.over(self.started(&start, planned, files.len(), None, most, log)?))
+        let mut told = self.started(&start, planned, files.len(), None, most, log)?;
+        given.hide(&mut told);
+        Ok(told)
     }
 
     /// Whom a process may speak to.

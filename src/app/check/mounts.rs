@@ -88,34 +88,30 @@ impl Given {
         self.files.iter().map(placed).collect()
     }
 
-    /// What came of a run, without the values.
-    pub(super) fn over(&self, told: Result<Told, Untold>) -> Result<Told, Untold> {
+    /// Takes the values out of what came of a run.
+    pub(super) fn hide(&self, told: &mut Result<Told, Untold>) {
         if self.files.is_empty() {
-            return told;
+            return;
         }
         let text = |text: &mut String| *text = self.mask.text(text);
-        let execution = |execution: &mut Option<crate::domain::checks::Execution>| {
-            for (what, why) in execution.iter_mut().flat_map(|execution| &mut execution.dropped) {
-                text(what);
-                text(why);
-            }
-        };
-        match told {
-            Ok(mut told) => {
+        let execution = match told {
+            Ok(told) => {
                 for located in &mut told.found {
                     text(&mut located.finding.message);
                     text(&mut located.finding.rule);
                     located.finding.fingerprint.iter_mut().for_each(text);
                     located.excerpt.iter_mut().for_each(text);
                 }
-                execution(&mut told.execution);
-                Ok(told)
+                &mut told.execution
             }
-            Err(mut untold) => {
+            Err(untold) => {
                 text(&mut untold.error.message);
-                execution(&mut untold.execution);
-                Err(untold)
+                &mut untold.execution
             }
+        };
+        for (what, why) in execution.iter_mut().flat_map(|execution| &mut execution.dropped) {
+            text(what);
+            text(why);
         }
     }
 }
