@@ -23,11 +23,13 @@
 //! attempt that nobody wants any more (its set was canceled, another has its place, its repository was deleted) is refused by the next
 //! transaction it tries and ends without a word.
 
+use std::sync::Arc;
+
 use super::App;
 use super::runner::{Attempt, Failure};
 use crate::base::event::{Actor, Verdict};
 use crate::base::id::{AttemptId, RepoId};
-use crate::base::name::{CommitSha, TreePath};
+use crate::base::name::{BlobId, CommitSha, TreePath};
 use crate::base::text::count;
 use crate::base::time::Timestamp;
 use crate::base::work::Work;
@@ -35,9 +37,11 @@ use crate::domain::checks::catalogue::{self, Tool};
 use crate::domain::checks::plan::{Planned, plan, wanted_secrets};
 use crate::domain::checks::{self, CheckError, CheckSet, CheckState, Conclusion, ErrorCode};
 use crate::domain::issues::{self, Standing};
-use crate::domain::repos::{self, Repository};
+use crate::domain::repos::{self, ApprovalFor, Repository};
 use crate::domain::secrets;
 use crate::domain::statuses::{self, Asked};
+use crate::engine::git::kept::Kept;
+use crate::engine::git::tree::Tree;
 use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::{git, queue};
 
@@ -59,7 +63,7 @@ pub use farewell::close_branch;
 pub use in_sandbox::{environment, limits, unstarted};
 pub use trees::{MANIFEST_BYTES, Trees, read_manifest};
 
-use trees::{Bases, Mirrored, bases};
+use trees::{Bases, Mirrored, bases, manifest_file};
 
 /// Performs `Work::RunCheckSet` on the repository's mirror.
 pub fn perform(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, wanted: AttemptId) -> Result<(), Failure> {
@@ -74,7 +78,7 @@ pub fn perform(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, wante
         Err(Stop::Unwanted) => return attempt.done(app),
         Err(Stop::Failed(failure)) => return Err(failure),
     };
-    if set.state.is_finished() && set.is_settled {
+    if has_results(&set) && set.is_settled {
         return attempt.done(app);
     }
     let trees = Mirrored { mirror: app.mirror(repo)?, default_head };
@@ -87,7 +91,7 @@ pub fn perform(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, wante
 pub fn abandon(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, given_up: AttemptId) -> Result<(), Failure> {
     let read = app.read_now(|tx, _| -> Result<_, Stop> { Ok((checks::attempt(tx, repo, sha, given_up)?, repos::get(tx, repo)?)) });
     match read {
-        Ok((set, _)) if set.state.is_finished() && !set.is_settled => return perform(app, attempt, repo, sha, given_up),
+        Ok((set, _)) if has_results(&set) && !set.is_settled => return perform(app, attempt, repo, sha, given_up),
         Ok(_) => {}
         Err(Stop::Unwanted) => return attempt.done(app),
         Err(Stop::Failed(failure)) => return Err(failure),
@@ -115,6 +119,11 @@ fn last_words(tx: &ReadTx, repo: RepoId, sha: CommitSha, given_up: AttemptId) ->
     let item = queue::find(tx, *id)?;
     let error = item.last_error.as_deref().unwrap_or("nothing is known of why").trim_end_matches('.').to_owned();
     Ok(format!("The work was given up after {}: {error}.", count(u64::from(item.attempts), "attempt")))
+}
+
+/// Whether what was found is in place, and at most its telling is left.
+fn has_results(set: &CheckSet) -> bool {
+    !set.is_under_way()
 }
 
 fn could_not_tell(error: CheckError) -> Conclusion {
@@ -155,10 +164,11 @@ impl Manner {
     }
 }
 
-/// The tools that run where no manifest says what to run: those that the configuration names, or all that this host has.
-fn besides(app: &App, manner: &Manner) -> Vec<&'static Tool> {
-    let named = &app.config.default_tools;
-    let is_asked = |tool: &Tool| manner.tries_tools && tool.needs_no_settings() || named.contains(&tool.name);
+/// The tools that run where no manifest says what to run: those that the configuration or the repository's settings name, or all that
+/// this host has.
+fn besides(app: &App, repository: &Repository, manner: &Manner) -> Vec<&'static Tool> {
+    let is_named = |tool: &Tool| app.config.default_tools.contains(&tool.name) || repository.tools.contains(&tool.name);
+    let is_asked = |tool: &Tool| manner.tries_tools && tool.needs_no_settings() || is_named(tool);
     let can_run = |tool: &Tool| app.sandboxes.ready(tool).is_ok();
     catalogue::all().iter().filter(|tool| is_asked(tool) && can_run(tool)).collect()
 }
@@ -244,7 +254,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn carry_out(&mut self) -> Result<(), Stop> {
-        if self.set.state.is_finished() {
+        if has_results(&self.set) {
             return self.tell();
         }
         let tree = match self.trees.tree(self.set.sha) {
@@ -260,41 +270,72 @@ impl Run<'_> {
             Err(message) => return self.conclude(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message })),
         };
         let known = self.app.read_now(|tx, _| secrets::known(tx, self.set.repo, wanted_secrets(manifest.as_ref())))?;
-        let planned = plan(manifest.as_ref(), &besides(self.app, self.manner), &known);
+        let mut planned = plan(manifest.as_ref(), &besides(self.app, self.repository, self.manner), &known);
         if planned.is_empty() {
             let sentence = "the manifest names no checks".to_owned();
             let (state, verdict) = (CheckState::NotConfigured, Verdict::Success);
             return self.conclude(Conclusion { state, verdict, sentence, error: None, is_settled: true });
         }
-        self.begin(&planned)?;
+        let tree: Arc<dyn Tree> =
+            if planned.iter().filter(|planned| planned.starts_process()).count() > 1 { Arc::new(Kept::new(tree)) } else { tree };
+        let file = manifest_file(&*tree).map(|(_, file)| file.blob);
+        let unapproved = self.unapproved(file, &planned)?;
+        self.begin(&planned, unapproved, file)?;
+        let waiting = planned.extract_if(.., |planned| unapproved.is_some() && planned.starts_process()).count() as u64;
         // From the look at what is kept of earlier commits to the row that names it, a sweep leaves the repository alone.
         let _staging = self.app.staging.begin(self.set.repo);
         let bases = bases(self.app, &self.set, self.trees)?;
-        let ran = self.judge(&planned, manifest.as_ref(), &tree, bases.identity())?;
+        let ran = self.judge(&planned, waiting > 0, manifest.as_ref(), &tree, bases.identity())?;
         self.goes_on()?;
         let last = ran.outcomes.get(ran.last).cloned();
         let states: Vec<CheckState> = ran.outcomes.iter().map(|(_, outcome)| outcome.state).collect();
         let cut = ran.cut;
         let standing = self.stage(&bases, ran)?;
-        let conclusion = self.conclusion(&states, cut, &standing, &bases, Asked::by(manifest.as_ref()));
+        let mut conclusion = self.conclusion(&states, cut, &standing, &bases, Asked::by(manifest.as_ref()));
+        if waiting > 0 {
+            conclusion.verdict = if conclusion.verdict == Verdict::Failure { Verdict::Failure } else { Verdict::Pending };
+            let wait = if waiting == 1 { "waits" } else { "wait" };
+            conclusion.sentence = format!("{} {wait} for approval; {}", count(waiting, "check"), conclusion.sentence);
+        }
         let of = self.set.clone();
         self.set = self.write(move |tx, now| {
             if let Some((name, outcome)) = &last {
                 checks::finish_check(tx, &of, name, outcome.clone(), now)?;
             }
-            let ended = checks::complete(tx, &of, conclusion.clone(), now)?;
+            let ended = match waiting {
+                0 => checks::complete(tx, &of, conclusion.clone(), now)?,
+                _ => checks::hold(tx, &of, conclusion.clone(), now)?,
+            };
             issues::switch(tx, &standing)?;
             Ok(ended)
         })?;
         self.tell()
     }
 
-    /// Begins the set, and its first checks: each commit waits for the disk, so what happens at one moment is written at once.
-    fn begin(&mut self, planned: &[Planned]) -> Result<(), Stop> {
+    /// The commit's manifest, if it is to be approved before what it starts is started.
+    fn unapproved(&self, manifest: Option<BlobId>, planned: &[Planned]) -> Result<Option<BlobId>, Stop> {
+        let is_asked_for = match self.repository.approval_for {
+            ApprovalFor::Forks => false,
+            ApprovalFor::Branches => self.trees.default_head() != Some(self.set.sha),
+        };
+        let Some(manifest) = manifest.filter(|_| is_asked_for && planned.iter().any(Planned::starts_process)) else { return Ok(None) };
+        let repo = self.set.repo;
+        let is_trusted = self.app.read_now(move |tx, _| checks::is_trusted(tx, repo, manifest))?;
+        Ok(Some(manifest).filter(|_| !is_trusted))
+    }
+
+    /// Begins the set, and its first checks: each commit waits for the disk, so what happens at one moment is written at once. What the
+    /// default branch's head has for a manifest is trusted from then on.
+    fn begin(&mut self, planned: &[Planned], unapproved: Option<BlobId>, manifest: Option<BlobId>) -> Result<(), Stop> {
         let (of, planned) = (self.set.clone(), planned.to_vec());
+        let trusted = manifest.filter(|_| self.trees.default_head() == Some(self.set.sha));
         self.set = self.write(move |tx, now| {
-            let set = checks::start(tx, &of, &planned, now)?;
-            for first in planned.iter().take(abreast::at_once(planned.len())) {
+            if let Some(manifest) = trusted {
+                checks::trust(tx, of.repo, manifest, of.sha, now)?;
+            }
+            let set = checks::start(tx, &of, &planned, unapproved, now)?;
+            let goes: Vec<&Planned> = planned.iter().filter(|planned| unapproved.is_none() || !planned.starts_process()).collect();
+            for first in goes.iter().take(abreast::at_once(goes.len())) {
                 checks::start_check(tx, &set, &first.name, now)?;
             }
             Ok(set)
@@ -364,7 +405,7 @@ impl Run<'_> {
     /// that stops.
     fn end_early(&self, stop: Stop) -> Result<(), Failure> {
         let (repo, sha, wanted) = (self.set.repo, self.set.sha, self.set.attempt);
-        let is_told = self.set.state.is_finished();
+        let is_told = has_results(&self.set);
         let is_wanted = self.app.read_now(|tx, _| -> Result<bool, Stop> {
             repos::get(tx, repo)?;
             Ok(is_told || !checks::attempt(tx, repo, sha, wanted)?.state.is_finished())

@@ -528,14 +528,7 @@ fn list(values: &Values, key: &'static str) -> Vec<String> {
 fn tools(values: &Values) -> Result<Vec<String>, Error> {
     let Some((place, names)) = values.get("checks.default_tools") else { return Ok(Vec::new()) };
     let wrong = |why: String| Error::Value { place: place.clone(), key: "checks.default_tools", why };
-    let able = || catalogue::all().iter().filter(|tool| tool.needs_no_settings());
-    let find = |name: &String| {
-        able().find(|tool| tool.name == *name).map(|tool| tool.name.clone()).ok_or_else(|| {
-            let names: Vec<&str> = able().map(|tool| tool.name.as_str()).collect();
-            wrong(format!("not a list of tools that need no settings; `{name}` is none of: {}", names.join(", ")))
-        })
-    };
-    names.iter().map(find).collect()
+    catalogue::without_settings(names).map_err(|why| wrong(format!("not a list of tools that need no settings; {why}")))
 }
 
 /// How many of something there may be.

@@ -49,6 +49,8 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         | Event::CheckSetStarted { .. }
         | Event::CheckChanged { .. }
         | Event::CheckSetCompleted { .. }
+        | Event::CheckSetHeld { .. }
+        | Event::ManifestApproved { .. }
         | Event::CheckSetCanceled { .. }
         | Event::UserCreated { .. }
         | Event::SignedIn { .. }

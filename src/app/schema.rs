@@ -6,11 +6,11 @@
 use crate::app::repeat::{Repeat, Tally};
 use crate::domain::accounts::{Link, Membership, Session, Token, User};
 use crate::domain::admin::Recurrence;
-use crate::domain::checks::{CheckSet, ImagePin};
+use crate::domain::checks::{CheckSet, ImagePin, TrustedManifest};
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::repos::{Branch, Commit, Repository};
 use crate::domain::secrets::{NamedSecret, SshKey, VaultKey};
-use crate::engine::queue::WorkItem;
+use crate::engine::queue::{Served, WorkItem};
 use crate::engine::store::journal::Journaled;
 use crate::engine::store::{Migration, Schema, TableSpec};
 
@@ -33,6 +33,7 @@ pub fn schema() -> Schema {
         tables: records![
             Journaled,
             WorkItem,
+            Served,
             Recurrence,
             Repeat,
             Tally,
@@ -51,6 +52,7 @@ pub fn schema() -> Schema {
             Node,
             Chunk,
             ImagePin,
+            TrustedManifest,
             VaultKey,
             NamedSecret,
             SshKey,

@@ -252,6 +252,7 @@ pub fn erase(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
             Err(error) => Err(error),
         })?;
     }
+    app.write_now(&Actor::System, move |tx, _| queue::forget(tx, id))?;
     super::indexing::forget_repository(app, id)?;
     remove_mirror(app, id)?;
     super::sweep::forget_blobs(app, attempt, &logs)?;

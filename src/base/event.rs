@@ -150,6 +150,22 @@ pub enum Event {
         /// The attempt that has its place.
         attempt: AttemptId,
     },
+    /// What could be run of a commit's checks has been; the rest waits for approval.
+    CheckSetHeld {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+        /// How the gate stands by what was run.
+        verdict: Verdict,
+    },
+    /// Somebody approved what a commit's manifest starts.
+    ManifestApproved {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+    },
     /// A secret was set, or set anew.
     SecretSet {
         /// Whose it is; `None` is the instance's.

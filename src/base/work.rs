@@ -77,6 +77,13 @@ words! {
     }
 }
 
+impl Lane {
+    /// Whether repositories take turns in it, however much one of them has waiting.
+    pub fn takes_turns(self) -> bool {
+        self == Lane::Checks
+    }
+}
+
 impl Work {
     /// Its name in lists and logs.
     pub fn name(&self) -> &'static str {

@@ -9,12 +9,13 @@
 
 use crate::base::event::{Event, Verdict};
 use crate::base::id::{AttemptId, RepoId};
-use crate::base::name::CommitSha;
+use crate::base::name::{BlobId, CommitSha};
 use crate::base::time::Timestamp;
 use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::words;
 
+mod approval;
 pub mod builtin;
 pub mod catalogue;
 mod image;
@@ -22,6 +23,7 @@ pub mod plan;
 mod record;
 pub mod starter;
 
+pub use approval::{TrustedManifest, approve, is_trusted, trust};
 pub use image::{ImagePin, image_pin, pin_image};
 pub use record::{Check, CheckError, CheckSet, Execution};
 
@@ -51,6 +53,14 @@ impl CheckState {
     /// Whether nothing more will come of it.
     pub fn is_finished(self) -> bool {
         !matches!(self, CheckState::Waiting | CheckState::Running)
+    }
+}
+
+words! {
+    /// What a check waits for, beside its turn.
+    pub enum WaitsFor: "what a check waits for" {
+        /// Somebody who may has to say that what the manifest starts may be started.
+        Approval = "approval",
     }
 }
 
@@ -134,6 +144,14 @@ pub enum Error {
         /// How they ended.
         state: CheckState,
     },
+    /// Nothing waits for approval.
+    #[error("no check of `{sha}` waits for approval: they are {state}")]
+    NotWaiting {
+        /// The commit.
+        sha: CommitSha,
+        /// How they stand.
+        state: CheckState,
+    },
     /// Another attempt has taken this one's place.
     #[error("another attempt has taken the place of this one; its results are dropped")]
     Superseded,
@@ -145,9 +163,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Asks for the checks of a commit: the first time, or once more.
 pub fn request(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) -> Result<CheckSet> {
     let before = tx.get::<CheckSet>(&(repo, sha))?;
-    if let Some(set) = before.as_ref().filter(|set| !set.state.is_finished()) {
+    if let Some(set) = before.as_ref().filter(|set| set.is_under_way()) {
         return Err(Error::AlreadyRunning { sha, state: set.state });
     }
+    begin_anew(tx, repo, sha, now)
+}
+
+fn begin_anew(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) -> Result<CheckSet> {
     let attempt = tx.new_id(now);
     let set = CheckSet::requested(repo, sha, attempt, now);
     tx.put(&set)?;
@@ -175,7 +197,7 @@ pub fn request_once(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timesta
 /// for. Whoever wants them all the same asks for them.
 pub fn supersede(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, by: CommitSha, now: Timestamp) -> Result<()> {
     match tx.get::<CheckSet>(&(repo, sha))? {
-        Some(set) if set.state == CheckState::Waiting => {
+        Some(set) if set.state == CheckState::Waiting && !set.is_held() => {
             end_unwanted(tx, set, format!("the branch went on to {} before its turn came", by.short()), now)?;
             Ok(())
         }
@@ -201,9 +223,9 @@ pub fn find_check<'a>(set: &'a CheckSet, named: &str) -> Result<&'a Check> {
         .ok_or_else(|| Error::CheckNotFound { sha: set.sha, check: crate::base::text::clip(named, 80).into_owned() })
 }
 
-/// Sets that have not ended, oldest first; at most `limit`.
-pub fn unfinished(tx: &ReadTx, limit: usize) -> Result<Vec<CheckSet>> {
-    Ok(tx.find(&record::UNFINISHED.all(), limit)?)
+/// Sets that are under way, oldest first; at most `limit`.
+pub fn under_way(tx: &ReadTx, limit: usize) -> Result<Vec<CheckSet>> {
+    Ok(tx.find(&record::UNDER_WAY.all(), limit)?)
 }
 
 /// The set of an attempt, refused if another has taken its place or it was canceled.
@@ -218,12 +240,19 @@ pub fn going(tx: &ReadTx, set: &CheckSet) -> Result<CheckSet> {
     if set.state.is_finished() { Err(Error::Superseded) } else { Ok(set) }
 }
 
-/// Begins a set with the checks that were planned.
-pub fn start(tx: &mut WriteTx, of: &CheckSet, planned: &[plan::Planned], now: Timestamp) -> Result<CheckSet> {
+/// Begins a set with the checks that were planned. Where the manifest is one that nobody has approved, those that start a process wait.
+pub fn start(tx: &mut WriteTx, of: &CheckSet, planned: &[plan::Planned], unapproved: Option<BlobId>, now: Timestamp) -> Result<CheckSet> {
     let mut set = going(tx, of)?;
     set.state = CheckState::Running;
     set.started_at = Some(now);
-    set.checks = planned.iter().map(|planned| Check::waiting(tx.new_id(now), &planned.name, &planned.plugin)).collect();
+    set.unapproved = unapproved;
+    set.checks = planned
+        .iter()
+        .map(|planned| Check {
+            waits_for: (unapproved.is_some() && planned.starts_process()).then_some(WaitsFor::Approval),
+            ..Check::waiting(tx.new_id(now), &planned.name, &planned.plugin)
+        })
+        .collect();
     tx.put(&set)?;
     tx.record(Event::CheckSetStarted { repo: set.repo, sha: set.sha }, now)?;
     Ok(set)
@@ -286,6 +315,19 @@ pub struct Conclusion {
     pub is_settled: bool,
 }
 
+/// Writes down what is known of a set of which checks wait for approval, and lets it wait for that. Call it in the transaction that
+/// switches to its results.
+pub fn hold(tx: &mut WriteTx, of: &CheckSet, conclusion: Conclusion, now: Timestamp) -> Result<CheckSet> {
+    let mut set = going(tx, of)?;
+    set.state = CheckState::Waiting;
+    set.verdict = conclusion.verdict;
+    set.sentence = conclusion.sentence;
+    set.is_settled = conclusion.is_settled;
+    tx.put(&set)?;
+    tx.record(Event::CheckSetHeld { repo: set.repo, sha: set.sha, verdict: set.verdict }, now)?;
+    Ok(set)
+}
+
 /// Ends a set, and with it what of its checks has not ended. Call it in the transaction that switches to its results.
 pub fn complete(tx: &mut WriteTx, of: &CheckSet, conclusion: Conclusion, now: Timestamp) -> Result<CheckSet> {
     let mut set = going(tx, of)?;
@@ -294,6 +336,7 @@ pub fn complete(tx: &mut WriteTx, of: &CheckSet, conclusion: Conclusion, now: Ti
     set.verdict = conclusion.verdict;
     set.sentence = conclusion.sentence;
     set.is_settled = conclusion.is_settled;
+    set.unapproved = None;
     set.started_at = set.started_at.or(Some(now));
     set.finished_at = Some(now);
     // A set that was given up halfway leaves no check that seems to run for ever.
@@ -327,9 +370,11 @@ fn end_unwanted(tx: &mut WriteTx, mut set: CheckSet, sentence: String, now: Time
     set.state = CheckState::Canceled;
     set.verdict = Verdict::Error;
     set.sentence = sentence;
+    set.unapproved = None;
     set.finished_at = Some(now);
     for check in set.checks.iter_mut().filter(|check| !check.state.is_finished()) {
         check.state = CheckState::Canceled;
+        check.waits_for = None;
         check.finished_at = check.started_at.map(|_| now);
     }
     tx.put(&set)?;
@@ -353,7 +398,8 @@ pub fn state_of(checks: impl Iterator<Item = CheckState> + Clone, verdict: Verdi
 
 /// Erases rows of a deleted repository, at most `limit`; answers how many, 0 once none are left.
 pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> Result<usize> {
-    Ok(tx.remove_all(&Scan::<CheckSet>::prefix(repo), limit)?)
+    let erased = tx.remove_all(&Scan::<CheckSet>::prefix(repo), limit)?;
+    Ok(erased + tx.remove_all(&Scan::<TrustedManifest>::prefix(repo), limit - erased)?)
 }
 
 /// About how many bytes a repository's sets take, each table counted up to `cap` rows.

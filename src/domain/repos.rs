@@ -36,6 +36,16 @@ pub use record::{Author, Branch, Commit, Repository, SyncError};
 pub use slugs::Slugs;
 
 words! {
+    /// Whose manifests somebody has to approve before what they start is started.
+    pub enum ApprovalFor: "whom approval is asked for" {
+        /// Those of forks alone: whoever may push to the repository may say what is run.
+        Forks = "forks",
+        /// Those of every branch but the default one as well.
+        Branches = "branches",
+    }
+}
+
+words! {
     /// Where a repository comes from.
     pub enum RepoSource: "source of a repository" {
         /// GitHub, through the App.
@@ -138,6 +148,8 @@ pub fn add(tx: &mut WriteTx, new: NewRepository, now: Timestamp) -> Result<Repos
         is_private: true,
         badge_key: new.badge_key,
         is_archived: false,
+        approval_for: ApprovalFor::Forks,
+        tools: Vec::new(),
         created_at: now,
         synced_at: None,
         sync_error: None,
@@ -158,6 +170,10 @@ pub struct Change {
     pub is_private: Option<bool>,
     /// What it is for; `Some(None)` says nothing of it any more.
     pub description: Option<Option<String>>,
+    /// Whose manifests have to be approved.
+    pub approval_for: Option<ApprovalFor>,
+    /// The tools that run where no manifest says what to run.
+    pub tools: Option<Vec<String>>,
 }
 
 /// The most characters of a description.
@@ -172,6 +188,12 @@ pub fn change(tx: &mut WriteTx, repo: RepoId, change: &Change, now: Timestamp) -
     }
     if let Some(description) = &change.description {
         repository.description = parse_description(description.as_deref().unwrap_or(""))?;
+    }
+    if let Some(approval_for) = change.approval_for {
+        repository.approval_for = approval_for;
+    }
+    if let Some(tools) = &change.tools {
+        repository.tools.clone_from(tools);
     }
     if repository != before {
         tx.put(&repository)?;

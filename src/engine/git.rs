@@ -19,6 +19,7 @@ pub mod history;
 mod host;
 mod inflate;
 mod intake;
+pub mod kept;
 pub mod layout;
 pub mod memory;
 pub mod mirror;

@@ -19,8 +19,10 @@ use crate::base::work::{Lane, Work};
 use crate::engine::store::{self, ReadTx, WriteTx};
 
 mod item;
+mod turn;
 
 pub use item::{BY_DUE, BY_LEASE, BY_STATE, BY_UNIQUE, Lease, WorkItem, WorkState};
+pub use turn::{BY_REPO, Served, forget};
 
 /// What can fail in the queue.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -126,11 +128,12 @@ pub fn push(tx: &mut WriteTx, work: Work, due_at: Timestamp, now: Timestamp) -> 
     Ok(id)
 }
 
-/// Takes the first item of a lane that is due, if there is one. The attempt is counted now, so that work which takes the process with
-/// it is given up in the end.
+/// Takes the first item of a lane that is due, if there is one; where a lane is shared by turns, the first of the repository that was
+/// served longest ago. The attempt is counted now, so that work which takes the process with it is given up in the end.
 pub fn claim(tx: &mut WriteTx, lane: Lane, holder: &str, now: Timestamp) -> store::Result<Option<Claim>> {
     loop {
-        let Some(mut item) = tx.first(&BY_DUE.prefix(lane as u8))?.filter(|item| item.due_at <= now) else { return Ok(None) };
+        let first = if lane.takes_turns() { turn::next(tx, lane, now)? } else { tx.first(&BY_DUE.prefix(lane as u8))? };
+        let Some(mut item) = first.filter(|item| item.due_at <= now) else { return Ok(None) };
         if item.attempts >= item.work.attempt_limit() {
             // It was returned by a crash after its last attempt.
             let error = item.last_error.clone().unwrap_or_else(|| "the process ended while it was being carried out".to_owned());
@@ -142,6 +145,9 @@ pub fn claim(tx: &mut WriteTx, lane: Lane, holder: &str, now: Timestamp) -> stor
         item.leases += 1;
         item.lease = Some(Lease { holder: holder.to_owned(), expires_at: now + item.work.lease(), number: item.leases });
         tx.put(&item)?;
+        if lane.takes_turns() {
+            turn::take(tx, lane, item.work.repo())?;
+        }
         return Ok(Some(Claim { id: item.id, work: item.work, attempt: item.attempts, number: item.leases }));
     }
 }

@@ -12,6 +12,7 @@ use super::repos::repo_and_commit;
 use crate::app::App;
 use crate::base::event::Verdict;
 use crate::base::id::CheckId;
+use crate::base::name::CommitSha;
 use crate::base::time::Timestamp;
 use crate::domain::checks::{self, Check, CheckError, CheckSet, CheckState, Execution};
 use crate::domain::repos::{self, Repository};
@@ -62,7 +63,7 @@ pub struct CheckView {
     pub duration_ms: Option<u64>,
     /// What its command ended with; null for a built-in one.
     pub exit_code: Option<i32>,
-    /// What it waits for.
+    /// What it waits for, if that is more than its turn: `approval`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
     /// Why we could not tell.
@@ -80,7 +81,7 @@ pub struct ExecutionView {
     pub command: String,
     /// The tool's version, if it says so.
     pub version: Option<String>,
-    /// How it was kept apart from the host: `native` or `trusted`.
+    /// How it was kept apart from the host: `native`, `oci` or `trusted`.
     pub tier: String,
     /// The bounds that this host keeps less well than it could.
     pub weaker_limits: Vec<String>,
@@ -96,6 +97,9 @@ pub struct ExecutionView {
     pub dropped_count: u64,
     /// The first of those, and why.
     pub dropped: Vec<DroppedView>,
+    /// The commit of the same files at which it ran, where its results are kept from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_from: Option<CommitSha>,
 }
 
 /// A record of a tool's output that could not be used.
@@ -120,6 +124,7 @@ impl From<Execution> for ExecutionView {
             read: of.read,
             dropped_count: of.dropped_count,
             dropped: of.dropped.into_iter().map(|(what, why)| DroppedView { what, why }).collect(),
+            kept_from: of.kept_from,
         }
     }
 }
@@ -174,7 +179,7 @@ impl CheckView {
             finished_at: check.finished_at,
             duration_ms: check.started_at.map(|began| check.finished_at.unwrap_or(now).millis_since(began)),
             exit_code: check.exit_code,
-            waits_for: None,
+            waits_for: check.waits_for.map(|what| what.to_string()),
             error: check.error.map(CheckErrorView::from),
             execution: check.execution.map(ExecutionView::from),
         }
@@ -182,6 +187,11 @@ impl CheckView {
 }
 
 impl CheckSetView {
+    /// Whether what could be run has been, and the rest waits for approval.
+    pub fn is_held(&self) -> bool {
+        self.state == CheckState::Waiting && self.checks.iter().any(|check| check.waits_for.is_some())
+    }
+
     /// The set as it stands at `now`.
     pub fn of(set: CheckSet, now: Timestamp) -> CheckSetView {
         CheckSetView {
@@ -225,6 +235,19 @@ pub async fn cancel(State(app): State<App>, permit: Permit, params: Params) -> R
         .write(&actor, move |tx, now| -> Result<_, ApiError> {
             permit.same_repo(tx, &repo)?;
             Ok(CheckSetView::of(checks::cancel(tx, repo.id, commit.sha, now)?, now))
+        })
+        .await?;
+    Ok((StatusCode::ACCEPTED, Json(view)))
+}
+
+/// `POST …/checks/approve`.
+pub async fn approve(State(app): State<App>, permit: Permit, params: Params) -> Result<(StatusCode, Json<CheckSetView>), ApiError> {
+    let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
+    let actor = permit.actor();
+    let view = app
+        .write(&actor, move |tx, now| -> Result<_, ApiError> {
+            permit.same_repo(tx, &repo)?;
+            Ok(CheckSetView::of(checks::approve(tx, repo.id, commit.sha, now)?, now))
         })
         .await?;
     Ok((StatusCode::ACCEPTED, Json(view)))

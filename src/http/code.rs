@@ -62,6 +62,7 @@ codes! {
     AlreadyExists      "already_exists"       409  "There is one by that name already.";
     AlreadyRunning     "already_running"      409  "The checks of this commit are at work already.";
     NotRunning         "not_running"          409  "There is nothing at work that could be canceled.";
+    NotWaiting         "not_waiting"          409  "No check of this commit waits for approval.";
     NotComparable      "not_comparable"       409  "One of the two commits has no finished checks; `details.sha` names it.";
     IdempotencyConflict "idempotency_conflict" 409 "This `Idempotency-Key` was used for something else; take another one.";
     IdempotencyRunning "idempotency_running"  409  "A request with this `Idempotency-Key` is being carried out; ask again in a moment.";

@@ -247,6 +247,7 @@ impl From<checks::Error> for ApiError {
             checks::Error::CheckNotFound { .. } => ApiError::new(Code::CheckNotFound, message),
             checks::Error::AlreadyRunning { .. } => ApiError::new(Code::AlreadyRunning, message),
             checks::Error::NotRunning { .. } => ApiError::new(Code::NotRunning, message),
+            checks::Error::NotWaiting { .. } => ApiError::new(Code::NotWaiting, message),
             checks::Error::Superseded => ApiError::internal(message),
         }
     }

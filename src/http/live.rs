@@ -268,9 +268,11 @@ impl Woken {
             Event::CheckSetStarted { repo, sha } => ("check_set_started", of(*repo, Some(*sha))),
             Event::CheckChanged { repo, sha } => ("check_changed", of(*repo, Some(*sha))),
             Event::CheckSetCompleted { repo, sha, .. } => ("check_set_completed", of(*repo, Some(*sha))),
+            Event::CheckSetHeld { repo, sha, .. } => ("check_set_held", of(*repo, Some(*sha))),
             Event::CheckSetCanceled { repo, sha, .. } => ("check_set_canceled", of(*repo, Some(*sha))),
             Event::SyncRequested { .. }
             | Event::HeadReturned { .. }
+            | Event::ManifestApproved { .. }
             | Event::SyncDue { .. }
             | Event::RepositoryDeleted { .. }
             | Event::IssuesChanged

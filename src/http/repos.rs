@@ -20,7 +20,7 @@ use crate::base::time::Timestamp;
 use crate::domain::accounts::Caller;
 use crate::domain::checks::{self, CheckState};
 use crate::domain::issues;
-use crate::domain::repos::{self, Commit, RepoSource, Repository};
+use crate::domain::repos::{self, ApprovalFor, Commit, RepoSource, Repository};
 use crate::engine::store::ReadTx;
 
 pub mod create;
@@ -58,6 +58,10 @@ pub struct RepoView {
     pub sync_error: Option<String>,
     /// When it was last fetched.
     pub synced_at: Option<Timestamp>,
+    /// Whose manifests somebody has to approve before what they start is started.
+    pub approval_for: ApprovalFor,
+    /// The tools that run where no manifest says what to run, beside those that run so in every repository.
+    pub tools: Vec<String>,
     /// What the caller may do with it.
     pub can: Vec<&'static str>,
 }
@@ -185,6 +189,8 @@ pub fn repo_view(tx: &ReadTx, caller: &Caller, repo: Repository) -> Result<RepoV
         gate,
         sync_error: repo.sync_error.as_ref().map(|error| if caller.is_admin() { error.message.clone() } else { error.public.clone() }),
         synced_at: repo.synced_at,
+        approval_for: repo.approval_for,
+        tools: repo.tools.clone(),
         can: caller.can(tx, repo.id)?,
     })
 }

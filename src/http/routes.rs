@@ -150,6 +150,7 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/checks", RepoRead, checks::find, "The checks of a commit").says(|doc| doc.answers::<checks::CheckSetView>(200)),
         post("/api/v1/repos/{owner}/{name}/commits/{sha}/checks", RepoWrite, checks::run, "Runs the checks of a commit, or runs them again").says(|doc| doc.answers::<checks::CheckSetView>(202)),
         delete("/api/v1/repos/{owner}/{name}/commits/{sha}/checks", RepoWrite, checks::cancel, "Cancels the checks of a commit").says(|doc| doc.answers::<checks::CheckSetView>(202)),
+        post("/api/v1/repos/{owner}/{name}/commits/{sha}/checks/approve", RepoWrite, checks::approve, "Lets checks that wait for approval run").says(|doc| doc.answers::<checks::CheckSetView>(202)),
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/checks/{check}", RepoRead, checks::find_one, "One check, by name or id").says(|doc| doc.answers::<checks::CheckView>(200)),
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/checks/{check}/log", RepoRead, live::log, "What a check said; as server-sent events while it runs").says(|doc| doc.produces("text/plain")),
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/status", RepoRead, checks::status, "The gate").says(|doc| doc.answers::<checks::StatusView>(200)),

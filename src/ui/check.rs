@@ -6,6 +6,7 @@ use super::escape::Html;
 use super::frame::{Frame, Place, Tab};
 use super::marks::Stand;
 use super::{ansi, href, words};
+use crate::base::name::CommitSha;
 use crate::base::text;
 use crate::base::time::Timestamp;
 use crate::domain::checks::{CheckState, builtin};
@@ -82,7 +83,10 @@ impl CheckPage {
         let name = &self.name;
         let check = self.check.as_ref();
         match self.state() {
-            CheckState::Waiting => format!("`{name}` waits for its turn"),
+            CheckState::Waiting => match check.and_then(|check| check.waits_for.as_deref()) {
+                Some(what) => format!("`{name}` waits for {}", words::plain(what)),
+                None => format!("`{name}` waits for its turn"),
+            },
             CheckState::Running => format!("`{name}` is running"),
             CheckState::Succeeded => match check.and_then(|check| check.issues) {
                 Some(0) | None => format!("`{name}` found nothing"),
@@ -108,6 +112,11 @@ impl CheckPage {
         self.check.as_ref().is_some_and(|check| {
             check.state == CheckState::Succeeded && check.execution.is_none() && builtin::find(&check.plugin).is_none()
         })
+    }
+
+    /// The commit at which it ran, if not at this.
+    fn kept_from(&self) -> Option<&CommitSha> {
+        self.execution()?.kept_from.as_ref()
     }
 
     /// Whether its process ran without anything between it and the host.

@@ -175,7 +175,12 @@ impl CommitPage {
     }
 
     fn is_live(&self) -> bool {
-        self.set_state().is_some_and(|state| !state.is_finished())
+        self.set_state().is_some_and(|state| !state.is_finished()) && !self.is_held()
+    }
+
+    /// Whether what could be run has been, and the rest waits for approval.
+    fn is_held(&self) -> bool {
+        self.set.as_ref().is_some_and(CheckSetView::is_held)
     }
 
     fn done(&self) -> usize {
@@ -218,6 +223,10 @@ impl CommitPage {
 
     fn may_rerun(&self) -> bool {
         self.may("rerun") && !self.is_live()
+    }
+
+    fn may_approve(&self) -> bool {
+        self.may("approve") && self.is_held()
     }
 
     fn may_cancel(&self) -> bool {

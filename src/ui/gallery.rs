@@ -37,8 +37,8 @@ use crate::domain::checks::CheckState;
 use crate::domain::checks::catalogue::Fetches;
 use crate::domain::issues::finding::{Kind, Severity};
 use crate::domain::issues::issue::IssueState;
-use crate::domain::repos::RepoSource;
 use crate::domain::repos::manifest::{FailOn, ManifestName};
+use crate::domain::repos::{ApprovalFor, RepoSource};
 use crate::http::checks::dry_run::{DryCheckView, DryRunView, GateView, ManifestErrorView};
 use crate::http::checks::{CheckErrorView, CheckSetView, CheckView, ContextView, DroppedView, ExecutionView, StatusView};
 use crate::http::issues::{IgnoredView, IssueView, SightingView, TurnView};
@@ -119,7 +119,9 @@ impl World {
             gate,
             sync_error: None,
             synced_at: Some(before(40)),
-            can: vec!["read", "rerun", "sync", "settings"],
+            approval_for: ApprovalFor::Forks,
+            tools: vec!["ruff".to_owned()],
+            can: vec!["read", "rerun", "sync", "approve", "settings"],
         }
     }
 

@@ -121,7 +121,7 @@ impl Asked {
 
 fn running(tx: &ReadTx, caller: &Caller) -> Result<u64, ApiError> {
     let mut running = 0;
-    for set in checks::unfinished(tx, RUNNING_COUNTED)? {
+    for set in checks::under_way(tx, RUNNING_COUNTED)? {
         running += u64::from(caller.role_in(tx, set.repo)?.is_some());
     }
     Ok(running)

@@ -121,6 +121,11 @@ pub fn rerun(slug: &RepoSlug, sha: &CommitSha) -> String {
     format!("/r/{slug}/commits/{sha}/checks")
 }
 
+/// Where the checks of a commit that wait for it are approved (POST).
+pub fn approve(slug: &RepoSlug, sha: &CommitSha) -> String {
+    format!("/r/{slug}/commits/{sha}/checks/approve")
+}
+
 /// Where the checks of a commit are canceled (POST).
 pub fn cancel(slug: &RepoSlug, sha: &CommitSha) -> String {
     format!("/r/{slug}/commits/{sha}/checks/cancel")

@@ -68,6 +68,7 @@ fn table() -> Vec<Page> {
         shows("/r/{owner}/{name}/commits", RepoRead, repo::commits),
         shows("/r/{owner}/{name}/commits/{sha}", RepoRead, commit::show),
         takes("/r/{owner}/{name}/commits/{sha}/checks", RepoWrite, commit::run),
+        takes("/r/{owner}/{name}/commits/{sha}/checks/approve", RepoWrite, commit::approve),
         takes("/r/{owner}/{name}/commits/{sha}/checks/cancel", RepoWrite, commit::cancel),
         shows("/r/{owner}/{name}/commits/{sha}/checks/{check}", RepoRead, check::show),
         shows("/r/{owner}/{name}/commits/{sha}/tree", RepoRead, files::folder),

@@ -4,9 +4,25 @@ use askama::Template;
 
 use super::frame::{Frame, Place, Tab};
 use super::{href, words};
-use crate::domain::repos::DESCRIPTION_CHARS;
+use crate::base::name::BranchName;
+use crate::domain::repos::{ApprovalFor, DESCRIPTION_CHARS};
 use crate::http::repos::RepoView;
 use crate::http::usage::UsageView;
+
+/// A tool that can be switched on for a repository.
+#[derive(Debug, Clone)]
+pub struct ToolChoice {
+    /// Its name.
+    pub name: &'static str,
+    /// How people call it.
+    pub title: &'static str,
+    /// Whether it is switched on for this repository.
+    pub is_on: bool,
+    /// Whether it runs in every repository of the instance.
+    pub is_everywhere: bool,
+    /// Whether this host has it.
+    pub is_here: bool,
+}
 
 /// The settings of a repository.
 #[derive(Debug, Template)]
@@ -20,6 +36,8 @@ pub struct SettingsPage {
     pub repo: RepoView,
     /// Its badges in Markdown, each by its name.
     pub badges: Vec<(&'static str, String)>,
+    /// The tools that can be switched on.
+    pub tools: Vec<ToolChoice>,
     /// How much room it takes.
     pub usage: UsageView,
     /// What was entered and refused, and why.
@@ -29,6 +47,14 @@ pub struct SettingsPage {
 impl SettingsPage {
     fn tab(&self) -> Tab {
         Tab::Settings
+    }
+
+    fn asks_branches(&self) -> bool {
+        self.repo.approval_for == ApprovalFor::Branches
+    }
+
+    fn default_branch(&self) -> &str {
+        self.repo.default_branch.as_ref().map_or("the default one", BranchName::as_str)
     }
 
     fn description(&self) -> &str {

@@ -71,6 +71,8 @@ fn events() -> Vec<Event> {
         Event::TokenRevoked { token },
         Event::IndexRebuilt,
         Event::HeadReturned { repo, sha, attempt },
+        Event::CheckSetHeld { repo, sha, verdict: Verdict::Pending },
+        Event::ManifestApproved { repo, sha },
         Event::SecretSet { repo: Some(repo), secret },
         Event::SecretRemoved { repo: None, secret },
         Event::KeyAdded { repo, key },

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::domain::checks::CheckError;
 use crate::domain::checks::catalogue::Wake;
 use crate::domain::checks::plan::{Planned, Runner, plan};
+use crate::domain::repos::Repository;
 use crate::domain::repos::manifest::{Globs, Manifest};
 use crate::domain::secrets::Known;
 use crate::engine::git::tree::{FileKind, TreeFile};
@@ -28,7 +29,7 @@ pub struct Dry {
 }
 
 /// The checks that a commit with this manifest and these files would have, where these secrets are known.
-pub fn dry_run(app: &App, manifest: Option<&Manifest>, files: &[TreeFile], known: &Known) -> Vec<Dry> {
+pub fn dry_run(app: &App, repository: &Repository, manifest: Option<&Manifest>, files: &[TreeFile], known: &Known) -> Vec<Dry> {
     let exclude = manifest.map(|manifest| &manifest.exclude);
     // Many checks look at the same files: they are counted once.
     let mut counted: HashMap<String, u64> = HashMap::new();
@@ -47,7 +48,7 @@ pub fn dry_run(app: &App, manifest: Option<&Manifest>, files: &[TreeFile], known
         };
         Dry { name: planned.name, plugin: planned.plugin, files, error }
     };
-    plan(manifest, &besides(app, &Manner::default()), known).into_iter().map(check).collect()
+    plan(manifest, &besides(app, repository, &Manner::default()), known).into_iter().map(check).collect()
 }
 
 /// How many files a check looks at that finds its way in the tree itself.

@@ -29,7 +29,7 @@ pub fn close_branch(app: &App, attempt: &Attempt, repo: RepoId, head: CommitSha)
         };
         let default = repos::default_branch(tx, &repository)?.map(|branch| branch.head);
         for sha in default.into_iter().chain([head]) {
-            if checks::look(tx, repo, sha)?.is_some_and(|set| !set.state.is_finished() || !set.is_settled) {
+            if checks::look(tx, repo, sha)?.is_some_and(|set| set.is_under_way() || !set.is_settled) {
                 let message = format!("the checks of `{sha}` are under way");
                 return Err(Failure { message, verdict: Verdict::RetryAfter(WAIT) });
             }

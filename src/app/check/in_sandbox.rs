@@ -445,6 +445,7 @@ pub(super) fn execution(typed: &str, version: Option<String>, tier: Tier, limits
         read: 0,
         dropped: Vec::new(),
         dropped_count: 0,
+        kept_from: None,
     }
 }
 

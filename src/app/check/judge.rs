@@ -15,21 +15,25 @@ use super::in_process::{LINES_BYTES, lines_of};
 use super::{Run, Stop};
 use crate::app::live::LiveLog;
 use crate::app::sandboxes::Ready;
-use crate::base::name::TreePath;
+use crate::base::name::{CommitSha, TreePath};
 use crate::base::text::{count, duration};
 use crate::domain::checks::builtin::{Builtin, MAX_PER_CHECK};
 use crate::domain::checks::catalogue::{On, Tool};
 use crate::domain::checks::plan::{Planned, Runner};
-use crate::domain::checks::{CheckError, CheckState, ErrorCode, Execution, Outcome};
+use crate::domain::checks::{self, CheckError, CheckState, ErrorCode, Execution, Outcome};
 use crate::domain::issues::format::Format;
 use crate::domain::issues::identify::Located;
-use crate::domain::issues::standing::{Chunk, ChunkRef, MOST_AT_A_COMMIT, SourceVersion, Standing, chunk_refs, load};
+use crate::domain::issues::standing::{
+    Chunk, ChunkRef, ContentId, MOST_AT_A_COMMIT, SourceVersion, Standing, chunk_refs, load, of_tree, tree_name,
+};
 use crate::domain::issues::track::{Known, line_after};
 use crate::domain::repos::manifest::{Globs, Manifest};
 use crate::engine::git::diff::{Change, Hunk, RenameLimits, diff_trees, line_hunks};
 use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 use crate::engine::{git, store};
 
+/// How many commits of the same files are looked at for what was found in them.
+const TWINS: usize = 8;
 /// How many paths that are no paths are told of in a log.
 const REFUSED_TOLD: usize = 50;
 
@@ -43,6 +47,8 @@ pub(super) struct Judge<'a> {
     /// The chunks that stood there.
     known: Vec<ChunkRef>,
     identity: Option<&'a Standing>,
+    /// What stands at other commits of the very same files.
+    twins: Vec<Standing>,
     exclude: Option<&'a Globs>,
 }
 
@@ -112,6 +118,8 @@ pub(super) struct Judged {
 
 /// What the checks of a set say, ready to be identified, and how each ended.
 pub(super) struct Ran {
+    /// The name of the files that were judged.
+    pub tree: ContentId,
     pub judged: Vec<Judged>,
     pub changes: Vec<Change>,
     /// The lines that differ in changed files that have or had findings, by the place of the change.
@@ -127,10 +135,11 @@ pub(super) struct Ran {
 }
 
 impl Run<'_> {
-    /// Runs every check of the plan.
+    /// Runs every check of the plan. `some_wait` is that others were planned and are not to run yet.
     pub(super) fn judge(
         &self,
         planned: &[Planned],
+        some_wait: bool,
         manifest: Option<&Manifest>,
         tree: &Arc<dyn Tree>,
         identity: Option<&Standing>,
@@ -151,7 +160,12 @@ impl Run<'_> {
             None => Vec::new(),
         };
         let exclude = manifest.map(|manifest| &manifest.exclude);
-        let judge = Judge { run: self, tree, before, changes, known, identity, exclude };
+        let name = tree_name(tree.files());
+        let twins = match self.manner.reuses {
+            true => self.twins(name, identity)?,
+            false => Vec::new(),
+        };
+        let judge = Judge { run: self, tree, before, changes, known, identity, twins, exclude };
         let (mut judged, mut sources, mut outcomes, mut cut) = (Vec::new(), Vec::new(), Vec::<(String, Outcome)>::new(), 0);
         let (ended, last) = self.abreast(&judge, planned, MOST_AT_A_COMMIT / planned.len().max(1))?;
         let mut room = MOST_AT_A_COMMIT;
@@ -164,16 +178,29 @@ impl Run<'_> {
             outcomes.push((planned.name.clone(), outcome));
             judged.push(one);
         }
-        if outcomes.iter().any(|(_, outcome)| matches!(outcome.state, CheckState::Errored | CheckState::TimedOut)) {
+        let is_error = |(_, outcome): &(String, Outcome)| matches!(outcome.state, CheckState::Errored | CheckState::TimedOut);
+        if some_wait || outcomes.iter().any(is_error) {
             // While a check of the plan cannot be carried out, what is no longer planned may be that check under a name that a hand has
-            // slipped in: until it can, nothing of it is called fixed.
+            // slipped in: until it can, nothing of it is called fixed. The same goes for checks that wait for approval.
             let mut others = judge.carry(|chunk| !planned.iter().any(|one| one.name == chunk.source))?;
             others.truncate(room);
             judged.push(others);
         }
         judge.conceal(planned, &mut judged)?;
         let hunks = judge.hunks(&judged)?;
-        Ok(Ran { judged, changes: judge.changes, hunks, sources, outcomes, last, cut })
+        Ok(Ran { tree: name, judged, changes: judge.changes, hunks, sources, outcomes, last, cut })
+    }
+}
+
+impl Run<'_> {
+    /// What stands at other commits of the very same files. Not asked for where the commit has results of its own: whoever has a program
+    /// run again wants to see it run.
+    fn twins(&self, name: ContentId, identity: Option<&Standing>) -> Result<Vec<Standing>, Stop> {
+        if identity.is_some_and(|identity| identity.sha == self.set.sha) {
+            return Ok(Vec::new());
+        }
+        let repo = self.set.repo;
+        Ok(self.app.read_now(move |tx, _| of_tree(tx, repo, name, TWINS))?)
     }
 }
 
@@ -227,7 +254,9 @@ impl Judge<'_> {
         let spoken_of: HashSet<&TreePath> = past.known.iter().map(|known| &known.place.path).collect();
         files.sort_by_key(|file| !spoken_of.contains(&file.path));
         let most_found = most - past.len();
+        let twin = if reuse { None } else { self.twin(planned, &judging) };
         let told = match &judging.who {
+            Ok(Who::Tool(..) | Who::Command(..) | Who::Image(_)) if let Some(twin) = twin => self.as_at(twin, planned, &mut log)?,
             Ok(Who::Builtin(builtin)) => self.in_process(*builtin, planned, &files, most_found, &mut log)?.map_err(Untold::errored),
             Ok(Who::Tool(tool, ready)) => self.by_tool(tool, ready, planned, &files, most_found, &mut log)?,
             // The very same tree, judged before: all of it stands.
@@ -248,6 +277,11 @@ impl Judge<'_> {
         };
         is_cut |= more;
         past.found = found;
+        let kept_from = twin.or(self.identity.filter(|_| reuse && planned.starts_process())).map(|standing| standing.sha);
+        let execution = match (execution, kept_from) {
+            (None, Some(sha)) => self.execution_at(sha, planned)?,
+            (execution, _) => execution,
+        };
         if !unread.is_empty() {
             self.keep_unread(planned, &unread, &mut past)?;
         }
@@ -296,6 +330,34 @@ impl Judge<'_> {
                 let is_again = identity.sha == self.run.set.sha && !matches!(judging.who, Ok(Who::Builtin(_)));
                 !is_again && identity.sources.iter().any(|source| source.source == planned.name && source.version == judging.version)
             })
+    }
+
+    /// Another commit of the very same files, at which this check was carried out by the same program with the same settings.
+    fn twin(&self, planned: &Planned, judging: &Judging) -> Option<&Standing> {
+        let has_it = |twin: &&Standing| twin.sources.iter().any(|of| of.source == planned.name && of.version == judging.version);
+        self.twins.iter().find(has_it)
+    }
+
+    /// What the check said of the very same files at another commit.
+    fn as_at(&self, twin: &Standing, planned: &Planned, log: &mut LiveLog) -> Result<Result<Told, Untold>, Stop> {
+        log.line(&format!("The files are those of {}, where it has run: what it found there is taken over.", twin.sha.short()));
+        let found = self.run.app.read_now(|tx, _| -> store::Result<Vec<Located>> {
+            let mut found = Vec::new();
+            for of in chunk_refs(tx, twin)?.iter().filter(|chunk| chunk.source == planned.name) {
+                found.extend(load(tx, twin.repo, std::slice::from_ref(of))?.iter().flat_map(|chunk| chunk.found(of.of_tree)));
+            }
+            Ok(found)
+        })?;
+        Ok(Ok(Told { found, ..Told::nothing() }))
+    }
+
+    /// How the process of a check ran at the commit whose results are kept.
+    fn execution_at(&self, sha: CommitSha, planned: &Planned) -> Result<Option<Execution>, Stop> {
+        let repo = self.run.set.repo;
+        let set = self.run.app.read_now(move |tx, _| checks::look(tx, repo, sha))?;
+        let check = set.and_then(|set| set.checks.into_iter().find(|check| check.name == planned.name));
+        let execution = check.and_then(|check| check.execution);
+        Ok(execution.map(|execution| Execution { kept_from: execution.kept_from.or(Some(sha)), ..execution }))
     }
 
     /// Whether a path is spoken of in this run, by this check.

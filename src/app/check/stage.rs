@@ -20,7 +20,7 @@ impl Run<'_> {
     /// Gives findings their identities and writes what stands at the commit, but for the row that switches to it.
     pub(super) fn stage(&self, bases: &Bases, ran: Ran) -> Result<Standing, Stop> {
         let (repo, identity) = (self.set.repo, bases.identity());
-        let Ran { judged, changes, hunks, sources, .. } = ran;
+        let Ran { judged, changes, hunks, sources, tree, .. } = ran;
         let mut all = Judged::default();
         for one in judged {
             all.found.extend(one.found);
@@ -71,6 +71,7 @@ impl Run<'_> {
         let mut standing = Standing {
             repo,
             sha: self.set.sha,
+            tree,
             base: bases.compared.as_ref().map(|base| base.sha),
             sources,
             bits: rows.bits,

@@ -10,7 +10,7 @@ use crate::domain::checks::CheckSet;
 use crate::domain::issues::{self, Standing};
 use crate::domain::repos;
 use crate::domain::repos::manifest::{Manifest, ManifestName};
-use crate::engine::git::tree::Tree;
+use crate::engine::git::tree::{Tree, TreeFile};
 use crate::engine::git::{self, Mirror};
 
 /// How far back an analysed ancestor is looked for.
@@ -67,17 +67,19 @@ impl Trees for Mirrored {
     }
 }
 
+/// The file at the root of a tree that is its manifest, if there is one.
+pub(super) fn manifest_file(tree: &dyn Tree) -> Option<(ManifestName, &TreeFile)> {
+    ManifestName::ALL.iter().find_map(|name| Some((*name, tree.find(&name.path())?)))
+}
+
 /// The manifest at the root of a tree, if there is one; or what is wrong with it. An error is what may be otherwise a while later.
 pub fn read_manifest(tree: &dyn Tree) -> git::Result<Result<Option<Manifest>, String>> {
-    for name in ManifestName::ALL {
-        let Some(file) = tree.find(&name.path()) else { continue };
-        return match tree.read(file, MANIFEST_BYTES) {
-            Err(error) if error.is_transient() => Err(error),
-            Err(error) => Ok(Err(format!("`{name}` cannot be read: {error}"))),
-            Ok(bytes) => Ok(repos::manifest::parse(*name, &bytes).map(Some).map_err(|invalid| invalid.to_string())),
-        };
+    let Some((name, file)) = manifest_file(tree) else { return Ok(Ok(None)) };
+    match tree.read(file, MANIFEST_BYTES) {
+        Err(error) if error.is_transient() => Err(error),
+        Err(error) => Ok(Err(format!("`{name}` cannot be read: {error}"))),
+        Ok(bytes) => Ok(repos::manifest::parse(name, &bytes).map(Some).map_err(|invalid| invalid.to_string())),
     }
-    Ok(Ok(None))
 }
 
 /// The commit that results are held against, and the one that identities are taken from.

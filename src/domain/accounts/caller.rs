@@ -261,7 +261,7 @@ impl Caller {
     pub fn can(&self, tx: &ReadTx, repo: RepoId) -> super::Result<Vec<&'static str>> {
         let words: [(&[&'static str], Permission); 6] = [
             (&["read"], Permission::RepoRead),
-            (&["rerun", "sync"], Permission::RepoWrite),
+            (&["rerun", "sync", "approve"], Permission::RepoWrite),
             (&["secrets_list"], Permission::SecretsList),
             (&["settings"], Permission::RepoSettings),
             (&["secrets"], Permission::SecretsWrite),

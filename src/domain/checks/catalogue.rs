@@ -155,6 +155,20 @@ pub fn find(name: &str) -> Option<&'static Tool> {
     all().iter().find(|tool| tool.name == name)
 }
 
+/// The tools that have something to say without a repository's settings: those that can be switched on for all of them.
+pub fn able() -> impl Iterator<Item = &'static Tool> {
+    all().iter().filter(|tool| tool.needs_no_settings())
+}
+
+/// Takes names of tools that can be switched on, each once, in their order; or says which is none.
+pub fn without_settings(names: &[String]) -> Result<Vec<String>, String> {
+    if let Some(name) = names.iter().find(|name| !able().any(|tool| tool.name == **name)) {
+        let known: Vec<&str> = able().map(|tool| tool.name.as_str()).collect();
+        return Err(format!("`{}` is none of: {}", crate::base::text::clip(name, 80), known.join(", ")));
+    }
+    Ok(able().map(|tool| tool.name.clone()).filter(|name| names.contains(name)).collect())
+}
+
 impl Tool {
     /// Whether there is something for it to do among these files: all of the tree, so that what it needs is found.
     pub fn wake<'a>(&'a self, files: &'a [TreeFile], is_wanted: impl Fn(&TreePath) -> bool) -> Wake<'a> {

@@ -75,6 +75,11 @@ impl Planned {
         Planned { name: name.to_owned(), plugin: plugin.to_owned(), runner, paths: None, process: Process::default() }
     }
 
+    /// Whether it starts a process, which is shown the whole tree.
+    pub fn starts_process(&self) -> bool {
+        matches!(self.runner, Ok(Runner::Tool(_) | Runner::Command { .. } | Runner::Image(_)))
+    }
+
     /// Whether what its findings cover must not be shown where lines are quoted.
     pub fn conceals(&self) -> bool {
         match &self.runner {

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CheckState, ErrorCode};
+use super::{CheckState, ErrorCode, WaitsFor};
 use crate::base::event::Verdict;
 use crate::base::id::{AttemptId, CheckId, RepoId};
-use crate::base::name::CommitSha;
+use crate::base::name::{BlobId, CommitSha};
 use crate::base::time::Timestamp;
 use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{AnyIndex, Index, Record};
@@ -44,6 +44,8 @@ pub struct Execution {
     pub dropped: Vec<(String, String)>,
     /// How many could not be used.
     pub dropped_count: u64,
+    /// The commit at which it ran, where its results are kept from another than this.
+    pub kept_from: Option<CommitSha>,
 }
 
 /// One check at a commit.
@@ -57,6 +59,8 @@ pub struct Check {
     pub plugin: String,
     /// How far it is.
     pub state: CheckState,
+    /// What it waits for, if that is more than its turn.
+    pub waits_for: Option<WaitsFor>,
     /// How many issues it found, once its output was read.
     pub issues: Option<u64>,
     /// When it began.
@@ -80,6 +84,7 @@ impl Check {
             name: name.to_owned(),
             plugin: plugin.to_owned(),
             state: CheckState::Waiting,
+            waits_for: None,
             issues: None,
             started_at: None,
             finished_at: None,
@@ -118,9 +123,21 @@ pub struct CheckSet {
     pub sentence: String,
     /// Whether the issues that its results changed have been told.
     pub is_settled: bool,
+    /// The manifest that is to be approved, while checks of it wait for that.
+    pub unapproved: Option<BlobId>,
 }
 
 impl CheckSet {
+    /// Whether what could be run has been, and the rest waits for approval.
+    pub fn is_held(&self) -> bool {
+        self.state == CheckState::Waiting && self.unapproved.is_some()
+    }
+
+    /// Whether somebody is to run it, or runs it.
+    pub fn is_under_way(&self) -> bool {
+        !self.state.is_finished() && !self.is_held()
+    }
+
     pub(super) fn requested(repo: RepoId, sha: CommitSha, attempt: AttemptId, now: Timestamp) -> CheckSet {
         CheckSet {
             repo,
@@ -135,6 +152,7 @@ impl CheckSet {
             verdict: Verdict::Pending,
             sentence: "the checks wait for their turn".to_owned(),
             is_settled: true,
+            unapproved: None,
         }
     }
 }
@@ -149,10 +167,9 @@ impl Record for CheckSet {
     }
 
     fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
-        &[&UNFINISHED]
+        &[&UNDER_WAY]
     }
 }
 
-/// Sets that have not ended, by the instant they were asked for.
-pub(super) const UNFINISHED: Index<CheckSet, Timestamp> =
-    Index::some("unfinished", |set| (!set.state.is_finished()).then_some(set.requested_at));
+/// Sets that are under way, by the instant they were asked for.
+pub(super) const UNDER_WAY: Index<CheckSet, Timestamp> = Index::some("under_way", |set| set.is_under_way().then_some(set.requested_at));

@@ -13,12 +13,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::finding::{Kind, Severity, Span};
+use super::finding::{Finding, Kind, Severity, Span};
+use super::identify::Located;
 use super::track::{Block, Fingerprint, Known, Mark, Place};
 use crate::base::id::{IssueId, RepoId};
 use crate::base::name::{CommitSha, TreePath};
 use crate::base::time::Timestamp;
-use crate::engine::store::{ReadTx, Record, Result, Scan, WriteTx};
+use crate::engine::git::tree::TreeFile;
+use crate::engine::store::{AnyIndex, Index, ReadTx, Record, Result, Scan, WriteTx};
 
 /// The name of a chunk or node: the first half of the SHA-256 of its content.
 pub type ContentId = [u8; 16];
@@ -90,20 +92,42 @@ impl Chunk {
 
     /// Its occurrences as tracking sees them.
     pub fn known(&self) -> impl Iterator<Item = Known> + '_ {
-        self.occurrences.iter().map(|occurrence| Known {
-            place: Place {
+        self.occurrences.iter().map(|occurrence| Known { place: self.place(occurrence), issue: occurrence.issue })
+    }
+
+    /// Its occurrences as if they were found now, whichever issues they were.
+    pub fn found(&self, of_tree: bool) -> impl Iterator<Item = Located> + '_ {
+        self.occurrences.iter().map(move |occurrence| Located {
+            source: self.source.clone(),
+            of_tree,
+            finding: Finding {
+                rule: occurrence.rule.clone(),
+                message: occurrence.message.clone(),
                 path: self.path.clone(),
                 span: occurrence.span,
-                source: self.source.clone(),
-                rule: occurrence.rule.clone(),
-                message: Mark::of(occurrence.message.as_bytes()),
-                shape: Mark::of(super::track::shape::shape(&occurrence.message).as_bytes()),
-                text: occurrence.text,
-                block: occurrence.block.clone(),
-                hint: occurrence.hint,
+                kind: occurrence.kind,
+                severity: occurrence.severity,
+                // The place has its mark.
+                fingerprint: None,
             },
-            issue: occurrence.issue,
+            place: self.place(occurrence),
+            excerpt: occurrence.excerpt.clone(),
+            conceals: occurrence.conceals,
         })
+    }
+
+    fn place(&self, occurrence: &Occurrence) -> Place {
+        Place {
+            path: self.path.clone(),
+            span: occurrence.span,
+            source: self.source.clone(),
+            rule: occurrence.rule.clone(),
+            message: Mark::of(occurrence.message.as_bytes()),
+            shape: Mark::of(super::track::shape::shape(&occurrence.message).as_bytes()),
+            text: occurrence.text,
+            block: occurrence.block.clone(),
+            hint: occurrence.hint,
+        }
     }
 }
 
@@ -194,6 +218,8 @@ pub struct Standing {
     pub repo: RepoId,
     /// The commit.
     pub sha: CommitSha,
+    /// The name of the commit's files, all of them: see [`tree_name`].
+    pub tree: ContentId,
     /// The commit it is held against; `None` at the first analysed one, where nothing is new.
     pub base: Option<CommitSha>,
     /// What looked at it.
@@ -216,6 +242,31 @@ impl Record for Standing {
     fn key(&self) -> (RepoId, CommitSha) {
         (self.repo, self.sha)
     }
+
+    fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
+        &[&BY_TREE]
+    }
+}
+
+/// Standings by the files of their commits.
+const BY_TREE: Index<Standing, (RepoId, ContentId)> = Index::on("by_tree", |standing| (standing.repo, standing.tree));
+
+/// A name for all files of a tree, which another tree has only if it is the same.
+pub fn tree_name(files: &[TreeFile]) -> ContentId {
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update((file.path.as_bytes().len() as u64).to_be_bytes());
+        hash.update(file.path.as_bytes());
+        hash.update([file.kind as u8]);
+        hash.update(file.blob.as_bytes());
+    }
+    let digest = hash.finalize();
+    std::array::from_fn(|at| digest[at])
+}
+
+/// What stands at commits of these files, at most `limit`.
+pub fn of_tree(tx: &ReadTx, repo: RepoId, tree: ContentId, limit: usize) -> Result<Vec<Standing>> {
+    tx.find(&BY_TREE.exactly(&(repo, tree)), limit)
 }
 
 /// The nodes that hold these chunks, in as many buckets as `like` has if that is not far off.

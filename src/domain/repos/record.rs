@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BadgeKey, RepoSource};
+use super::{ApprovalFor, BadgeKey, RepoSource};
 use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha, RepoSlug};
 use crate::base::text::clip;
@@ -35,6 +35,10 @@ pub struct Repository {
     pub badge_key: BadgeKey,
     /// Whether it is closed to changes.
     pub is_archived: bool,
+    /// Whose manifests have to be approved before what they start is started.
+    pub approval_for: ApprovalFor,
+    /// The tools of the catalogue that run where no manifest says what to run, beside those that run in every repository.
+    pub tools: Vec<String>,
     /// When it was added.
     pub created_at: Timestamp,
     /// When it was last fetched without failure.

@@ -72,7 +72,7 @@ impl Record for WorkItem {
     }
 
     fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
-        &[&BY_DUE, &BY_LEASE, &BY_UNIQUE, &BY_STATE]
+        &[&BY_DUE, &super::turn::BY_REPO, &BY_LEASE, &BY_UNIQUE, &BY_STATE]
     }
 }
 

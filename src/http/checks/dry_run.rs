@@ -120,7 +120,7 @@ pub async fn plan(
     file: ManifestName,
     text: String,
 ) -> Result<DryRunView, ApiError> {
-    let (handle, id, caller) = (app.clone(), repo.id, caller.clone());
+    let (handle, repo, caller) = (app.clone(), repo.clone(), caller.clone());
     app.blocking(move || -> Result<DryRunView, ApiError> {
         let manifest = match parse(file, text.as_bytes()) {
             Ok(manifest) => manifest,
@@ -128,17 +128,17 @@ pub async fn plan(
                 return Ok(DryRunView { valid: false, error: Some(invalid.into()), sha, checks: Vec::new(), gate: None });
             }
         };
-        let tree = sha.map(|sha| handle.mirror(id)?.tree(sha)).transpose()?;
+        let tree = sha.map(|sha| handle.mirror(repo.id)?.tree(sha)).transpose()?;
         let files = tree.as_ref().map_or(&[][..], |tree| tree.files());
         let known = handle.read_now(|tx, _| -> Result<Known, ApiError> {
             let wanted = wanted_secrets(Some(&manifest));
-            match caller.may(tx, Permission::SecretsList, Resource::Repository(id)) {
-                Ok(()) => Ok(secrets::known(tx, id, wanted)?),
+            match caller.may(tx, Permission::SecretsList, Resource::Repository(repo.id)) {
+                Ok(()) => Ok(secrets::known(tx, repo.id, wanted)?),
                 Err(accounts::Error::Refused(_)) => Ok(Known::supposed(wanted)),
                 Err(error) => Err(error.into()),
             }
         })?;
-        let checks = dry_run(&handle, Some(&manifest), files, &known).into_iter().map(DryCheckView::from).collect();
+        let checks = dry_run(&handle, &repo, Some(&manifest), files, &known).into_iter().map(DryCheckView::from).collect();
         Ok(DryRunView { valid: true, error: None, sha, checks, gate: Some(GateView::of(&manifest)) })
     })
     .await?

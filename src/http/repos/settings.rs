@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 
 use super::{RepoView, repo_view};
 use crate::app::App;
-use crate::domain::repos::{self, BadgeKey, Change, Repository};
+use crate::domain::checks::catalogue;
+use crate::domain::repos::{self, ApprovalFor, BadgeKey, Change, Repository};
 use crate::engine::store::ReadTx;
 use crate::http::error::ApiError;
 use crate::http::extract::{JsonBody, Params, Permit};
@@ -21,6 +22,18 @@ pub struct RepoChangeBody {
     /// What it is for, in at most 350 characters; null says nothing of it any more.
     #[serde(default, deserialize_with = "description")]
     pub description: Option<Option<String>>,
+    /// Whose manifests somebody with the role write has to approve before what they start is started.
+    pub approval_for: Option<ApprovalFor>,
+    /// The tools that run where no manifest says what to run, by their names, beside those that run so in every repository. Tools that
+    /// need settings of the repository's own cannot be among them.
+    #[serde(default, deserialize_with = "tools")]
+    pub tools: Option<Vec<String>>,
+}
+
+/// Tools that have something to say without settings.
+fn tools<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let Some(names) = Option::<Vec<String>>::deserialize(deserializer)? else { return Ok(None) };
+    catalogue::without_settings(&names).map(Some).map_err(serde::de::Error::custom)
 }
 
 /// A description that is there, be it null: one that is left out is the default.
@@ -58,7 +71,8 @@ pub async fn change(
     JsonBody(body): JsonBody<RepoChangeBody>,
 ) -> Result<Json<RepoView>, ApiError> {
     let slug = params.slug()?;
-    let wanted = Change { is_private: body.private, description: body.description };
+    let RepoChangeBody { private, description, approval_for, tools } = body;
+    let wanted = Change { is_private: private, description, approval_for, tools };
     let actor = permit.actor();
     let view = app
         .write(&actor, move |tx, now| -> Result<RepoView, ApiError> {

@@ -22,6 +22,7 @@ fn checks(world: &World, out: &mut Pages) {
         peak_memory_bytes: Some(412 << 20),
         read: 1_204,
         dropped_count: 3,
+        kept_from: None,
         dropped: vec![
             DroppedView { what: world.say("target/debug/build/out/generated.rs"), why: world.say("there is no such file in the commit") },
             DroppedView { what: world.say("record 17"), why: world.say("it has no `message`") },

@@ -149,6 +149,16 @@ fn repositories(world: &World, out: &mut Pages) {
     add(out, "commits-empty", &none);
 }
 
+fn tool_choice(name: &'static str) -> crate::ui::settings::ToolChoice {
+    crate::ui::settings::ToolChoice {
+        name,
+        title: name,
+        is_on: name == "ruff",
+        is_everywhere: name == "shellcheck",
+        is_here: name != "yamllint",
+    }
+}
+
 fn settings(world: &World, out: &mut Pages) {
     let markdown = "[![gate](https://plumbline.example.org/badges/acme/api/gate.svg?key=0123456789abcdef0123456789abcdef)](https://plumbline.example.org/r/acme/api)";
     let page = |is_private, refused| SettingsPage {
@@ -156,6 +166,7 @@ fn settings(world: &World, out: &mut Pages) {
         place: world.place(),
         repo: RepoView { private: is_private, ..world.repo("acme", "api", 14, Some(Verdict::Failure)) },
         badges: vec![("gate", world.say(markdown)), ("issues", world.say(markdown))],
+        tools: ["ruff", "shellcheck", "yamllint"].map(tool_choice).to_vec(),
         usage: UsageView {
             used_bytes: BTreeMap::from([("mirror", 48 << 20), ("logs", 91_000), ("rows", 7 << 20)]),
             total_bytes: (55 << 20) + 91_000,

@@ -269,6 +269,20 @@ pub async fn run(State(app): State<App>, asked: Asked, params: Params, Query(fro
     see(&to)
 }
 
+/// `POST …/checks/approve`.
+pub async fn approve(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
+    let (repo, commit) = repo_and_commit(&app, &asked.permit, &params).await?;
+    let to = href::commit(&repo.slug, &commit.sha);
+    let permit = asked.permit.clone();
+    app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
+        permit.same_repo(tx, &repo)?;
+        checks::approve(tx, repo.id, commit.sha, now)?;
+        Ok(())
+    })
+    .await?;
+    see(&to)
+}
+
 /// `POST …/checks/cancel`.
 pub async fn cancel(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &asked.permit, &params).await?;

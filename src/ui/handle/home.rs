@@ -51,7 +51,7 @@ async fn page(app: &App, asked: &Asked, query: ListQuery, form: AddForm) -> Resu
                 heads.push((commit.map(|commit| commit_view(tx, &commit)).transpose()?, trend));
             }
             let mut running = Vec::new();
-            for set in checks::unfinished(tx, RUNNING_COUNTED)? {
+            for set in checks::under_way(tx, RUNNING_COUNTED)? {
                 if running.len() == RUNNING_SHOWN {
                     break;
                 }

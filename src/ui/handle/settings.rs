@@ -1,5 +1,7 @@
 //! The settings of a repository.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -8,7 +10,8 @@ use serde::Deserialize;
 use super::{Asked, place, render, see};
 use crate::app::App;
 use crate::base::name::RepoSlug;
-use crate::domain::repos::{self, BadgeKey, Change};
+use crate::domain::checks::catalogue::{self, Tool};
+use crate::domain::repos::{self, ApprovalFor, BadgeKey, Change, Repository};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Form, Params};
@@ -16,7 +19,7 @@ use crate::http::repos::repo_view;
 use crate::http::repos::settings::markdown;
 use crate::http::usage;
 use crate::ui::href;
-use crate::ui::settings::SettingsPage;
+use crate::ui::settings::{SettingsPage, ToolChoice};
 
 /// The badges that the page shows.
 const BADGES: [&str; 2] = ["gate", "issues"];
@@ -27,6 +30,35 @@ const BADGES: [&str; 2] = ["gate", "issues"];
 pub struct Entered {
     description: String,
     private: Option<String>,
+    approval_for: Option<ApprovalFor>,
+    /// The tools that are ticked, each as `tool:` and its name.
+    #[serde(flatten)]
+    others: BTreeMap<String, String>,
+}
+
+impl Entered {
+    fn change(&self) -> Result<Change, ApiError> {
+        let tools: Vec<String> = self.others.keys().filter_map(|key| key.strip_prefix("tool:")).map(str::to_owned).collect();
+        let tools = catalogue::without_settings(&tools).map_err(|why| ApiError::field(Code::InvalidBody, "tools", why))?;
+        Ok(Change {
+            is_private: Some(self.private.is_some()),
+            description: Some(Some(self.description.clone())),
+            approval_for: self.approval_for,
+            tools: Some(tools),
+        })
+    }
+}
+
+/// The tools that a repository can have switched on.
+fn choices(app: &App, repo: &Repository) -> Vec<ToolChoice> {
+    let choice = |tool: &'static Tool| ToolChoice {
+        name: &tool.name,
+        title: &tool.title,
+        is_on: repo.tools.contains(&tool.name),
+        is_everywhere: app.config.default_tools.contains(&tool.name),
+        is_here: app.sandboxes.ready(tool).is_ok(),
+    };
+    catalogue::able().map(choice).collect()
 }
 
 /// `GET /r/{owner}/{name}/settings`.
@@ -39,6 +71,9 @@ async fn page(app: &App, asked: &Asked, slug: RepoSlug, refused: Option<(String,
     let repo = app.read(move |tx, _| permit.repo(tx, &slug)).await?;
     let usage = usage::of(app, repo.id).await?;
     let frame = asked.frame(app).await?;
+    // Programs are looked for and asked for their version.
+    let (looks, of) = (app.clone(), repo.clone());
+    let tools = app.blocking(move || choices(&looks, &of)).await?;
     let (caller, handle) = (asked.permit.caller.clone(), app.clone());
     app.read(move |tx, _| -> Result<SettingsPage, ApiError> {
         Ok(SettingsPage {
@@ -46,6 +81,7 @@ async fn page(app: &App, asked: &Asked, slug: RepoSlug, refused: Option<(String,
             place: place(tx, &caller, &repo, None, None)?,
             badges: BADGES.iter().map(|badge| (*badge, markdown(&handle, &repo, badge))).collect(),
             repo: repo_view(tx, &caller, repo)?,
+            tools,
             usage,
             refused,
         })
@@ -56,7 +92,7 @@ async fn page(app: &App, asked: &Asked, slug: RepoSlug, refused: Option<(String,
 /// `POST /r/{owner}/{name}/settings`.
 pub async fn change(State(app): State<App>, asked: Asked, params: Params, Form(entered): Form<Entered>) -> Result<Response, ApiError> {
     let (slug, permit) = (params.slug()?, asked.permit.clone());
-    let wanted = Change { is_private: Some(entered.private.is_some()), description: Some(Some(entered.description.clone())) };
+    let wanted = entered.change()?;
     let named = slug.clone();
     let changed = app
         .write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {

@@ -135,6 +135,7 @@ async fn every_page_at_a_commit_whose_checks_ran_without_isolation_says_so() {
         read: 0,
         dropped: Vec::new(),
         dropped_count: 0,
+        kept_from: None,
     };
     world
         .app

@@ -14,11 +14,11 @@ use plumbline::base::page::Limit;
 use plumbline::base::work::Lane;
 use plumbline::domain::accounts::{Link, Membership, Session, Token, User};
 use plumbline::domain::admin::Recurrence;
-use plumbline::domain::checks::{self, CheckSet, ImagePin};
+use plumbline::domain::checks::{self, CheckSet, ImagePin, TrustedManifest};
 use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, NewRepository, RepoSource, Repository};
 use plumbline::domain::search::{Question, Scope, Sort, parse};
-use plumbline::engine::queue::{self, Verdict, WorkItem, WorkState};
+use plumbline::engine::queue::{self, Served, Verdict, WorkItem, WorkState};
 use plumbline::engine::store::journal::Journaled;
 use plumbline::engine::store::{ReadTx, Record, Scan};
 
@@ -66,8 +66,27 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
         }};
     }
     let named = all![
-        WorkItem, Recurrence, User, Session, Link, Token, Membership, Repository, Branch, Commit, CheckSet, Issue, Revision, Standing,
-        Node, Chunk, Repeat, Tally, ImagePin
+        WorkItem,
+        Recurrence,
+        User,
+        Session,
+        Link,
+        Token,
+        Membership,
+        Repository,
+        Branch,
+        Commit,
+        CheckSet,
+        Issue,
+        Revision,
+        Standing,
+        Node,
+        Chunk,
+        Repeat,
+        Tally,
+        ImagePin,
+        Served,
+        TrustedManifest
     ];
     named.into_iter().flatten().collect()
 }

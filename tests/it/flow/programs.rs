@@ -19,6 +19,7 @@ macro_rules! need {
         }
     };
 }
+pub(crate) use need;
 
 fn manifest(checks: &str) -> String {
     format!("version: 1\nissues: {{fail_on: new}}\nchecks:\n{checks}")
@@ -209,4 +210,50 @@ async fn a_program_that_runs_is_gone_soon_after_its_checks_are_canceled() {
     let set = world.see("app", &format!("/commits/{sha}/checks")).await;
     assert_eq!((&set["state"], &set["checks"][0]["state"]), (&json!("canceled"), &json!("canceled")));
     world.app.settle().await;
+}
+
+#[tokio::test]
+async fn a_program_that_ran_over_the_very_same_files_on_another_branch_is_not_run_again() {
+    need!();
+    let world = World::new().await;
+    let lint = manifest("- {name: house, run: 'echo ran >&2; echo a.txt:1: error: taboo [no-taboo]', output: gnu}\n");
+    let repo = world.repo("app", [(".plumbline.yaml", &lint), ("a.txt", "fine\n")]).await;
+    repo.switch("topic");
+    repo.push([("b.txt", "one\n")]).await;
+    let topic = repo.push([("b.txt", "two\n")]).await;
+    // As when a branch is squashed into the default one.
+    repo.switch("main");
+    let squashed = repo.push([("b.txt", "two\n")]).await;
+    assert_eq!(repo.checks(&squashed).await, "succeeded: house succeeded");
+    let said = log(&world, &repo, &squashed, "house").await;
+    assert!(!said.contains("ran") && said.contains(&topic[..7]), "{said}");
+    let seen = check(&repo, &squashed, "house").await;
+    assert_eq!((&seen["issues"], &seen["execution"]["kept_from"]), (&json!(1), &json!(topic)));
+    let issue = |issues: Vec<Value>| text(&issues[0]["id"]).to_owned();
+    assert_eq!(issue(repo.issues(&squashed, "open").await), issue(repo.issues(&repo.first, "open").await), "it is the issue it was");
+
+    world.admin.own("POST", &repo.commit(&squashed, "/checks")).await.expect(202);
+    world.app.settle().await;
+    assert!(log(&world, &repo, &squashed, "house").await.contains("ran"), "whoever asks for it again sees it run");
+    let other = repo.push([(".plumbline.yaml", &lint.replace("taboo [", "taboos [")), ("b.txt", "two\n")]).await;
+    assert!(log(&world, &repo, &other, "house").await.contains("ran"), "with other settings it is another check");
+}
+
+#[tokio::test]
+async fn a_tool_can_be_switched_on_for_one_repository_alone() {
+    let world = World::new().await;
+    let repo = world.repo("app", [("a.txt", "fine\n")]).await;
+    let wrong = world.admin.json("PATCH", &repo.path(""), json!({"tools": ["ruff", "rough"]})).await.expect(400).refused("invalid_body");
+    assert!(wrong.contains("`rough` is none of: ") && wrong.contains("shellcheck"), "{wrong}");
+    let changed = world.admin.json("PATCH", &repo.path(""), json!({"tools": ["shellcheck", "ruff", "ruff"]})).await.expect(200).value();
+    assert_eq!(changed["tools"], json!(["ruff", "shellcheck"]));
+    let page = world.admin.page("/r/local/app/settings").await.expect(200).text();
+    assert!(
+        page.contains("name=\"tool:ruff\" value=\"true\" checked") && page.contains("name=\"tool:yamllint\" value=\"true\">"),
+        "{page}"
+    );
+    world.admin.form("/r/local/app/settings", "description=an+app&approval_for=branches&tool%3Ayamllint=true").await.expect(303);
+    let seen = repo.see("").await;
+    assert_eq!((&seen["tools"], &seen["approval_for"]), (&json!(["yamllint"]), &json!("branches")));
+    world.admin.form("/r/local/app/settings", "description=an+app&tool%3Arough=true").await.expect(400);
 }

@@ -12,7 +12,7 @@ use plumbline::base::id::{AttemptId, Id, Ids, RepoId, WorkId};
 use plumbline::base::name::CommitSha;
 use plumbline::base::time::Timestamp;
 use plumbline::base::work::{Lane, Work};
-use plumbline::engine::queue::{self, Claim, Pulse, Verdict, WorkItem, WorkState};
+use plumbline::engine::queue::{self, Claim, Pulse, Served, Verdict, WorkItem, WorkState};
 use plumbline::engine::store::journal::Journaled;
 use plumbline::engine::store::{self, Record, Scan, Schema, Store, TableSpec, WriteTx};
 use proptest::prelude::*;
@@ -128,6 +128,8 @@ struct World {
     store: Store,
     now: Timestamp,
     items: BTreeMap<WorkId, Item>,
+    /// When each repository was last served in the lane of checks.
+    turns: BTreeMap<Option<RepoId>, usize>,
     /// Every claim there ever was.
     claims: Vec<Held>,
     outcomes: Vec<u64>,
@@ -137,12 +139,13 @@ struct World {
 
 impl World {
     fn new() -> World {
-        let tables = vec![TableSpec::of::<WorkItem>(), TableSpec::of::<Journaled>(), TableSpec::of::<Outcome>()];
+        let tables = vec![TableSpec::of::<WorkItem>(), TableSpec::of::<Served>(), TableSpec::of::<Journaled>(), TableSpec::of::<Outcome>()];
         let schema = Schema { number: 1, tables, migrations: &[] };
         World {
             store: Store::in_memory(schema, Ids::seeded(9), Box::new(|_| {})).unwrap(),
             now: Timestamp::from_seconds(1_000_000),
             items: BTreeMap::new(),
+            turns: BTreeMap::new(),
             claims: Vec::new(),
             outcomes: Vec::new(),
             died: Vec::new(),
@@ -329,9 +332,13 @@ impl World {
         let now = self.now;
         let claimed = self.write(move |tx| queue::claim(tx, lane, "model", now)).unwrap();
         loop {
-            let ready = self.items.iter().filter(|(_, item)| item.state == WorkState::Ready && item.work.lane() == lane);
-            let first = ready.map(|(id, item)| (item.due_at, *id)).min().filter(|(due_at, _)| *due_at <= now);
-            let Some((_, id)) = first else {
+            let is_due = |item: &Item| item.state == WorkState::Ready && item.work.lane() == lane && item.due_at <= now;
+            let served = |item: &Item| match lane {
+                Lane::Checks => self.turns.get(&item.work.repo()).copied(),
+                _ => None,
+            };
+            let due = self.items.iter().filter(|(_, item)| is_due(item));
+            let Some((_, _, id)) = due.map(|(id, item)| (served(item), item.due_at, *id)).min() else {
                 assert_eq!(claimed, None);
                 return;
             };
@@ -345,6 +352,9 @@ impl World {
             (item.state, item.lease) = (WorkState::Leased, Some((now + item.work.lease(), item.leases)));
             let held = (claimed.expect("an item is due"), id, item.leases);
             assert_eq!((held.0.id, held.0.attempt, &held.0.work), (id, item.attempts, &item.work));
+            if lane == Lane::Checks {
+                self.turns.insert(item.work.repo(), self.claims.len());
+            }
             self.claims.push(held);
             return;
         }
@@ -413,6 +423,29 @@ proptest! {
             world.assert_as_the_model_says();
         }
     }
+}
+
+#[test]
+fn a_repository_with_a_hundred_commits_waiting_does_not_keep_another_from_its_turn() {
+    let world = World::new();
+    let (busy, quiet, now) = (RepoId::from_u128(1), RepoId::from_u128(2), world.now);
+    let run = |repo, n: u128| Work::RunCheckSet { repo, sha: CommitSha::from_bytes([7; 20]), attempt: AttemptId::from_u128(n) };
+    for n in 0..100 {
+        world.write(move |tx| queue::push(tx, run(busy, n), now, now)).unwrap();
+    }
+    let next = || {
+        let claim = world.write(move |tx| queue::claim(tx, Lane::Checks, "turns", now)).unwrap().unwrap();
+        let ended = claim.clone();
+        world.write(move |tx| queue::finish(tx, &ended, now)).unwrap();
+        claim.work
+    };
+    assert_eq!(next(), run(busy, 0));
+    for n in 100..103 {
+        world.write(move |tx| queue::push(tx, run(quiet, n), now, now)).unwrap();
+    }
+    let turns: Vec<Work> = (0..8).map(|_| next()).collect();
+    let (a, b) = (|n| run(busy, n), |n| run(quiet, n));
+    assert_eq!(turns, [b(100), a(1), b(101), a(2), b(102), a(3), a(4), a(5)]);
 }
 
 #[test]

@@ -8,20 +8,20 @@ use plumbline::app::repeat::{Repeat, Tally};
 use plumbline::app::schema::schema;
 use plumbline::base::event::{Actor, Event, Recorded, Upkeep, Verdict};
 use plumbline::base::id::{AttemptId, CheckId, Id, IssueId, KeyId, LinkId, RepoId, SecretId, SessionId, TokenId, UserId, WorkId};
-use plumbline::base::name::{CommitSha, RepoSlug, TreePath};
+use plumbline::base::name::{BlobId, CommitSha, RepoSlug, TreePath};
 use plumbline::base::time::Timestamp;
 use plumbline::base::work::{Lane, Work};
 use plumbline::domain::accounts::{Hashed, InstanceRole, Link, Membership, RepoRole, Scope as TokenScope, Session, Token, TokenKind, User};
 use plumbline::domain::admin::Recurrence;
-use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin};
+use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor};
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
 use plumbline::domain::issues::track::{Fingerprint, Mark};
 use plumbline::domain::issues::{
     Chunk, Counts, Issue, IssueState, Kind, Node, Revision, Severity, Sighting, Span, Standing, Turn, TurnKind,
 };
-use plumbline::domain::repos::{Author, BadgeKey, Branch, Commit, RepoSource, Repository, SyncError};
+use plumbline::domain::repos::{ApprovalFor, Author, BadgeKey, Branch, Commit, RepoSource, Repository, SyncError};
 use plumbline::domain::secrets::{KeyState, NamedSecret, Scope, SshKey, Use, VaultKey};
-use plumbline::engine::queue::{Lease, WorkItem, WorkState};
+use plumbline::engine::queue::{Lease, Served, WorkItem, WorkState};
 use plumbline::engine::store::Record;
 use plumbline::engine::store::blob::BlobHash;
 use plumbline::engine::store::journal::Journaled;
@@ -32,6 +32,7 @@ use serde_json::json;
 const SAMPLES: &[fn() -> Shape] = &[
     || shape(&journaled()),
     || shape(&work_item()),
+    || shape(&Served { lane: Lane::Checks, repo: Some(repo()), number: 300 }),
     || shape(&Recurrence { upkeep: Upkeep::Sweep, due_at: at(1) }),
     || shape(&Repeat { request: [1; 32], asked: [2; 32], whose: [6; 32], answer: Some(vec![3, 4]), expires_at: at(5) }),
     || shape(&Tally { whose: [1; 32], requests: 2, bytes: 3 }),
@@ -51,6 +52,7 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&node()),
     || shape(&Chunk { repo: repo(), id: [3; 16], path: path(), source: "hygiene".to_owned(), occurrences: vec![occurrence()] }),
     || shape(&ImagePin { reference: "acme/lint:v1".to_owned(), pinned: "acme/lint@sha256:1".to_owned(), pinned_at: at(1) }),
+    || shape(&TrustedManifest { repo: repo(), manifest: BlobId::from_bytes([8; 20]), sha: sha(1), at: at(2) }),
     || shape(&VaultKey { recipient: Recipient::named("age1x"), state: KeyState::Retiring, known_since: at(1) }),
     || shape(&secret()),
     || shape(&ssh_key()),
@@ -211,6 +213,8 @@ fn repository() -> Repository {
         is_private: true,
         badge_key: BadgeKey::from_bytes([7; 16]),
         is_archived: false,
+        approval_for: ApprovalFor::Branches,
+        tools: vec!["ruff".to_owned()],
         created_at: at(1),
         synced_at: Some(at(2)),
         sync_error: Some(SyncError { public: "gone".to_owned(), message: "`example.org` is gone".to_owned() }),
@@ -251,6 +255,7 @@ fn check_set() -> CheckSet {
             name: "style".to_owned(),
             plugin: "hygiene".to_owned(),
             state: CheckState::TimedOut,
+            waits_for: Some(WaitsFor::Approval),
             issues: Some(7),
             started_at: Some(at(8)),
             finished_at: Some(at(9)),
@@ -269,11 +274,13 @@ fn check_set() -> CheckSet {
                 read: 5,
                 dropped: vec![("what".to_owned(), "why".to_owned())],
                 dropped_count: 6,
+                kept_from: Some(sha(7)),
             }),
         }],
         verdict: Verdict::Error,
         sentence: "why".to_owned(),
         is_settled: true,
+        unapproved: Some(BlobId::from_bytes([8; 20])),
     }
 }
 
@@ -307,6 +314,7 @@ fn standing() -> Standing {
     Standing {
         repo: repo(),
         sha: sha(1),
+        tree: [6; 16],
         base: Some(sha(2)),
         sources: vec![SourceVersion { source: "hygiene".to_owned(), version: "1".to_owned() }],
         bits: 3,

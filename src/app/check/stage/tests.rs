@@ -60,6 +60,7 @@ fn standing(store: &Store, number: u8, files: &Files, base: Option<&Standing>) -
     Standing {
         repo: repo(),
         sha: CommitSha::from_bytes([number; 20]),
+        tree: [number; 16],
         base: base.map(|base| base.sha),
         sources: Vec::new(),
         bits,

@@ -1,0 +1,115 @@
+//! Approval: what a manifest starts, before and after somebody with a say has seen it.
+
+use plumbline::domain::accounts::InstanceRole;
+use serde_json::{Value, json};
+
+use super::programs::need;
+use crate::support::world::{Repo, World, text};
+
+/// A command that finds one thing, and what is built in.
+const HOUSE: &str = "version: 1\nissues: {fail_on: new}\nchecks:\n- plugin: hygiene\n- name: house\n  run: 'echo a.txt:1: error: taboo [no-taboo]'\n  output: gnu\n";
+/// The same, and another command.
+const MORE: &str = "version: 1\nissues: {fail_on: new}\nchecks:\n- plugin: hygiene\n- name: house\n  run: 'echo a.txt:1: error: taboo [no-taboo]'\n  output: gnu\n- name: other\n  run: 'true'\n  output: gnu\n";
+
+async fn ask_for_branches(repo: &Repo<'_>) {
+    repo.world.admin.json("PATCH", &repo.path(""), json!({"approval_for": "branches"})).await.expect(200);
+}
+
+async fn waits_for(repo: &Repo<'_>, sha: &str, name: &str) -> Value {
+    repo.see(&format!("/commits/{sha}/checks/{name}")).await["waits_for"].clone()
+}
+
+#[tokio::test]
+async fn a_manifest_that_nobody_has_seen_starts_nothing_until_it_is_approved() {
+    need!();
+    let world = World::new().await;
+    let repo = world.repo("app", [(".plumbline.yaml", HOUSE), ("a.txt", "fine\n")]).await;
+    ask_for_branches(&repo).await;
+    repo.switch("topic");
+    let topic = repo.push([(".plumbline.yaml", MORE), ("b.json", "{\n")]).await;
+    assert_eq!(repo.checks(&topic).await, "waiting: hygiene succeeded, house waiting, other waiting");
+    assert_eq!(waits_for(&repo, &topic, "other").await, json!("approval"));
+    assert_eq!(repo.places(&topic, "new").await, ["b.json:1 invalid-json"], "what is built in has run");
+    assert_eq!(repo.places(&topic, "open").await, ["b.json:1 invalid-json", "a.txt:1 no-taboo"], "nothing of what waits is called fixed");
+    assert_eq!(repo.verdict(&topic).await, "failure: 2 checks wait for approval; 1 new issue of severity minor or above");
+
+    let approved = world.admin.own("POST", &repo.commit(&topic, "/checks/approve")).await.expect(202).value();
+    assert_eq!(approved["state"], "waiting");
+    world.app.settle().await;
+    assert_eq!(repo.checks(&topic).await, "failed: hygiene succeeded, house succeeded, other succeeded");
+    assert_eq!(repo.places(&topic, "new").await, ["b.json:1 invalid-json"]);
+
+    let next = repo.push([("b.json", "{}\n")]).await;
+    assert_eq!(repo.checks(&next).await, "succeeded: hygiene succeeded, house succeeded, other succeeded", "the same manifest is known");
+    let changed = repo.push([(".plumbline.yaml", &MORE.replace("'true'", "'exit 1'"))]).await;
+    assert_eq!(repo.checks(&changed).await, "waiting: hygiene succeeded, house waiting, other waiting", "another one is not");
+    assert_eq!(repo.verdict(&changed).await, "pending: 2 checks wait for approval; no new issues");
+}
+
+#[tokio::test]
+async fn what_the_default_branch_runs_needs_no_approval_on_another() {
+    need!();
+    let world = World::new().await;
+    let repo = world.repo("app", [(".plumbline.yaml", HOUSE), ("a.txt", "fine\n")]).await;
+    ask_for_branches(&repo).await;
+    repo.switch("topic");
+    let topic = repo.push([("b.txt", "fine\n")]).await;
+    assert_eq!(repo.checks(&topic).await, "succeeded: hygiene succeeded, house succeeded");
+    repo.switch("main");
+    let main = repo.push([(".plumbline.yaml", MORE)]).await;
+    assert_eq!(
+        repo.checks(&main).await,
+        "succeeded: hygiene succeeded, house succeeded, other succeeded",
+        "the default branch says what is run"
+    );
+}
+
+#[tokio::test]
+async fn whoever_may_push_says_what_is_run_unless_a_repository_asks_for_more() {
+    need!();
+    let world = World::new().await;
+    let repo = world.repo("app", [(".plumbline.yaml", HOUSE), ("a.txt", "fine\n")]).await;
+    repo.switch("topic");
+    let topic = repo.push([(".plumbline.yaml", MORE)]).await;
+    assert_eq!(repo.checks(&topic).await, "succeeded: hygiene succeeded, house succeeded, other succeeded");
+    let refused = world.admin.own("POST", &repo.commit(&topic, "/checks/approve")).await.expect(409).refused("not_waiting");
+    assert!(refused.contains("succeeded"), "{refused}");
+}
+
+#[tokio::test]
+async fn checks_that_wait_for_approval_hold_nothing_up_and_can_be_called_off() {
+    need!();
+    let world = World::new().await;
+    let repo = world.repo("app", [(".plumbline.yaml", HOUSE), ("a.txt", "fine\n")]).await;
+    ask_for_branches(&repo).await;
+    repo.switch("topic");
+    let topic = repo.push([(".plumbline.yaml", MORE)]).await;
+    let page = world.admin.page(&format!("/r/local/app/commits/{topic}")).await.expect(200).text();
+    assert!(page.contains("Approve and run") && page.contains("waiting for approval"), "{page}");
+    let check = world.admin.page(&format!("/r/local/app/commits/{topic}/checks/other")).await.expect(200).text();
+    assert!(check.contains("waits for approval"), "{check}");
+    assert!(!world.admin.page("/").await.expect(200).text().contains("1 running"));
+
+    world.admin.own("DELETE", &repo.commit(&topic, "/checks")).await.expect(202);
+    assert_eq!(repo.checks(&topic).await, "canceled: hygiene succeeded, house canceled, other canceled");
+    world.admin.own("POST", &repo.commit(&topic, "/checks")).await.expect(202);
+    world.app.settle().await;
+    assert_eq!(repo.checks(&topic).await, "waiting: hygiene succeeded, house waiting, other waiting", "to ask again is not to approve");
+    world.admin.form(&format!("/r/local/app/commits/{topic}/checks/approve"), "").await.expect(303);
+    world.app.settle().await;
+    assert_eq!(repo.checks(&topic).await, "succeeded: hygiene succeeded, house succeeded, other succeeded");
+}
+
+#[tokio::test]
+async fn whoever_may_not_see_a_repository_approves_nothing_there() {
+    need!();
+    let world = World::new().await;
+    let repo = world.repo("app", [(".plumbline.yaml", HOUSE), ("a.txt", "fine\n")]).await;
+    ask_for_branches(&repo).await;
+    repo.switch("topic");
+    let topic = repo.push([(".plumbline.yaml", MORE)]).await;
+    let stranger = world.app.sign_in(world.app.user("stranger", InstanceRole::Member)).await;
+    stranger.own("POST", &repo.commit(&topic, "/checks/approve")).await.expect(404);
+    assert_eq!(text(&repo.see(&format!("/commits/{topic}/checks")).await["state"]), "waiting");
+    assert!(repo.see("").await["can"].as_array().unwrap().contains(&json!("approve")));
+}
