@@ -51,6 +51,7 @@ use crate::http::usage::UsageView;
 mod checker;
 mod checks;
 mod pages;
+mod secrets;
 
 /// What pages show: words as people write them, or words as an attacker would.
 pub(super) struct World {
