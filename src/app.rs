@@ -64,8 +64,8 @@ pub struct Inner {
     pub blobs: Blobs,
     /// What is searched; derived from the store.
     pub index: SearchIndex,
-    /// What seals and opens secrets.
-    pub vault: Vault,
+    /// What seals and opens secrets. Shared, since verbs take it along to where they are carried out.
+    pub vault: Arc<Vault>,
     /// Requests to other machines.
     pub outbound: outbound::Client,
     /// The logs of what is running.
@@ -193,7 +193,7 @@ impl App {
                 let _ = told.send(event.clone());
             }
         }))?;
-        let vault = vault(&store)?;
+        let vault = Arc::new(vault(&store)?);
         let outbound = outbound::Client::new(&config.outbound())?;
         let live = LiveLogs::in_directory(config.data_dir.join("live"));
         let mirrors = config.data_dir.join("repos");

@@ -1,5 +1,7 @@
 //! Secrets by name over REST: values go in and never come out.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -158,10 +160,10 @@ pub async fn set(
     name: Result<SecretName, ApiError>,
     value: Secret<String>,
 ) -> Result<(SecretView, bool), ApiError> {
-    let (actor, handle) = (permit.actor(), app.clone());
+    let (actor, vault) = (permit.actor(), Arc::clone(&app.vault));
     app.write(&actor, move |tx, now| -> Result<_, ApiError> {
         let scope = scope(tx, &permit, slug.as_ref())?;
-        let (secret, is_new) = secrets::set(tx, &handle.vault, scope, &name.clone()?, &value, now)?;
+        let (secret, is_new) = secrets::set(tx, &vault, scope, &name.clone()?, &value, now)?;
         Ok((secret_view(tx, secret, false, true)?, is_new))
     })
     .await

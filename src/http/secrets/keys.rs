@@ -1,5 +1,7 @@
 //! Keys for SSH over REST: made here or given; the public half comes out, the private one never.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -198,10 +200,10 @@ pub async fn add(app: &App, permit: Permit, slug: RepoSlug, body: NewKeyBody) ->
     app.read(move |tx, _| asking.repo(tx, &named).map(drop)).await?;
     let name = body.name()?;
     let pair = app.blocking(move || body.pair()).await??;
-    let (actor, handle) = (permit.actor(), app.clone());
+    let (actor, vault) = (permit.actor(), Arc::clone(&app.vault));
     app.write(&actor, move |tx, now| -> Result<KeyView, ApiError> {
         let repo = permit.repo(tx, &slug)?;
-        let key = secrets::add_key(tx, &handle.vault, repo.id, &name, &pair, now)?;
+        let key = secrets::add_key(tx, &vault, repo.id, &name, &pair, now)?;
         key_view(tx, key)
     })
     .await
@@ -242,21 +244,21 @@ pub async fn regenerate(
         let keys = app.read(move |tx, _| secrets::all_keys(tx, after, AT_A_TIME)).await?;
         let Some(last) = keys.last() else { break };
         after = Some(last.id);
-        let handle = app.clone();
+        let vault = Arc::clone(&app.vault);
         let missing_only = body.missing_only;
         let (anew, to_give) = app
             .blocking(move || {
-                let is_lost = |key: &SshKey| secrets::open_key(&handle.vault, key).is_err();
+                let is_lost = |key: &SshKey| secrets::open_key(&vault, key).is_err();
                 let (own, given): (Vec<SshKey>, Vec<SshKey>) = keys.into_iter().partition(|key| key.was_made_here);
                 let anew = own.into_iter().filter(|key| !missing_only || is_lost(key)).map(|key| (key.id, key::generate()));
                 (anew.collect::<Vec<_>>(), given.into_iter().filter(is_lost).collect::<Vec<_>>())
             })
             .await?;
-        let handle = app.clone();
+        let vault = Arc::clone(&app.vault);
         let written = app.write(&actor, move |tx, now| -> Result<Vec<OfRepoView>, ApiError> {
             let mut views = Vec::new();
             for (id, pair) in &anew {
-                match secrets::replace_key(tx, &handle.vault, *id, pair, now) {
+                match secrets::replace_key(tx, &vault, *id, pair, now) {
                     Ok(key) => views.extend(of_repo(tx, key)?),
                     // It was removed meanwhile.
                     Err(secrets::Error::KeyNotFound { .. }) => {}
@@ -279,13 +281,13 @@ pub async fn regenerate(
 async fn lost_secrets(app: &App) -> Result<Vec<LostView>, ApiError> {
     let (mut lost, mut after) = (Vec::new(), None);
     loop {
-        let handle = app.clone();
+        let vault = Arc::clone(&app.vault);
         let (some, last) = app
             .read(move |tx, _| -> Result<_, ApiError> {
                 let rows = secrets::all_secrets(tx, after, AT_A_TIME)?;
                 let last = rows.last().map(|secret| secret.id);
                 let mut views = Vec::new();
-                for secret in rows.into_iter().filter(|secret| secrets::open(&handle.vault, secret).is_err()) {
+                for secret in rows.into_iter().filter(|secret| secrets::open(&vault, secret).is_err()) {
                     let repo = secret.scope.repo().map(|repo| crate::domain::repos::get(tx, repo)).transpose();
                     match repo {
                         Ok(repo) => views.push(LostView { repo: repo.map(|repo| repo.slug), name: secret.name.to_string() }),
