@@ -222,6 +222,11 @@ impl Vault {
         Vault { file: Some(file), state: Mutex::new(State { present, ring }) }
     }
 
+    /// How many keys a file has, for whoever wants to know whether it is as it should be. Makes none.
+    pub fn count_keys(path: PathBuf) -> Result<usize> {
+        Ok(KeyFile::at(path).read()?.len())
+    }
+
     /// What is wrong with the key file, looked at again if something was.
     pub fn fault(&self) -> Option<Error> {
         self.keys().err()

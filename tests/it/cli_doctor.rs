@@ -50,3 +50,19 @@ fn a_data_directory_that_is_none_is_told_with_what_mends_it() {
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("is no directory") && text.contains("--data"), "{text}");
 }
+
+#[test]
+fn a_key_file_that_others_may_read_is_told_with_what_mends_it() {
+    let data = tempfile::tempdir().unwrap();
+    let report = || serde_json::from_slice::<Value>(&doctor(data.path(), &["--json"], "/nowhere").stdout).unwrap();
+    assert_eq!(graded(&report(), "data", "key file"), "absent");
+    let config = plumbline::app::config::Config::in_directory(data.path());
+    drop(plumbline::app::App::open(config, plumbline::base::time::Clock::System, plumbline::base::id::Ids::system()).unwrap());
+    assert_eq!(graded(&report(), "data", "key file"), "good");
+    let file = data.path().join("vault.key");
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    let text = String::from_utf8(doctor(data.path(), &[], "/nowhere").stdout).unwrap();
+    assert!(text.contains("open to others (its mode is 0640)") && text.contains("chmod 600"), "{text}");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(graded(&report(), "data", "key file"), "bad");
+}

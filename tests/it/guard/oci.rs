@@ -212,9 +212,12 @@ fn a_secret_is_a_file_that_it_alone_can_read() {
     let oci = need!("secret");
     let secret = |path: &str| (path.to_owned(), Secret::new("hunter2".to_owned()));
     let with = |paths: &[&str], script: &str| Plugin { secret_files: paths.iter().map(|path| secret(path)).collect(), ..plugin(script) };
-    let script = "cat /home/cocov/.key /etc/lint.key; stat -c '%u %a' /home/cocov/.key /etc/lint.key; env | grep -v ^SCRIPT= | grep -c hunter2; true";
+    let script = "wc -c < /home/cocov/.key; cat /home/cocov/.key /etc/lint.key; echo \"key is $(cat /etc/lint.key)\" | tee /tmp/output >&2; stat -c '%u %a' /home/cocov/.key /etc/lint.key; env | grep -v ^SCRIPT= | grep -c hunter2; true";
     let outcome = run_over(&oci, &with(&["~/.key", "/etc/lint.key"], script), &Limits::default(), Vec::new()).unwrap();
-    assert_eq!(outcome.stdout.text(), "hunter2hunter21000 400\n1000 400\n0\n", "{}", outcome.stderr.text());
+    assert_eq!(outcome.stdout.text(), "7\n***1000 400\n1000 400\n0\n", "{}", outcome.stderr.text());
+    assert!(outcome.stderr.text().contains("key is ***"), "{}", outcome.stderr.text());
+    let written = outcome.files[0].1.as_ref().unwrap();
+    assert_eq!(String::from_utf8_lossy(written), "key is ***\n", "nor does it come out in its file");
     assert!(!daemon::has_container_of("secret"));
 }
 
