@@ -1,14 +1,14 @@
 //! Secrets by name, and keys for SSH: values that go in and never come out but to what needs them.
 //!
 //! A secret is the instance's or a repository's, and where both have one of a name, the repository's is meant: the narrower wins. Names are
-//! those of variables, the same in any case of their letters. A value is sealed by the [vault](crate::engine::vault) before it is stored,
+//! those of variables, the same in any case of their letters. A value is sealed by the [`vault`] before it is stored,
 //! bound to its row and its number, which is raised with each value; whoever lists secrets is told that number, when and by whom it was
 //! set, and what used it last.
 //!
-//! A [key](key) for SSH is a repository's: made here, or given and freed of its passphrase once. Its public half is for everybody who may
+//! A [`key`] for SSH is a repository's: made here, or given and freed of its passphrase once. Its public half is for everybody who may
 //! list it.
 //!
-//! What the values are sealed to is written here as well ([`rotate`](mod@rotate)), since it is the store that knows which keys of the vault
+//! What the values are sealed to is written here as well (`rotate`), since it is the store that knows which keys of the vault
 //! are still needed.
 
 use std::collections::BTreeMap;

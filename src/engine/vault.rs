@@ -2,7 +2,7 @@
 //!
 //! A value is sealed by a key of its own (ChaCha20-Poly1305), which is wrapped as an age file to the instance's key. What it is a value of,
 //! and which of its values, is bound into the seal, so that no row can stand in for another, nor an older value for the present one under
-//! a new number. The instance's key is in a [`keyfile`] outside of the store: a copy of the store, or a backup of it, opens nothing.
+//! a new number. The instance's key is in a `keyfile` outside of the store: a copy of the store, or a backup of it, opens nothing.
 //!
 //! Another key takes the place of the present one without a value being opened: of each, the wrapping alone is made anew
 //! ([`Vault::rewrap`]). The steps are the caller's, and each may be the last before a crash: first the file has both keys
