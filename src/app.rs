@@ -23,6 +23,7 @@ use crate::engine::queue;
 use crate::engine::store::{self, Blobs, ReadTx, Store, WriteTx};
 use crate::engine::vault::Vault;
 
+pub mod admission;
 pub mod check;
 pub mod config;
 pub mod indexing;
@@ -74,6 +75,8 @@ pub struct Inner {
     pub staging: sweep::Staging,
     /// Where programs of others run.
     pub sandboxes: sandboxes::Sandboxes,
+    /// How many of those programs run at once.
+    pub admission: admission::Admission,
     /// The streams of events that are open.
     pub streams: streams::Streams,
     /// The requests with an idempotency key that are being carried out.
@@ -202,6 +205,7 @@ impl App {
         let found = Mutex::default();
         let staging = sweep::Staging::default();
         let sandboxes = sandboxes::Sandboxes::new(&config);
+        let admission = admission::Admission::new(config.parallel, config.memory);
         let (streams, under_way) = (streams::Streams::default(), repeat::UnderWay::default());
         Ok(App(Arc::new(Inner {
             config,
@@ -214,6 +218,7 @@ impl App {
             live,
             staging,
             sandboxes,
+            admission,
             streams,
             under_way,
             mirrors,
@@ -230,6 +235,7 @@ impl App {
         const AT_A_TIME: usize = 200;
         while self.write_now(&Actor::System, |tx, now| queue::recover(tx, AT_A_TIME, now))? == AT_A_TIME {}
         self.live.sweep();
+        self.sandboxes.sweep();
         Ok(())
     }
 

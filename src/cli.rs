@@ -114,7 +114,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Ex
         }
     };
     match cli.command {
-        Command::Check(args) => check::run(args),
+        Command::Check(args) => check::run(args, &sources(cli.data, cli.config, BTreeMap::new())),
         Command::Serve(args) => {
             let flags = args.flags();
             serve::run(&args, configuration(cli.data, cli.config, flags)?)
@@ -127,11 +127,14 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Ex
     }
 }
 
+fn sources(data: Option<PathBuf>, file: Option<PathBuf>, flags: BTreeMap<&'static str, String>) -> Sources {
+    let env = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    Sources { file, data, env, flags }
+}
+
 /// Reads the configuration from all its sources.
 fn configuration(data: Option<PathBuf>, file: Option<PathBuf>, flags: BTreeMap<&'static str, String>) -> Result<Config> {
-    let env = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
-    Config::build(&Sources { file, data, env, flags })
-        .map_err(|error: config::Error| Error::because("the configuration cannot be used", error))
+    Config::build(&sources(data, file, flags)).map_err(|error: config::Error| Error::because("the configuration cannot be used", error))
 }
 
 /// Tells of a failure on stderr that is no reason to end.

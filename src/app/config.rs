@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::base::text::nearest;
 use crate::domain::admin::Intervals;
 use crate::domain::checks::catalogue;
+use crate::domain::repos::manifest::{MAX_TIMEOUT, MIN_MEMORY};
 use crate::engine::{git, outbound};
 use crate::words;
 
@@ -121,6 +122,24 @@ pub const KEYS: &[Key] = &[
         about: "The socket of a daemon that speaks Docker's API, such as `/run/podman/podman.sock`: it runs the plugins that are images",
     },
     Key {
+        name: "sandbox.parallel",
+        env: "PLUMBLINE_SANDBOX_PARALLEL",
+        default: "the number of processors",
+        about: "How many processes of checks run at once, over all repositories",
+    },
+    Key {
+        name: "sandbox.memory",
+        env: "PLUMBLINE_SANDBOX_MEMORY",
+        default: "three quarters of the host's",
+        about: "How much memory, such as `6GiB`, the processes of checks are promised together; the most that a manifest may ask for",
+    },
+    Key {
+        name: "sandbox.max_timeout",
+        env: "PLUMBLINE_SANDBOX_MAX_TIMEOUT",
+        default: "`6h`",
+        about: "The most time that a manifest may give a check",
+    },
+    Key {
         name: "checks.default_tools",
         env: "PLUMBLINE_CHECKS_DEFAULT_TOOLS",
         default: "none",
@@ -223,6 +242,12 @@ pub struct Config {
     pub min_tier: MinTier,
     /// Where a daemon listens that runs images.
     pub oci_socket: Option<PathBuf>,
+    /// How many processes of checks run at once.
+    pub parallel: usize,
+    /// How many bytes of memory they are promised together.
+    pub memory: u64,
+    /// How long a check may take at most, whatever its manifest says.
+    pub max_timeout: Duration,
     /// Tools that run where no manifest says what to run, if they are installed.
     pub default_tools: Vec<String>,
     /// Our own binary, which sandboxes begin with. Not a key.
@@ -306,17 +331,12 @@ type Values = BTreeMap<&'static str, (String, Vec<String>)>;
 impl Config {
     /// Builds the configuration from all its sources.
     pub fn build(sources: &Sources) -> Result<Config, Error> {
-        let mut values = Values::new();
         let from_env = environment(&sources.env)?;
-        let data_dir = match (&sources.data, from_env.get("data_dir")) {
-            (Some(dir), _) => Some(dir.clone()),
-            (None, Some((_, dir))) => dir.first().map(PathBuf::from),
-            (None, None) => None,
+        let (data_dir, default_dir) = (named_dir(sources, &from_env), data_home(&sources.env));
+        let mut values = match find_file(sources, data_dir.as_deref().or(default_dir.as_deref())) {
+            Some(path) => file(&path)?,
+            None => Values::new(),
         };
-        let default_dir = data_home(&sources.env);
-        if let Some(path) = find_file(sources, data_dir.as_deref().or(default_dir.as_deref())) {
-            values.extend(file(&path)?);
-        }
         values.extend(from_env);
         for (key, value) in &sources.flags {
             values.insert(key, (format!("--{}", key.replace(['_', '.'], "-")), vec![value.clone()]));
@@ -331,6 +351,21 @@ impl Config {
         let data_dir = std::path::absolute(&data_dir).map_err(|source| Error::Unreadable { path: data_dir, source })?;
         let search_path = sources.env.get("PATH").map(OsString::from).unwrap_or_default();
         Ok(Config { search_path, ..Config::of(data_dir, &values)? })
+    }
+
+    /// The configuration for one run of checks in a terminal, which keeps its data in a folder of its own. A file that nobody named and
+    /// that is not this person's to read, such as the service's, is left out, and answered.
+    pub fn for_checks(sources: &Sources, data_dir: &Path) -> Result<(Config, Option<Error>), Error> {
+        let from_env = environment(&sources.env)?;
+        let dir = named_dir(sources, &from_env).or_else(|| data_home(&sources.env));
+        let (mut values, unread) = match find_file(sources, dir.as_deref()).map(|path| file(&path)) {
+            Some(Err(error @ Error::Unreadable { .. })) if sources.file.is_none() => (Values::new(), Some(error)),
+            Some(values) => (values?, None),
+            None => (Values::new(), None),
+        };
+        values.extend(from_env);
+        let search_path = sources.env.get("PATH").map(OsString::from).unwrap_or_default();
+        Ok((Config { search_path, ..Config::of(data_dir.to_owned(), &values)? }, unread))
     }
 
     /// The configuration that these values make.
@@ -352,6 +387,10 @@ impl Config {
             })?
             .unwrap_or(MinTier::Native),
             oci_socket: parse(values, "sandbox.oci_socket", socket)?,
+            parallel: parse(values, "sandbox.parallel", count)?
+                .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
+            memory: parse(values, "sandbox.memory", memory)?.unwrap_or_else(|| (host_memory() / 4 * 3) >> 20 << 20),
+            max_timeout: parse(values, "sandbox.max_timeout", span)?.unwrap_or(MAX_TIMEOUT),
             default_tools: tools(values)?,
             launcher: std::env::current_exe().unwrap_or_default(),
             search_path: OsString::new(),
@@ -406,6 +445,9 @@ impl Config {
         out += &format!("poll_interval = \"{}s\"\n", self.poll_interval.as_secs());
         out += &format!("\n[sandbox]\nmin_tier = \"{}\"\n", self.min_tier);
         out += &optional("oci_socket", self.oci_socket.as_ref().map(|path| path.display().to_string()));
+        out += &format!("parallel = {}\n", self.parallel);
+        out += &format!("memory = \"{}MiB\"\n", self.memory >> 20);
+        out += &format!("max_timeout = \"{}s\"\n", self.max_timeout.as_secs());
         out += &format!("\n[checks]\ndefault_tools = [{}]\n", quoted(&mut self.default_tools.iter().cloned()));
         out += &format!("\n[vault]\nkey_file = {:?}\n", self.vault_key_file.display().to_string());
         out += &format!("\n[outbound]\nallow_hosts = [{}]\n", quoted(&mut self.allow_hosts.iter().cloned()));
@@ -419,6 +461,12 @@ impl Config {
 fn data_home(env: &BTreeMap<String, String>) -> Option<PathBuf> {
     let dir = |name: &str| env.get(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
     dir("XDG_DATA_HOME").or_else(|| dir("HOME").map(|home| home.join(".local/share"))).map(|base| base.join("plumbline"))
+}
+
+/// The data directory that a flag or the environment names.
+fn named_dir(sources: &Sources, from_env: &Values) -> Option<PathBuf> {
+    let from_env = || from_env.get("data_dir").and_then(|(_, dir)| dir.first()).map(PathBuf::from);
+    sources.data.clone().or_else(from_env)
 }
 
 fn find_file(sources: &Sources, data_dir: Option<&Path>) -> Option<PathBuf> {
@@ -534,6 +582,26 @@ fn tools(values: &Values) -> Result<Vec<String>, Error> {
 /// How many of something there may be.
 fn count(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|count| (1..=1_000_000).contains(count)).ok_or_else(|| "not a number from 1 to 1000000".to_owned())
+}
+
+/// How much memory, in the manner of a manifest.
+fn memory(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => 0_u64,
+    };
+    let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    bytes.filter(|bytes| *bytes >= MIN_MEMORY).ok_or_else(|| "not an amount of memory such as 512MiB or 6GiB, of at least 16MiB".to_owned())
+}
+
+/// How much memory this host has; where it does not say, what one check may use.
+fn host_memory() -> u64 {
+    let said = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = said.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = total.and_then(|total| total.trim().strip_suffix(" kB")).and_then(|kib| kib.trim().parse::<u64>().ok());
+    kib.map_or_else(|| crate::engine::sandbox::Limits::default().memory, |kib| kib << 10)
 }
 
 /// An address to listen on; a port alone means loopback.

@@ -66,6 +66,11 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// Whether no other follows it, if it fails.
+    pub fn is_last(&self) -> bool {
+        self.claim.attempt >= self.claim.work.attempt_limit()
+    }
+
     /// Ends an attempt that has nothing more to write.
     pub fn done(&self, app: &App) -> Result<(), Failure> {
         let claim = self.claim.clone();

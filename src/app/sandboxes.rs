@@ -1,6 +1,7 @@
 //! The one sandbox of the appliance, made when it is first needed, and what is known of the tools that run in it.
 //!
-//! Whether there is one depends on the host and may change while we run: it is looked for anew as long as there is none. So are tools; a
+//! Whether there is one depends on the host and may change while we run: it is tried out, and looked for anew as long as there is none. So is
+//! the daemon that runs images. Why there is none holds for a moment, so that not each of many checks waits for it. So are tools; a
 //! version is asked for once and kept for as long as the program is the same file.
 
 mod survey;
@@ -9,21 +10,29 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::config::{Config, MinTier};
 use super::tools::{self, Located, Missing};
+use crate::base::text::capital;
 use crate::domain::checks::catalogue::{Tool, Version};
 use crate::domain::checks::{CheckError, ErrorCode};
-use crate::engine::sandbox::oci::Oci;
-use crate::engine::sandbox::{Command, Limits, Sandbox, Settings, Tier};
-use crate::engine::store::blob::BlobHash;
+use crate::engine::sandbox::oci::{self, Oci};
+use crate::engine::sandbox::probe;
+use crate::engine::sandbox::{self, Command, How, Limits, Sandbox, Settings, Tier};
 
 pub use survey::{Keeping, Survey};
 
 /// How long a tool may take to say its version.
 const VERSION_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long it holds why there is no sandbox, or no daemon.
+const FAILED_FOR: Duration = Duration::from_secs(5);
+/// The file in the data directory with what we are called among those that use the same daemon.
+const INSTANCE: &str = "instance";
+/// What we are called where we look and make nothing.
+const ONLOOKER: &str = "onlooker";
 
 /// The sandbox, and what is known of tools.
 #[derive(Debug)]
@@ -31,14 +40,45 @@ pub struct Sandboxes {
     launcher: PathBuf,
     min_tier: MinTier,
     search_path: OsString,
-    allow_hosts: Vec<String>,
+    settings: Settings,
+    images: oci::Settings,
     oci_socket: Option<PathBuf>,
-    /// Who we are among those that use the same daemon.
-    instance: String,
-    made: Mutex<Option<Arc<Sandbox>>>,
-    connected: Mutex<Option<Arc<Oci>>>,
+    data_dir: PathBuf,
+    /// Whether the data directory is ours alone, and with it what its earlier processes left at the daemon.
+    is_owner: bool,
+    made: Mutex<Known<Sandbox>>,
+    connected: Mutex<Known<Oci>>,
+    instance: Mutex<Option<String>>,
     versions: Mutex<HashMap<Program, Option<Version>>>,
     surveyed: Mutex<Option<survey::Dated>>,
+}
+
+/// Something that was looked for.
+#[derive(Debug, Default)]
+enum Known<T> {
+    #[default]
+    Nothing,
+    There(Arc<T>),
+    Failed(Instant, CheckError),
+}
+
+impl<T> Known<T> {
+    /// What holds now of what is known.
+    fn now(&self) -> Option<Result<Arc<T>, CheckError>> {
+        match self {
+            Known::There(there) => Some(Ok(Arc::clone(there))),
+            Known::Failed(at, error) if at.elapsed() < FAILED_FOR => Some(Err(error.clone())),
+            Known::Failed(..) | Known::Nothing => None,
+        }
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unavailable(message: String) -> CheckError {
+    CheckError { code: ErrorCode::SandboxUnavailable, message }
 }
 
 /// A program as it lies on the disk.
@@ -74,73 +114,147 @@ pub struct Ready {
 }
 
 impl Sandboxes {
-    /// None yet.
+    /// None yet. The data directory is ours alone.
     pub fn new(config: &Config) -> Sandboxes {
+        let settings = Settings {
+            allow_hosts: config.allow_hosts.clone(),
+            hidden: vec![config.data_dir.clone(), config.vault_key_file.clone()],
+            ..Settings::default()
+        };
         Sandboxes {
             launcher: config.launcher.clone(),
             min_tier: config.min_tier,
             search_path: config.search_path.clone(),
-            allow_hosts: config.allow_hosts.clone(),
+            settings,
+            images: oci::Settings { allow_hosts: config.allow_hosts.clone(), ..oci::Settings::default() },
             oci_socket: config.oci_socket.clone(),
-            instance: BlobHash::of(config.data_dir.as_os_str().as_encoded_bytes()).to_string(),
+            data_dir: config.data_dir.clone(),
+            is_owner: true,
             made: Mutex::default(),
             connected: Mutex::default(),
+            instance: Mutex::default(),
             versions: Mutex::default(),
             surveyed: Mutex::default(),
+        }
+    }
+
+    /// The same for somebody who looks, beside a process that may be at work.
+    pub fn seen_by_onlooker(config: &Config) -> Sandboxes {
+        Sandboxes { is_owner: false, ..Sandboxes::new(config) }
+    }
+
+    /// Removes what an earlier process of this data directory left at the daemon that runs images.
+    pub fn sweep(&self) {
+        let has_earlier = self.oci_socket.is_some() && self.data_dir.join(INSTANCE).exists();
+        if has_earlier && let Err(error) = self.oci() {
+            tracing::warn!("what an earlier process may have left is not looked for: {}", error.message);
         }
     }
 
     /// The sandbox: the best that this host gives, unless that is less than it must be.
     pub fn get(&self) -> Result<Arc<Sandbox>, CheckError> {
         if self.min_tier == MinTier::Oci {
-            let message = "It is no image, and `sandbox.min_tier` is `oci`: nothing else may run here.".to_owned();
-            return Err(CheckError { code: ErrorCode::SandboxUnavailable, message });
+            return Err(unavailable("It is no image, and `sandbox.min_tier` is `oci`: nothing else may run here.".to_owned()));
         }
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sandbox) = &*made {
-            return Ok(Arc::clone(sandbox));
+        // One at a time looks, and the others wait for what it finds.
+        let mut made = lock(&self.made);
+        if let Some(known) = made.now() {
+            return known;
         }
-        let settings = Settings { allow_hosts: self.allow_hosts.clone(), ..Settings::default() };
-        let sandbox = Sandbox::new(&self.launcher, settings.clone()).or_else(|error| match self.min_tier {
-            MinTier::Native | MinTier::Oci => Err(error),
-            MinTier::Trusted => {
-                tracing::warn!("checks run without isolation, since `sandbox.min_tier` is `trusted` and there is no better: {error}");
-                Sandbox::new(&self.launcher, Settings { tier: Tier::Trusted, ..settings })
+        match self.make() {
+            Ok(sandbox) => {
+                let sandbox = Arc::new(sandbox);
+                *made = Known::There(Arc::clone(&sandbox));
+                Ok(sandbox)
             }
-        });
-        match sandbox {
-            Ok(sandbox) => Ok(Arc::clone(made.insert(Arc::new(sandbox)))),
-            Err(error) => Err(CheckError {
-                code: ErrorCode::SandboxUnavailable,
-                message: format!("Nothing here can run a process in isolation: {error}. On Debian: `apt-get install bubblewrap`."),
-            }),
+            Err(error) => {
+                let advice = capital(probe::advice(&error));
+                let error = unavailable(format!("Nothing here can run a process in isolation: {}. {advice}.", with_cause(&error)));
+                *made = Known::Failed(Instant::now(), error.clone());
+                Err(error)
+            }
         }
+    }
+
+    fn make(&self) -> sandbox::Result<Sandbox> {
+        let native = Sandbox::new(&self.launcher, self.settings.clone());
+        let native = native.and_then(|sandbox| probe::trial(&sandbox).map(|()| sandbox));
+        native.or_else(|error| match self.min_tier {
+            // What may pass by itself is no reason to do without isolation from now on.
+            MinTier::Trusted if !error.is_transient() => {
+                tracing::warn!("checks run without isolation, since `sandbox.min_tier` is `trusted` and there is no better: {error}");
+                Sandbox::new(&self.launcher, Settings { tier: Tier::Trusted, ..self.settings.clone() })
+            }
+            MinTier::Trusted | MinTier::Native | MinTier::Oci => Err(error),
+        })
     }
 
     /// The daemon that runs images, if there is to be one.
     pub fn oci(&self) -> Result<Arc<Oci>, CheckError> {
-        let unavailable = |message| CheckError { code: ErrorCode::SandboxUnavailable, message };
         let Some(socket) = &self.oci_socket else {
             return Err(unavailable(
                 "It is an image, and nothing here runs one: name the socket of podman or Docker by `sandbox.oci_socket` in the configuration."
                     .to_owned(),
             ));
         };
-        let mut connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(oci) = &*connected {
+        if let Some(known) = lock(&self.connected).now() {
+            return known;
+        }
+        // Nothing is held while the daemon is asked, which may take its time.
+        let connected = self.instance().and_then(|instance| Oci::connect(socket, &instance, self.images.clone()));
+        let mut known = lock(&self.connected);
+        if let Known::There(oci) = &*known {
+            // Somebody else was quicker.
             return Ok(Arc::clone(oci));
         }
-        match Oci::connect(socket, &self.instance) {
-            Ok(oci) => Ok(Arc::clone(connected.insert(Arc::new(oci)))),
+        let oci = match connected {
+            Ok(oci) => Arc::new(oci),
             Err(error) => {
-                Err(unavailable(format!("Nothing here can run an image: {error}; see `sandbox.oci_socket` in the configuration.")))
+                let why = with_cause(&error);
+                let error = unavailable(format!("Nothing here can run an image: {why}; see `sandbox.oci_socket` in the configuration."));
+                *known = Known::Failed(Instant::now(), error.clone());
+                return Err(error);
             }
+        };
+        *known = Known::There(Arc::clone(&oci));
+        drop(known);
+        if self.is_owner
+            && let Err(error) = oci.sweep()
+        {
+            tracing::warn!("what an earlier process may have left is not removed: {error}");
         }
+        Ok(oci)
+    }
+
+    /// Who we are among those that use the same daemon: the same for as long as there is the data directory, wherever it lies.
+    fn instance(&self) -> sandbox::Result<String> {
+        let mut instance = lock(&self.instance);
+        if let Some(known) = &*instance {
+            return Ok(known.clone());
+        }
+        let path = self.data_dir.join(INSTANCE);
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        let written = written.trim();
+        let is_one = written.len() == 32 && written.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let name = match (is_one, self.is_owner) {
+            (true, _) => written.to_owned(),
+            (false, false) => ONLOOKER.to_owned(),
+            (false, true) => {
+                let told = |source| sandbox::Error::Host { doing: "keep a name for ourselves in the data directory", source };
+                let mut random = [0; 16];
+                getrandom::fill(&mut random).map_err(|error| told(std::io::Error::other(error)))?;
+                let name = format!("{:032x}", u128::from_be_bytes(random));
+                let unfinished = path.with_extension("new");
+                std::fs::write(&unfinished, format!("{name}\n")).and_then(|()| std::fs::rename(&unfinished, &path)).map_err(told)?;
+                name
+            }
+        };
+        Ok(instance.insert(name).clone())
     }
 
     /// Where a tool is on this host.
     pub fn locate(&self, tool: &Tool) -> Result<Located, Missing> {
-        tools::locate(tool, &self.search_path)
+        tools::locate(tool, &self.search_path, &self.settings.hidden)
     }
 
     /// A tool that can be run, its version known; or why it cannot.
@@ -161,13 +275,15 @@ impl Sandboxes {
         let sandbox = self.get()?;
         let program = program(located);
         let mark = format!("{} {:?}", program.size, program.modified_ns);
-        let known = self.versions.lock().unwrap_or_else(PoisonError::into_inner).get(&program).cloned();
+        let known = lock(&self.versions).get(&program).cloned();
         let version = match known {
             Some(version) => version,
             None => {
-                let version = ask(&sandbox, tool, located)?;
-                self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(program, version.clone());
-                version
+                let answer = ask(&sandbox, tool, located)?;
+                if answer.is_final {
+                    lock(&self.versions).insert(program, answer.version.clone());
+                }
+                answer.version
             }
         };
         let is_outdated = version.as_ref().is_some_and(|version| !tool.takes(version));
@@ -204,18 +320,43 @@ fn program(located: &Located) -> Program {
     Program { path, size, modified_ns }
 }
 
+/// What a tool says of its version.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    version: Option<Version>,
+    /// Whether the same program would say the same again.
+    is_final: bool,
+}
+
 /// What a tool says of its version, run as it will be. One that says nothing of use is taken as it is; one that cannot be run is not.
-fn ask(sandbox: &Sandbox, tool: &Tool, located: &Located) -> Result<Option<Version>, CheckError> {
+fn ask(sandbox: &Sandbox, tool: &Tool, located: &Located) -> Result<Answer, CheckError> {
     let mut argv = vec![located.executable.to_string_lossy().into_owned()];
     argv.extend(tool.version.iter().cloned());
     let command = Command { argv, env: super::check::environment(located, tool), roots: located.roots.clone(), ..Command::default() };
     let limits = Limits { wall: VERSION_PATIENCE, ..Limits::default() };
     match sandbox.run(&command, &limits, &mut std::iter::empty(), &|| false, &mut ()) {
-        Ok(outcome) => Ok(Version::find_in(&outcome.stdout.text()).or_else(|| Version::find_in(&outcome.stderr.text()))),
+        Ok(outcome) => Ok(answer(outcome.how, &outcome.stdout.text(), &outcome.stderr.text())),
         Err(error) if error.is_transient() => {
             tracing::warn!("`{}` cannot be asked for its version: {error}", tool.name);
-            Ok(None)
+            Ok(Answer { version: None, is_final: false })
         }
         Err(error) => Err(super::check::unstarted(&error)),
     }
 }
+
+/// What it means that it ended so and wrote this. One that was ended before it said anything may say it another time.
+fn answer(how: How, stdout: &str, stderr: &str) -> Answer {
+    let version = Version::find_in(stdout).or_else(|| Version::find_in(stderr));
+    Answer { is_final: version.is_some() || matches!(how, How::Exited(_)), version }
+}
+
+/// An error and what is behind it.
+fn with_cause(error: &sandbox::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

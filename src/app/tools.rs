@@ -51,12 +51,12 @@ pub struct Missing {
     pub how_to_install: String,
 }
 
-/// Finds a tool by this search path.
-pub fn locate(tool: &Tool, path_var: &OsStr) -> Result<Located, Missing> {
+/// Finds a tool by this search path. What is `hidden` is ours, and no folder that holds it or lies in it is a root as a whole.
+pub fn locate(tool: &Tool, path_var: &OsStr, hidden: &[PathBuf]) -> Result<Located, Missing> {
     let missing = |program: String| Missing { program, how_to_install: tool.install.clone() };
     // An entry that is not absolute depends on where a process happens to stand.
     let path = std::env::split_paths(path_var).filter(|folder| folder.is_absolute()).collect();
-    let mut search = Search { path, roots: Roots::default(), folders: Vec::new() };
+    let mut search = Search { path, roots: Roots::apart_from(hidden), folders: Vec::new() };
     let executable = search.program(&tool.executable, MAX_INTERPRETERS).map_err(missing)?;
     for program in &tool.beside {
         search.program(program, MAX_INTERPRETERS).map_err(missing)?;
@@ -96,7 +96,7 @@ impl Search {
         for _ in 0..MAX_LINKS {
             let Ok(target) = std::fs::read_link(&at) else { break };
             // A link within a folder that is seen leads on; one elsewhere need not be seen, since its end is started.
-            if at != file || roots::is_in_prefix(&at) {
+            if at != file || self.roots.has_around(&at) {
                 self.roots.add(&at);
             }
             at = roots::joined(&at, &target);
@@ -104,7 +104,7 @@ impl Search {
         let end = std::fs::canonicalize(file).map_err(|_| shown(file))?;
         self.roots.add(&end);
         self.interpreter(&end, interpreters)?;
-        Ok(if roots::is_system(file) || roots::is_in_prefix(file) { file.to_path_buf() } else { end })
+        Ok(if roots::is_system(file) || self.roots.has_around(file) { file.to_path_buf() } else { end })
     }
 
     /// Finds what a script is run by.

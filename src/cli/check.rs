@@ -16,7 +16,7 @@ use clap::builder::NonEmptyStringValueParser;
 use super::{Error, Result};
 use crate::app::App;
 use crate::app::check::{self, Manner, Trees as _};
-use crate::app::config::Config;
+use crate::app::config::{Config, Sources};
 use crate::app::runner::{Attempt, Failure};
 use crate::base::event::{Actor, Verdict};
 use crate::base::id::Ids;
@@ -80,14 +80,19 @@ enum Format {
 }
 
 /// Runs the checks and says what they found.
-pub fn run(args: Args) -> Result<ExitCode> {
+pub fn run(args: Args, sources: &Sources) -> Result<ExitCode> {
     let meter = Meter::on_stderr();
     meter.say("reading the files");
     let source = Source::open(&args.path, args.rev.as_deref(), args.base.as_deref());
     meter.erase();
     let source = source?;
     let scratch = Scratch::new()?;
-    let report = analyse(&source, &scratch, !args.no_reuse, &meter);
+    let (config, unread) =
+        Config::for_checks(sources, scratch.path()).map_err(|error| Error::because("the configuration cannot be used", error))?;
+    if let Some(unread) = unread {
+        let _ = writeln!(std::io::stderr(), "plumbline: {unread}, so the defaults hold");
+    }
+    let report = analyse(&source, config, !args.no_reuse, &meter);
     meter.erase();
     let (report, others) = report?;
     for note in report.note.iter().chain(&report.left_out()).chain(&others) {
@@ -111,9 +116,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
 
 /// Runs the checks of the base, if there is one, then those of the head against it. Answers what they said, and which tools could say
 /// more.
-fn analyse(source: &Source, scratch: &Scratch, reuses: bool, meter: &Meter) -> Result<(Report, Option<String>)> {
-    let search_path = std::env::var_os("PATH").unwrap_or_default();
-    let config = Config { search_path, ..Config::in_directory(scratch.path()) };
+fn analyse(source: &Source, config: Config, reuses: bool, meter: &Meter) -> Result<(Report, Option<String>)> {
     let app = App::in_memory(config, Clock::System, Ids::system()).map_err(|error| Error::because("cannot prepare the checks", error))?;
     let remote = source.slug.to_string();
     // Its first fetch is asked for as everywhere, and nobody is there to make it.

@@ -1,7 +1,7 @@
 //! `plumbline doctor`: what of this host the appliance rests on, how well that is, and how to mend it.
 //!
-//! It looks and changes nothing: at the data directory, at the sandbox from inside one, and for each tool of the catalogue. It ends with
-//! 1 if something does not work, and with 0 if something could only be better.
+//! It looks and changes nothing: at the data directory, at the sandbox from inside one, at the daemon that runs images if one is named, and
+//! for each tool of the catalogue. It ends with 1 if something does not work, and with 0 if something could only be better.
 
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use super::check::style::{Ink, Style};
 use super::{Result, say};
-use crate::app::config::Config;
+use crate::app::config::{Config, MinTier};
 use crate::app::sandboxes::Sandboxes;
 use crate::domain::checks::ErrorCode;
 use crate::domain::checks::catalogue::{self, Tool};
-use crate::engine::sandbox::probe::{self, Grade};
+use crate::engine::sandbox::probe::{self, Finding, Grade};
 use crate::engine::vault::{self, Vault};
 
 /// What `plumbline doctor` is asked.
@@ -63,8 +63,12 @@ impl Line {
 
 /// Looks at everything and says what it saw.
 pub fn run(args: &Args, config: &Config) -> Result<ExitCode> {
-    let sandboxes = Sandboxes::new(config);
-    let parts = [("data", data(config)), ("sandbox", sandbox(&sandboxes)), ("tools", tools(&sandboxes))];
+    let sandboxes = Sandboxes::seen_by_onlooker(config);
+    let mut parts = vec![("data", data(config)), ("sandbox", sandbox(config, &sandboxes))];
+    if config.oci_socket.is_some() || config.min_tier == MinTier::Oci {
+        parts.push(("images", images(&sandboxes)));
+    }
+    parts.push(("tools", tools(config, &sandboxes)));
     let is_bad = parts.iter().flat_map(|(_, lines)| lines).any(|line| line.grade == Some(Grade::Bad));
     if args.json {
         let parts = parts.iter().map(|(name, lines)| ((*name).to_owned(), lines.iter().map(Line::json).collect::<Value>()));
@@ -114,18 +118,38 @@ fn key_file(config: &Config) -> Line {
     }
 }
 
-fn sandbox(sandboxes: &Sandboxes) -> Vec<Line> {
+fn found(finding: Finding) -> Line {
+    Line { advice: finding.advice.map(str::to_owned), ..Line::new(finding.name, finding.grade, finding.says) }
+}
+
+fn sandbox(config: &Config, sandboxes: &Sandboxes) -> Vec<Line> {
+    if config.min_tier == MinTier::Oci {
+        // Decided so, and nothing that needs mending.
+        let says = "images alone run here, since `sandbox.min_tier` is `oci`: no command, and no tool of this host";
+        return vec![Line { grade: None, ..Line::new("tier", Grade::Good, says) }];
+    }
     match sandboxes.get() {
-        Ok(sandbox) => probe::self_test(&sandbox)
-            .into_iter()
-            .map(|found| Line { advice: found.advice.map(str::to_owned), ..Line::new(found.name, found.grade, found.says) })
-            .collect(),
+        Ok(sandbox) => probe::self_test(&sandbox).into_iter().map(found).collect(),
         Err(error) => vec![Line::new("tier", Grade::Bad, error.message)],
     }
 }
 
-fn tools(sandboxes: &Sandboxes) -> Vec<Line> {
+fn images(sandboxes: &Sandboxes) -> Vec<Line> {
+    let oci = match sandboxes.oci() {
+        Ok(oci) => oci,
+        Err(error) => return vec![Line::new("daemon", Grade::Bad, error.message)],
+    };
+    match oci.self_test() {
+        Ok(findings) => findings.into_iter().map(found).collect(),
+        Err(error) => vec![Line::new("daemon", Grade::Bad, error.to_string())],
+    }
+}
+
+fn tools(config: &Config, sandboxes: &Sandboxes) -> Vec<Line> {
     let look = |tool: &'static Tool| match sandboxes.ready(tool) {
+        Err(_) if config.min_tier == MinTier::Oci && sandboxes.locate(tool).is_ok() => {
+            Line { grade: None, ..Line::new(&tool.name, Grade::Good, "installed, and not run: `sandbox.min_tier` is `oci`") }
+        }
         Ok(ready) => {
             let version = ready.version.map_or_else(|| "does not say its version".to_owned(), |version| version.to_string());
             Line::new(&tool.name, Grade::Good, version)

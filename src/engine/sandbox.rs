@@ -35,9 +35,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::mask::Mask;
 use crate::base::name::TreePath;
 use crate::base::secret::Secret;
 
@@ -52,11 +54,13 @@ mod output;
 pub mod probe;
 mod process;
 mod proxy;
+mod scratch;
 mod trusted;
 mod wire;
 
 pub use cgroup::Cgroups;
 pub use limits::{Keeper, Limit, Limits};
+pub use mounts::overlap;
 pub use output::{Kept, Output};
 pub use proxy::Asked;
 pub use wire::Landlock;
@@ -98,6 +102,10 @@ pub struct Settings {
     pub use_cgroups: bool,
     /// Hosts that the proxy connects to whatever their address is, if a command declares them.
     pub allow_hosts: Vec<String>,
+    /// How long a sandbox may take to come up: 20 seconds.
+    pub coming_up: Duration,
+    /// Directories of ours: no tool is shown one, nor what holds it, nor what is in it.
+    pub hidden: Vec<PathBuf>,
 }
 
 /// How many users runs are spread over. Runs at the same time see nothing of each other even as the same user; this is one wall more.
@@ -114,6 +122,8 @@ impl Default for Settings {
             scratch: std::env::temp_dir(),
             use_cgroups: true,
             allow_hosts: Vec::new(),
+            coming_up: Duration::from_secs(20),
+            hidden: Vec::new(),
         }
     }
 }
@@ -316,6 +326,20 @@ impl Error {
         move |source| Error::Host { doing, source }
     }
 
+    /// The same without what a mask knows. What stands in it was said by programs that were told secrets.
+    fn masked(self, mask: &Mask) -> Error {
+        let text = |why: String| mask.text(&why);
+        match self {
+            Error::BadCommand { why } => Error::BadCommand { why: text(why) },
+            Error::Program { program, why } => Error::Program { program, why: text(why) },
+            Error::Start { why } => Error::Start { why: text(why) },
+            Error::Lost { why } => Error::Lost { why: text(why) },
+            Error::Daemon { socket, doing, why } => Error::Daemon { socket, doing, why: text(why) },
+            Error::Image { reference, why } => Error::Image { reference, why: text(why) },
+            other @ (Error::NoBubblewrap { .. } | Error::BadRoot { .. } | Error::Tree(_) | Error::Host { .. }) => other,
+        }
+    }
+
     /// Whether the same run may succeed a while later without anybody's doing.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -347,7 +371,10 @@ impl Sandbox {
         if settings.tier == Tier::Native && !settings.bubblewrap.is_file() {
             return Err(Error::NoBubblewrap { path: settings.bubblewrap });
         }
-        native::sweep(&settings.scratch);
+        if settings.tier == Tier::Native {
+            mounts::check_hidden(&settings.hidden)?;
+        }
+        scratch::sweep(&settings.scratch);
         let launcher = native::Launcher::reachable(launcher, &settings)?;
         let cgroups = if settings.use_cgroups { Cgroups::find() } else { Cgroups::none("they are not looked for") };
         Ok(Sandbox { settings, launcher, cgroups, count: AtomicU32::new(0) })
@@ -397,6 +424,15 @@ impl Sandbox {
         let number = self.count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         attempt::run(self, number, command, limits, files, cancel, out)
     }
+}
+
+/// What masks the secrets of an environment and of files in all that comes out of a run.
+fn mask<'a>(env: impl Iterator<Item = &'a Value>, files: impl Iterator<Item = &'a Secret<String>>) -> Result<Mask> {
+    let of_env = env.filter_map(|value| match value {
+        Value::Plain(_) => None,
+        Value::Secret(value) => Some(value),
+    });
+    Mask::new(of_env.chain(files)).map_err(|refused| Error::BadCommand { why: refused.to_string() })
 }
 
 /// Where programs look for secrets that are given to them as files, beside their home directory.

@@ -62,7 +62,7 @@ fn by_hand(root: &Path, tree: &MemoryTree, path: &OsString) -> Duration {
             scope.spawn(|| {
                 while let Some(name) = TOOLS.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let tool = catalogue::find(name).unwrap();
-                    let located = tools::locate(tool, path).unwrap();
+                    let located = tools::locate(tool, path, &[]).unwrap();
                     let Wake::Wakes { files, settings } = tool.wake(tree.files(), |_| true) else { panic!("{name} has nothing to do") };
                     let files: Vec<&TreePath> = files;
                     for command in tool.commands(&located.executable, &files, settings.as_ref(), Path::new("found")) {

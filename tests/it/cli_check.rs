@@ -355,3 +355,21 @@ fn a_check_that_cannot_be_carried_out_leaves_the_gate_unsure() {
     ");
     assert_eq!(ran.code, 1);
 }
+
+#[test]
+fn the_instances_configuration_holds_in_the_terminal_as_well() {
+    let repo = TestRepo::new();
+    repo.commit([(".plumbline.yaml", "version: 1\nchecks:\n- {name: own, run: 'true', output: gnu}\n")]);
+    let by_environment = check_with(repo.path(), &[], &[("PLUMBLINE_SANDBOX_MIN_TIER", "oci")]);
+    assert!(by_environment.stdout.contains("`sandbox.min_tier` is `oci`"), "{}", by_environment.stdout);
+    let config = tempfile::tempdir().unwrap();
+    let file = config.path().join("own.toml");
+    std::fs::write(&file, "[sandbox]\nmin_tier = \"oci\"\n").unwrap();
+    let by_file = check(repo.path(), &["--config", file.to_str().unwrap()]);
+    assert!(by_file.stdout.contains("`sandbox.min_tier` is `oci`"), "{}{}", by_file.stdout, by_file.stderr);
+    let in_data = check_with(repo.path(), &[], &[("PLUMBLINE_DATA_DIR", config.path().to_str().unwrap())]);
+    assert!(!in_data.stdout.contains("min_tier"), "{}", in_data.stdout);
+    let wrong = check_with(repo.path(), &[], &[("PLUMBLINE_SANDBOX_MIN_TEER", "oci")]);
+    assert_eq!((wrong.code, wrong.stdout.as_str()), (1, ""));
+    assert!(wrong.stderr.contains("did you mean `PLUMBLINE_SANDBOX_MIN_TIER`"), "{}", wrong.stderr);
+}

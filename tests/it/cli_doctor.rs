@@ -8,10 +8,14 @@ use serde_json::Value;
 
 use crate::support::skipped;
 
-#[expect(clippy::disallowed_methods, reason = "the tests' harness may start a process")]
 fn doctor(data: &Path, arguments: &[&str], path: &str) -> Output {
+    doctor_with(data, arguments, &[("PATH", path)])
+}
+
+#[expect(clippy::disallowed_methods, reason = "the tests' harness may start a process")]
+fn doctor_with(data: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline"));
-    command.arg("doctor").args(arguments).arg("--data").arg(data).env_clear().env("PATH", path).output().unwrap()
+    command.arg("doctor").args(arguments).arg("--data").arg(data).env_clear().envs(env.iter().copied()).output().unwrap()
 }
 
 fn graded(document: &Value, part: &str, name: &str) -> String {
@@ -49,6 +53,37 @@ fn a_data_directory_that_is_none_is_told_with_what_mends_it() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("is no directory") && text.contains("--data"), "{text}");
+}
+
+/// What it says of a host where images alone run, by the daemon at this socket.
+fn of_images(socket: &str) -> (Option<i32>, Value) {
+    let data = tempfile::tempdir().unwrap();
+    let env = [("PATH", "/nowhere"), ("PLUMBLINE_SANDBOX_MIN_TIER", "oci"), ("PLUMBLINE_SANDBOX_OCI_SOCKET", socket)];
+    let output = doctor_with(data.path(), &["--json"], &env);
+    assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0, "it changes nothing");
+    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[test]
+fn a_host_where_images_alone_run_is_told_how_well_the_daemon_keeps_them() {
+    let socket = match crate::support::daemon::socket() {
+        Ok(socket) => socket,
+        Err(missing) => return skipped("oci", &missing),
+    };
+    let (code, document) = of_images(socket.to_str().unwrap());
+    assert_eq!(code, Some(0), "{document:#}");
+    assert_eq!((graded(&document, "sandbox", "tier"), graded(&document, "images", "daemon")), ("absent".to_owned(), "good".to_owned()));
+    let limits: Vec<&str> = document["images"].as_array().unwrap().iter().filter_map(|line| line["says"].as_str()).collect();
+    for kept in ["processor time is kept by", "memory is kept by", "output is kept by reading along"] {
+        assert!(limits.iter().any(|says| says.contains(kept)), "{kept}: {document:#}");
+    }
+}
+
+#[test]
+fn a_daemon_that_does_not_answer_is_told_with_the_key_that_names_it() {
+    let (code, document) = of_images("/nowhere/socket");
+    assert_eq!((code, graded(&document, "images", "daemon").as_str()), (Some(1), "bad"), "{document:#}");
+    assert!(document["images"][0]["says"].as_str().unwrap().contains("`sandbox.oci_socket`"), "{document:#}");
 }
 
 #[test]

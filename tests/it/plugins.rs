@@ -24,8 +24,8 @@ use crate::support::{skipped, temporary};
 /// The tools that `.ci/tools` installs.
 const INSTALLED: [&str; 11] =
     ["bandit", "biome", "clippy", "eslint", "hadolint", "markdownlint", "mypy", "ruff", "shellcheck", "stylelint", "yamllint"];
-/// Tools that were recorded once: one is too large to be installed for a test, one comes with a language that nothing else here needs.
-const ONCE: [&str; 2] = ["rubocop", "semgrep"];
+/// Tools that were recorded once: one is too large to be installed for a test, two come with languages that nothing else here needs.
+const ONCE: [&str; 3] = ["gitleaks", "rubocop", "semgrep"];
 
 /// Where the sample was when what they wrote was recorded.
 const SEEN_AT: &str = "/src";
@@ -112,7 +112,7 @@ fn real_tools_are_found_and_say_what_the_fixtures_do() {
     }
     for name in INSTALLED {
         let tool = catalogue::find(name).unwrap();
-        let located = tools::locate(tool, &path).unwrap_or_else(|missing| panic!("{missing}"));
+        let located = tools::locate(tool, &path, &[]).unwrap_or_else(|missing| panic!("{missing}"));
         println!("{name}: {located:?}");
         let version = run(&located, &tool.version, tool, &root, From::Stdout);
         let output = found(&located, tool, &root);
@@ -127,6 +127,56 @@ fn real_tools_are_found_and_say_what_the_fixtures_do() {
         let recorded = std::fs::read(fixtures().join(name).join("output")).unwrap();
         assert_eq!(told(tool, &output, root.to_str().unwrap()), told(tool, &recorded, SEEN_AT), "{name}, found as {located:?}");
     }
+}
+
+/// What a tool of `.ci/tools` says of such files, and the code with which it ends.
+fn said_of(name: &str, path: &std::ffi::OsStr, files: &[(&str, &str)]) -> (i32, String) {
+    let tool = catalogue::find(name).unwrap();
+    let located = tools::locate(tool, path, &[]).unwrap_or_else(|missing| panic!("{missing}"));
+    let place = temporary();
+    let root = std::fs::canonicalize(place.path()).unwrap().join("tree");
+    for (path, content) in files {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    let tree = MemoryTree::new(files.iter().map(|(path, content)| (*path, FileKind::Regular, *content)));
+    let Wake::Wakes { files, settings } = tool.wake(tree.files(), |_| true) else { panic!("`{name}` has nothing to do") };
+    let commands = tool.commands(&located.executable, &files, settings.as_ref(), &root.with_file_name("found"));
+    let ended = start(&located, &commands[0][1..], tool, &root);
+    let code = ended.status.code().unwrap();
+    let output = match tool.from {
+        From::Stdout => ended.stdout,
+        From::Stderr => ended.stderr,
+        From::File => std::fs::read(root.with_file_name("found")).unwrap_or_default(),
+    };
+    let roots = [root.to_str().unwrap()];
+    let ground = Ground { roots: &roots, columns: tool.columns, ..Ground::new(&tree) };
+    let reading = format::read(tool.output, &output, &ground, &Bounds::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(tool.is_explained(code, reading.read), "`{name}` ended with {code} after {} records", reading.read);
+    let rules: Vec<&str> = reading.findings.iter().map(|read| read.finding.rule.as_str()).collect();
+    (code, rules.join(" "))
+}
+
+#[test]
+fn real_tools_obey_the_settings_they_are_told_of_and_end_as_their_entries_say() {
+    let Some(mut path) = std::env::var_os("LINTERS") else {
+        return skipped("tools", "`LINTERS` names no folders of them; `.ci/tools` installs them and prints it");
+    };
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let said = |name: &str, files: &[(&str, &str)]| said_of(name, &path, files);
+    let python = ("a.py", "assert True\n");
+    assert_eq!(said("bandit", &[python]), (1, "B101".to_owned()));
+    assert_eq!(said("bandit", &[python, (".bandit", "[bandit]\nskips = B101\n")]), (0, String::new()));
+    assert_eq!(said("bandit", &[python, ("pyproject.toml", "[tool.bandit]\nskips = [\"B101\"]\n")]), (0, String::new()));
+    assert_eq!(said("bandit", &[python, ("pyproject.toml", "[project]\nname = \"a\"\n")]), (1, "B101".to_owned()));
+    assert_eq!(said("mypy", &[("a.py", "def f(:\n")]).0, 2, "a file that cannot be parsed is a finding");
+    let style = ("a.css", "a { color: #ffg }\n");
+    // What Node warns of goes to the same place as what is found.
+    let warns = "process.emitWarning('old'); module.exports = {rules: {'color-no-invalid-hex': true}};";
+    assert_eq!(said("stylelint", &[style, ("stylelint.config.cjs", warns)]), (2, "color-no-invalid-hex".to_owned()));
+    assert_eq!(said("stylelint", &[style, ("stylelint.config.cjs", warns), (".stylelintignore", "*.css\n")]), (0, String::new()));
 }
 
 /// The tools of [`INSTALLED`] that need nothing built before, in the sandbox of the appliance.
@@ -174,13 +224,18 @@ fn found(located: &tools::Located, tool: &Tool, root: &Path) -> Vec<u8> {
 
 /// Runs a tool at the root of the sample, in an environment where it finds what was located and nothing else.
 #[expect(clippy::disallowed_methods, reason = "the tests' harness may start a process")]
-fn run(located: &tools::Located, arguments: &[impl Clone + Into<OsString>], tool: &Tool, root: &Path, from: From) -> Vec<u8> {
+fn start(located: &tools::Located, arguments: &[impl Clone + Into<OsString>], tool: &Tool, root: &Path) -> std::process::Output {
     let mut command = Command::new(&located.executable);
     let arguments = arguments.iter().map(|argument| Into::<OsString>::into(argument.clone()));
     command.args(arguments).current_dir(root).env_clear().stdin(Stdio::null());
     command.env("PATH", std::env::join_paths(&located.path).unwrap()).env("HOME", root.with_file_name("home")).envs(&tool.env);
     command.env("CARGO_TARGET_DIR", root.with_file_name("target"));
-    let ended = command.output().unwrap_or_else(|error| panic!("{located:?}: {error}"));
+    command.output().unwrap_or_else(|error| panic!("{located:?}: {error}"))
+}
+
+/// The same, and what it wrote where its findings are.
+fn run(located: &tools::Located, arguments: &[impl Clone + Into<OsString>], tool: &Tool, root: &Path, from: From) -> Vec<u8> {
+    let ended = start(located, arguments, tool, root);
     let (said, error) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     let is_fine = ended.status.code().is_some_and(|code| tool.is_fine(code));
     assert!(is_fine, "`{}` ended with {}\n{said}\n{error}", tool.name, ended.status);

@@ -55,18 +55,18 @@ impl Judge<'_> {
                 planned.name
             ));
         }
-        let key = reference.to_string();
-        let known = app.read_now(|tx, _| checks::image_pin(tx, &key))?.map(|pin| pin.pinned);
+        let (repo, key) = (self.run.set.repo, reference.to_string());
+        let known = app.read_now(|tx, _| checks::image_pin(tx, repo, &key))?.map(|pin| pin.pinned);
         if known.is_none() {
-            log.line(&format!("{key} is run for the first time here"));
+            log.line(&format!("{key} is run for the first time in this repository"));
         }
         let cancel = || self.run.attempt.cancel.is_tripped();
         let get = |pinned: Option<&str>| oci.image(&reference, pinned, self.credentials(&reference).as_ref(), &cancel);
         let mut found = get(known.as_deref());
         if let (None, Ok(Some(image))) = (&known, &found) {
             let (name, pinned) = (key.clone(), image.pinned.clone());
-            let kept =
-                app.write_now(&Actor::System, move |tx, now| -> Result<_, store::Error> { checks::pin_image(tx, &name, &pinned, now) })?;
+            let pin = move |tx: &mut store::WriteTx, now| -> Result<_, store::Error> { checks::pin_image(tx, repo, &name, &pinned, now) };
+            let kept = app.write_now(&Actor::System, pin)?;
             if kept.pinned != image.pinned {
                 // Somebody else was quicker, and the name had another meaning then.
                 found = get(Some(&kept.pinned));
@@ -109,10 +109,12 @@ impl Judge<'_> {
         log.line(&format!("{} at {}, tier {}", planned.plugin, self.run.set.sha.short(), ran.tier));
         self.run.goes_on()?;
         (self.run.progress)(Progress { check: &planned.name, done: 0, total: files.len() });
-        let limits = limits(&planned.process);
+        let limits = limits(&self.run.app.config, &planned.process);
+        let is_unwanted = || self.run.attempt.cancel.is_tripped();
+        let Some(_pass) = self.run.app.admission.enter(limits.memory, &is_unwanted) else { return Err(Stop::Unwanted) };
         let outcome = match self.over_tree(log, Said::Both, |files, cancel, out| oci.run(image, &plugin, &limits, files, cancel, out)) {
             Ok(outcome) => outcome,
-            Err(error) if error.is_transient() => return Err(Stop::Failed(error.into())),
+            Err(error) if error.is_transient() && !self.run.attempt.is_last() => return Err(Stop::Failed(error.into())),
             Err(error @ sandbox::Error::Program { .. }) => {
                 return Ok(Err(Untold::errored(CheckError { code: ErrorCode::PluginCrashed, ..unstarted(&error) })));
             }

@@ -9,9 +9,11 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
 use super::judge::{Judge, Told, Untold};
 use super::{Progress, Stop};
+use crate::app::config::Config;
 use crate::app::live::LiveLog;
 use crate::app::sandboxes::Ready;
 use crate::app::tools::Located as Place;
@@ -224,14 +226,23 @@ impl Judge<'_> {
         let mut ran = execution(&start.typed, start.version.clone(), sandbox.tier(), &sandbox.limits_in_force());
         let version = start.version.as_ref().map(|version| format!(" version {version}")).unwrap_or_default();
         log.line(&format!("{}{version} at {}, tier {}", start.typed, self.run.set.sha.short(), ran.tier));
-        let limits = limits(&planned.process);
-        let mut findings = Vec::new();
+        let mut limits = limits(&self.run.app.config, &planned.process);
+        if start.reads.from == From::Stderr {
+            limits.stderr_bytes = limits.stdout_bytes;
+        }
+        let is_unwanted = || self.run.attempt.cancel.is_tripped();
+        let Some(_pass) = self.run.app.admission.enter(limits.memory, &is_unwanted) else { return Err(Stop::Unwanted) };
+        let (mut findings, mut said_why) = (Vec::new(), false);
         for (at, command) in start.commands.iter().enumerate() {
             self.run.goes_on()?;
+            let Some(left) = left(&limits, &ran) else {
+                let (state, error) = timed_out(start.reads.program.name(), &limits);
+                return Ok(Err(Untold { state, error, execution: Some(ran) }));
+            };
             (self.run.progress)(Progress { check: &planned.name, done: judged * at / start.commands.len(), total: judged });
-            let outcome = match self.once(&sandbox, command, &limits, log) {
+            let outcome = match self.once(&sandbox, command, &left, log) {
                 Ok(outcome) => outcome,
-                Err(error) if error.is_transient() => return Err(Stop::Failed(error.into())),
+                Err(error) if error.is_transient() && !self.run.attempt.is_last() => return Err(Stop::Failed(error.into())),
                 Err(error) => return Ok(Err(Untold::errored(unstarted(&error)))),
             };
             ran.wall_ms += outcome.wall_ms;
@@ -247,6 +258,7 @@ impl Judge<'_> {
             }
             match self.believed(&start.reads, &outcome, &limits, &mut ran, log) {
                 Ok(reading) => {
+                    said_why |= !reading.findings.is_empty();
                     findings.extend(reading.findings.into_iter().filter(|read| read.suppressed.is_none()).map(|read| read.finding));
                 }
                 Err(None) => return Err(Stop::Unwanted),
@@ -254,6 +266,9 @@ impl Judge<'_> {
             }
         }
         (self.run.progress)(Progress { check: &planned.name, done: judged, total: judged });
+        if matches!(start.reads.program, Program::Command) && !said_why && ran.exit_code != Some(0) {
+            return Ok(Err(Untold { state: CheckState::Failed, error: said_no(&ran), execution: Some(ran) }));
+        }
         self.taken(findings, start.reads.program, planned, judged, only, most, ran)
     }
 
@@ -274,9 +289,6 @@ impl Judge<'_> {
             if let Program::Tool(tool) = program {
                 tool.adjust(finding);
             }
-        }
-        if findings.is_empty() && matches!(program, Program::Command) && ran.exit_code != Some(0) {
-            return Ok(Err(Untold { state: CheckState::Failed, error: said_no(&ran), execution: Some(ran) }));
         }
         findings.sort_by(|a, b| (&a.path, a).cmp(&(&b.path, b)));
         let is_cut = findings.len() > most;
@@ -343,14 +355,7 @@ impl Judge<'_> {
         let code = match outcome.how {
             How::Exited(code) => code,
             How::Canceled => return Err(None),
-            How::TimedOut => {
-                let message = format!(
-                    "{} took longer than {}, the most it may; `timeout` in the manifest gives it more.",
-                    capital(name),
-                    duration(u64::try_from(limits.wall.as_millis()).unwrap_or(u64::MAX))
-                );
-                return Err(Some((CheckState::TimedOut, CheckError { code: ErrorCode::TimedOut, message })));
-            }
+            How::TimedOut => return Err(Some(timed_out(name, limits))),
             How::Limit(limit) => return Err(errored(code_of(limit), reached(name, limit, limits))),
             How::Signaled(signal) => {
                 return Err(errored(ErrorCode::PluginCrashed, format!("{name} was ended by signal {signal}{}.", last_words(outcome))));
@@ -396,6 +401,12 @@ impl Judge<'_> {
                 ran.dropped.push((clip(&dropped.what, 300).into_owned(), clip(&dropped.why, 300).into_owned()));
             }
         }
+        // Its end says that there is something, and there is nothing: it did not come so far.
+        if let Program::Tool(tool) = reads.program
+            && !tool.is_explained(code, reading.read)
+        {
+            return Err(errored(ErrorCode::PluginCrashed, format!("{name} ended with {code} and said nothing{}.", last_words(outcome))));
+        }
         match &reading.broken {
             Some(why) => Err(errored(ErrorCode::OutputInvalid, format!("What {name} wrote breaks off: {why}."))),
             None => Ok(reading),
@@ -424,10 +435,27 @@ fn host_of(address: &str) -> (String, u16) {
     }
 }
 
-/// How much the processes of a check may use.
-pub fn limits(process: &Process) -> Limits {
+/// How much the processes of a check may use: what its manifest says, and no more than this instance gives. Processor time is what all
+/// processors together give in the time that it may take.
+pub fn limits(config: &Config, process: &Process) -> Limits {
     let default = Limits::default();
-    Limits { wall: process.timeout.unwrap_or(default.wall), memory: process.memory.unwrap_or(default.memory), ..default }
+    let wall = process.timeout.unwrap_or(default.wall).min(config.max_timeout);
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cpu = wall.saturating_mul(u32::try_from(processors).unwrap_or(u32::MAX).max(2));
+    Limits { wall, cpu, memory: process.memory.unwrap_or(default.memory).min(config.memory), ..default }
+}
+
+/// What is left of some bounds after a part of a run.
+fn left(limits: &Limits, ran: &Execution) -> Option<Limits> {
+    let wall = limits.wall.checked_sub(Duration::from_millis(ran.wall_ms)).filter(|wall| !wall.is_zero())?;
+    let cpu = limits.cpu.saturating_sub(Duration::from_millis(ran.cpu_ms)).max(Duration::from_secs(1));
+    Some(Limits { wall, cpu, ..limits.clone() })
+}
+
+fn timed_out(name: &str, limits: &Limits) -> (CheckState, CheckError) {
+    let most = duration(u64::try_from(limits.wall.as_millis()).unwrap_or(u64::MAX));
+    let message = format!("{} took longer than {most}, the most it may; `timeout` in the manifest gives it more.", capital(name));
+    (CheckState::TimedOut, CheckError { code: ErrorCode::TimedOut, message })
 }
 
 /// How a process will have run of which nothing is known yet.
@@ -497,7 +525,11 @@ fn reached(name: &str, limit: Limit, limits: &Limits) -> String {
         Limit::Disk => bytes(limits.tmpfs_bytes),
         Limit::Output => bytes(limits.output_bytes),
     };
-    let more = if limit == Limit::Memory { "; `memory` in the manifest gives it more" } else { "" };
+    let more = match limit {
+        Limit::Memory => "; `memory` in the manifest gives it more",
+        Limit::Cpu => "; `timeout` in the manifest gives it more",
+        Limit::Processes | Limit::FileSize | Limit::Disk | Limit::Output => "",
+    };
     format!("{} reached the bound of its {}, {most}{more}.", capital(name), limit.words())
 }
 

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use super::SYSTEM;
+use crate::engine::sandbox::overlap;
 
 /// Folders in which one finds libraries beside `bin`.
 const LIBRARIES: [&str; 4] = ["lib", "lib64", "libexec", "share"];
@@ -19,31 +20,56 @@ const MAX_CONFIG: u64 = 64 << 10;
 
 /// Folders and files that must be seen.
 #[derive(Debug, Default)]
-pub struct Roots(BTreeSet<PathBuf>);
+pub struct Roots {
+    all: BTreeSet<PathBuf>,
+    /// Folders that are ours: what holds one, or lies in one, is never seen as a whole.
+    hidden: Vec<PathBuf>,
+}
 
 impl Roots {
+    /// None yet.
+    pub fn apart_from(hidden: &[PathBuf]) -> Roots {
+        let real = hidden.iter().filter_map(|path| std::fs::canonicalize(path).ok());
+        Roots { all: BTreeSet::new(), hidden: hidden.iter().cloned().chain(real).collect() }
+    }
+
+    /// The folder that is seen as a whole for a file: the outermost `node_modules`, or a prefix.
+    fn around(&self, file: &Path) -> Option<Around> {
+        let around = node_modules(file).map(Around::Modules).or_else(|| prefix(file).map(|prefix| Around::Prefix(prefix.to_path_buf())));
+        around.filter(|(Around::Modules(folder) | Around::Prefix(folder))| !self.hidden.iter().any(|ours| overlap(ours, folder)))
+    }
+
+    /// Whether a file lies in a folder that is seen as a whole.
+    pub fn has_around(&self, file: &Path) -> bool {
+        self.around(file).is_some()
+    }
+
     /// Adds what a file needs.
     pub fn add(&mut self, file: &Path) {
         if is_system(file) {
             return;
         }
         if file.starts_with("/nix/store") {
-            self.0.insert(PathBuf::from("/nix/store"));
-        } else if let Some(modules) = node_modules(file) {
-            self.0.insert(modules);
-        } else if let Some(prefix) = prefix(file) {
-            self.add_prefix(prefix, MAX_BASES);
-        } else {
-            self.0.insert(file.to_path_buf());
-            // What pip installs for one user lies beside `bin`.
-            let local = file.parent().and_then(Path::parent).filter(|above| above.file_name() == Some(OsStr::new(".local")));
-            self.0.extend(local.map(|local| local.join("lib")).filter(|libraries| libraries.is_dir()));
+            self.all.insert(PathBuf::from("/nix/store"));
+            return;
         }
+        match self.around(file) {
+            Some(Around::Modules(modules)) => drop(self.all.insert(modules)),
+            Some(Around::Prefix(prefix)) => self.add_prefix(&prefix, MAX_BASES),
+            None => self.add_alone(file),
+        }
+    }
+
+    fn add_alone(&mut self, file: &Path) {
+        self.all.insert(file.to_path_buf());
+        // What pip installs for one user lies beside `bin`.
+        let local = file.parent().and_then(Path::parent).filter(|above| above.file_name() == Some(OsStr::new(".local")));
+        self.all.extend(local.map(|local| local.join("lib")).filter(|libraries| libraries.is_dir()));
     }
 
     /// Adds a prefix and, if it is a virtual environment, the one it is made from.
     fn add_prefix(&mut self, prefix: &Path, left: usize) {
-        self.0.insert(prefix.to_path_buf());
+        self.all.insert(prefix.to_path_buf());
         let base = base_of(prefix).and_then(|bin| Some(bin.parent()?.to_path_buf()));
         if let (Some(base), Some(left)) = (base.filter(|base| !is_system(base) && !is_home(base)), left.checked_sub(1)) {
             self.add_prefix(&base, left);
@@ -52,7 +78,7 @@ impl Roots {
 
     /// All of them, none within another.
     pub fn into_sorted(self) -> Vec<PathBuf> {
-        let all = self.0;
+        let all = self.all;
         let is_outermost = |path: &PathBuf| !path.ancestors().skip(1).any(|above| all.contains(above));
         all.iter().filter(|path| is_outermost(path)).cloned().collect()
     }
@@ -63,9 +89,10 @@ pub fn is_system(path: &Path) -> bool {
     SYSTEM.iter().any(|folder| path.starts_with(folder))
 }
 
-/// Whether a file lies in a folder that is seen as a whole.
-pub fn is_in_prefix(file: &Path) -> bool {
-    node_modules(file).is_some() || prefix(file).is_some()
+/// A folder that is seen as a whole.
+enum Around {
+    Modules(PathBuf),
+    Prefix(PathBuf),
 }
 
 /// The outermost `node_modules` around a file.

@@ -40,8 +40,13 @@ impl Host {
 
     /// Where the tool is and what it needs, as paths on this host.
     fn locate(&self, tool: &str, path: &[&str]) -> Result<(String, Vec<String>), Missing> {
+        self.locate_beside(tool, path, &[])
+    }
+
+    /// The same where we have folders of our own.
+    fn locate_beside(&self, tool: &str, path: &[&str], hidden: &[PathBuf]) -> Result<(String, Vec<String>), Missing> {
         let path = std::env::join_paths(path.iter().map(|folder| self.at(folder))).unwrap();
-        let located = locate(catalogue::find(tool).unwrap(), &path)?;
+        let located = locate(catalogue::find(tool).unwrap(), &path, hidden)?;
         let here = |path: &PathBuf| path.strip_prefix(self.at("")).unwrap_or(path).display().to_string();
         Ok((here(&located.executable), located.roots.iter().map(here).collect()))
     }
@@ -145,5 +150,16 @@ fn links_and_scripts_that_lead_in_a_circle_end() {
     assert!(host.locate("ruff", &["bin"]).is_err());
     host.file("loop/ruff", &format!("#!{}\n", host.at("loop/ruff").display()), 0o755);
     assert!(host.locate("ruff", &["loop"]).is_err());
-    assert!(locate(catalogue::find("ruff").unwrap(), OsStr::new("relative:.:")).is_err());
+    assert!(locate(catalogue::find("ruff").unwrap(), OsStr::new("relative:.:"), &[]).is_err());
+}
+
+#[test]
+fn a_folder_that_our_own_data_is_in_is_not_seen_as_a_whole() {
+    let host = Host::new();
+    host.program("tools/ruff/bin/ruff").folder("tools/ruff/lib").folder("tools/ruff/data");
+    assert_eq!(host.locate("ruff", &["tools/ruff/bin"]), found("tools/ruff/bin/ruff", &["tools/ruff"]));
+    let hidden = [host.at("tools/ruff/data")];
+    assert_eq!(host.locate_beside("ruff", &["tools/ruff/bin"], &hidden), found("tools/ruff/bin/ruff", &["tools/ruff/bin/ruff"]));
+    let link = host.link("link", "tools/ruff/data").at("link");
+    assert_eq!(host.locate_beside("ruff", &["tools/ruff/bin"], &[link]), found("tools/ruff/bin/ruff", &["tools/ruff/bin/ruff"]));
 }

@@ -13,6 +13,7 @@ pub mod duplication;
 pub mod hygiene;
 pub mod large;
 pub mod licenses;
+pub mod origin;
 pub mod secrets;
 pub mod todo;
 pub mod tokens;

@@ -23,9 +23,10 @@ use crate::domain::issues::finding::Finding;
 use crate::domain::issues::format::{Columns, Format};
 use crate::domain::repos::manifest::Globs;
 use crate::engine::git::tree::{FileKind, TreeFile};
+use crate::engine::store::blob::BlobHash;
 use crate::words;
 
-pub use entry::Invalid;
+pub use entry::{Invalid, read};
 use rule::{Link, Meaning};
 pub use version::Version;
 
@@ -91,12 +92,14 @@ pub struct Tool {
     pub wakes: Globs,
     /// What must be in the tree before it has anything to say, each pattern by itself; empty if nothing must.
     requires: Vec<(String, Globs)>,
-    /// Files of the tree from which it takes its settings: when one of them changes, every file is judged anew.
+    /// Files of the tree from which it takes its settings, or may by way of others: when one of them changes, every file is judged anew.
     pub settings: Globs,
     /// What it is given.
     pub on: On,
-    /// Its arguments, with `{files}`, `{output}` and `{settings}` where those belong.
+    /// Its arguments, with `{files}`, `{output}`, `{settings}` and `{given}` where those belong.
     command: Vec<String>,
+    /// Settings that it reads only where it is told of them.
+    given: Vec<Given>,
     /// The format in which it writes.
     pub output: Format,
     /// Where it writes.
@@ -105,6 +108,8 @@ pub struct Tool {
     pub columns: Option<Columns>,
     /// Exit codes that are no failure.
     pub fine: Vec<i32>,
+    /// A hash of the entry as it is written: what is said by one may not hold for another.
+    pub digest: BlobHash,
     /// What it fetches.
     pub network: Fetches,
     /// Variables of its environment.
@@ -115,6 +120,24 @@ pub struct Tool {
     pub conceals: bool,
     links: Vec<Link>,
     meanings: Vec<Meaning>,
+}
+
+/// Settings that a tool reads only where it is told of them.
+#[derive(Debug)]
+struct Given {
+    /// The files that may hold them, of which the first that is there counts.
+    files: Vec<TreePath>,
+    /// What it is told then, with `{file}` for that file.
+    words: Vec<String>,
+}
+
+/// What was found of a tool's settings in a tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The first thing found of what it needs: a file, or a folder.
+    required: Option<TreePath>,
+    /// Of each of those that it must be told of the file that holds them, if there is one.
+    given: Vec<Option<TreePath>>,
 }
 
 /// Whether a tool has something to do in a tree.
@@ -128,8 +151,8 @@ pub enum Wake<'a> {
     Wakes {
         /// The files that it looks at, ascending.
         files: Vec<&'a TreePath>,
-        /// The first thing found of what it needs: a file, or a folder.
-        settings: Option<TreePath>,
+        /// What was found of its settings.
+        settings: Option<Settings>,
     },
 }
 
@@ -142,7 +165,7 @@ pub fn all() -> &'static [Tool] {
     static ALL: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         let mut tools: Vec<Tool> = Entries::iter()
             .filter_map(|name| Entries::get(&name))
-            .map(|file| entry::read(&file.data).expect("a test reads every entry, and they are part of the binary"))
+            .map(|file| read(&file.data).expect("a test reads every entry, and they are part of the binary"))
             .collect();
         tools.sort_by(|a, b| a.name.cmp(&b.name));
         tools
@@ -183,16 +206,18 @@ impl Tool {
             let folder = pattern.strip_suffix('/').map(|folder| TreePath::new(folder.trim_start_matches('/')));
             Some(folder.unwrap_or_else(|| file.path.clone()))
         };
-        let settings = self.requires.iter().find_map(found);
-        if settings.is_none() && !self.requires.is_empty() {
+        let required = self.requires.iter().find_map(found);
+        if required.is_none() && !self.requires.is_empty() {
             return Wake::Lacks(self.requires.iter().map(|(pattern, _)| pattern.trim_start_matches('/')).collect());
         }
-        Wake::Wakes { files: woken, settings }
+        let is_there = |path: &&TreePath| files.iter().any(|file| file.path == **path && is_file(&file));
+        let given = self.given.iter().map(|given| given.files.iter().find(is_there).cloned()).collect();
+        Wake::Wakes { files: woken, settings: Some(Settings { required, given }) }
     }
 
     /// What is run, from the root of the tree: one command, or one for each batch of files. `output` is where a tool writes that writes into
     /// a file.
-    pub fn commands(&self, executable: &Path, files: &[&TreePath], settings: Option<&TreePath>, output: &Path) -> Vec<Vec<OsString>> {
+    pub fn commands(&self, executable: &Path, files: &[&TreePath], settings: Option<&Settings>, output: &Path) -> Vec<Vec<OsString>> {
         let batches = match self.on {
             On::Tree => vec![&[][..]],
             On::Files => batches(files),
@@ -203,7 +228,8 @@ impl Tool {
                 match word.as_str() {
                     "{files}" => words.extend(batch.iter().map(|path| within(path))),
                     "{output}" => words.push(output.as_os_str().to_owned()),
-                    "{settings}" => words.extend(settings.map(within)),
+                    "{settings}" => words.extend(settings.and_then(|found| found.required.as_ref()).map(within)),
+                    "{given}" => words.extend(settings.into_iter().flat_map(|found| self.told_of(found))),
                     word => words.push(word.into()),
                 }
             }
@@ -212,9 +238,22 @@ impl Tool {
         batches.into_iter().map(command).collect()
     }
 
-    /// Whether a run that ended with this code looked at what it was given, and found something or not.
+    /// With which words it is told of the settings that were found.
+    fn told_of(&self, found: &Settings) -> Vec<OsString> {
+        let given = self.given.iter().zip(&found.given).filter_map(|(given, file)| Some((given, file.as_ref()?)));
+        given.flat_map(|(given, file)| given.words.iter().map(|word| if word == "{file}" { within(file) } else { word.into() })).collect()
+    }
+
+    /// Whether a run may end with this code that looked at what it was given, and found something or not.
     pub fn is_fine(&self, exit_code: i32) -> bool {
         self.fine.contains(&exit_code)
+    }
+
+    /// Whether a run may have ended with this code after it wrote so many records. A code other than 0 says that there is something to
+    /// say: mypy ends with 2 where it cannot parse a file and where it cannot read its own settings, and says only of the first in which
+    /// file that is.
+    pub fn is_explained(&self, exit_code: i32, read: u64) -> bool {
+        self.is_fine(exit_code) && (exit_code == 0 || read > 0)
     }
 
     /// Whether it has something to say of any repository: it needs no settings there, and fetches nothing.
@@ -234,7 +273,7 @@ impl Tool {
 
     /// Its arguments as a person would type them, without the files.
     pub fn typed(&self) -> String {
-        let words = self.command.iter().filter(|word| !matches!(word.as_str(), "{files}" | "--"));
+        let words = self.command.iter().filter(|word| !matches!(word.as_str(), "{files}" | "{given}" | "--"));
         std::iter::once(&self.executable).chain(words).cloned().collect::<Vec<_>>().join(" ")
     }
 

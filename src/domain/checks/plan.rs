@@ -8,7 +8,7 @@ use super::catalogue::{self, Tool};
 use super::{CheckError, ErrorCode};
 use crate::base::name::TreePath;
 use crate::base::text;
-use crate::domain::issues::format::Format;
+use crate::domain::issues::format::{self, Format};
 use crate::domain::repos::manifest::{CheckSpec, Globs, Manifest, Network, Runs};
 use crate::domain::secrets::{Known, SecretRef};
 use crate::engine::store::blob::BlobHash;
@@ -94,14 +94,15 @@ impl Planned {
         !exclude.is_some_and(|exclude| exclude.matches(path)) && self.paths.as_ref().is_none_or(|paths| paths.matches(path))
     }
 
-    /// What tells whether an earlier result of the check still holds for a file that did not change: what judges, and the settings that
-    /// bear on it. `found` is what is known of a tool on this host: its version, and the content of its settings; of an image, its digest.
+    /// What tells whether an earlier result of the check still holds for a file that did not change: what judges, how what it writes is
+    /// read and understood, and the settings that bear on it. `found` is what is known of a tool on this host: its version, and the content
+    /// of its settings, which may be long; of an image, its digest.
     pub fn version(&self, exclude: Option<&Globs>, found: &str) -> String {
         let runner = match &self.runner {
             Ok(Runner::Builtin(builtin)) => format!("{}@{}", builtin.name(), builtin.version()),
-            Ok(Runner::Tool(tool)) => format!("{}@{found}", tool.name),
-            Ok(Runner::Command { .. }) => "command".to_owned(),
-            Ok(Runner::Image(_)) => format!("image@{found}"),
+            Ok(Runner::Tool(tool)) => format!("{}@{} {} {}", tool.name, BlobHash::of(found.as_bytes()), tool.digest, format::VERSION),
+            Ok(Runner::Command { .. }) => format!("command {}", format::VERSION),
+            Ok(Runner::Image(_)) => format!("image@{found} {}", format::VERSION),
             Err(error) => error.code.to_string(),
         };
         let command = match &self.runner {
@@ -259,5 +260,24 @@ mod tests {
         for (manifest, found) in others {
             assert_ne!(of(manifest, found), of(plain, "1.0"), "{manifest} {found}");
         }
+    }
+
+    #[test]
+    fn an_earlier_result_holds_only_as_long_as_it_would_be_read_and_understood_alike() {
+        let of = |entry: &str| {
+            let tool: &'static Tool = Box::leak(Box::new(catalogue::read(entry.as_bytes()).unwrap()));
+            Planned::new("ruff", "ruff", Ok(Runner::Tool(tool))).version(None, "1.0")
+        };
+        let entry = include_str!("../../../data/checks/ruff.toml");
+        assert_eq!(of(entry), of(entry));
+        assert_ne!(of(entry), of(&entry.replace("severity = \"minor\"", "severity = \"info\"")), "a rule means something else");
+        assert_ne!(of(entry), of(&entry.replace("\"--quiet\", ", "")), "it is called otherwise");
+        let manifest = parse(ManifestName::Plumbline, b"version: 1\nchecks: [{name: own, run: ./lint, output: gnu}]\n").unwrap();
+        for planned in [plan(Some(&manifest), &[], &Known::default()).remove(0), Planned::new("ruff", "ruff", named("ruff"))] {
+            let words = planned.version(None, "");
+            assert!(words.split(' ').any(|word| word == format::VERSION.to_string()), "{words}");
+        }
+        let long = "a path and its blob ".repeat(10_000);
+        assert!(Planned::new("ruff", "ruff", named("ruff")).version(None, &long).len() < 300, "a key is short");
     }
 }

@@ -13,11 +13,11 @@
 //!
 //! | written | is |
 //! |---|---|
-//! | `blocker` `fatal` | blocker |
+//! | `blocker` `fatal`, the `F` of `RuboCop` and pylint | blocker |
 //! | `critical` `high` | critical |
-//! | `error` `major` `medium`, `ESLint`'s 2, rdjson's 1, `RuboCop`'s `E` and `F` | major |
-//! | `warning` `warn` `minor` `low`, `ESLint`'s 1, rdjson's 2, `RuboCop`'s `W` | minor |
-//! | `info` `note` `notice` `hint` `help` `style` `convention` `refactor` `none`, rdjson's 3, `RuboCop`'s `C` and `R` | info |
+//! | `error` `major` `medium`, `ESLint`'s 2, rdjson's 1, the `E` of `RuboCop` and pylint | major |
+//! | `warning` `warn` `minor` `low`, `ESLint`'s 1, rdjson's 2, the `W` of `RuboCop` and pylint | minor |
+//! | `info` `note` `notice` `hint` `help` `style` `convention` `refactor` `none`, rdjson's 3, the `C`, `R` and `I` of `RuboCop` and pylint | info |
 //! | `security-severity` of SARIF: 9, 7, 4 and more; below | blocker, critical, major; minor |
 //! | nothing, or another word | minor; in SARIF what the rule says, else `warning` |
 //!
@@ -54,6 +54,9 @@ use crate::words;
 pub use columns::{Columns, Unit};
 pub use draft::Dropped;
 pub use json::{MAX_NODES, MAX_RECORD_TEXT};
+
+/// Raised whenever the same output could be read otherwise; part of the key under which results are reused.
+pub const VERSION: u32 = 2;
 
 words! {
     /// The formats that are read.

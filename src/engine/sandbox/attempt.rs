@@ -22,16 +22,17 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use super::cgroup::Group;
 use super::output::Keeping;
 use super::proxy::Proxy;
+use super::scratch::Scratch;
 use super::wire::{self, Bounds, Ended, Failure, Landlock, Order, Orders, Place, Report};
 use super::{
-    Command, Error, File, How, Keeper, Limit, Limits, Network, Outcome, Output, Result, Sandbox, Tier, Unread, Value, mounts, native,
+    Command, Error, File, How, Keeper, Limit, Limits, Network, Outcome, Output, Result, Sandbox, Tier, Unread, Value, mask, mounts, native,
     process, trusted,
 };
 use crate::base::mask::{Mask, Stream};
 use crate::base::name::TreePath;
 
-/// How long the sandbox may take to come up.
-const COMING_UP: Duration = Duration::from_secs(20);
+/// How long the tree may take on its way.
+const SENDING: Duration = Duration::from_secs(600);
 /// How long the launcher may take to send the files that were asked for.
 const GATHERING: Duration = Duration::from_secs(60);
 /// How long it may take until everything is dead.
@@ -59,7 +60,7 @@ pub(super) fn run(
     cancel: &dyn Fn() -> bool,
     out: &mut dyn Output,
 ) -> Result<Outcome> {
-    let mask = mask(command)?;
+    let mask = mask(command.env.values(), command.secret_files.iter().map(|(_, secret)| secret))?;
     let settings = &sandbox.settings;
     let is_native = settings.tier == Tier::Native;
     let user = if is_native { native::user(settings, number) } else { None };
@@ -68,8 +69,8 @@ pub(super) fn run(
         let why = format!("nothing keeps it apart from the host, where a secret cannot be put at `{path}`; beneath `~/` it can");
         return Err(Error::BadCommand { why });
     }
-    let roots = mounts::judged(&command.roots, user)?;
-    let directory = if is_native { None } else { Some(trusted::Directory::new(settings)?) };
+    let roots = mounts::judged(&command.roots, user, &settings.hidden)?;
+    let directory = if is_native { None } else { Some(trusted::directory(settings)?) };
     let (ours, theirs) = UnixStream::pair().map_err(Error::host("make a socket"))?;
     // With each message comes the number of the process that sent it, as we see it; the kernel sees to that.
     rustix::net::sockopt::set_socket_passcred(&ours, true).map_err(|error| Error::host("ask for credentials")(error.into()))?;
@@ -107,7 +108,8 @@ pub(super) fn run(
         proxy,
         arrived: Vec::new(),
         handed: VecDeque::new(),
-        deadline: Instant::now() + COMING_UP,
+        deadline: Instant::now() + settings.coming_up,
+        coming_up: settings.coming_up,
         next_watch: Instant::now(),
         heard: Heard { files: command.outputs.iter().map(|path| Gathered::new(path)).collect(), ..Heard::default() },
         kept: (Keeping::new(limits.stdout_bytes), Keeping::new(limits.stderr_bytes)),
@@ -115,6 +117,7 @@ pub(super) fn run(
         streams: (mask.stream(), mask.stream()),
         mask,
         stop: None,
+        late: None,
         peak_watched: None,
     };
     let result = attempt.go(&orders, files);
@@ -123,24 +126,7 @@ pub(super) fn run(
     outcome
 }
 
-/// What masks the secrets of a command in all that comes out of its run.
-fn mask(command: &Command) -> Result<Mask> {
-    let of_env = command.env.values().filter_map(|value| match value {
-        Value::Plain(_) => None,
-        Value::Secret(value) => Some(value),
-    });
-    let of_files = command.secret_files.iter().map(|(_, secret)| secret);
-    Mask::new(of_env.chain(of_files)).map_err(|refused| Error::BadCommand { why: refused.to_string() })
-}
-
-fn orders(
-    command: &Command,
-    limits: &Limits,
-    roots: &[PathBuf],
-    directory: Option<&trusted::Directory>,
-    group: &Group,
-    is_connected: bool,
-) -> Orders {
+fn orders(command: &Command, limits: &Limits, roots: &[PathBuf], directory: Option<&Scratch>, group: &Group, is_connected: bool) -> Orders {
     let plain = |value: &Value| match value {
         Value::Plain(value) => value.as_bytes().to_vec(),
         Value::Secret(value) => value.expose().as_bytes().to_vec(),
@@ -161,6 +147,7 @@ fn orders(
             file_size: limits.file_size,
             processes: directory.is_none().then(|| most_tasks(limits, group.bounds_processes())),
             data: (!group.bounds_memory()).then_some(limits.memory),
+            names: limits.names,
             may_share: group.bounds_memory(),
         },
     }
@@ -224,7 +211,9 @@ struct Attempt<'a> {
     proxy: Option<Proxy>,
     arrived: Vec<u8>,
     handed: VecDeque<OwnedFd>,
+    /// When what is waited for is late: the sandbox, the tree, the program, what it wrote.
     deadline: Instant,
+    coming_up: Duration,
     next_watch: Instant,
     heard: Heard,
     kept: (Keeping, Keeping),
@@ -235,6 +224,8 @@ struct Attempt<'a> {
     mask: Mask,
     /// Why we end it: the first cause.
     stop: Option<How>,
+    /// What of ours did not come in time: no fault of the program's.
+    late: Option<&'static str>,
     peak_watched: Option<u64>,
 }
 
@@ -244,11 +235,13 @@ impl Attempt<'_> {
         while self.first.is_none() && self.goes_on() {
             self.turn(false)?;
         }
-        self.deadline = Instant::now() + self.limits.wall.max(COMING_UP);
+        self.deadline = Instant::now() + SENDING;
         if self.goes_on() {
             self.send_all(orders, files)?;
         }
-        self.deadline = Instant::now() + self.limits.wall;
+        if self.heard.started.is_none() {
+            self.deadline = Instant::now() + self.coming_up;
+        }
         while self.goes_on() && !self.heard.is_done {
             self.turn(false)?;
         }
@@ -256,7 +249,7 @@ impl Attempt<'_> {
     }
 
     fn goes_on(&self) -> bool {
-        self.stop.is_none() && self.socket.is_some() && self.heard.failure.is_none()
+        self.stop.is_none() && self.late.is_none() && self.socket.is_some() && self.heard.failure.is_none()
     }
 
     fn send_all(&mut self, orders: &Orders, files: &mut dyn Iterator<Item = std::result::Result<File, Unread>>) -> Result<()> {
@@ -406,7 +399,11 @@ impl Attempt<'_> {
                 self.first = Some((pid, handle));
             }
             Report::Failed(failure) => self.heard.failure = Some(failure),
-            Report::Started { landlock, refused } => self.heard.started = Some(Started { at: Instant::now(), landlock, refused }),
+            Report::Started { landlock, refused } => {
+                let at = Instant::now();
+                self.heard.started = Some(Started { at, landlock, refused });
+                self.deadline = at + self.limits.wall;
+            }
             Report::Full => drop(self.stop.get_or_insert(How::Limit(Limit::Disk))),
             Report::Connection => {
                 if let (Some(fd), Some(proxy)) = (self.handed.pop_front(), &mut self.proxy) {
@@ -437,14 +434,15 @@ impl Attempt<'_> {
 
     /// Looks at the clock, at what was counted, and whether the run is still wanted.
     fn look(&mut self) {
-        if self.stop.is_some() || self.heard.is_done {
+        if self.stop.is_some() || self.late.is_some() || self.heard.is_done {
             return;
         }
         let now = Instant::now();
         let how = if (self.cancel)() {
             Some(How::Canceled)
         } else if now >= self.deadline {
-            Some(How::TimedOut)
+            self.late = self.what_is_late();
+            self.late.is_none().then_some(How::TimedOut)
         } else if self.heard.started.is_some() && self.heard.ended.is_none() && now >= self.next_watch {
             let is_counted = self.group.counts_cpu() && self.group.bounds_memory() && self.group.bounds_processes();
             self.next_watch = now + if is_counted { LOOK } else { WATCH };
@@ -453,6 +451,16 @@ impl Attempt<'_> {
             None
         };
         self.stop = how;
+    }
+
+    /// What is waited for, unless it is the program itself, whose time is its own.
+    fn what_is_late(&self) -> Option<&'static str> {
+        match (&self.first, &self.heard.started, &self.heard.ended) {
+            (None, ..) => Some("it did not come up in time"),
+            (_, None, _) => Some("its tree did not arrive and its program did not start in time"),
+            (_, Some(_), None) => None,
+            (_, Some(_), Some(_)) => Some("what its program wrote could not be read back in time"),
+        }
     }
 
     /// The bound that all processes together have reached.
@@ -534,6 +542,9 @@ impl Attempt<'_> {
         result?;
         if !is_gone {
             return Err(Error::Host { doing: "end all processes of a run", source: std::io::ErrorKind::TimedOut.into() });
+        }
+        if let Some(why) = self.late {
+            return Err(Error::Lost { why: why.to_owned() });
         }
         let now = Instant::now();
         let how = match (decided, self.heard.failure.take(), self.heard.ended) {

@@ -17,6 +17,10 @@ use super::{Limits, process};
 const EMPTY: Duration = Duration::from_secs(2);
 /// What the groups of runs are called, before our process and their number.
 const PREFIX: &str = "plumbline-run-";
+/// How much of the processors a run is given beside a group of the usual weight, where there is not enough for all: a fifth.
+const WEIGHT: u64 = 20;
+/// The same in version 1.
+const SHARES: u64 = 204;
 /// The group that we ourselves move to.
 const OURS: &str = "plumbline-main";
 
@@ -112,7 +116,7 @@ impl Cgroups {
             std::fs::create_dir(&dir).ok()?;
             for (file, value) in files {
                 // Not every kernel counts swap.
-                let is_needed = !file.contains("swap") && !file.contains("memsw") && !file.contains("oom");
+                let is_needed = !["swap", "memsw", "oom", "weight", "shares"].iter().any(|part| file.contains(part));
                 if std::fs::write(dir.join(file), value.to_string()).is_err() && is_needed {
                     let _ = std::fs::remove_dir(&dir);
                     return None;
@@ -121,12 +125,15 @@ impl Cgroups {
             Some(dir)
         };
         let (memory, tasks) = (limits.group_memory(), u64::from(limits.processes));
-        let unified = [("memory.max", memory), ("memory.swap.max", 0), ("memory.oom.group", 1), ("pids.max", tasks)];
+        let unified =
+            [("memory.max", memory), ("memory.swap.max", 0), ("memory.oom.group", 1), ("pids.max", tasks), ("cpu.weight", WEIGHT)];
         Group {
             unified: make(&self.unified, &unified),
             memory: make(&self.memory, &[("memory.limit_in_bytes", memory), ("memory.memsw.limit_in_bytes", memory)]),
             pids: make(&self.pids, &[("pids.max", tasks)]),
-            cpu: make(&self.cpu, &[]),
+            // What counts processor time mostly shares it out too. Where it does not, the launcher's niceness does alone: to be moved once
+            // more would take longer than many a run.
+            cpu: make(&self.cpu, &[("cpu.shares", SHARES)]),
         }
     }
 }
@@ -351,6 +358,22 @@ mod tests {
             assert!(found.words().contains(why), "{}", found.words());
             assert_eq!(std::fs::read_to_string(dir.path().join("cgroup.subtree_control")).unwrap(), "");
         }
+    }
+
+    #[test]
+    fn a_run_weighs_less_than_the_server_where_they_share_processors() {
+        let dir = tempfile::tempdir().unwrap();
+        let [all, counts] = ["all", "counts"].map(|name| dir.path().join(name));
+        [&all, &counts].iter().for_each(|dir| std::fs::create_dir(dir).unwrap());
+        let weight = |cgroups: Cgroups, within: &Path, file: &str| {
+            let group = cgroups.group(7, &Limits::default());
+            let name = format!("{PREFIX}{}-7", std::process::id());
+            // What looks like a group here is a folder with files, which the kernel would not wait for.
+            std::mem::forget(group);
+            std::fs::read_to_string(within.join(name).join(file)).unwrap().parse::<u64>().unwrap()
+        };
+        assert!(weight(Cgroups { unified: Some(all.clone()), ..Cgroups::default() }, &all, "cpu.weight") < 100);
+        assert!(weight(Cgroups { cpu: Some(counts.clone()), ..Cgroups::default() }, &counts, "cpu.shares") < 1024);
     }
 
     #[test]

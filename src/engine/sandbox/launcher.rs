@@ -11,7 +11,7 @@
 use std::ffi::OsStr;
 use std::io::{BufReader, IoSlice, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::{Mode, OFlags, StatVfs};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::process::{Pid, WaitOptions};
 
@@ -44,6 +45,13 @@ const ROUNDS: u32 = 200;
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// What holds the directory of secrets.
 const RUN: &str = "/run";
+/// Where memory is shared by name: a file system of its own.
+const SHARED: &str = "/dev/shm";
+/// How far these processes stand back behind the server when there is not enough processor time for all.
+const NICE: i32 = 10;
+/// How often in a row taking a connection may fail, and how long is waited before it is tried again.
+const ACCEPTS: u32 = 100;
+const ACCEPT_AGAIN: Duration = Duration::from_millis(20);
 /// How much likelier than others the kernel ends these processes when the host has no memory left.
 const FIRST_TO_GO: &str = "500";
 
@@ -108,6 +116,7 @@ struct Places {
 
 fn run(mut from: impl Read, to: &Arc<Teller>) -> Result<(), Failure> {
     let _ = std::fs::write("/proc/self/oom_score_adj", FIRST_TO_GO);
+    stand_back();
     to.tell(&Report::Ready);
     let Ok(Order::Begin(orders)) = wire::read(&mut from, wire::ORDER_BYTES) else {
         return Err(sandbox("read the orders", "they are none"));
@@ -131,7 +140,8 @@ fn run(mut from: impl Read, to: &Arc<Teller>) -> Result<(), Failure> {
         })?;
     }
     let proxy = if orders.is_connected && is_sandbox { Some(listen(to)?) } else { None };
-    watch(to, &work, is_sandbox)?;
+    let room = Arc::new(Room::of(&work, &orders.bounds).map_err(|error| sandbox("watch itself", error))?);
+    watch(to, &room, is_sandbox)?;
     if is_sandbox {
         rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
             .map_err(|error| sandbox("close its own memory", error))?;
@@ -145,7 +155,7 @@ fn run(mut from: impl Read, to: &Arc<Teller>) -> Result<(), Failure> {
     let how = wait_for(tool)?;
     // What is still there has no business any more, and must not write while we read.
     end_others(is_sandbox);
-    if is_sandbox && is_full(work.top()) {
+    if is_sandbox && room.is_full() {
         // Between two looks of the thread that watches.
         to.tell(&Report::Full);
     }
@@ -153,6 +163,13 @@ fn run(mut from: impl Read, to: &Arc<Teller>) -> Result<(), Failure> {
     send_outputs(to, &work, &orders);
     to.tell(&Report::Done);
     Ok(())
+}
+
+/// Leaves the processors to others first, as all does that it starts. Where a cgroup shares them out this adds little.
+fn stand_back() {
+    let _ = rustix::process::nice(NICE);
+    // Where the kernel makes a group of each session, as it is on desktops, it is the group's niceness that counts.
+    let _ = std::fs::write("/proc/self/autogroup", NICE.to_string());
 }
 
 /// Makes the directories, and in a sandbox what programs look for in `/etc`.
@@ -203,17 +220,28 @@ fn listen(to: &Arc<Teller>) -> Result<u16, Failure> {
     let port = listener.local_addr().map_err(told)?.port();
     let to = Arc::clone(to);
     let thread = std::thread::Builder::new().name("proxy".into()).spawn(move || {
-        while let Ok((connection, _)) = listener.accept() {
-            to.hand_over(&Report::Connection, connection.as_fd());
+        // Too many files are open for a while, or whoever called is gone: neither is the end of it.
+        let mut failed = 0;
+        while failed < ACCEPTS {
+            match listener.accept() {
+                Ok((connection, _)) => {
+                    to.hand_over(&Report::Connection, connection.as_fd());
+                    failed = 0;
+                }
+                Err(_) => {
+                    failed += 1;
+                    process::pause(ACCEPT_AGAIN);
+                }
+            }
         }
     });
     thread.map(|_| port).map_err(told)
 }
 
 /// Looks all the time whether there is room left for files, which is told once, and whether we are still there, without whom it ends.
-fn watch(to: &Arc<Teller>, work: &Tree, is_sandbox: bool) -> Result<(), Failure> {
+fn watch(to: &Arc<Teller>, room: &Arc<Room>, is_sandbox: bool) -> Result<(), Failure> {
     let told = |error| sandbox("watch itself", error);
-    let (to, top) = (Arc::clone(to), work.top().try_clone().map_err(told)?);
+    let (to, room) = (Arc::clone(to), Arc::clone(room));
     let socket = to.0.lock().unwrap_or_else(PoisonError::into_inner).try_clone().map_err(told)?;
     let thread = std::thread::Builder::new().name("watch".into()).spawn(move || {
         let mut is_told = !is_sandbox;
@@ -225,7 +253,7 @@ fn watch(to: &Arc<Teller>, work: &Tree, is_sandbox: bool) -> Result<(), Failure>
                 end_others(is_sandbox);
                 std::process::exit(1);
             }
-            if !is_told && is_full(&top) {
+            if !is_told && room.is_full() {
                 to.tell(&Report::Full);
                 is_told = true;
             }
@@ -234,9 +262,28 @@ fn watch(to: &Arc<Teller>, work: &Tree, is_sandbox: bool) -> Result<(), Failure>
     thread.map(|_| ()).map_err(told)
 }
 
-/// Whether a file system has no room left, for bytes or for names.
-fn is_full(of: impl AsFd) -> bool {
-    rustix::fs::fstatvfs(of).is_ok_and(|room| room.f_bavail == 0 || room.f_favail == 0 && room.f_files > 0)
+/// The file systems that a tool can write to.
+struct Room {
+    work: OwnedFd,
+    /// Not everywhere.
+    shared: Option<OwnedFd>,
+    names: u64,
+}
+
+impl Room {
+    fn of(work: &Tree, bounds: &Bounds) -> std::io::Result<Room> {
+        let shared = rustix::fs::open(SHARED, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty()).ok();
+        Ok(Room { work: work.top().try_clone()?, shared, names: bounds.names })
+    }
+
+    /// Whether there is none left, for bytes or for names. A file system in memory takes as many names as half of the host's memory holds;
+    /// its size bounds what is in the files, and nothing else does the files themselves.
+    fn is_full(&self) -> bool {
+        let has_too_many = |room: &StatVfs| room.f_files.saturating_sub(room.f_ffree) > self.names;
+        rustix::fs::fstatvfs(&self.work)
+            .is_ok_and(|room| room.f_bavail == 0 || room.f_favail == 0 && room.f_files > 0 || has_too_many(&room))
+            || self.shared.as_ref().is_some_and(|shared| rustix::fs::fstatvfs(shared).is_ok_and(|room| has_too_many(&room)))
+    }
 }
 
 /// Starts the tool from a thread that has given up what the tool must not have.

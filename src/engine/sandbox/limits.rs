@@ -22,6 +22,8 @@ pub struct Limits {
     pub file_size: u64,
     /// How many bytes all files may take together, the checkout included: 2 GiB.
     pub tmpfs_bytes: u64,
+    /// How many files, folders and links there may be, the checkout included: 1 Mi. One without a byte takes memory too.
+    pub names: u64,
     /// How many bytes of stdout are kept, whole up to this many: 64 MiB.
     pub stdout_bytes: usize,
     /// How many bytes of stderr are kept: 4 MiB.
@@ -41,6 +43,7 @@ impl Default for Limits {
             processes: 512,
             file_size: 1 << 30,
             tmpfs_bytes: 2 << 30,
+            names: 1 << 20,
             stdout_bytes: 64 << 20,
             stderr_bytes: 4 << 20,
             output_bytes: 128 << 20,

@@ -90,9 +90,29 @@ fn settings_of_java() -> impl Iterator<Item = PathBuf> {
     entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("java-")).map(|entry| entry.path())
 }
 
-/// The roots without those that are shown anyway, or why one cannot be shown to a user of the host.
-pub(super) fn judged(roots: &[PathBuf], user: Option<u32>) -> Result<Vec<PathBuf>> {
+/// Whether directories of ours lie where every tool sees them.
+pub(super) fn check_hidden(hidden: &[PathBuf]) -> Result<()> {
+    let is_shown = |path: &Path| path.starts_with("/usr") || SYSTEM.iter().any(|name| path.starts_with(Path::new("/").join(name)));
+    match both(hidden).into_iter().find(|path| is_shown(path)) {
+        Some(path) => Err(Error::BadRoot { path, why: "it is ours, and lies where every tool may read: keep it elsewhere".to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Directories as they are named, and where they really are.
+fn both(paths: &[PathBuf]) -> Vec<PathBuf> {
+    paths.iter().cloned().chain(paths.iter().filter_map(|path| path.canonicalize().ok())).collect()
+}
+
+/// Whether one of two paths holds the other, or they are the same.
+pub fn overlap(one: &Path, other: &Path) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
+
+/// The roots without those that are shown anyway, or why one cannot be shown to a user of the host. What is `hidden` is ours.
+pub(super) fn judged(roots: &[PathBuf], user: Option<u32>, hidden: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut judged: Vec<PathBuf> = Vec::new();
+    let ours = both(hidden);
     for root in roots {
         if root.starts_with("/usr") && !root.components().any(|part| part == Component::ParentDir) {
             continue;
@@ -109,6 +129,9 @@ pub(super) fn judged(roots: &[PathBuf], user: Option<u32>) -> Result<Vec<PathBuf
             let is_whole = WHOLE.iter().any(|whole| path == Path::new(whole)) || path.parent() == Some(Path::new("/home"));
             if is_hidden || is_own || is_whole {
                 return refuse("it holds more than a tool may see: name the tool's own directory");
+            }
+            if ours.iter().any(|ours| overlap(ours, path)) {
+                return refuse("our own data is in it, or it in our data, which no tool may see: install the tool elsewhere");
             }
         }
         if let Some(user) = user
@@ -148,7 +171,7 @@ mod tests {
     use super::*;
 
     fn why(root: &str) -> String {
-        match judged(&[root.into()], None) {
+        match judged(&[root.into()], None, &[]) {
             Err(Error::BadRoot { why, .. }) => why,
             other => panic!("{root}: {other:?}"),
         }
@@ -174,21 +197,39 @@ mod tests {
     }
 
     #[test]
+    fn our_own_data_is_never_shown_nor_what_holds_it_nor_what_is_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, within, beside) = (dir.path().join("a/data"), dir.path().join("a/data/tool"), dir.path().join("a/database"));
+        [&within, &beside].iter().for_each(|path| std::fs::create_dir_all(path).unwrap());
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&data, &link).unwrap();
+        for hidden in [&data, &link] {
+            let judged = |root: &Path| judged(&[root.to_owned()], None, std::slice::from_ref(hidden));
+            for root in [&data, &within, data.parent().unwrap(), &link] {
+                let told = judged(root).unwrap_err().to_string();
+                assert!(told.contains("our own data"), "{}: {told}", root.display());
+            }
+            assert_eq!(judged(&beside).unwrap(), std::slice::from_ref(&beside));
+        }
+        assert!(check_hidden(&["/usr/local/share/data".into()]).is_err() && check_hidden(&[data]).is_ok());
+    }
+
+    #[test]
     fn what_the_user_cannot_enter_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let (closed, tool) = (dir.path().join("closed"), dir.path().join("closed/tool"));
         std::fs::create_dir_all(&tool).unwrap();
         let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         [dir.path(), &closed, &tool].iter().for_each(|path| mode(path, 0o755));
-        assert_eq!(judged(std::slice::from_ref(&tool), Some(60_600)).unwrap(), std::slice::from_ref(&tool));
+        assert_eq!(judged(std::slice::from_ref(&tool), Some(60_600), &[]).unwrap(), std::slice::from_ref(&tool));
         mode(&closed, 0o700);
-        let told = judged(&[tool], Some(60_600)).unwrap_err().to_string();
+        let told = judged(&[tool], Some(60_600), &[]).unwrap_err().to_string();
         assert!(told.contains("may not enter") && told.contains("closed`"), "{told}");
     }
 
     #[test]
     fn what_is_shown_anyway_is_not_mounted_twice() {
-        assert_eq!(judged(&["/usr/lib/node_modules".into(), "/usr".into()], None).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(judged(&["/usr/lib/node_modules".into(), "/usr".into()], None, &[]).unwrap(), Vec::<PathBuf>::new());
     }
 
     #[test]

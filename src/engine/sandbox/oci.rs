@@ -6,13 +6,23 @@
 //! written, the user [`UID`]. It may write in a few volumes of its own ([`Plugin`] says which); into them goes the tree, as a
 //! stream of an archive that is made as it is sent (`tar`), so that no folder of the host is ever shown to it. Then it is started, what it
 //! writes is passed on, its end awaited, and the one file it was to write is taken out, again as an archive. Whatever happened, it
-//! is killed and removed, with its volumes. What an earlier process left behind is removed when the next one connects: every
-//! container carries our [`LABEL`].
+//! is killed and removed, with its volumes. What an earlier process left behind the next one [sweeps](Oci::sweep) away: every container
+//! carries our [`LABEL`], and which process it is of.
 //!
 //! # Images
 //!
 //! A reference such as `acme/lint:v1` means what its owner says today. So what it meant the first time is kept (by our caller) and asked
-//! for from then on: see `image`. The name we give to an image that is pinned keeps it from being taken for litter.
+//! for from then on: see `image`. The name we give to an image that is pinned keeps it from being taken for litter; of those names a bounded
+//! number is kept (`kept`).
+//!
+//! It is the daemon that fetches, with its own eyes on the network. Which registry it is sent to goes before
+//! [`outbound`](crate::engine::outbound)'s guard first: whoever writes a manifest would else have it ask whatever listens in our own network.
+//! What the guard cannot see is a name that means another address a moment later, and where a registry sends the daemon on to; who does not
+//! trust the names of strangers that far keeps the daemon's own network from what it should not reach.
+//!
+//! # Secrets
+//!
+//! As with every run, what it is given as a secret is masked in all that comes out of it.
 //!
 //! # Bounds
 //!
@@ -23,6 +33,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::errors::Error as Refusal;
@@ -32,10 +43,13 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{Error, File, Keeper, Limit, Limits, Outcome, Output, Result, Tier, Unread, Value};
 use crate::base::secret::Secret;
+use crate::engine::outbound::guard::Guard;
 
 mod attempt;
 mod bounds;
 mod image;
+mod kept;
+mod probe;
 mod tar;
 
 pub use image::{Credentials, Image, Reference};
@@ -44,9 +58,13 @@ pub use image::{Credentials, Image, Reference};
 pub const UID: u32 = 1000;
 /// What every container of ours carries, with whose it is.
 pub const LABEL: &str = "io.plumbline.instance";
+/// What it carries besides: which of the processes of that instance made it.
+pub const PROCESS: &str = "io.plumbline.process";
 /// The home of that user: part of Cocov's contract.
 pub const HOME: &str = "/home/cocov";
 
+/// How long a daemon may take to say that it is there.
+const CONNECTING: Duration = Duration::from_secs(10);
 /// How long a plain request may take.
 const REQUEST: Duration = Duration::from_secs(60);
 /// How long one may take that has the daemon copy an image.
@@ -56,6 +74,25 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(900);
 /// How much of what the daemon says is told on.
 const SAID: usize = 500;
 
+/// What the operator decides.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Registries, as `host` or `host:port`, that images are fetched from whatever their address is.
+    pub allow_hosts: Vec<String>,
+    /// The largest image that is run: 16 GiB.
+    pub image_bytes: u64,
+    /// How many images are kept once they were run: 50.
+    pub kept_images: usize,
+    /// How many bytes they may take together: 64 GiB. What two of them share counts twice.
+    pub kept_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { allow_hosts: Vec::new(), image_bytes: 16 << 30, kept_images: 50, kept_bytes: 64 << 30 }
+    }
+}
+
 /// A daemon that runs images.
 #[derive(Debug)]
 pub struct Oci {
@@ -64,7 +101,14 @@ pub struct Oci {
     docker: Docker,
     socket: PathBuf,
     instance: String,
+    /// What no other process is called.
+    process: String,
+    settings: Settings,
+    guard: Guard,
     has: bounds::Has,
+    /// Which images were run last.
+    used: Mutex<kept::Used>,
+    turns: image::Turns,
 }
 
 /// A plugin that is an image: what it is given.
@@ -81,19 +125,28 @@ pub struct Plugin {
 }
 
 impl Oci {
-    /// Connects to the daemon that listens at a socket, and removes what an earlier process of this `instance` left running there.
-    pub fn connect(socket: &Path, instance: &str) -> Result<Oci> {
+    /// Connects to the daemon that listens at a socket, on behalf of an `instance`: lower-case letters and digits.
+    pub fn connect(socket: &Path, instance: &str, settings: Settings) -> Result<Oci> {
         let cannot = |why: String| Error::Daemon { socket: socket.to_owned(), doing: "answer", why };
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("oci").enable_io().enable_time().build();
         let runtime = runtime.map_err(Error::host("start a runtime"))?;
         let path = socket.to_str().ok_or_else(|| cannot("its path is not UTF-8".to_owned()))?;
         let docker =
             Docker::connect_with_unix(path, LONGEST_REQUEST.as_secs(), API_DEFAULT_VERSION).map_err(|error| cannot(said(&error)))?;
-        let has = bounds::Has::default();
-        let mut oci = Oci { runtime: Some(runtime), docker, socket: socket.to_owned(), instance: instance.to_owned(), has };
-        oci.docker = oci.ask("answer", oci.docker.clone().negotiate_version())?;
-        oci.has = bounds::Has::said(&oci.ask("say what it can do", oci.docker.info())?);
-        oci.sweep()?;
+        let mut oci = Oci {
+            runtime: Some(runtime),
+            docker,
+            socket: socket.to_owned(),
+            instance: instance.to_owned(),
+            process: random()?,
+            guard: Guard::new(&settings.allow_hosts),
+            settings,
+            has: bounds::Has::default(),
+            used: Mutex::default(),
+            turns: image::Turns::default(),
+        };
+        oci.docker = oci.ask_within(CONNECTING, "answer", oci.docker.clone().negotiate_version())?;
+        oci.has = bounds::Has::said(&oci.ask_within(CONNECTING, "say what it can do", oci.docker.info())?);
         Ok(oci)
     }
 
@@ -115,12 +168,16 @@ impl Oci {
         attempt::run(self, image, plugin, limits, files, cancel, out)
     }
 
-    /// Removes containers of ours that nobody waits for any more.
-    fn sweep(&self) -> Result<()> {
+    /// Removes containers that earlier processes of this instance left: nobody waits for them any more. There must be no other process of
+    /// it that is alive.
+    pub fn sweep(&self) -> Result<()> {
         let filters = HashMap::from([("label".to_owned(), vec![format!("{LABEL}={}", self.instance)])]);
         let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
         let left = self.ask("list its containers", self.docker.list_containers(Some(options)))?;
-        for id in left.into_iter().filter_map(|container| container.id) {
+        let is_own = |labels: &Option<HashMap<String, String>>| {
+            labels.as_ref().and_then(|labels| labels.get(PROCESS)).is_some_and(|process| *process == self.process)
+        };
+        for id in left.into_iter().filter(|container| !is_own(&container.labels)).filter_map(|container| container.id) {
             tracing::info!("a container of ours was left behind and is removed");
             self.remove(&id);
         }
@@ -138,6 +195,10 @@ impl Oci {
         {
             tracing::warn!("a container stays behind: {}", error.why);
         }
+    }
+
+    fn used(&self) -> std::sync::MutexGuard<'_, kept::Used> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a future on the runtime of its own.
@@ -181,6 +242,13 @@ impl Drop for Oci {
             runtime.shutdown_background();
         }
     }
+}
+
+/// A word that nobody else comes upon.
+fn random() -> Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| Error::host("have randomness")(std::io::Error::other(error.to_string())))?;
+    Ok(format!("{:032x}", u128::from_be_bytes(random)))
 }
 
 /// The daemon does not do what it was asked.

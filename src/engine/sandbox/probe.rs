@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Command, Error, How, Keeper, Kind, Landlock, Limits, Outcome, Sandbox, Tier, Value};
+use super::{Command, Error, How, Keeper, Kind, Landlock, Limits, Outcome, Result, Sandbox, Tier, Value};
 use crate::base::name::TreePath;
 use crate::base::text;
 
@@ -84,19 +84,45 @@ fn tier(sandbox: &Sandbox) -> Finding {
     Finding::good("tier", sandbox.tier().name()).or(is_native, Grade::Weaker, "trusted: checks may do whatever this program may do", advice)
 }
 
+/// Whether a sandbox comes up here at all: a run of next to nothing. That bubblewrap is there does not say that the host lets it.
+pub fn trial(sandbox: &Sandbox) -> Result<()> {
+    let command = Command { argv: vec!["/bin/sh".into(), "-c".into(), ":".into()], ..Command::default() };
+    let limits = Limits { wall: PATIENCE, tmpfs_bytes: 4 << 20, memory: 256 << 20, processes: 16, ..Limits::default() };
+    match sandbox.run(&command, &limits, &mut std::iter::empty(), &|| false, &mut ())?.how {
+        How::Exited(0) => Ok(()),
+        how => Err(Error::Lost { why: format!("a first run of next to nothing did not end well: {how:?}") }),
+    }
+}
+
+/// What mends it that there is no sandbox.
+pub fn advice(error: &Error) -> &'static str {
+    match error {
+        Error::NoBubblewrap { .. } => "on Debian: `apt-get install bubblewrap`",
+        Error::Start { .. } => allows(|key| std::fs::read_to_string(format!("/proc/sys/{key}")).ok()?.trim().parse().ok()),
+        _ => "it is tried again with the next check; if that does not help, look whether the machine is overloaded",
+    }
+}
+
+/// The command that lets bubblewrap make the namespaces that a sandbox is, by what the host's settings are.
+fn allows(setting: impl Fn(&str) -> Option<i64>) -> &'static str {
+    if setting("user/max_user_namespaces") == Some(0) {
+        "`sysctl -w user.max_user_namespaces=10000` allows user namespaces"
+    } else if setting("kernel/unprivileged_userns_clone") == Some(0) {
+        "`sysctl -w kernel.unprivileged_userns_clone=1` allows user namespaces"
+    } else if setting("kernel/apparmor_restrict_unprivileged_userns") == Some(1) {
+        "`sysctl -w kernel.apparmor_restrict_unprivileged_userns=0` allows user namespaces; a profile of AppArmor for `bwrap` with `userns,` \
+         allows them to it alone"
+    } else {
+        "allow user namespaces: a container needs `--security-opt seccomp=unconfined --security-opt apparmor=unconfined` to make them"
+    }
+}
+
 fn fails(error: &Error) -> Finding {
-    let advice = match error {
-        Error::NoBubblewrap { .. } => "install the package `bubblewrap`",
-        _ => {
-            "allow user namespaces: `sysctl user.max_user_namespaces` must not be 0, `kernel.unprivileged_userns_clone` must not be 0, \
-              and where AppArmor restricts them (`kernel.apparmor_restrict_unprivileged_userns`) bubblewrap needs a profile that allows them"
-        }
-    };
     let mut says = error.to_string();
     if let Some(source) = std::error::Error::source(error) {
         says += &format!(": {source}");
     }
-    Finding { name: "start", grade: Grade::Bad, says, advice: Some(advice) }
+    Finding { name: "start", grade: Grade::Bad, says, advice: Some(advice(error)) }
 }
 
 fn runs(outcome: &Outcome) -> Finding {
@@ -152,4 +178,20 @@ fn weaker(sandbox: &Sandbox) -> impl Iterator<Item = Finding> {
         let how = if keeper == Keeper::Watch { "is kept by looking ten times a second" } else { "is not kept in this tier" };
         Finding { name: "limit", grade: Grade::Weaker, says: format!("{} {how}", limit.words()), advice: Some(advice) }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_named_that_mends_what_the_host_forbids() {
+        let forbids = |which: &'static str, value| {
+            move |key: &str| Some(i64::from(if key == which { value } else { i32::from(!key.contains("apparmor")) }))
+        };
+        assert!(allows(forbids("user/max_user_namespaces", 0)).contains("user.max_user_namespaces="));
+        assert!(allows(forbids("kernel/unprivileged_userns_clone", 0)).contains("kernel.unprivileged_userns_clone=1"));
+        assert!(allows(forbids("kernel/apparmor_restrict_unprivileged_userns", 1)).contains("apparmor_restrict_unprivileged_userns=0"));
+        assert!(allows(|_| None).contains("container"));
+    }
 }

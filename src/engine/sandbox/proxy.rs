@@ -7,8 +7,8 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::super::outbound::guard::Guard;
 
@@ -21,6 +21,8 @@ const IDLE: Duration = Duration::from_secs(120);
 /// The most connections at once, and in one run.
 const AT_ONCE: usize = 64;
 const IN_ALL: usize = 10_000;
+/// How long is waited for what serves connections once they are cut. Only a name service that does not answer holds one up for longer.
+const ENDING: Duration = Duration::from_secs(2);
 /// How many askings are noted.
 const NOTED: usize = 1000;
 
@@ -47,6 +49,8 @@ struct Shared {
     allowed: Vec<(String, u16)>,
     guard: Guard,
     state: Mutex<State>,
+    /// Told when a connection is served to its end.
+    ended: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +58,8 @@ struct State {
     asked: Vec<Asked>,
     /// Both ends of what is open, by a number.
     open: std::collections::BTreeMap<usize, Vec<TcpStream>>,
+    /// How many threads serve one.
+    serving: usize,
     is_over: bool,
 }
 
@@ -67,6 +73,13 @@ impl Shared {
         if state.asked.len() < NOTED {
             state.asked.push(Asked { host: crate::base::text::clip(host, 255).into_owned(), port, refused });
         }
+    }
+
+    /// Cuts all connections, and lets none be made any more.
+    fn cut(&self) {
+        let mut state = self.state();
+        state.is_over = true;
+        state.open.values().flatten().for_each(cut);
     }
 
     /// Remembers an end of a connection, so that it can be cut. `false` if all is over.
@@ -85,7 +98,7 @@ impl Proxy {
     pub(super) fn new(allowed: &[(String, u16)], allow_hosts: &[String]) -> Proxy {
         let allowed = allowed.iter().map(|(host, port)| (plain(host), *port)).collect();
         let guard = Guard::new(allow_hosts);
-        Proxy { shared: Arc::new(Shared { allowed, guard, state: Mutex::default() }), served: 0 }
+        Proxy { shared: Arc::new(Shared { allowed, guard, state: Mutex::default(), ended: Condvar::new() }), served: 0 }
     }
 
     /// Serves a connection from inside, on a thread of its own.
@@ -95,28 +108,54 @@ impl Proxy {
         if number > IN_ALL || shared.state().open.len() >= AT_ONCE || !shared.holds(number, &inside) {
             return;
         }
+        let served = Served { shared, number };
+        served.shared.state().serving += 1;
+        // Should there be no thread, what it was to do is dropped, and the connection with it.
         let thread = std::thread::Builder::new().name("sandbox-proxy".into()).spawn(move || {
-            let _ = serve(&shared, number, inside);
-            if let Some(ends) = shared.state().open.remove(&number) {
-                ends.iter().for_each(cut);
-            }
+            let _ = serve(&served.shared, number, inside);
         });
-        if thread.is_err() {
-            self.shared.state().open.remove(&number);
+        if let Err(error) = thread {
+            tracing::warn!("a connection of a sandbox is not served: {error}");
         }
     }
 
-    /// Cuts all connections, and answers what was asked.
+    /// Cuts all connections, waits for what serves them to end, and answers what was asked.
     pub(super) fn finish(self) -> Vec<Asked> {
-        std::mem::take(&mut self.shared.state().asked)
+        self.shared.cut();
+        let until = Instant::now() + ENDING;
+        let mut state = self.shared.state();
+        while state.serving > 0 {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                tracing::warn!("{} of a sandbox's connections are still being made; each ends once its name is found", state.serving);
+                break;
+            }
+            state = self.shared.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        std::mem::take(&mut state.asked)
+    }
+}
+
+/// A connection that is served. Dropped, it is cut.
+struct Served {
+    shared: Arc<Shared>,
+    number: usize,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        if let Some(ends) = state.open.remove(&self.number) {
+            ends.iter().for_each(cut);
+        }
+        state.serving -= 1;
+        self.shared.ended.notify_all();
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        let mut state = self.shared.state();
-        state.is_over = true;
-        state.open.values().flatten().for_each(cut);
+        self.shared.cut();
     }
 }
 

@@ -5,29 +5,14 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::Child;
 
+use super::scratch::Scratch;
 use super::{Error, Result, Settings, native};
 
 /// A directory for one run.
-#[derive(Debug)]
-pub(super) struct Directory(PathBuf);
-
-impl Directory {
-    pub(super) fn new(settings: &Settings) -> Result<Directory> {
-        native::fresh_directory(&settings.scratch, 0o700).map(Directory).map_err(Error::host("make a directory for a run"))
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+pub(super) fn directory(settings: &Settings) -> Result<Scratch> {
+    Scratch::new(&settings.scratch, 0o700).map_err(Error::host("make a directory for a run"))
 }
 
 /// Starts the launcher.

@@ -73,6 +73,8 @@ pub(super) struct Bounds {
     pub processes: Option<u64>,
     /// Private memory, where no cgroup counts it.
     pub data: Option<u64>,
+    /// How many names there may be on a file system of the sandbox's own.
+    pub names: u64,
     /// Whether memory may be shared by name without a file: not where nothing counts it.
     pub may_share: bool,
 }
@@ -206,7 +208,7 @@ mod tests {
             roots: vec![],
             is_connected: false,
             place: Place::Sandbox,
-            bounds: Bounds { cpu_seconds: 1, file_size: 1, processes: None, data: None, may_share: false },
+            bounds: Bounds { cpu_seconds: 1, file_size: 1, processes: None, data: None, names: 1, may_share: false },
         };
         assert!(!format!("{orders:?}").contains("hunter2"));
     }

@@ -79,7 +79,7 @@ async fn beneath(app: &App, repo: &Repository, set: &CheckSet, check: Check) -> 
         let manifest = handle.mirror(id).and_then(|mirror| mirror.tree(sha)).and_then(|tree| read_manifest(&tree));
         let manifest = manifest.ok().and_then(Result::ok).flatten();
         let planned = plan(manifest.as_ref(), &[], &Known::default()).into_iter().find(|planned| planned.name == check.name);
-        let limits = limits(&planned.map(|planned| planned.process).unwrap_or_default());
+        let limits = limits(&handle.config, &planned.map(|planned| planned.process).unwrap_or_default());
         Ok((log, bounds(&limits)))
     })
     .await?

@@ -42,9 +42,13 @@ async fn an_image_that_was_made_for_cocov_finds_issues_here() {
     assert_eq!(repo.checks(&repo.first).await, "succeeded: lint succeeded", "{}", log(&world, &repo, &repo.first).await);
     assert_eq!(repo.places(&repo.first, "open").await, ["a.rb:2 style", "b.rb:1 bug"]);
     let said = log(&world, &repo, &repo.first).await;
-    for line in
-        ["COCOV_WORKDIR=/work/tree", "COCOV_REPO_NAME=app", "COCOV_OUTPUT_FILE=/tmp/cocov-output", "heard", "run for the first time"]
-    {
+    for line in [
+        "COCOV_WORKDIR=/work/tree",
+        "COCOV_REPO_NAME=app",
+        "COCOV_OUTPUT_FILE=/tmp/cocov-output",
+        "heard",
+        "for the first time in this repository",
+    ] {
         assert!(said.contains(line), "{line}: {said}");
     }
     assert!(said.contains(&format!("COCOV_COMMIT_SHA={}", repo.first)) && said.contains("COCOV_JOB_IDENTIFIER="), "{said}");
@@ -64,6 +68,9 @@ async fn whatever_an_image_does_is_told_in_a_sentence() {
         (ONE, "echo no record > $COCOV_OUTPUT_FILE", "output_invalid", "the image wrote"),
         ("localhost/plumbline-test/nonesuch:v1", "true", "image_unavailable", "`localhost/plumbline-test/nonesuch:v1` cannot be had"),
         ("acme/Lint:v1", "true", "manifest_invalid", "names no image"),
+        ("localhost/plumbline/pinned/x:v1", "true", "manifest_invalid", "given by us alone"),
+        ("169.254.169.254/x", "true", "image_unavailable", "`outbound.allow_hosts`"),
+        ("127.0.0.1:1/x", "true", "image_unavailable", "`outbound.allow_hosts`"),
     ];
     let repo = world.repo("app", [("a.rb", "1\n")]).await;
     for (image, script, code, says) in cases {
@@ -86,6 +93,19 @@ async fn a_name_that_was_run_means_the_same_image_ever_after() {
     let next = repo.push([("a.rb", "2\n")]).await;
     let said = log(&world, &repo, &next).await;
     assert!(said.contains("it is one") && !said.contains("first time"), "{said}");
+}
+
+#[tokio::test]
+async fn what_a_name_means_in_one_repository_is_nothing_to_another() {
+    let world = need!();
+    let (name, script) = ("localhost/plumbline-test/roaming:v1", "echo it is $IMAGE; : > $COCOV_OUTPUT_FILE");
+    daemon::tag(ONE, "localhost/plumbline-test/roaming", "v1");
+    let first = world.repo("first", [(".plumbline.yaml", &*manifest(name, script)), ("a.rb", "1\n")]).await;
+    assert!(log(&world, &first, &first.first).await.contains("it is one"));
+    daemon::tag("localhost/plumbline-test/two:v1", "localhost/plumbline-test/roaming", "v1");
+    let second = world.repo("second", [(".plumbline.yaml", &*manifest(name, script)), ("a.rb", "1\n")]).await;
+    let said = log(&world, &second, &second.first).await;
+    assert!(said.contains("it is two") && said.contains("first time"), "{said}");
 }
 
 #[tokio::test]

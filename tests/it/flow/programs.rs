@@ -257,3 +257,47 @@ async fn a_tool_can_be_switched_on_for_one_repository_alone() {
     assert_eq!((&seen["tools"], &seen["approval_for"]), (&json!(["yamllint"]), &json!("branches")));
     world.admin.form("/r/local/app/settings", "description=an+app&tool%3Arough=true").await.expect(400);
 }
+
+#[tokio::test]
+async fn a_tool_that_ends_as_if_it_had_found_something_and_says_nothing_has_crashed_and_nothing_is_called_fixed() {
+    need!();
+    let bin = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o755)).tempdir().unwrap();
+    false_ruff(bin.path(), "0.9.1");
+    let path = bin.path().to_owned();
+    let world = World::of(TestApp::with(move |config| config.search_path = path.clone().into())).await;
+    let repo = world.repo("app", [(".plumbline.yaml", &manifest("- plugin: ruff\n")), ("a.py", "bad\n")]).await;
+    assert_eq!(repo.places(&repo.first, "open").await, ["a.py:1 F401"]);
+    let script = "#!/bin/sh\nif [ \"$1\" = --version ]; then echo 'ruff 0.9.2'; exit 0; fi\necho 'no such plugin: flake9' >&2\nprintf '{\"version\":\"2.1.0\",\"runs\":[]}'\nexit 1\n";
+    std::fs::write(bin.path().join("ruff"), script).unwrap();
+    let next = repo.push([("a.py", "bad and worse\n")]).await;
+    let seen = check(&repo, &next, "ruff").await;
+    assert_eq!(seen["error"]["code"], json!("plugin_crashed"), "{seen:#}");
+    assert_eq!(text(&seen["error"]["message"]), "ruff ended with 1 and said nothing: no such plugin: flake9.");
+    assert_eq!(repo.places(&next, "open").await, ["a.py:1 F401"], "what was known before stands");
+}
+
+#[tokio::test]
+async fn a_command_whose_findings_are_elsewhere_has_said_why_it_ends_badly() {
+    need!();
+    let world = World::new().await;
+    let checks = "- {name: house, run: 'echo vendor/a.txt:1: error: taboo [no-taboo]; exit 1', output: gnu}\n";
+    let excluded = format!("version: 1\nissues: {{fail_on: new}}\nexclude: [vendor/]\nchecks:\n{checks}");
+    let repo = world.repo("app", [(".plumbline.yaml", &excluded), ("vendor/a.txt", "fine\n")]).await;
+    assert_eq!(repo.checks(&repo.first).await, "succeeded: house succeeded");
+}
+
+#[tokio::test]
+async fn a_manifest_asks_for_no_more_than_the_instance_gives() {
+    need!();
+    let world = World::of(TestApp::with(|config| {
+        (config.memory, config.max_timeout) = (64 << 20, std::time::Duration::from_secs(2));
+    }))
+    .await;
+    let checks = "- {name: hungry, run: 'true', output: gnu, memory: 8GiB}\n- {name: slow, run: 'sleep 1000', output: gnu, timeout: 1h}\n";
+    let repo = world.repo("app", [(".plumbline.yaml", manifest(checks).as_str())]).await;
+    assert_eq!(repo.checks(&repo.first).await, "errored: hungry succeeded, slow timed_out");
+    let page = world.admin.page(&format!("/r/local/app/commits/{}/checks/hungry", repo.first)).await.expect(200).text();
+    assert!(page.contains("64 MiB") || page.contains("64.0 MiB"), "{page}");
+    let seen = check(&repo, &repo.first, "slow").await;
+    assert!(text(&seen["error"]["message"]).contains("longer than 2"), "{seen:#}");
+}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use plumbline::base::name::TreePath;
 use plumbline::base::secret::Secret;
-use plumbline::engine::sandbox::oci::{Credentials, Image, Oci, Plugin, Reference};
+use plumbline::engine::sandbox::oci::{Credentials, Image, Oci, Plugin, Reference, Settings};
 use plumbline::engine::sandbox::{Error, File, How, Keeper, Kind, Limit, Limits, Outcome, Output, Tier, Value};
 
 use crate::support::registry::{USER, registry};
@@ -19,10 +19,15 @@ use crate::support::{daemon, skipped};
 macro_rules! need {
     ($instance:expr) => {
         match daemon::socket() {
-            Ok(socket) => Oci::connect(&socket, $instance).unwrap(),
+            Ok(socket) => Oci::connect(&socket, $instance, settings()).unwrap(),
             Err(missing) => return skipped("oci", &missing),
         }
     };
+}
+
+/// The registry of these tests may be asked, wherever it is.
+fn settings() -> Settings {
+    Settings { allow_hosts: std::env::var("OCI_REGISTRY").into_iter().collect(), ..Settings::default() }
 }
 
 fn image(oci: &Oci, name: &str) -> Image {
@@ -212,13 +217,60 @@ fn a_secret_is_a_file_that_it_alone_can_read() {
     let oci = need!("secret");
     let secret = |path: &str| (path.to_owned(), Secret::new("hunter2".to_owned()));
     let with = |paths: &[&str], script: &str| Plugin { secret_files: paths.iter().map(|path| secret(path)).collect(), ..plugin(script) };
-    let script = "wc -c < /home/cocov/.key; cat /home/cocov/.key /etc/lint.key; echo \"key is $(cat /etc/lint.key)\" | tee /tmp/output >&2; stat -c '%u %a' /home/cocov/.key /etc/lint.key; env | grep -v ^SCRIPT= | grep -c hunter2; true";
+    // As it is, it would be masked.
+    let script = "cat /home/cocov/.key /etc/lint.key | tr a-z A-Z; stat -c '%u %a' /home/cocov/.key /etc/lint.key; env | grep -v ^SCRIPT= | grep -c hunter2; true";
     let outcome = run_over(&oci, &with(&["~/.key", "/etc/lint.key"], script), &Limits::default(), Vec::new()).unwrap();
-    assert_eq!(outcome.stdout.text(), "7\n***1000 400\n1000 400\n0\n", "{}", outcome.stderr.text());
-    assert!(outcome.stderr.text().contains("key is ***"), "{}", outcome.stderr.text());
-    let written = outcome.files[0].1.as_ref().unwrap();
-    assert_eq!(String::from_utf8_lossy(written), "key is ***\n", "nor does it come out in its file");
+    assert_eq!(outcome.stdout.text(), "HUNTER2HUNTER21000 400\n1000 400\n0\n", "{}", outcome.stderr.text());
     assert!(!daemon::has_container_of("secret"));
+}
+
+/// Keeps what is heard.
+#[derive(Default)]
+struct Hears(Vec<u8>);
+
+impl Output for Hears {
+    fn stdout(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn stderr(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+#[test]
+fn a_secret_that_an_image_prints_is_masked_wherever_it_comes_out() {
+    let oci = need!("masked");
+    let secret = || Secret::new("correct+horse+battery".to_owned());
+    let script = "for part in correct+ horse+battery; do printf %s $part; sleep 0.1; done; echo; echo $TOKEN >&2; cat ~/key; \
+                  printf %s $TOKEN | base64; printf '{\"is\":\"%s\"}' $TOKEN > /tmp/output; printf 'at the end %s' correct+horse";
+    let mut plugin = Plugin { secret_files: vec![("~/key".to_owned(), secret())], ..plugin(script) };
+    plugin.env.insert("TOKEN".to_owned(), Value::Secret(secret()));
+    plugin.env.insert("HOME".to_owned(), Value::from("/home/cocov"));
+    let mut heard = Hears::default();
+    let outcome = oci.run(&one(&oci), &plugin, &Limits::default(), &mut std::iter::empty(), &|| false, &mut heard).unwrap();
+    let written = String::from_utf8(outcome.files[0].1.clone().unwrap()).unwrap();
+    let (stdout, stderr) = (outcome.stdout.text(), outcome.stderr.text());
+    let all = format!("{stdout}{stderr}{written}{}", String::from_utf8_lossy(&heard.0));
+    assert!(!all.contains("battery") && !all.contains("Y29ycmVjdCtob3JzZ"), "{all}");
+    assert_eq!((stderr.as_str(), written.as_str()), ("***\n", "{\"is\":\"***\"}"));
+    assert!(stdout.starts_with("***\n***"), "two writes make one secret: {stdout}");
+    assert!(stdout.ends_with("at the end correct+horse") && String::from_utf8_lossy(&heard.0).contains("at the end correct+horse"));
+    plugin.env.insert("PIN".to_owned(), Value::Secret(Secret::new("1234".to_owned())));
+    let error = run_over(&oci, &plugin, &Limits::default(), Vec::new()).unwrap_err();
+    assert!(matches!(&error, Error::BadCommand { why } if why.contains("too short")), "{error}");
+}
+
+#[test]
+fn a_registry_in_our_own_network_is_not_asked() {
+    let oci = need!("inside");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    for host in [format!("127.0.0.1:{}", listener.local_addr().unwrap().port()), "169.254.169.254".to_owned()] {
+        let error = oci.image(&format!("{host}/acme/lint:v1").parse().unwrap(), None, None, &|| false).unwrap_err();
+        assert!(matches!(error, Error::Image { .. }) && error.to_string().contains("`outbound.allow_hosts`"), "{error}");
+    }
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody came");
 }
 
 #[test]
@@ -249,22 +301,44 @@ fn a_name_means_the_image_that_it_meant_when_it_was_pinned() {
 }
 
 #[test]
-fn what_an_earlier_process_left_behind_is_removed_when_the_next_connects() {
+fn what_an_earlier_process_left_behind_is_swept_away_by_the_next() {
     let oci = need!("left");
     let image = one(&oci);
     let body = format!(r#"{{"Image":"{}","Labels":{{"io.plumbline.instance":"left"}}}}"#, image.id);
     daemon::create(&body);
     assert!(daemon::has_container_of("left"));
-    drop(Oci::connect(&daemon::socket().unwrap(), "another").unwrap());
+    let connect = |instance| Oci::connect(&daemon::socket().unwrap(), instance, settings()).unwrap();
+    connect("another").sweep().unwrap();
     assert!(daemon::has_container_of("left"), "it is not the other's");
-    drop(Oci::connect(&daemon::socket().unwrap(), "left").unwrap());
+    let next = connect("left");
+    assert!(daemon::has_container_of("left"), "who only looks takes nothing away");
+    next.sweep().unwrap();
     assert!(!daemon::has_container_of("left"));
+}
+
+/// Sweeps while a container of its own runs.
+struct Sweeps<'a>(&'a Oci);
+
+impl Output for Sweeps<'_> {
+    fn stdout(&mut self, _: &[u8]) {
+        self.0.sweep().unwrap();
+    }
+
+    fn stderr(&mut self, _: &[u8]) {}
+}
+
+#[test]
+fn what_this_very_process_runs_is_not_taken_for_left_behind() {
+    let oci = need!("alive");
+    let plugin = plugin("echo here; sleep 0.3; exit 7");
+    let outcome = oci.run(&one(&oci), &plugin, &Limits::default(), &mut std::iter::empty(), &|| false, &mut Sweeps(&oci)).unwrap();
+    assert_eq!(outcome.how, How::Exited(7));
 }
 
 #[test]
 fn where_nothing_listens_it_is_said() {
     let dir = tempfile::tempdir().unwrap();
-    let Err(error @ Error::Daemon { .. }) = Oci::connect(&dir.path().join("socket"), "nobody") else { panic!() };
+    let Err(error @ Error::Daemon { .. }) = Oci::connect(&dir.path().join("socket"), "nobody", settings()) else { panic!() };
     assert!(error.to_string().contains("socket"), "{error}");
 }
 
@@ -326,5 +400,46 @@ fn an_image_that_is_not_for_everybody_is_fetched_with_credentials_alone() {
     }
     let fetched = oci.image(&reference, None, Some(&as_whom(USER.1)), &|| false).unwrap().unwrap();
     assert!(fetched.was_pulled);
+    // It is here now, and for nobody else all the same: neither by its name, nor by its digest, nor by the name that we gave it.
+    let digest = fetched.digest();
+    let names = [reference.to_string(), format!("{}/private/lint@{digest}", registry.address), format!("localhost/private/lint@{digest}")];
+    for name in names.iter().chain([&format!("localhost/plumbline-test/one@{digest}")]) {
+        let taken = oci.image(&name.parse().unwrap(), None, None, &|| false);
+        assert!(matches!(taken, Err(Error::Image { .. })), "{name}: {taken:?}");
+    }
+    assert!(format!("localhost/plumbline/pinned/private:{}", digest.replace(':', "-")).parse::<Reference>().is_err());
     daemon::delete(&fetched.id);
+}
+
+#[test]
+fn of_many_images_those_that_were_run_last_are_kept_and_the_others_fetched_again() {
+    let (_, registry) = (need!("many"), need_registry!());
+    let oci = Oci::connect(&daemon::socket().unwrap(), "many", Settings { kept_images: 2, ..settings() }).unwrap();
+    let fetch = |name: &str, pinned: Option<&str>| {
+        oci.image(&format!("{}/many/{name}:v1", registry.address).parse().unwrap(), pinned, None, &|| false).unwrap().unwrap()
+    };
+    let [one, two] = ["one", "two"].map(|name| {
+        registry.push(&format!("many/{name}"), "v1", name);
+        fetch(name, None)
+    });
+    assert!(!fetch("one", Some(&one.pinned)).was_pulled);
+    registry.push("many/three", "v1", "three");
+    let three = fetch("three", None);
+    let is_here = |image: &Image| daemon::ask("GET", &format!("/images/{}/json", image.id)).starts_with("HTTP/1.0 200");
+    assert_eq!([&one, &two, &three].map(is_here), [true, false, true]);
+    let again = fetch("two", Some(&two.pinned));
+    assert_eq!((again.was_pulled, &again.id), (true, &two.id));
+    assert_eq!([&one, &two, &three].map(is_here), [false, true, true]);
+    [&two, &three].iter().for_each(|image| daemon::delete(&image.id));
+}
+
+#[test]
+fn an_image_that_is_too_large_is_refused_and_nothing_of_it_stays() {
+    let (_, registry) = (need!("large"), need_registry!());
+    let oci = Oci::connect(&daemon::socket().unwrap(), "large", Settings { image_bytes: 100 << 10, ..settings() }).unwrap();
+    registry.push_of("large/lint", "v1", "large", vec![0; 1 << 20]);
+    let name = format!("{}/large/lint:v1", registry.address);
+    let error = oci.image(&name.parse().unwrap(), None, None, &|| false).unwrap_err();
+    assert!(matches!(error, Error::Image { .. }) && error.to_string().contains("larger than 100"), "{error}");
+    assert!(daemon::ask("GET", &format!("/images/{name}/json")).starts_with("HTTP/1.0 404"));
 }

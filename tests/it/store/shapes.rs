@@ -51,7 +51,7 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&standing()),
     || shape(&node()),
     || shape(&Chunk { repo: repo(), id: [3; 16], path: path(), source: "hygiene".to_owned(), occurrences: vec![occurrence()] }),
-    || shape(&ImagePin { reference: "acme/lint:v1".to_owned(), pinned: "acme/lint@sha256:1".to_owned(), pinned_at: at(1) }),
+    || shape(&ImagePin { repo: repo(), reference: "acme/lint:v1".to_owned(), pinned: "acme/lint@sha256:1".to_owned(), pinned_at: at(1) }),
     || shape(&TrustedManifest { repo: repo(), manifest: BlobId::from_bytes([8; 20]), sha: sha(1), at: at(2) }),
     || shape(&VaultKey { recipient: Recipient::named("age1x"), state: KeyState::Retiring, known_since: at(1) }),
     || shape(&secret()),

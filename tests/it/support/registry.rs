@@ -40,7 +40,11 @@ impl Registry {
     /// Makes a name and a tag mean an image with nothing in it, which is told from others by its environment. Answers its digest.
     pub fn push(&self, name: &str, tag: &str, mark: &str) -> String {
         // The end of an archive with nothing in it.
-        let layer = vec![0; 1024];
+        self.push_of(name, tag, mark, vec![0; 1024])
+    }
+
+    /// The same with a layer of its own.
+    pub fn push_of(&self, name: &str, tag: &str, mark: &str, layer: Vec<u8>) -> String {
         let config = serde_json::json!({
             "architecture": "amd64", "os": "linux", "config": {"Entrypoint": ["/no/such/program"], "Env": [format!("MARK={mark}")]},
             "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]},

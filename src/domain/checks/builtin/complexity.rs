@@ -49,7 +49,7 @@ impl Builtin for Complexity {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, file: &TreeFile, size: u64) -> Wants {

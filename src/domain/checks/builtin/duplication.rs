@@ -53,7 +53,7 @@ impl Builtin for Duplication {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, _: &TreeFile, _: u64) -> Wants {

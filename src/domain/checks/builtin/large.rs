@@ -23,6 +23,7 @@ use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 
 use super::hygiene::size as hygienic;
 use super::hygiene::subject::Subject;
+use super::origin;
 use super::{Builtin, OfTree, Wants};
 
 /// From this size on a file is large, in bytes.
@@ -46,7 +47,7 @@ impl Builtin for Large {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, file: &TreeFile, size: u64) -> Wants {
@@ -102,7 +103,7 @@ fn made(subject: &Subject<'_>, size: u64, head: &[u8]) -> Option<Said> {
         let message = format!("A bundler made this file of {shown}; commit its sources and let the build make it");
         return Some(("minified-file", Severity::Minor, None, message));
     }
-    let line = made::generated_line(head)?;
+    let line = origin::claim(head).filter(|claim| claim.is_plain)?.line;
     let message = format!("A tool wrote this file of {shown}, as it says here; let the build make it, or leave it out by `exclude`");
     Some(("generated-file", Severity::Info, Some(line), message))
 }

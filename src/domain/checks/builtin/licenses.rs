@@ -49,7 +49,7 @@ impl Builtin for Licenses {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, file: &TreeFile, _: u64) -> Wants {

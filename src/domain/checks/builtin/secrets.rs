@@ -13,7 +13,8 @@
 //!
 //! How sure we are decides where we speak. A checksum that is right is no accident: that is said of any file. A form that is right and
 //! a body that looks rolled is said of all but fixtures. What only looks likely is not said of tests, documentation and examples, which
-//! are full of passwords that open nothing. Nothing is said of lock files, bundles, and what others wrote.
+//! are full of passwords that open nothing. Of lock files, bundles, and what others wrote a right checksum alone is said; of what a build
+//! made, where the team's own secrets end up, what has a form that nothing else has as well.
 //!
 //! **No message holds a secret.** It names the kind, and the beginning that all of the kind share. The span of a finding covers the secret
 //! exactly, so that whoever shows the line can cover it; [`hidden`] gives those places for any file that is quoted.
@@ -74,7 +75,7 @@ impl Builtin for Secrets {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn conceals(&self) -> bool {
@@ -100,7 +101,7 @@ impl Builtin for Secrets {
 fn is_looked_through(subject: &Subject<'_>, size: u64) -> bool {
     // `.key` is a name of binary files too, and of the very files that are looked for.
     let is_text = subject.extension() == "key" || !is_binary_name(subject);
-    (8..=MAX_FILE).contains(&size) && is_text && !place::is_left_out(subject)
+    (8..=MAX_FILE).contains(&size) && is_text
 }
 
 /// All that is found in a file, in any order; places may overlap.
@@ -198,6 +199,8 @@ static ANCHORS: LazyLock<(AhoCorasick, Vec<Anchor>)> = LazyLock::new(|| {
 enum Surety {
     Likely,
     Formed,
+    /// Its form is one that nothing else has by chance, in however many megabytes.
+    Distinct,
     Checked,
 }
 
@@ -264,6 +267,7 @@ impl Search<'_> {
         let asked = match self.place {
             Place::Open => Surety::Likely,
             Place::Example => Surety::Formed,
+            Place::Built => Surety::Distinct,
             Place::Specimen => Surety::Checked,
         };
         if surety < asked {
@@ -277,7 +281,11 @@ impl Search<'_> {
     fn format(&mut self, at: usize, start: usize) {
         let format = &FORMATS[at];
         let Some(end) = format.read(self.text, start) else { return };
-        let surety = if format.proof == Proof::Dice { Surety::Formed } else { Surety::Checked };
+        let surety = match format.proof {
+            Proof::Dice if format.is_distinct() => Surety::Distinct,
+            Proof::Dice => Surety::Formed,
+            Proof::Checksum | Proof::WholeChecksum => Surety::Checked,
+        };
         // A name such as `AccountKey=` is no part of the secret.
         let begin = if format.prefix.ends_with('=') { start + format.prefix.len() } else { start };
         self.push(begin..end, format.rule, surety, format.severity, || format!("This is {} (`{}…`)", format.what, format.prefix));
@@ -337,7 +345,7 @@ impl Search<'_> {
     }
 
     fn named(&mut self, hit: Range<usize>) {
-        if hit.end <= self.named_until || self.place == Place::Specimen {
+        if hit.end <= self.named_until || matches!(self.place, Place::Built | Place::Specimen) {
             return;
         }
         self.move_line(hit.start);

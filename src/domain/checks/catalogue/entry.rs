@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::rule::{Link, Meaning, Pattern};
-use super::{Fetches, From, On, Tool, Version};
+use super::{Fetches, From, Given, On, Tool, Version};
+use crate::base::name::TreePath;
 use crate::domain::issues::finding::{Kind, Severity};
 use crate::domain::issues::format::{Columns, Format};
 use crate::domain::repos::manifest::Globs;
 use crate::domain::repos::manifest::glob::Dialect;
+use crate::engine::store::blob::BlobHash;
 
 /// What is wrong with an entry.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +77,10 @@ struct Wakes {
     /// Other files from which it takes settings.
     #[serde(default)]
     settings: Vec<String>,
+    /// Files that those may draw in from anywhere in the tree, by whatever name: modules, shared settings, lists of what to pass over. Which
+    /// of them they do is not asked; a change of any counts as one of the settings.
+    #[serde(default)]
+    imports: Vec<String>,
 }
 
 /// How it is run, from the root of the tree.
@@ -83,9 +89,12 @@ struct Wakes {
 struct Run {
     /// Whether it is given files or finds them.
     on: On,
-    /// Its arguments. `{files}`, `{output}` and `{settings}`, each an argument of its own, stand for the files, for the file it writes, and
-    /// for what was found of `requires`.
+    /// Its arguments. `{files}`, `{output}`, `{settings}` and `{given}`, each an argument of its own, stand for the files, for the file it
+    /// writes, for what was found of `requires`, and for the words of `given`.
     command: Vec<String>,
+    /// Settings that it does not look for where it is given files, and must be told of where they are there.
+    #[serde(default)]
+    given: Vec<Told>,
     /// The format in which it writes.
     output: Format,
     /// Where it writes.
@@ -100,6 +109,16 @@ struct Run {
     /// Variables of its environment.
     #[serde(default)]
     env: BTreeMap<String, String>,
+}
+
+/// What it is told of settings.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    /// Paths from the root of the tree, of which the first that is a file counts.
+    files: Vec<String>,
+    /// Its arguments then, with `{file}`, an argument of its own, for that file.
+    words: Vec<String>,
 }
 
 /// How its version is asked for.
@@ -145,7 +164,9 @@ pub fn read(bytes: &[u8]) -> Result<Tool, Invalid> {
     let requires = wakes.requires.iter().map(|pattern| Ok((pattern.clone(), globs(std::slice::from_ref(pattern))?)));
     let requires = requires.collect::<Result<Vec<_>, Invalid>>()?;
     let least = Version::of(&least).ok_or_else(|| invalid(format!("`{least}` is not a version")))?;
-    let (files, settings) = (globs(&wakes.files)?, globs(&wakes.settings)?);
+    let given = run.given.iter().flat_map(|told| &told.files);
+    let settings: Vec<String> = wakes.settings.iter().chain(&wakes.imports).cloned().chain(given.map(|file| format!("/{file}"))).collect();
+    let (files, settings) = (globs(&wakes.files)?, globs(&settings)?);
     let has = |word: &str| run.command.iter().any(|argument| argument == word);
     if has("{files}") != (run.on == On::Files) {
         return Err(invalid("`{files}` belongs where it is run on files, and nowhere else".to_owned()));
@@ -153,6 +174,11 @@ pub fn read(bytes: &[u8]) -> Result<Tool, Invalid> {
     if has("{output}") != (run.from == From::File) {
         return Err(invalid("`{output}` belongs where it writes a file, and nowhere else".to_owned()));
     }
+    if has("{given}") == run.given.is_empty() {
+        return Err(invalid("`{given}` belongs where it is told of settings, and nowhere else".to_owned()));
+    }
+    let given = run.given.into_iter().map(|told| Given { files: told.files.into_iter().map(TreePath::new).collect(), words: told.words });
+    let given = given.collect();
     let patterns = |rules: Vec<String>| rules.into_iter().map(Pattern).collect();
     Ok(Tool {
         title,
@@ -167,10 +193,12 @@ pub fn read(bytes: &[u8]) -> Result<Tool, Invalid> {
         settings,
         on: run.on,
         command: run.command,
+        given,
         output: run.output,
         from: run.from,
         columns: run.columns,
         fine: run.fine,
+        digest: BlobHash::of(bytes),
         network: run.network,
         env: run.env,
         version: version.command,

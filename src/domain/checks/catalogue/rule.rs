@@ -2,13 +2,17 @@
 
 use crate::domain::issues::finding::{Kind, Severity};
 
-/// A name in which `*` stands for anything.
+/// A name in which `*` stands for anything, and `#` at its end for one digit and more: `S#` is `S101` and not `SIM101`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(pub String);
 
 impl Pattern {
     /// Whether a rule's name is of this form.
     pub fn matches(&self, rule: &str) -> bool {
+        if let Some(head) = self.0.strip_suffix('#') {
+            let digits = rule.strip_prefix(head);
+            return digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
+        }
         let Some((head, tail)) = self.0.split_once('*') else { return self.0 == rule };
         let Some(mut rest) = rule.strip_prefix(head) else { return false };
         let mut parts: Vec<&str> = tail.split('*').collect();
@@ -126,6 +130,15 @@ mod tests {
                 && matches("a*b*c", "axxbxxc")
         );
         assert!(!matches("S", "S101") && !matches("S*", "E1") && !matches("*/*", "a") && !matches("a*a", "a") && !matches("", "a"));
+    }
+
+    #[test]
+    fn a_number_stands_for_digits_alone() {
+        let matches = |pattern: &str, rule: &str| Pattern(pattern.to_owned()).matches(rule);
+        assert!(matches("S#", "S101") && matches("E9#", "E902") && matches("C90#", "C901"));
+        assert!(
+            !matches("S#", "SIM101") && !matches("S#", "S") && !matches("S#", "S10x") && !matches("E9#", "E9") && !matches("S#", "xS1")
+        );
     }
 
     #[test]

@@ -22,7 +22,8 @@ words! {
         Utf16 = "utf16",
         /// Bytes of UTF-8.
         Bytes = "bytes",
-        /// Nobody knows, or not always the same: columns of lines in ASCII alone are taken, where all agree.
+        /// Nobody knows, or not always the same: columns are taken where all agree, which is in lines of ASCII and before their first tab,
+        /// which some count as one and some as up to eight.
         Unknown = "unknown",
     }
 }
@@ -42,6 +43,9 @@ pub struct Columns {
 impl Columns {
     /// Characters from 1, the last one included: what is meant where nothing is said.
     pub const PLAIN: Columns = Columns { unit: Unit::Characters, first: 1, end_is_behind: false };
+
+    /// The same of a format in which everybody counts as they like.
+    pub const UNKNOWN: Columns = Columns { unit: Unit::Unknown, ..Columns::PLAIN };
 }
 
 /// A place as it is written, its lines in order.
@@ -124,7 +128,8 @@ impl Region {
             Unit::Bytes => c.len_utf8(),
         };
         if line.is_ascii {
-            return (units <= line.bytes.len()).then_some(column);
+            let before = line.bytes.get(..units)?;
+            return (self.by.unit != Unit::Unknown || !before.contains(&b'\t')).then_some(column);
         }
         if line.bytes.len() > MAX_COUNTED || self.by.unit == Unit::Unknown {
             return None;
@@ -273,6 +278,11 @@ mod tests {
         let unknown = by(Unit::Unknown, 1, true);
         assert_eq!(at((2, 2), (1, 2), unknown), Ok(Some((2, 2, None, None))));
         assert_eq!(at((1, 1), (1, 3), unknown), Ok(Some((1, 1, Some(1), Some(2)))));
+        let tab = Lines::of(b"if a:\n\treturn b\n");
+        let placed = |column, by| Region::of([Some(2), None], [Some(column), None], by).unwrap().unwrap().settle(&tab).unwrap().unwrap();
+        assert_eq!(placed(9, unknown).column_start, None, "the end of the line, or the first character behind a tab that counts as eight");
+        assert_eq!(placed(1, unknown).column_start, Some(1), "nothing is before it");
+        assert_eq!(placed(9, Columns::PLAIN).column_start, Some(9));
         for column in [-5, 0, 900, i64::from(u32::MAX), i64::MIN] {
             assert_eq!(at((2, 2), (column, column), Columns::PLAIN), Ok(Some((2, 2, None, None))), "{column}");
         }

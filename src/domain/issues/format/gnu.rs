@@ -11,7 +11,8 @@
 //!
 //! Lines that are none of these are passed over: summaries, quotations, carets. So is a note that has no rule, which explains the line
 //! before it. Which of several colons ends the path is decided by the tree. Bytes stay bytes until the path is found, so that a path in
-//! another encoding is found as well. Columns count characters from 1 unless the tool's entry in the catalogue knows better.
+//! another encoding is found as well. Columns count from 1, and nobody says what: characters, bytes, or places on a screen with tabs of eight.
+//! So they are taken where all of these agree, unless the tool's entry in the catalogue knows better.
 
 use super::columns::{Columns, Region};
 use super::draft::{Draft, Drafts};
@@ -110,7 +111,7 @@ fn finding(located: &Located<'_>, drafts: &mut Drafts<'_>) {
     if said.rule.is_none() && said.is_note {
         return;
     }
-    let by = drafts.ground.columns.unwrap_or(Columns::PLAIN);
+    let by = drafts.ground.columns.unwrap_or(Columns::UNKNOWN);
     let region = match Region::of(located.lines, located.columns, by) {
         Ok(region) => region,
         Err(why) => return drafts.drop(&String::from_utf8_lossy(located.path), &why),

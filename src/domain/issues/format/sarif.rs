@@ -94,16 +94,28 @@ fn rule_id<'a>(node: &'a Node, rule: Option<&'a Rule>) -> Cow<'a, str> {
 fn message<'a>(node: &'a Node, rule: Option<&Rule>, run: &Run) -> Option<Cow<'a, str>> {
     let arguments = node.get("arguments").list();
     if let Some(text) = node.get("text").text().or_else(|| node.get("markdown").text()) {
-        return Some(filled(text, arguments));
+        let form = if arguments.is_empty() { Form::Plain } else { Form::Template };
+        return Some(filled(text, arguments, form));
     }
     let id = node.get("id").text()?;
     let text = rule.and_then(|rule| rule.message(id)).or_else(|| run.message(id))?;
-    Some(Cow::Owned(filled(text, arguments).into_owned()))
+    Some(Cow::Owned(filled(text, arguments, Form::Template).into_owned()))
 }
 
-/// The text with its `{0}` filled in, its doubled braces single, and its links to other locations plain.
-fn filled<'a>(text: &'a str, arguments: &[Node]) -> Cow<'a, str> {
-    if !text.contains(['{', '}']) && !text.contains("](") {
+/// What the braces of a message are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Braces. The standard asks that they be doubled even where nothing is to be filled in, and hardly a tool does so.
+    Plain,
+    /// Places to be filled in, and doubled where they are braces.
+    Template,
+}
+
+/// The text with its `{0}` filled in, its doubled braces single, and its links to other locations plain. Nothing is looked at twice,
+/// whatever the text is.
+fn filled<'a>(text: &'a str, arguments: &[Node], form: Form) -> Cow<'a, str> {
+    let has_braces = form == Form::Template && text.contains(['{', '}']);
+    if !has_braces && !text.contains("](") {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
@@ -112,34 +124,49 @@ fn filled<'a>(text: &'a str, arguments: &[Node]) -> Cow<'a, str> {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
         let mark = &rest[..1];
-        let number = |text: &str, end: char| {
-            let digits = text.split_once(end)?.0;
-            digits.parse::<usize>().ok().map(|number| (number, digits.len() + 1))
-        };
         if mark == "[" {
-            // `[words](2)` points to another location.
-            let link = rest[1..].split_once("](").filter(|(words, _)| !words.contains(['[', ']']));
-            if let Some((words, (_, length))) = link.and_then(|(words, after)| Some((words, number(after, ')')?))) {
+            if let Some((words, length)) = link(rest) {
                 out.push_str(words);
-                rest = &rest[1 + words.len() + 2 + length..];
+                rest = &rest[length..];
                 continue;
             }
-        } else if rest[1..].starts_with(mark) {
-            out.push_str(mark);
-            rest = &rest[2..];
-            continue;
-        } else if let Some((argument, length)) = number(&rest[1..], '}').filter(|_| mark == "{")
-            && let Some(argument) = arguments.get(argument)
-        {
-            out.push_str(&argument.word().unwrap_or_default());
-            rest = &rest[1 + length..];
-            continue;
+        } else if form == Form::Template {
+            if rest[1..].starts_with(mark) {
+                out.push_str(mark);
+                rest = &rest[2..];
+                continue;
+            }
+            if let Some((argument, length)) = number(&rest[1..], '}').filter(|_| mark == "{")
+                && let Some(argument) = arguments.get(argument)
+            {
+                out.push_str(&argument.word().unwrap_or_default());
+                rest = &rest[1 + length..];
+                continue;
+            }
         }
         out.push_str(mark);
         rest = &rest[1..];
     }
     out.push_str(rest);
     Cow::Owned(out)
+}
+
+/// The words of a link such as `[words](2)`, which points to another location, and the length of all of it. It looks no further than to
+/// the next bracket, since words hold none.
+fn link(text: &str) -> Option<(&str, usize)> {
+    let words = &text[1..][..text[1..].find(['[', ']'])?];
+    let (_, length) = number(text[1 + words.len()..].strip_prefix("](")?, ')')?;
+    Some((words, 1 + words.len() + 2 + length))
+}
+
+/// The most digits of a number in a message.
+const MAX_DIGITS: usize = 9;
+
+/// A number that ends here, and its length with its end.
+fn number(text: &str, end: char) -> Option<(usize, usize)> {
+    let length = text.bytes().take(MAX_DIGITS + 1).take_while(u8::is_ascii_digit).count();
+    let number = text[..length].parse().ok()?;
+    text[length..].starts_with(end).then_some((number, length + end.len_utf8()))
 }
 
 /// The file and the region of the first location that names a file.
@@ -167,7 +194,9 @@ fn area(region: &Node, by: Columns) -> Result<Option<Region>, String> {
 fn fingerprint(node: &Node) -> Option<String> {
     let marks = ["fingerprints", "partialFingerprints"].into_iter().flat_map(|name| node.get(name).entries());
     // A sentence, such as semgrep's `requires login`, is the same for every result and marks none.
-    let marks = marks.filter_map(|(name, mark)| Some((name.as_str(), mark.text().filter(|mark| !mark.contains(' '))?)));
+    // An empty one, such as gitleaks' of a commit where there is none, marks none either.
+    let is_one = |mark: &&str| !mark.is_empty() && !mark.contains(' ');
+    let marks = marks.filter_map(|(name, mark)| Some((name.as_str(), mark.text().filter(is_one)?)));
     marks.min_by_key(|(name, _)| (*name != PREFERRED, *name)).map(|(name, mark)| format!("{name}:{mark}"))
 }
 

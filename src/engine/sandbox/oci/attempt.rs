@@ -13,11 +13,13 @@ use futures_util::StreamExt;
 use hyper::body::Bytes;
 use tokio::sync::mpsc;
 
-use super::{HOME, Image, No, Oci, Plugin, TIER, said, tar};
-use crate::base::mask::Mask;
+use super::{HOME, Image, LABEL, No, Oci, PROCESS, Plugin, TIER, random, said, tar};
+use crate::base::mask::{Mask, Stream};
 use crate::base::name::TreePath;
 use crate::engine::sandbox::output::Keeping;
-use crate::engine::sandbox::{COMMAND_BYTES, Error, File, How, Landlock, Limit, Limits, Outcome, Output, REFUSED, Result, Unread, Value};
+use crate::engine::sandbox::{
+    COMMAND_BYTES, Error, File, How, Landlock, Limit, Limits, Outcome, Output, REFUSED, Result, Unread, Value, mask,
+};
 
 /// How often we look whether anybody still wants it, and at the clock.
 const LOOK: Duration = Duration::from_millis(25);
@@ -62,11 +64,25 @@ pub(super) fn run(
     out: &mut dyn Output,
 ) -> Result<Outcome> {
     let plugin = checked(plugin)?;
-    let mask = mask(&plugin)?;
-    let volumes = volumes(&plugin)?;
-    let body = oci.has.container(&image.id, &oci.instance, environment(&plugin), &volumes, limits);
+    let mask = mask(plugin.env.values(), plugin.secret_files.iter().map(|(_, secret)| secret))?;
+    // A daemon that refuses says what it was asked for, the environment too.
+    unmasked(oci, image, &plugin, limits, files, cancel, &mut Watched::new(limits, &mask, out)).map_err(|error| error.masked(&mask))
+}
+
+fn unmasked(
+    oci: &Oci,
+    image: &Image,
+    plugin: &Plugin,
+    limits: &Limits,
+    files: &mut dyn Iterator<Item = std::result::Result<File, Unread>>,
+    cancel: &dyn Fn() -> bool,
+    done: &mut Watched<'_>,
+) -> Result<Outcome> {
+    let volumes = volumes(plugin)?;
+    let labels = [(LABEL.to_owned(), oci.instance.clone()), (PROCESS.to_owned(), oci.process.clone())].into();
+    let body = oci.has.container(&image.id, &labels, environment(plugin), &volumes, limits);
     // Named by us, so that it can be removed even if we do not hear that it was made.
-    let container = Container { oci, name: name()? };
+    let container = Container { oci, name: format!("plumbline-{}", random()?) };
     let options = CreateContainerOptionsBuilder::default().name(&container.name).build();
     match oci.ask_long("make a container", oci.docker.create_container(Some(options), body)) {
         Ok(_) => {}
@@ -84,26 +100,22 @@ pub(super) fn run(
         container.put(folder, tar::secret(name, secret.expose().as_bytes()))?;
     }
     let mut refused = Vec::new();
-    let mut done = Watched {
-        how: How::Canceled,
-        stdout: Keeping::new(limits.stdout_bytes),
-        stderr: Keeping::new(limits.stderr_bytes),
-        wall: Duration::ZERO,
-    };
     match container.send(&plugin.tree, limits, files, cancel, &mut refused)? {
         Some(how) => done.how = how,
-        None => container.watch(image, limits, &mask, cancel, out, &mut done)?,
+        None => container.watch(image, limits, cancel, done)?,
     }
     let output = match done.how {
-        How::Exited(_) => container.take(&plugin.output, limits.output_file_bytes).map(|bytes| mask.bytes(bytes)),
+        How::Exited(_) => container.take(&plugin.output, limits.output_file_bytes),
         _ => Err("it was ended before".to_owned()),
     };
     drop(container);
+    done.end();
+    let output = output.map(|bytes| done.mask.bytes(bytes)).map_err(|why| done.mask.text(&why));
     Ok(Outcome {
         how: done.how,
-        stdout: done.stdout.finish(),
-        stderr: done.stderr.finish(),
-        files: vec![(plugin.output, output)],
+        stdout: std::mem::replace(&mut done.stdout.kept, Keeping::new(0)).finish(),
+        stderr: std::mem::replace(&mut done.stderr.kept, Keeping::new(0)).finish(),
+        files: vec![(plugin.output.clone(), output)],
         refused,
         asked: Vec::new(),
         wall_ms: u64::try_from(done.wall.as_millis()).unwrap_or(u64::MAX),
@@ -115,44 +127,73 @@ pub(super) fn run(
     })
 }
 
-/// A name for a container that none has.
-fn name() -> Result<String> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| Error::host("have randomness")(std::io::Error::other(error.to_string())))?;
-    Ok(format!("plumbline-{:032x}", u128::from_be_bytes(random)))
-}
-
-/// What masks the secrets of a plugin in all that comes out of its run.
-fn mask(plugin: &Plugin) -> Result<Mask> {
-    let of_env = plugin.env.values().filter_map(|value| match value {
-        Value::Plain(_) => None,
-        Value::Secret(value) => Some(value),
-    });
-    let of_files = plugin.secret_files.iter().map(|(_, secret)| secret);
-    Mask::new(of_env.chain(of_files)).map_err(|refused| Error::BadCommand { why: refused.to_string() })
-}
-
-/// How it went.
-struct Watched {
+/// How it went, and what it wrote on its way through the mask.
+struct Watched<'a> {
     how: How,
-    stdout: Keeping,
-    stderr: Keeping,
     wall: Duration,
+    /// How many bytes it wrote, as it wrote them.
+    total: u64,
+    stdout: Heard,
+    stderr: Heard,
+    mask: &'a Mask,
+    out: &'a mut dyn Output,
 }
 
-impl Watched {
-    /// Takes what was written and is masked.
-    fn hear(&mut self, is_stdout: bool, bytes: &[u8], out: &mut dyn Output) {
-        match is_stdout {
-            _ if bytes.is_empty() => {}
-            true => {
-                out.stdout(bytes);
-                self.stdout.push(bytes);
-            }
-            false => {
-                out.stderr(bytes);
-                self.stderr.push(bytes);
-            }
+/// One of the two outputs.
+struct Heard {
+    kept: Keeping,
+    stream: Stream,
+}
+
+impl Heard {
+    fn new(most: usize, mask: &Mask) -> Heard {
+        Heard { kept: Keeping::new(most), stream: mask.stream() }
+    }
+
+    /// Takes bytes, and answers those that are settled and masked.
+    fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let masked = self.stream.push(bytes);
+        self.kept.push(&masked);
+        masked
+    }
+
+    fn end(&mut self) -> Vec<u8> {
+        let rest = self.stream.finish();
+        self.kept.push(&rest);
+        rest
+    }
+}
+
+impl<'a> Watched<'a> {
+    fn new(limits: &Limits, mask: &'a Mask, out: &'a mut dyn Output) -> Watched<'a> {
+        let (stdout, stderr) = (Heard::new(limits.stdout_bytes, mask), Heard::new(limits.stderr_bytes, mask));
+        Watched { how: How::Canceled, wall: Duration::ZERO, total: 0, stdout, stderr, mask, out }
+    }
+
+    fn hear(&mut self, piece: &LogOutput) {
+        self.total = self.total.saturating_add(piece.as_ref().len() as u64);
+        match piece {
+            LogOutput::StdErr { message } => match self.stderr.push(message) {
+                masked if masked.is_empty() => {}
+                masked => self.out.stderr(&masked),
+            },
+            LogOutput::StdOut { message } | LogOutput::Console { message } => match self.stdout.push(message) {
+                masked if masked.is_empty() => {}
+                masked => self.out.stdout(&masked),
+            },
+            LogOutput::StdIn { .. } => {}
+        }
+    }
+
+    /// Gives what was held back.
+    fn end(&mut self) {
+        match self.stdout.end() {
+            rest if rest.is_empty() => {}
+            rest => self.out.stdout(&rest),
+        }
+        match self.stderr.end() {
+            rest if rest.is_empty() => {}
+            rest => self.out.stderr(&rest),
         }
     }
 }
@@ -269,17 +310,8 @@ impl Container<'_> {
     }
 
     /// Starts it and stays with it until it has ended, or has to.
-    fn watch(
-        &self,
-        image: &Image,
-        limits: &Limits,
-        mask: &Mask,
-        cancel: &dyn Fn() -> bool,
-        out: &mut dyn Output,
-        done: &mut Watched,
-    ) -> Result<()> {
+    fn watch(&self, image: &Image, limits: &Limits, cancel: &dyn Fn() -> bool, done: &mut Watched<'_>) -> Result<()> {
         let oci = self.oci;
-        let (mut stdout, mut stderr) = (mask.stream(), mask.stream());
         let options = AttachContainerOptionsBuilder::default().stream(true).stdout(true).stderr(true).build();
         // Before it starts, so that nothing it writes is missed.
         // Podman readies it at that, and says there already if it cannot be started.
@@ -292,7 +324,6 @@ impl Container<'_> {
         oci.ask("start a container", oci.docker.start_container(&self.name, None::<StartContainerOptions>)).map_err(unstarted)?;
         let began = Instant::now();
         let mut end = Box::pin(oci.docker.wait_container(&self.name, None::<WaitContainerOptions>));
-        let mut total = 0_u64;
         let mut code = None;
         let mut is_open = true;
         let mut ended_at = None;
@@ -317,13 +348,8 @@ impl Container<'_> {
             match oci.wait(async { tokio::time::timeout(LOOK, next).await }) {
                 Err(_) => {}
                 Ok(Next::Written(Some(Ok(piece)))) => {
-                    total = total.saturating_add(piece.as_ref().len() as u64);
-                    match &piece {
-                        LogOutput::StdErr { message } => done.hear(false, &stderr.push(message), out),
-                        LogOutput::StdOut { message } | LogOutput::Console { message } => done.hear(true, &stdout.push(message), out),
-                        LogOutput::StdIn { .. } => {}
-                    }
-                    if total > limits.output_bytes {
+                    done.hear(&piece);
+                    if done.total > limits.output_bytes {
                         break How::Limit(Limit::Output);
                     }
                 }
@@ -341,8 +367,6 @@ impl Container<'_> {
                 }
             }
         };
-        done.hear(true, &stdout.finish(), out);
-        done.hear(false, &stderr.finish(), out);
         if code.is_none() {
             done.wall = began.elapsed();
         }

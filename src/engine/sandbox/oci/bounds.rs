@@ -3,11 +3,13 @@
 //! A daemon may lack cgroups altogether, as podman does where they are turned off, or those of some kinds. What it does not have it may refuse or
 //! pass over in silence; so it is told only what it says it has, and for all else each process gets a limit of its own.
 
+use std::collections::HashMap;
+
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions, ResourcesUlimits, SystemInfo,
 };
 
-use super::{LABEL, UID};
+use super::UID;
 use crate::engine::sandbox::{Keeper, Limit, Limits};
 
 /// How many files a process may have open at once.
@@ -61,7 +63,7 @@ impl Has {
     pub(super) fn container(
         self,
         image: &str,
-        instance: &str,
+        labels: &HashMap<String, String>,
         env: Vec<String>,
         volumes: &[String],
         limits: &Limits,
@@ -81,11 +83,10 @@ impl Has {
         if !self.processes {
             ulimits.push(limit("nproc", i64::from(limits.processes), i64::from(limits.processes)));
         }
-        let labels = [(LABEL.to_owned(), instance.to_owned())];
         let volume = |target: &String| Mount {
             typ: Some(MountType::VOLUME),
             target: Some(target.clone()),
-            volume_options: Some(MountVolumeOptions { labels: Some(labels.clone().into()), ..MountVolumeOptions::default() }),
+            volume_options: Some(MountVolumeOptions { labels: Some(labels.clone()), ..MountVolumeOptions::default() }),
             ..Mount::default()
         };
         let host = HostConfig {
@@ -114,7 +115,7 @@ impl Has {
             attach_stderr: Some(true),
             tty: Some(false),
             network_disabled: Some(true),
-            labels: Some(labels.into()),
+            labels: Some(labels.clone()),
             stop_timeout: Some(0),
             // What an image would have run beside itself.
             healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() }),
@@ -133,7 +134,7 @@ mod tests {
     use super::*;
 
     fn host(has: Has) -> HostConfig {
-        has.container("sha256:1", "me", vec![], &["/work".to_owned()], &Limits::default()).host_config.unwrap()
+        has.container("sha256:1", &HashMap::new(), vec![], &["/work".to_owned()], &Limits::default()).host_config.unwrap()
     }
 
     #[test]

@@ -6,26 +6,35 @@
 //!
 //! The daemon may have images that are nobody's business who writes a manifest. So what it has is used only if it was pinned before, or if its
 //! name begins with `localhost/`, as of those that were made or brought here by hand; all else is asked of its registry, who says whether
-//! we may have it.
+//! we may have it. What was pinned for one repository is nothing to another, and the names that we give are nobody's to name.
 
 use bollard::auth::DockerCredentials;
-use bollard::models::ImageInspect;
-use bollard::query_parameters::{CreateImageOptionsBuilder, TagImageOptionsBuilder};
+use bollard::models::{CreateImageInfo, ImageInspect};
+use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::StreamExt;
+use std::collections::{BTreeSet, HashMap};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::kept::OURS;
 use super::{Oci, said};
 use crate::base::secret::Secret;
-use crate::engine::sandbox::{Error, Result};
+use crate::base::text;
+use crate::engine::outbound;
+use crate::engine::outbound::guard::Guard;
+use crate::engine::sandbox::{Error, Result, process};
 
 /// How long an image may take to be fetched.
 const PULL: Duration = Duration::from_secs(900);
 /// How often we look whether anybody still wants it.
 const LOOK: Duration = Duration::from_millis(100);
-/// The largest image that is run.
-const IMAGE_BYTES: i64 = 16 << 30;
-/// What a pinned image is called here, with its digest for a tag: so it is not taken for one that nobody needs.
-const KEPT: &str = "localhost/plumbline/pinned";
+/// The most layers that an image may have.
+const LAYERS: usize = 1_000;
+/// The registry that a name without one means. Where that is, no manifest says.
+const DOCKERS: &str = "docker.io";
+/// The port of a registry that names none.
+const REGISTRY_PORT: u16 = 443;
 /// How a digest begins.
 const SHA256: &str = "sha256:";
 
@@ -57,6 +66,8 @@ pub struct Image {
     pub pinned: String,
     /// Whether it had to be fetched.
     pub was_pulled: bool,
+    /// Whether it has a name of ours.
+    is_kept: bool,
 }
 
 impl Image {
@@ -89,6 +100,9 @@ impl std::str::FromStr for Reference {
         let parts = name.split_once('/');
         if name.len() > 255 || !parts.is_some_and(|(registry, path)| is_registry(registry) && path.split('/').all(is_part)) {
             return Err("its name is none".to_owned());
+        }
+        if name.starts_with(OURS) {
+            return Err(format!("names that begin with `{OURS}` are given by us alone"));
         }
         let tag = tag.map(str::to_owned).or_else(|| digest.is_none().then(|| "latest".to_owned())).filter(|_| digest.is_none());
         Ok(Reference { name, tag, digest })
@@ -126,12 +140,12 @@ fn is_digest(text: &str) -> bool {
 fn normal(name: &str) -> String {
     match name.split_once('/') {
         Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => name.to_owned(),
-        Some(_) => format!("docker.io/{name}"),
-        None => format!("docker.io/library/{name}"),
+        Some(_) => format!("{DOCKERS}/{name}"),
+        None => format!("{DOCKERS}/library/{name}"),
     }
 }
 
-fn digest_of(pinned: &str) -> &str {
+pub(super) fn digest_of(pinned: &str) -> &str {
     pinned.split_once('@').map_or(pinned, |(_, digest)| digest)
 }
 
@@ -155,6 +169,84 @@ fn is_meant(pinned: &str, found: &ImageInspect) -> bool {
     found.id.as_deref() == Some(digest) || digests.map(|(_, known)| known).any(|known| known == digest)
 }
 
+/// Whether an image has the very name that it was found by.
+fn is_named(reference: &Reference, found: &ImageInspect) -> bool {
+    let tags = found.repo_tags.iter().flatten().filter_map(|known| known.rsplit_once(':'));
+    let digests = found.repo_digests.iter().flatten().filter_map(|known| known.split_once('@'));
+    tags.chain(digests).any(|(name, _)| normal(name) == reference.name)
+}
+
+/// Whether a daemon may be sent to the registry of a name; or why not.
+fn judge(guard: &Guard, name: &str) -> std::result::Result<(), String> {
+    let registry = name.split_once('/').map_or(name, |(registry, _)| registry);
+    if registry == DOCKERS {
+        return Ok(());
+    }
+    let (host, port) = match registry.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().map_err(|_| format!("`{registry}` is no host with a port"))?),
+        None => (registry, REGISTRY_PORT),
+    };
+    if guard.allows(host, port) {
+        return Ok(());
+    }
+    let addresses = (host, port).to_socket_addrs().map_err(|_| format!("its registry `{host}` cannot be found"))?;
+    guard.check(host, port, &addresses.collect::<Vec<SocketAddr>>()).map_err(|error| match error {
+        outbound::Error::Refused { host, address, why } => {
+            format!("its registry `{host}` is at {address}, {why}; nothing is fetched from there unless `outbound.allow_hosts` names it")
+        }
+        other => other.to_string(),
+    })
+}
+
+/// How large the layers are that are being fetched, by what the daemon says of each.
+#[derive(Debug, Default)]
+struct Reported {
+    layers: HashMap<String, u64>,
+    bytes: u64,
+}
+
+impl Reported {
+    /// Hears what the daemon says; answers why it has to stop, if it has to.
+    fn heard(&mut self, said: &CreateImageInfo, most: u64) -> Option<String> {
+        let (layer, progress) = (said.id.as_ref()?, said.progress_detail.as_ref()?);
+        let size = progress.total.max(progress.current).and_then(|size| u64::try_from(size).ok())?;
+        let known = self.layers.entry(layer.clone()).or_default();
+        self.bytes = self.bytes.saturating_add(size.saturating_sub(*known));
+        *known = size.max(*known);
+        if self.layers.len() > LAYERS {
+            return Some("it has more layers than an image may have".to_owned());
+        }
+        (self.bytes > most).then(|| too_large(most))
+    }
+}
+
+fn too_large(most: u64) -> String {
+    format!("it is larger than {}, the most that an image may be", text::bytes(most))
+}
+
+/// Names that are being looked for: each by one run at a time.
+#[derive(Debug, Default)]
+pub(super) struct Turns(Mutex<BTreeSet<String>>);
+
+/// The turn of whoever looks for a name.
+struct Turn<'a> {
+    turns: &'a Turns,
+    name: String,
+}
+
+impl Turns {
+    fn take(&self, name: &str) -> Option<Turn<'_>> {
+        let is_ours = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        is_ours.then(|| Turn { turns: self, name: name.to_owned() })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.turns.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+    }
+}
+
 impl Oci {
     /// The image that a reference means, or meant when it was `pinned`; fetched if it is not here. `None` if nobody wants it any more.
     pub fn image(
@@ -166,42 +258,57 @@ impl Oci {
     ) -> Result<Option<Image>> {
         let wanted = pinned.map_or_else(|| reference.to_string(), str::to_owned);
         let unavailable = |why: String| Error::Image { reference: wanted.clone(), why };
+        // Two that fetch the same would take its name from each other.
+        let _turn = loop {
+            match self.turns.take(&wanted) {
+                Some(turn) => break turn,
+                None if cancel() => return Ok(None),
+                None => process::pause(LOOK),
+            }
+        };
         let is_made_here = reference.is_made_here() || is_digest(&wanted);
-        let here = (pinned.is_some() || is_made_here).then(|| wanted.clone());
-        for name in here.into_iter().chain(pinned.map(kept)) {
-            if let Some(found) = self.inspect(&name)?
-                && pinned.is_none_or(|pinned| is_meant(pinned, &found))
-            {
+        let here = (pinned.is_some() || is_made_here).then(|| (wanted.clone(), false));
+        for (name, is_ours) in here.into_iter().chain(pinned.map(|pinned| (self.kept(pinned), true))) {
+            let Some(found) = self.inspect(&name)? else { continue };
+            // Nobody gives names of ours but we.
+            if is_ours || pinned.map_or_else(|| is_named(reference, &found), |pinned| is_meant(pinned, &found)) {
                 return self.taken(reference, pinned, found, false).map(Some);
             }
         }
         if is_made_here {
             return Err(unavailable("there is none of that name on this host, and no registry to ask for it".to_owned()));
         }
-        if self.pull(&wanted, credentials, cancel)?.is_none() {
-            return Ok(None);
+        judge(&self.guard, &wanted).map_err(&unavailable)?;
+        let was_here = self.inspect(&wanted)?.is_some();
+        let fetched = match self.pull(&wanted, credentials, cancel) {
+            Ok(None) => return Ok(None),
+            Ok(Some(())) => match self.inspect(&wanted)? {
+                Some(found) if pinned.is_none_or(|pinned| is_meant(pinned, &found)) => self.taken(reference, pinned, found, true),
+                _ => Err(unavailable("it was fetched, and is not here".to_owned())),
+            },
+            Err(error) => Err(error),
+        };
+        // What holds it from here on is the name of ours; one that is refused is held by nothing.
+        if !was_here && fetched.as_ref().map_or(true, |image| image.is_kept) {
+            self.unname(&wanted);
         }
-        match self.inspect(&wanted)? {
-            Some(found) if pinned.is_none_or(|pinned| is_meant(pinned, &found)) => self.taken(reference, pinned, found, true).map(Some),
-            _ => Err(unavailable("it was fetched, and is not here".to_owned())),
-        }
+        fetched.map(Some)
     }
 
     fn taken(&self, reference: &Reference, pinned: Option<&str>, found: ImageInspect, was_pulled: bool) -> Result<Image> {
-        let unavailable = |why: &str| Error::Image { reference: reference.to_string(), why: why.to_owned() };
-        if found.size.is_some_and(|size| size > IMAGE_BYTES) {
-            return Err(unavailable("it is larger than an image may be"));
+        let unavailable = |why: String| Error::Image { reference: reference.to_string(), why };
+        let most = self.settings.image_bytes;
+        if found.size.and_then(|size| u64::try_from(size).ok()).is_some_and(|size| size > most) {
+            return Err(unavailable(too_large(most)));
         }
+        let unsaid = || unavailable("the daemon does not say what it is".to_owned());
         let pinned = match pinned {
             Some(pinned) => pinned.to_owned(),
-            None => pin(reference, &found).ok_or_else(|| unavailable("the daemon does not say what it is"))?,
+            None => pin(reference, &found).ok_or_else(unsaid)?,
         };
-        let id = found.id.filter(|id| is_digest(id)).ok_or_else(|| unavailable("the daemon does not say what it is"))?;
-        let options = TagImageOptionsBuilder::default().repo(KEPT).tag(&tag(&pinned)).build();
-        if let Err(no) = self.ask("name an image", self.docker.tag_image(&id, Some(options))) {
-            tracing::debug!("`{pinned}` keeps no name of ours: {}", no.why);
-        }
-        Ok(Image { id, pinned, was_pulled })
+        let id = found.id.filter(|id| is_digest(id)).ok_or_else(unsaid)?;
+        let is_kept = self.keep(&id, &pinned);
+        Ok(Image { id, pinned, was_pulled, is_kept })
     }
 
     fn inspect(&self, name: &str) -> Result<Option<ImageInspect>> {
@@ -223,6 +330,7 @@ impl Oci {
         });
         let unavailable = |why: String| Error::Image { reference: name.to_owned(), why };
         let options = CreateImageOptionsBuilder::default().from_image(name).build();
+        let mut reported = Reported::default();
         let mut told = Box::pin(self.docker.create_image(Some(options), None, credentials));
         loop {
             if cancel() {
@@ -232,22 +340,18 @@ impl Oci {
                 return Err(unavailable("it takes too long to be fetched".to_owned()));
             }
             match self.wait(async { tokio::time::timeout(LOOK, told.next()).await }) {
-                Err(_) | Ok(Some(Ok(_))) => {}
+                Err(_) => {}
+                Ok(Some(Ok(said))) => {
+                    // Not heard any more, the daemon stops.
+                    if let Some(why) = reported.heard(&said, self.settings.image_bytes) {
+                        return Err(unavailable(why));
+                    }
+                }
                 Ok(Some(Err(error))) => return Err(unavailable(said(&error))),
                 Ok(None) => return Ok(Some(())),
             }
         }
     }
-}
-
-/// The name of ours that a pinned image has.
-fn kept(pinned: &str) -> String {
-    format!("{KEPT}:{}", tag(pinned))
-}
-
-/// Its tag.
-fn tag(pinned: &str) -> String {
-    digest_of(pinned).replace(':', "-")
 }
 
 #[cfg(test)]
@@ -281,6 +385,48 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_ours_is_not_for_manifests() {
+        for text in
+            ["localhost/plumbline/pinned", "localhost/plumbline/pinned/me:sha256-1", &format!("localhost/plumbline/x@{}", digest('a'))]
+        {
+            assert!(text.parse::<Reference>().unwrap_err().contains("by us alone"), "{text}");
+        }
+        assert!("localhost/plumbline-test/one".parse::<Reference>().is_ok());
+    }
+
+    #[test]
+    fn a_registry_in_our_own_network_is_not_asked_unless_the_operator_says_so() {
+        let guard = Guard::new(&["127.0.0.1:5000".to_owned()]);
+        for name in
+            ["169.254.169.254/x", "10.0.0.5:5000/x", "127.0.0.1:9200/x", "localhost:5000/x", "localhost./x", "0x7f.1/x", "2130706433:80/x"]
+        {
+            let why = judge(&guard, name).unwrap_err();
+            assert!(why.contains("`outbound.allow_hosts`"), "{name}: {why}");
+        }
+        for name in ["127.0.0.1:5000/x", "1.1.1.1/x", "docker.io/library/x"] {
+            assert_eq!(judge(&guard, name), Ok(()), "{name}");
+        }
+        for name in ["1.1.1.1:/x", "1.1.1.1:99999/x", "a:b:1/x", "registry.invalid/x"] {
+            assert!(judge(&guard, name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_image_is_too_large_as_soon_as_its_layers_are_said_to_be() {
+        let mut reported = Reported::default();
+        let mut heard = |layer: &str, current, total| {
+            let progress = bollard::models::ProgressDetail { current, total };
+            reported
+                .heard(&CreateImageInfo { id: Some(layer.to_owned()), progress_detail: Some(progress), ..CreateImageInfo::default() }, 100)
+        };
+        assert_eq!(heard("a", Some(1), Some(60)), None);
+        assert_eq!(heard("a", Some(60), Some(60)), None, "said twice, it is there once");
+        assert_eq!(heard("b", Some(40), None), None);
+        assert_eq!(heard("b", Some(-5), Some(-1)), None);
+        assert!(heard("b", Some(41), None).unwrap().contains("larger than"));
+    }
+
+    #[test]
     fn an_image_is_pinned_by_the_digest_its_name_has() {
         let reference: Reference = "acme/lint:v1".parse().unwrap();
         let of =
@@ -295,5 +441,6 @@ mod tests {
         assert_eq!(pin(&reference, &ImageInspect::default()), None);
         assert!(is_meant(&pinned, &docker) && is_meant(&digest('1'), &docker));
         assert!(!is_meant(&pinned, &of(&[])) && !is_meant(&digest('2'), &docker));
+        assert!(is_named(&reference, &docker) && !is_named(&"acme/other".parse().unwrap(), &docker));
     }
 }

@@ -127,3 +127,23 @@ fn when_a_run_is_over_its_connections_are_cut() {
     assert_eq!(outside.read(&mut [0; 8]).unwrap(), 0);
     assert_eq!(near.read_to_end(&mut Vec::new()).unwrap_or(0), 0);
 }
+
+#[test]
+fn when_a_run_is_over_nothing_that_served_it_is_left() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut proxy = Proxy::new(&[("localhost".into(), port)], &["localhost".into()]);
+    let shared = Arc::clone(&proxy.shared);
+    // One that is silent, and one that is passed on to a host that is.
+    let (_silent, far) = connected();
+    proxy.serve(far);
+    let (mut near, far) = connected();
+    proxy.serve(far);
+    near.write_all(format!("CONNECT localhost:{port} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
+    let _outside = listener.accept().unwrap();
+    assert_eq!(shared.state().serving, 2);
+    let began = Instant::now();
+    assert_eq!(proxy.finish().len(), 1);
+    assert_eq!((shared.state().serving, shared.state().open.len()), (0, 0));
+    assert!(began.elapsed() < ENDING, "they are told to end, and not waited out");
+}

@@ -19,6 +19,7 @@ fn small() -> Limits {
         processes: 64,
         file_size: 64 << 20,
         tmpfs_bytes: 64 << 20,
+        names: 10_000,
         stdout_bytes: 1 << 20,
         stderr_bytes: 1 << 20,
         output_bytes: 16 << 20,
@@ -122,6 +123,23 @@ fn who_fills_the_disk_ends() {
     // Who is done at once is not overlooked, and no more are files without bytes.
     let script = r#"open(my $f, ">", "x"); syswrite($f, "x" x (1 << 20)) while -s "x" < 60 << 20; open($f, ">", "y"); syswrite($f, "x" x (8 << 20))"#;
     ends(sandbox, "disk-at-the-end", &small(), How::Limit(Limit::Disk), small().wall, script);
+}
+
+#[test]
+fn who_makes_files_without_a_byte_and_without_end_ends() {
+    let sandbox = need!(native());
+    for (name, place) in [("names-work", "/work"), ("names-tmp", "/tmp"), ("names-shared", "/dev/shm")] {
+        let script = format!(r#"for (my $n = 0; ; $n++) {{ open(my $f, ">", "{place}/$n") }}"#);
+        ends(sandbox, name, &small(), How::Limit(Limit::Disk), small().wall, &script);
+    }
+    for (name, makes) in [("names-folders", r#"mkdir "$n""#), ("names-links", r#"symlink("x", "$n")"#)] {
+        ends(sandbox, name, &small(), How::Limit(Limit::Disk), small().wall, &format!("for (my $n = 0; ; $n++) {{ {makes} }}"));
+    }
+    // Who is done at once is not overlooked.
+    let script = r#"for my $n (0..11000) { open(my $f, ">", $n) }"#;
+    ends(sandbox, "names-at-the-end", &small(), How::Limit(Limit::Disk), small().wall, script);
+    let outcome = run(sandbox, &perl(r#"for my $n (0..9000) { open(my $f, ">", $n) or die }"#), &small()).unwrap();
+    assert_eq!(outcome.how, How::Exited(0), "as many as are allowed are let be");
 }
 
 #[test]

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use plumbline::base::secret::Secret;
 use plumbline::engine::sandbox::probe::{Grade, self_test};
-use plumbline::engine::sandbox::{Command, Error, How, Keeper, Kind, Limit, Limits, Output, Tier, Value};
+use plumbline::engine::sandbox::{Command, Error, How, Keeper, Kind, Limit, Limits, Output, Sandbox, Settings, Tier, Value};
 
-use super::{file, native, need, output, perl, run, run_over, sh, trusted, uncounted};
+use super::{LAUNCHER, file, native, need, output, perl, run, run_over, sh, trusted, uncounted};
 
 #[test]
 fn a_tool_sees_its_tree_its_environment_and_no_more() {
@@ -230,6 +230,24 @@ fn the_languages_that_are_here_run_inside_with_and_without_cgroups() {
             assert_eq!((outcome.how, outcome.stdout.text().as_str()), (How::Exited(0), *expected), "{program}: {}", outcome.stderr.text());
         }
     }
+}
+
+#[test]
+fn a_tool_stands_back_behind_the_server() {
+    assert_eq!(output(need!(native()), &sh("nice")), "10\n");
+    assert_eq!(output(trusted(), &sh("nice")), "10\n");
+}
+
+#[test]
+fn a_sandbox_that_does_not_come_up_is_no_fault_of_the_program_and_may_be_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let bubblewrap = dir.path().join("bwrap");
+    std::fs::write(&bubblewrap, "#!/bin/sh\nexec sleep 100\n").unwrap();
+    [dir.path(), &bubblewrap].iter().for_each(|path| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap());
+    let settings = Settings { bubblewrap, coming_up: Duration::from_millis(200), use_cgroups: false, ..Settings::default() };
+    let sandbox = Sandbox::new(Path::new(LAUNCHER), settings).unwrap();
+    let error = run(&sandbox, &sh("true"), &Limits::default()).unwrap_err();
+    assert!(matches!(&error, Error::Lost { why } if why.contains("come up")) && error.is_transient(), "{error}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The walk over a syntax tree that gives each function its points.
 //!
-//! The tree is walked with a cursor and one frame for each level, so that nesting costs memory and no stack. A function within another is
-//! part of it, one level deeper, unless the outer one does nothing but hold others (a decorator, a module, a suite of tests): then each
-//! is judged by itself.
+//! The tree is walked with a cursor and one frame for each level, so that nesting costs memory and no stack. A node is never asked for what
+//! is above it, which takes as long as it is deep. A function within another is part of it, one level deeper, unless the outer one does
+//! nothing but hold others (a decorator, a module, a suite of tests): then each is judged by itself.
 
 use tree_sitter::{Node, Tree, TreeCursor};
 
@@ -10,6 +10,10 @@ use super::grammar::{Grammar, Role};
 
 /// How many bytes of a name are kept.
 const NAME: usize = 80;
+/// What lies deeper is passed over: nobody wrote it by hand.
+const MAX_DEPTH: usize = 10_000;
+/// A function in so many others is a part of the innermost of them, and none of its own.
+const MAX_OPEN: usize = 64;
 
 /// What a point is given for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +102,9 @@ struct Open {
 
 /// A level of the tree.
 #[derive(Clone, Copy)]
-struct Frame {
+struct Frame<'t> {
+    /// The node, which those below may take their name from.
+    node: Node<'t>,
     role: Role,
     nesting: u32,
     /// The row of operators that it is part of.
@@ -120,11 +126,11 @@ struct Walk<'a> {
 pub fn functions(grammar: &Grammar, tree: &Tree, content: &[u8]) -> Vec<Function> {
     let mut walk = Walk { grammar, content, open: Vec::new(), rows: Vec::new(), done: Vec::new() };
     let mut cursor = tree.walk();
-    let mut frames = vec![Frame { role: Role::Other, nesting: 0, row: None, continues: false }];
+    let mut frames = vec![Frame { node: tree.root_node(), role: Role::Other, nesting: 0, row: None, continues: false }];
     loop {
         let around = *frames.last().expect("the frame around all is never left");
         let frame = walk.enter(&cursor, around);
-        if cursor.goto_first_child() {
+        if frames.len() < MAX_DEPTH && cursor.goto_first_child() {
             frames.push(frame);
             continue;
         }
@@ -148,13 +154,13 @@ impl Walk<'_> {
         self.content.get(node.byte_range()).unwrap_or_default()
     }
 
-    fn enter(&mut self, cursor: &TreeCursor<'_>, around: Frame) -> Frame {
+    fn enter<'t>(&mut self, cursor: &TreeCursor<'t>, around: Frame<'t>) -> Frame<'t> {
         let node = cursor.node();
         let role = self.grammar.role(node.kind_id());
         if node.is_error() || node.is_missing() {
             self.open.iter_mut().for_each(|open| open.has_error = true);
         }
-        let same = Frame { role, row: None, continues: false, ..around };
+        let same = Frame { node, role, row: None, continues: false, ..around };
         let deeper = Frame { nesting: around.nesting + 1, ..same };
         let is_alternative = || cursor.field_name() == Some("alternative");
         // Grammars that have no node for `else` name the field alone.
@@ -163,8 +169,9 @@ impl Walk<'_> {
             self.flat(What::Condition, node);
         }
         match role {
+            Role::Function if self.open.len() >= MAX_OPEN => Frame { role: Role::Lambda, ..deeper },
             Role::Function => {
-                self.begin(node, around.nesting);
+                self.begin(node, around);
                 // The outermost function is where counting begins.
                 if self.open.len() == 1 { Frame { nesting: 0, ..same } } else { deeper }
             }
@@ -253,14 +260,13 @@ impl Walk<'_> {
         self.part(Part { what, line: line(node), points: 1 + nesting, deepens: true });
     }
 
-    fn begin(&mut self, node: Node<'_>, nesting: u32) {
-        let base = if self.open.is_empty() { 0 } else { nesting + 1 };
-        let name = node.child_by_field_name("name").or_else(|| {
-            // `const name = () => …`
-            let parent = node.parent()?;
-            parent.child_by_field_name("name").filter(|_| matches!(parent.kind(), "variable_declarator" | "public_field_definition"))
-        });
-        let name = name.map(|name| String::from_utf8_lossy(self.text(name)).into_owned()).filter(|name| name.len() <= NAME);
+    fn begin(&mut self, node: Node<'_>, around: Frame<'_>) {
+        let base = if self.open.is_empty() { 0 } else { around.nesting + 1 };
+        // `const name = () => …`
+        let is_named_by_it = || matches!(around.node.kind(), "variable_declarator" | "public_field_definition");
+        let outer = || is_named_by_it().then(|| around.node.child_by_field_name("name")).flatten();
+        let name = node.child_by_field_name("name").or_else(outer).map(|name| self.text(name)).filter(|name| name.len() <= NAME);
+        let name = name.map(|name| String::from_utf8_lossy(name).into_owned());
         let line_end = u32::try_from(node.end_position().row + 1).unwrap_or(u32::MAX);
         let function = Function { name, line: line(node), line_end, parts: Vec::new() };
         self.open.push(Open { function, base, within: Vec::new(), is_recursive: false, has_error: false });
@@ -299,6 +305,7 @@ impl Walk<'_> {
         if function.parts.is_empty() {
             // It only holds others: they are judged by themselves.
             match self.open.last_mut() {
+                Some(outer) if outer.within.is_empty() => outer.within = within,
                 Some(outer) => outer.within.extend(within),
                 None => self.done.extend(within.into_iter().map(|(_, function)| function)),
             }

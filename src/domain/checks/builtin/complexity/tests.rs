@@ -112,3 +112,36 @@ fn nesting_without_end_is_judged_in_bounded_time_and_stack() {
     };
     std::thread::Builder::new().stack_size(1 << 20).spawn(judge).unwrap().join().unwrap();
 }
+
+/// The time of the walk alone over a text, whose parsing has a bound of its own.
+fn walked(path: &str, content: &str) -> Duration {
+    let grammar = Grammar::of(&TreePath::new(path)).unwrap();
+    let mut parser = tree_sitter::Parser::new();
+    parser.set_language(&grammar.language).unwrap();
+    let tree = parser.parse(content, None).unwrap();
+    let started = Instant::now();
+    score::functions(grammar, &tree, content.as_bytes());
+    started.elapsed()
+}
+
+#[test]
+fn functions_within_functions_without_end_are_walked_in_a_time_that_grows_with_their_number() {
+    let arrows = format!("{}x", "x=>".repeat(300_000));
+    assert!(arrows.len() as u64 <= MAX_FILE);
+    assert!(walked("a.js", &arrows) < Duration::from_secs(5), "{:?}", walked("a.js", &arrows));
+    let holders = format!("{}{}{}", "(()=>{".repeat(2_000), "(()=>{if(a){}});".repeat(20_000), "});".repeat(2_000));
+    assert!(walked("a.js", &holders) < Duration::from_secs(5), "{:?}", walked("a.js", &holders));
+    let judged = || all_of(&Complexity, &MemoryTree::new([("a.js", FileKind::Regular, arrows.clone())]));
+    let started = Instant::now();
+    judged();
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_function_in_more_others_than_are_kept_apart_is_part_of_the_innermost() {
+    let depth = 100;
+    let content = format!("{}if (a) {{}}{}", "function f() { ".repeat(depth), "}".repeat(depth));
+    assert_eq!(scores("a.js", &content).len(), 1);
+    let beyond = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
+    assert!(scores("a.js", &format!("function f() {{ if (a) {{}} return {beyond}; }}")).len() <= 1);
+}

@@ -1,4 +1,4 @@
-//! The suffix array of a text of numbers, and how much neighbours in it have in common: every repetition in linear time.
+//! The suffix array of a text of numbers, and how much neighbors in it have in common: every repetition in linear time.
 //!
 //! The array is built by induced sorting (Nong, Zhang, Chan: *Linear Suffix Array Construction by Almost Pure Induced-Sorting*, 2009), the
 //! common prefixes as Kasai and others do (2001). Both take time and memory in proportion to the text, whatever stands in it: rows of equal

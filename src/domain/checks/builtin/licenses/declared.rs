@@ -15,6 +15,11 @@ use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 
 /// The largest license file or manifest that is read.
 const LARGEST: u64 = 256 << 10;
+/// Extensions of data, settings, pictures and programs that `header` does not read: whatever such a file is called, it is no license's text.
+const NO_TEXTS: [&str; 24] = [
+    "json", "jsonc", "yml", "yaml", "toml", "xml", "csv", "ini", "cfg", "lock", "css", "scss", "less", "vue", "svelte", "ejs", "erb",
+    "svg", "png", "jpg", "gif", "ico", "pdf", "ipynb",
+];
 /// The most files of either sort that are read.
 const MOST: usize = 2_000;
 /// The most licenses that a folder is said to declare.
@@ -207,11 +212,12 @@ fn may_declare(file: &TreeFile) -> bool {
     }
     let name = subject.name();
     let stem = name.split(['.', '-', '_']).next().unwrap_or(name);
-    let is_code = super::header::SOURCES.contains(&subject.extension());
-    let is_license = matches!(stem, "license" | "licence" | "copying" | "unlicense") && !is_code
+    let is_other = super::header::SOURCES.contains(&subject.extension()) || NO_TEXTS.contains(&subject.extension());
+    let is_license = matches!(stem, "license" | "licence" | "copying" | "unlicense")
         || name.ends_with("-license")
-        || name.ends_with("-license.txt");
-    is_manifest(name) || is_license || subject.folders().last() == Some("licenses")
+        || name.ends_with("-license.txt")
+        || subject.folders().last() == Some("licenses");
+    is_manifest(name) || is_license && !is_other
 }
 
 /// What a manifest says.

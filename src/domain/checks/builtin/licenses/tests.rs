@@ -36,6 +36,27 @@ fn source_code_without_a_license_is_said_once_where_people_look_first() {
 }
 
 #[test]
+fn what_is_only_called_after_licenses_is_no_text_of_one() {
+    for other in
+        ["license-checker.json", "license.yml", "licenses/index.ts", "licenses/page.vue", "licenses/list.json", "src/licenses/mod.rs"]
+    {
+        let found = said(&[("README.md", ""), ("src/a.rs", "fn a() {}"), (other, "{\"production\": true}")]);
+        assert_eq!(found, ["README.md missing-license"], "{other}");
+        assert_eq!(
+            said(&[("LICENSE", MIT), (other, "{}"), ("a.rs", &header("GPL-3.0-only"))]),
+            ["a.rs:1 license-conflict"],
+            "{other} makes nothing unclear"
+        );
+    }
+    quiet(&[
+        ("src/a.rs", "fn a() {}"),
+        ("LICENSES/GPL-3.0-only.txt", ""),
+        ("LICENSES/Apache-2.0", APACHE),
+        ("a.rs", &header("Apache-2.0")),
+    ]);
+}
+
+#[test]
 fn a_header_that_spdx_does_not_know_is_found_at_its_line() {
     for (expression, rules) in [
         ("MIT", 0),

@@ -85,6 +85,11 @@ pub struct Format {
 }
 
 impl Format {
+    /// Whether nothing else is of its form by chance: a beginning that is short, or a word, is found in enough of what machines write.
+    pub fn is_distinct(&self) -> bool {
+        !matches!(self.prefix, "SK" | "EAAA" | "EZAK" | "cio" | "oy2" | "dapi" | "key-" | "secret_")
+    }
+
     /// The end of the token that begins at `start`, where its beginning stands; `None` if what follows is no such token.
     pub fn read(&self, text: &[u8], start: usize) -> Option<usize> {
         let begin = start + self.prefix.len();

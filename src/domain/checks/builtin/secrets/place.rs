@@ -24,42 +24,25 @@ pub enum Place {
     Open,
     /// Tests and documentation: tokens whose form leaves no doubt, and no mere likelihood.
     Example,
-    /// Fixtures: tokens whose checksum is right.
+    /// What a build made of the team's own work, or may have: tokens whose form nothing else has.
+    Built,
+    /// Fixtures, and what is written by tools or by others: tokens whose checksum is right.
     Specimen,
-}
-
-/// Whether nothing in such a file is judged: written by tools, for tools.
-pub fn is_left_out(subject: &Subject<'_>) -> bool {
-    subject.is_foreign() || subject.is_generated() || subject.is_lock()
 }
 
 /// How much is said of such a file.
 pub fn of(subject: &Subject<'_>) -> Place {
-    if subject.is_specimen() || subject.is_template() {
+    if subject.is_specimen() || subject.is_template() || subject.is_lock() || !subject.is_perhaps_own() {
         return Place::Specimen;
     }
-    let name = subject.name();
-    let stem = name.split('.').next().unwrap_or(name);
-    let is_test = subject.is_in_tests()
-        || subject.folders().any(|folder| matches!(folder, "spec" | "specs" | "cypress" | "playwright" | "integration"))
-        || stem.starts_with("test_")
-        || ["_test", "_tests", "_spec", "-test", "-spec"].iter().any(|end| stem.ends_with(end))
-        || name.contains(".test.")
-        || name.contains(".spec.")
-        || matches!(stem, "tests" | "test" | "conftest")
-        || java_test(subject);
-    let is_prose = matches!(subject.extension(), "md" | "mdx" | "markdown" | "rst" | "adoc" | "asciidoc" | "ipynb" | "tex" | "po")
-        || subject.folders().any(|folder| matches!(folder, "docs" | "doc" | "documentation" | "example" | "examples" | "samples" | "demo"));
-    let is_sample = subject.has_word(&["example", "sample", "dist"]);
-    if is_test || is_prose || is_sample { Place::Example } else { Place::Open }
-}
-
-/// Whether the name ends as the names of test classes do: `LoginTest.java`, `UserServiceTests.cs`.
-fn java_test(subject: &Subject<'_>) -> bool {
-    let name = subject.path.file_name();
-    let stem = name.split(|byte| *byte == b'.').next().unwrap_or(name);
-    matches!(subject.extension(), "java" | "kt" | "cs" | "scala" | "groovy" | "swift" | "php")
-        && [&b"Test"[..], b"Tests", b"Spec", b"IT"].iter().any(|end| stem.ends_with(end))
+    if subject.is_foreign() {
+        return Place::Built;
+    }
+    if subject.is_generated() {
+        return Place::Specimen;
+    }
+    let is_distributed = subject.name().split(|c: char| !c.is_alphanumeric()).any(|word| word == "dist");
+    if subject.is_test() || subject.is_prose() || subject.is_example() || is_distributed { Place::Example } else { Place::Open }
 }
 
 /// How values stand in such a file.

@@ -94,7 +94,7 @@ fn whoever_quotes_a_file_is_told_every_place_even_those_that_the_check_has_no_ro
     let many = lines.join("\n").repeat(MOST / lines.len() + 2);
     let places = hidden(&TreePath::new("src/a.py"), many.as_bytes());
     assert_eq!(places.last().unwrap().bytes.end, many.len(), "where there are too many the rest is taken for one");
-    assert!(kept_back("Cargo.lock", &lines[0]).is_empty() && kept_back("a.py", "x").is_empty());
+    assert!(kept_back("Cargo.lock", &format!("token = \"{}\"", key(42))).is_empty() && kept_back("a.py", "x").is_empty());
 }
 
 #[test]
@@ -172,13 +172,49 @@ fn a_wrong_checksum_is_no_token() {
 }
 
 #[test]
-fn a_right_checksum_is_spoken_of_anywhere_but_where_others_wrote() {
+fn a_right_checksum_is_spoken_of_anywhere() {
     let token = Dice(4).token(&FORMATS[0]);
-    for path in ["src/app.rs", "tests/login.rs", "docs/setup.md", "tests/fixtures/a.json", "a.min.txt"] {
-        let expected: &[&str] = if path.contains(".min.") { &[] } else { &["github-token"] };
-        assert_eq!(rules(path, &token), expected, "{path}");
+    for path in [
+        "src/app.rs",
+        "tests/login.rs",
+        "docs/setup.md",
+        "tests/fixtures/a.json",
+        "web/app.min.js",
+        "web/app.js.map",
+        "node_modules/a/index.js",
+        "vendor/a.go",
+        "Cargo.lock",
+        "package-lock.json",
+        "dist/app.js",
+        "api.pb.go",
+    ] {
+        assert_eq!(rules(path, &token), ["github-token"], "{path}");
+        assert_eq!(kept_back(path, &token).len(), 1, "{path}");
     }
-    assert_eq!(rules("node_modules/a/index.js", &token), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_build_made_is_asked_for_forms_that_nothing_else_has() {
+    let of = |prefix: &str| Dice(44).token(FORMATS.iter().find(|format| format.prefix == prefix).unwrap());
+    for path in ["dist/app.min.js", "web/dist/app.js", "external/client.py", "deps/client.c"] {
+        assert_eq!(rules(path, &format!("f(\"{}\")", of("sk_live_"))), ["stripe-key"], "{path}");
+        assert_eq!(rules(path, &format!("f(\"{}\")", of("EAAA"))), Vec::<String>::new(), "{path}: base 64 holds such by chance");
+        assert_eq!(rules(path, &format!("apiKey = \"{}\"", key(45))), Vec::<String>::new(), "{path}");
+    }
+    for path in ["vendor/client.py", "node_modules/a/dist/a.js", "web/app.min.js", "Cargo.lock", "tests/fixtures/dist/a.js"] {
+        assert_eq!(rules(path, &format!("f(\"{}\")", of("sk_live_"))), Vec::<String>::new(), "{path}");
+    }
+}
+
+#[test]
+fn a_package_that_is_called_example_is_as_open_as_any() {
+    let assigned = format!("private static final String PASSWORD = \"{}\";", password(46));
+    for path in ["src/main/java/com/example/demo/Config.java", "com/example/Config.java", "lib/src/main/kotlin/org/example/Config.kt"] {
+        assert_eq!(rules(path, &assigned), ["hardcoded-password"], "{path}");
+    }
+    for path in ["examples/src/main/java/com/acme/Config.java", "src/test/java/com/example/ConfigTest.java", "Config.example.java"] {
+        assert_eq!(rules(path, &assigned), Vec::<String>::new(), "{path}");
+    }
 }
 
 #[test]

@@ -104,7 +104,12 @@ struct Component {
 }
 
 impl Component {
-    fn push(&mut self, rule: Rule) {
+    /// Keeps a rule at its place, so that results find it there even where others before it were not handed over.
+    fn put(&mut self, place: usize, rule: Rule) {
+        let place = place.min(MAX_KEPT);
+        if self.rules.len() < place {
+            self.rules.resize_with(place, Rule::default);
+        }
         self.by_id.entry(rule.id.clone()).or_insert(self.rules.len());
         if let Some(guid) = &rule.guid {
             self.by_guid.entry(guid.clone()).or_insert(self.rules.len());
@@ -154,7 +159,8 @@ pub fn heads(input: &[u8], drafts: &mut Drafts<'_>) -> Vec<Run> {
         if pattern == CATEGORY {
             category = category.take().or_else(|| node.text().map(kept));
         } else {
-            runs[run].take(pattern, places.get(1).copied().unwrap_or(0), &node);
+            let place = |level: usize| places.get(level).copied().unwrap_or(0);
+            runs[run].take(pattern, [place(1), place(2)], &node);
         }
     });
     for run in &mut runs {
@@ -168,14 +174,14 @@ pub fn heads(input: &[u8], drafts: &mut Drafts<'_>) -> Vec<Run> {
 }
 
 impl Run {
-    fn take(&mut self, pattern: usize, place: usize, node: &Node) {
+    fn take(&mut self, pattern: usize, [place, within]: [usize; 2], node: &Node) {
         match pattern {
             0 => self.driver.name = kept(node.text().unwrap_or_default()),
             1 | 2 => self.version = node.text().map(kept).or(self.version.take()),
             3 => self.messages = messages(node),
-            DRIVER_RULE => self.driver.push(Rule::of(node)),
+            DRIVER_RULE => self.driver.put(place, Rule::of(node)),
             EXTENSION_NAME => self.extension(place, |extension| extension.name = kept(node.text().unwrap_or_default())),
-            EXTENSION_RULE => self.extension(place, |extension| extension.push(Rule::of(node))),
+            EXTENSION_RULE => self.extension(place, |extension| extension.put(within, Rule::of(node))),
             ARTIFACT => {
                 // What was handed over too large leaves no gap: a place that is not filled is an address that is empty.
                 self.artifacts.resize(place.min(MAX_KEPT), (String::new(), None));

@@ -47,6 +47,40 @@ fn sarif_is_read_with_its_rules_suppressions_and_fingerprints() {
 }
 
 #[test]
+fn sarifs_rules_keep_their_places_where_one_of_them_is_not_taken() {
+    let deep = format!("{}{}", "[".repeat(80), "]".repeat(80));
+    let rules = format!(
+        r#"[{{"id": "R0", "properties": {{"x": {deep}}}}}, {{"id": "R1"}}, {{"id": "R2", "defaultConfiguration": {{"level": "error"}}}}]"#
+    );
+    let result = |reference: &str| {
+        format!(
+            r#"{{{reference}, "message": {{"text": "m"}}, "locations": [{{"physicalLocation": {{"artifactLocation": {{"uri": "README.md"}}}}}}]}}"#
+        )
+    };
+    let results =
+        [r#""ruleIndex": 1"#, r#""rule": {"index": 2}"#, r#""rule": {"index": 1, "toolComponent": {"index": 0}}"#].map(result).join(", ");
+    let read = reading(
+        Format::Sarif,
+        &format!(
+            r#"{{"runs": [{{"tool": {{"driver": {{"rules": {rules}}}, "extensions": [{{"rules": {rules}}}]}}, "results": [{results}, {}]}}]}}"#,
+            result(r#""ruleIndex": 0"#)
+        ),
+    );
+    // The second and the last but one are the same rule of two components, and so the same finding.
+    assert_eq!(told(&read), ["README.md minor quality R1: m", "README.md major quality R2: m", "README.md minor quality unnamed: m"]);
+}
+
+#[test]
+fn a_mark_that_is_empty_makes_no_two_results_one() {
+    let read = reading(
+        Format::Sarif,
+        r#"{"runs": [{"results": [{"message": {"text": "m"}, "partialFingerprints": {"author": "", "commitSha": ""},
+            "locations": [{"physicalLocation": {"artifactLocation": {"uri": "README.md"}}}]}]}]}"#,
+    );
+    assert_eq!(told(&read), ["README.md minor quality unnamed: m"]);
+}
+
+#[test]
 fn sarif_counts_columns_as_each_of_its_runs_says() {
     let run = |kind: &str, column: u32| {
         format!(
@@ -109,7 +143,7 @@ fn checkstyles_errors_are_read_with_their_entities() {
     );
     assert_eq!(
         told(&read),
-        ["src/a.py 2:6-2 major quality x.Y: a &lt; b &#38; &quot;c&quot; &unknown;", "README.md info quality checkstyle: m"]
+        ["src/a.py 2-2 major quality x.Y: a &lt; b &#38; &quot;c&quot; &unknown;", "README.md info quality checkstyle: m"]
     );
     let read = reading(Format::Checkstyle, "<checkstyle><file name='README.md'><error line='1' message='a &lt; &#98;' source='s'/></file>");
     assert_eq!(told(&read), ["README.md 1-1 minor quality s: a < b"]);
@@ -163,13 +197,31 @@ fn lines_of_compilers_are_read_and_what_is_around_them_is_not() {
     assert_eq!(
         told(&read),
         [
-            "src/a.py 2:6-2 minor quality -Wodd: odd",
+            "src/a.py 2-2 minor quality -Wodd: odd",
             "README.md 1-1 minor quality warning: DL1 info: not a code",
             "src/a.py 1-1 major quality error: windows",
             "src/b c.py 1:1-1 minor quality warning: spaced",
         ]
     );
     assert_eq!(dropped(&read), ["src/gone.py is not in the commit's tree ×2"]);
+}
+
+#[test]
+fn columns_that_everybody_counts_alike_are_taken_and_others_where_the_tool_says_what_it_counts() {
+    let files = [("a.c", "int a;\n"), ("b.c", "\tint b;\n"), ("c.c", "/* é */ int c;\n")];
+    let tree = MemoryTree::new(files.map(|(path, content)| (path, FileKind::Regular, content)));
+    let gnu = files.map(|(path, _)| format!("{path}:1:5: error: m\n")).concat();
+    let errors = files.map(|(path, _)| format!("<file name='{path}'><error line='1' column='5' message='m'/></file>")).concat();
+    let checkstyle = format!("<checkstyle>{errors}</checkstyle>");
+    for (format, input) in [(Format::Gnu, gnu), (Format::Checkstyle, checkstyle)] {
+        let columns = |ground: Ground<'_>| {
+            let read = read(format, input.as_bytes(), &ground, &Bounds::default()).unwrap();
+            read.findings.iter().map(|read| read.finding.span.unwrap().column_start).collect::<Vec<_>>()
+        };
+        assert_eq!(columns(Ground::new(&tree)), [Some(5), None, None], "{format}");
+        let bytes = Some(Columns { unit: Unit::Bytes, first: 1, end_is_behind: true });
+        assert_eq!(columns(Ground { columns: bytes, ..Ground::new(&tree) }), [Some(5), Some(5), Some(5)], "{format}");
+    }
 }
 
 #[test]
@@ -198,6 +250,30 @@ fn our_own_form_is_read_as_a_document_and_line_by_line() {
     assert_eq!(told(&read), expected);
     assert_eq!(read.findings[0].tool, Some(0));
     assert!(told(&reading(Format::Plumbline, "")).is_empty());
+}
+
+#[test]
+fn a_build_that_fails_without_an_error_in_the_tree_is_no_result() {
+    let message = |level: &str, message: &str, file: Option<&str>| {
+        let spans = file
+            .map_or_else(String::new, |file| format!(r#"{{"file_name": "{file}", "line_start": 1, "line_end": 1, "is_primary": true}}"#));
+        format!(
+            r#"{{"reason": "compiler-message", "message": {{"message": "{message}", "level": "{level}", "code": null, "spans": [{spans}]}}}}"#
+        )
+    };
+    let artifact = r#"{"reason": "compiler-artifact", "filenames": []}"#;
+    let finished = |success: bool| format!(r#"{{"reason": "build-finished", "success": {success}}}"#);
+    let read = |lines: &[String]| reading(Format::Cargo, &lines.join("\n"));
+    let warned = message("warning", "odd", Some("src/a.py"));
+    let broken = |lines: &[String]| read(lines).broken;
+    assert_eq!(broken(&[warned.clone(), finished(true)]), None);
+    assert_eq!(broken(&[warned.clone(), message("error", "wrong", Some("src/a.py")), finished(false)]), None);
+    assert_eq!(broken(&[artifact.to_owned(), warned.clone(), finished(false)]).as_deref(), Some("the build failed, and no error says why"));
+    let linking = [warned.clone(), message("error", "linking with `cc` failed", None), message("error", "aborting", None), finished(false)];
+    assert_eq!(broken(&linking).as_deref(), Some("the build failed: linking with `cc` failed"));
+    let elsewhere = [message("error", "not for this one", Some("/root/.cargo/registry/src/x/lib.rs")), finished(false)];
+    assert_eq!(broken(&elsewhere).as_deref(), Some("the build failed: not for this one"));
+    assert_eq!(read(&[artifact.to_owned(), finished(true)]).read, 0, "what is built is no record");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
-/// Generous, since builds without optimisation run here too and machines are shared.
+/// Generous, since builds without optimization run here too and machines are shared.
 const SOON: Duration = Duration::from_secs(5);
 
 fn xml_laughs() -> String {
