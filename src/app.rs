@@ -265,6 +265,8 @@ impl App {
         let app = self.clone();
         self.store.submit(followed(self.clock.clone(), behalf.into(), verb), move |result| {
             app.wake.rouse();
+            // Whoever is answered may close the store at once, and finds nobody here who still holds it.
+            drop(app);
             // A caller that went away does not undo what was written.
             let _ = answer.send(result);
         });

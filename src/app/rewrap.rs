@@ -4,6 +4,7 @@
 //! uses it is told, and it is tried again with the next exchange.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::App;
 use super::repeat::Behalf;
@@ -21,17 +22,17 @@ const AT_A_TIME: usize = 50;
 ///
 /// The file has the key before the store names it: a process that ends between the two leaves a key that nothing is sealed to.
 pub async fn rotate(app: &App, behalf: impl Into<Behalf>) -> Result<Recipient, secrets::Error> {
-    let handle = app.clone();
-    let key = app.blocking(move || handle.vault.add_key()).await??;
+    let vault = Arc::clone(&app.vault);
+    let key = app.blocking(move || vault.add_key()).await??;
     name_present(app, behalf, key).await
 }
 
 /// Begins the key file anew where it is lost, damaged or another's; `None` if it is as it should be, or only cannot be read.
 pub async fn give_up_lost(app: &App, behalf: impl Into<Behalf>) -> Result<Option<Recipient>, secrets::Error> {
-    let handle = app.clone();
-    let made = app.blocking(move || match handle.vault.fault() {
+    let vault = Arc::clone(&app.vault);
+    let made = app.blocking(move || match vault.fault() {
         Some(vault::Error::Missing { .. } | vault::Error::Malformed { .. } | vault::Error::Foreign { .. }) => {
-            handle.vault.replace_lost().map(Some)
+            vault.replace_lost().map(Some)
         }
         Some(other) => Err(other),
         None => Ok(None),

@@ -1,5 +1,7 @@
 //! The vault over REST: how it stands, and another key for it. For whoever owns the data directory.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,6 +12,7 @@ use crate::app::{App, rewrap};
 use crate::base::time::Timestamp;
 use crate::domain::secrets::{self, KeyState};
 use crate::engine::store::ReadTx;
+use crate::engine::vault::Vault;
 use crate::http::error::ApiError;
 use crate::http::extract::Permit;
 
@@ -39,22 +42,22 @@ pub struct VaultKeyView {
 }
 
 /// How the vault stands.
-pub fn vault_view(app: &App, tx: &ReadTx) -> Result<VaultView, ApiError> {
+pub fn vault_view(vault: &Vault, tx: &ReadTx) -> Result<VaultView, ApiError> {
     let view = |key: secrets::VaultKey| -> Result<VaultKeyView, ApiError> {
         let sealed = secrets::sealed_to(tx, &key.recipient, COUNTED)? as u64;
         Ok(VaultKeyView { recipient: key.recipient.to_string(), state: key.state, known_since: key.known_since, sealed })
     };
     let keys = secrets::keys(tx)?.into_iter().map(view).collect::<Result<_, _>>()?;
-    Ok(VaultView { fault: app.vault.fault().map(|fault| fault.to_string()), keys })
+    Ok(VaultView { fault: vault.fault().map(|fault| fault.to_string()), keys })
 }
 
 /// `GET /api/v1/admin/vault`.
 pub async fn find(State(app): State<App>, permit: Permit) -> Result<Json<VaultView>, ApiError> {
-    let handle = app.clone();
+    let vault = Arc::clone(&app.vault);
     let view = app
         .read(move |tx, _| {
             permit.instance(tx)?;
-            vault_view(&handle, tx)
+            vault_view(&vault, tx)
         })
         .await?;
     Ok(Json(view))
@@ -65,7 +68,7 @@ pub async fn rotate(State(app): State<App>, permit: Permit) -> Result<(StatusCod
     let (asking, actor) = (permit.clone(), permit.actor());
     app.read(move |tx, _| asking.instance(tx)).await?;
     rewrap::rotate(&app, &actor).await?;
-    let handle = app.clone();
-    let view = app.read(move |tx, _| vault_view(&handle, tx)).await?;
+    let vault = Arc::clone(&app.vault);
+    let view = app.read(move |tx, _| vault_view(&vault, tx)).await?;
     Ok((StatusCode::ACCEPTED, Json(view)))
 }

@@ -1,5 +1,7 @@
 //! The pages of secrets and keys.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
@@ -87,8 +89,8 @@ async fn instance(app: &App, asked: &Asked, refused: Option<Refused>) -> Result<
             of_instance(tx)
         })
         .await?;
-    let handle = app.clone();
-    let fault = app.blocking(move || handle.vault.fault().map(|fault| fault.to_string())).await?;
+    let vault = Arc::clone(&app.vault);
+    let fault = app.blocking(move || vault.fault().map(|fault| fault.to_string())).await?;
     Ok(InstanceSecretsPage { frame: asked.frame(app).await?, secrets, fault, refused })
 }
 
