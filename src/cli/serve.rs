@@ -189,9 +189,11 @@ async fn serve(app: App, sources: Vec<Source>) -> Result<()> {
     let runner = Runner::start(&app).map_err(|error| Error::because("cannot start the workers", error))?;
     let ticker = Ticker::start(&app).await.map_err(|error| Error::because("cannot start the ticker", error))?;
     // Once all are greeted, that branch is done with, and what ends it is one of the others. Signals are heard in this one place.
+    // They are heard before anybody is greeted, who may say at once that it is to stop.
     let outcome = tokio::select! {
-        Err(error) = attend(&app, sources) => Err(error),
+        biased;
         () = told_to_stop() => Ok(()),
+        Err(error) = attend(&app, sources) => Err(error),
         () = app.stopping() => Ok(()),
         Some(ended) = servers.join_next() => ended_early(ended),
     };
