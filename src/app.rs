@@ -16,10 +16,12 @@ use crate::base::event::{Actor, Event, Recorded};
 use crate::base::id::{AttemptId, Ids, RepoId};
 use crate::base::time::{Clock, Timestamp};
 use crate::domain::search::SearchIndex;
+use crate::domain::secrets;
 use crate::engine::git::{self, Mirror};
 use crate::engine::outbound;
 use crate::engine::queue;
 use crate::engine::store::{self, Blobs, ReadTx, Store, WriteTx};
+use crate::engine::vault::Vault;
 
 pub mod admission;
 pub mod check;
@@ -28,6 +30,7 @@ pub mod indexing;
 pub mod live;
 pub mod reactions;
 pub mod repeat;
+pub mod rewrap;
 pub mod runner;
 pub mod sandboxes;
 pub mod schema;
@@ -62,6 +65,8 @@ pub struct Inner {
     pub blobs: Blobs,
     /// What is searched; derived from the store.
     pub index: SearchIndex,
+    /// What seals and opens secrets. Shared, since verbs take it along to where they are carried out.
+    pub vault: Arc<Vault>,
     /// Requests to other machines.
     pub outbound: outbound::Client,
     /// The logs of what is running.
@@ -143,7 +148,9 @@ impl App {
         refuse_lost_store(&data, &path)?;
         let blobs = Blobs::open(&data.join("blobs"))?;
         let index = SearchIndex::in_directory(data.join("index"));
-        let app = App::build(config, clock, blobs, index, |listener| Store::open(&path, schema::schema(), ids, listener))?;
+        let key_file = config.vault_key_file.clone();
+        let open = |listener| Store::open(&path, schema::schema(), ids, listener);
+        let app = App::build_with(config, clock, blobs, index, open, |store| open_vault(store, key_file))?;
         app.recover()?;
         Ok(app)
     }
@@ -156,13 +163,24 @@ impl App {
         App::build(config, clock, blobs, SearchIndex::in_memory(), |listener| Store::in_memory(schema::schema(), ids, listener))
     }
 
-    /// An appliance over any store, such as one on a disk that fails.
+    /// An appliance over any store, such as one on a disk that fails; the key of its vault is in memory alone.
     pub fn build(
         config: Config,
         clock: Clock,
         blobs: Blobs,
         index: SearchIndex,
         open: impl FnOnce(store::Listener) -> store::Result<Store>,
+    ) -> Result<App, StartError> {
+        App::build_with(config, clock, blobs, index, open, |_| Ok(Vault::fleeting()))
+    }
+
+    fn build_with(
+        config: Config,
+        clock: Clock,
+        blobs: Blobs,
+        index: SearchIndex,
+        open: impl FnOnce(store::Listener) -> store::Result<Store>,
+        vault: impl FnOnce(&Store) -> Result<Vault, store::Error>,
     ) -> Result<App, StartError> {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let cancels = Arc::new(Cancels::default());
@@ -178,6 +196,7 @@ impl App {
                 let _ = told.send(event.clone());
             }
         }))?;
+        let vault = Arc::new(vault(&store)?);
         let outbound = outbound::Client::new(&config.outbound())?;
         let live = LiveLogs::in_directory(config.data_dir.join("live"));
         let mirrors = config.data_dir.join("repos");
@@ -194,6 +213,7 @@ impl App {
             store,
             blobs,
             index,
+            vault,
             outbound,
             live,
             staging,
@@ -245,6 +265,8 @@ impl App {
         let app = self.clone();
         self.store.submit(followed(self.clock.clone(), behalf.into(), verb), move |result| {
             app.wake.rouse();
+            // Whoever is answered may close the store at once, and finds nobody here who still holds it.
+            drop(app);
             // A caller that went away does not undo what was written.
             let _ = answer.send(result);
         });
@@ -363,6 +385,21 @@ fn followed<T, E: From<store::Error>>(
         }
         Ok(out)
     }
+}
+
+/// Opens the vault of a store. A key file that is not as it should be is told of, and is no reason not to start: what needs no secret goes
+/// on.
+fn open_vault(store: &Store, key_file: PathBuf) -> Result<Vault, store::Error> {
+    let present = match secrets::present(&store.read()?) {
+        Ok(present) => present,
+        Err(secrets::Error::Store(error)) => return Err(error),
+        Err(other) => unreachable!("reading which keys are known fails by the store alone: {other}"),
+    };
+    let vault = Vault::at(key_file, present);
+    if let Some(fault) = vault.fault() {
+        tracing::error!("no secret can be set or opened: {fault}");
+    }
+    Ok(vault)
 }
 
 fn make_private(dir: &std::path::Path) -> Result<(), StartError> {

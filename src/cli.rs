@@ -15,6 +15,7 @@ use crate::engine::sandbox;
 mod admin;
 pub mod check;
 pub mod doctor;
+pub mod keys;
 mod owner;
 mod progress;
 pub mod serve;
@@ -47,6 +48,9 @@ enum Command {
     /// Tokens for programs: create, list, revoke
     #[command(subcommand)]
     Token(token::Command),
+    /// The vault's key and the keys for SSH: exchange them, make them anew
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Says what of this host does not work, or could be better, and how to mend it
     Doctor(doctor::Args),
     /// The first process of a sandbox, which plumbline starts itself
@@ -116,6 +120,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Ex
             serve::run(&args, configuration(cli.data, cli.config, flags)?)
         }
         Command::User(command) => user::run(&command, &configuration(cli.data, cli.config, BTreeMap::new())?),
+        Command::Keys(command) => keys::run(&command, &configuration(cli.data, cli.config, BTreeMap::new())?),
         Command::Doctor(args) => doctor::run(&args, &configuration(cli.data, cli.config, BTreeMap::new())?),
         Command::SandboxLauncher => Ok(sandbox::launcher::launch()),
         Command::Token(command) => token::run(command, &configuration(cli.data, cli.config, BTreeMap::new())?),

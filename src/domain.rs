@@ -1,6 +1,6 @@
 //! The capabilities: the product, one noun each.
 //!
-//! They form one ordered list, and each may use those before it: `accounts repos issues checks statuses search admin`. What would run
+//! They form one ordered list, and each may use those before it: `accounts repos secrets issues checks statuses search admin`. What would run
 //! against the order goes through an [`Event`](crate::base::event::Event) and [`reactions`](crate::app::reactions).
 
 pub mod accounts;
@@ -9,4 +9,5 @@ pub mod checks;
 pub mod issues;
 pub mod repos;
 pub mod search;
+pub mod secrets;
 pub mod statuses;

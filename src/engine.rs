@@ -8,3 +8,4 @@ pub mod outbound;
 pub mod queue;
 pub mod sandbox;
 pub mod store;
+pub mod vault;

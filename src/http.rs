@@ -36,6 +36,7 @@ pub mod repos;
 pub mod routes;
 pub mod sarif;
 pub mod search;
+pub mod secrets;
 pub mod server;
 pub mod trends;
 pub mod usage;

@@ -17,7 +17,7 @@
 //! |---|---|
 //! | [`base`] | values and words: ids, names, time, events, work. No input or output |
 //! | [`engine`] | one mechanism each, no word of the product: store, queue, git, sandbox, outbound, fulltext |
-//! | [`domain`] | the product's nouns and verbs: accounts, repos, issues, checks, statuses, search, admin |
+//! | [`domain`] | the product's nouns and verbs: accounts, repos, secrets, issues, checks, statuses, search, admin |
 //! | [`app`] | the handle, the consequences, the schema, the configuration; what drives the work |
 //! | [`http`] | the REST API: the table of routes, errors, identity, views |
 //! | [`ui`] | pages, made of the same views through the same verbs |
@@ -34,7 +34,8 @@
 //!   process.
 //! * No repository is ever checked out: trees and blobs are read by name, and no path of a tree is joined to a path of ours.
 //! * No fetch, check or sleep happens inside a transaction: read, then do, then write.
-//! * No plain secret is stored, logged, or printed by `Debug`. (The key in a README's badges is stored, as no secret: see
+//! * No plain secret is stored, logged, or printed by `Debug`: what has to be had again is sealed by [`engine::vault`], whose key is not in
+//!   the store. (The key in a README's badges is stored, as no secret: see
 //!   [`domain::repos::BadgeKey`].)
 //! * No line of a repository is quoted but through [`domain::issues::conceal`], and nothing comes out of a sandbox but through the
 //!   [mask](base::mask) of what was given into it.

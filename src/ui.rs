@@ -29,6 +29,7 @@ pub mod marks;
 pub mod plugins;
 pub mod repo;
 mod routes;
+pub mod secrets;
 pub mod settings;
 pub mod signin;
 pub mod source;

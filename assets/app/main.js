@@ -4,6 +4,7 @@ import { copying } from "./copy.js";
 import { keys } from "./keys.js";
 import { live, tails } from "./live.js";
 import { menus } from "./menu.js";
+import { names } from "./name.js";
 import { search } from "./search.js";
 import { spots } from "./spot.js";
 
@@ -17,5 +18,6 @@ function ready(root) {
 ready(document);
 spots(document);
 keys();
+names();
 search(ready);
 live(ready);

@@ -12,6 +12,7 @@
 //! | `in_process` | what judges for a check that is part of the binary |
 //! | `in_sandbox` | what judges for a check that is a program of others |
 //! | `conceal` | what a tool says must not be shown, kept out of what others say of the same lines |
+//! | `mounts` | the secrets that a program sees as files |
 //! | `in_image` | what judges for a check that is an image |
 //! | `stage` | identities, and what stands at the commit, written where nobody sees it |
 //! | `tell` | the issues' own rows |
@@ -33,10 +34,11 @@ use crate::base::text::count;
 use crate::base::time::Timestamp;
 use crate::base::work::Work;
 use crate::domain::checks::catalogue::{self, Tool};
-use crate::domain::checks::plan::{Planned, plan};
+use crate::domain::checks::plan::{Planned, plan, wanted_secrets};
 use crate::domain::checks::{self, CheckError, CheckSet, CheckState, Conclusion, ErrorCode};
 use crate::domain::issues::{self, Standing};
 use crate::domain::repos::{self, ApprovalFor, Repository};
+use crate::domain::secrets;
 use crate::domain::statuses::{self, Asked};
 use crate::engine::git::kept::Kept;
 use crate::engine::git::tree::Tree;
@@ -51,6 +53,7 @@ mod in_image;
 mod in_process;
 mod in_sandbox;
 mod judge;
+mod mounts;
 mod stage;
 mod tell;
 mod trees;
@@ -217,7 +220,7 @@ macro_rules! failed {
     )+};
 }
 
-failed!(Failure, store::Error, git::Error, issues::Error, queue::Error);
+failed!(Failure, store::Error, git::Error, issues::Error, secrets::Error, queue::Error);
 
 impl From<checks::Error> for Stop {
     fn from(error: checks::Error) -> Stop {
@@ -266,7 +269,8 @@ impl Run<'_> {
             Ok(manifest) => manifest,
             Err(message) => return self.conclude(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message })),
         };
-        let mut planned = plan(manifest.as_ref(), &besides(self.app, self.repository, self.manner));
+        let known = self.app.read_now(|tx, _| secrets::known(tx, self.set.repo, wanted_secrets(manifest.as_ref())))?;
+        let mut planned = plan(manifest.as_ref(), &besides(self.app, self.repository, self.manner), &known);
         if planned.is_empty() {
             let sentence = "the manifest names no checks".to_owned();
             let (state, verdict) = (CheckState::NotConfigured, Verdict::Success);

@@ -146,6 +146,12 @@ pub const KEYS: &[Key] = &[
         about: "Tools such as `ruff` or `shellcheck` that run, where they are installed, in repositories whose manifest names no checks",
     },
     Key {
+        name: "vault.key_file",
+        env: "PLUMBLINE_VAULT_KEY_FILE",
+        default: "`vault.key` in the data directory",
+        about: "The key that secrets are sealed with, made at the first start: keep a copy, and not where copies of the data are",
+    },
+    Key {
         name: "outbound.allow_hosts",
         env: "PLUMBLINE_OUTBOUND_ALLOW_HOSTS",
         default: "none",
@@ -210,6 +216,9 @@ impl Default for Limits {
     }
 }
 
+/// Where the vault's keys are, in the data directory, unless something else is said.
+const KEY_FILE: &str = "vault.key";
+
 /// The configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -245,6 +254,8 @@ pub struct Config {
     pub launcher: PathBuf,
     /// Where tools are looked for: the `PATH` of the environment. Not a key.
     pub search_path: OsString,
+    /// The file with the keys of the vault.
+    pub vault_key_file: PathBuf,
     /// Hosts that are spoken to although their address is private.
     pub allow_hosts: Vec<String>,
     /// Certificates of the authorities to trust.
@@ -359,7 +370,9 @@ impl Config {
 
     /// The configuration that these values make.
     fn of(data_dir: PathBuf, values: &Values) -> Result<Config, Error> {
+        let key_file = |text: &str| std::path::absolute(text).map_err(|_| "not the path of a file".to_owned());
         Ok(Config {
+            vault_key_file: parse(values, "vault.key_file", key_file)?.unwrap_or_else(|| data_dir.join(KEY_FILE)),
             data_dir,
             listen: parse(values, "listen", listen_address)?.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7867))),
             public_listen: parse(values, "public_listen", listen_address)?,
@@ -436,6 +449,7 @@ impl Config {
         out += &format!("memory = \"{}MiB\"\n", self.memory >> 20);
         out += &format!("max_timeout = \"{}s\"\n", self.max_timeout.as_secs());
         out += &format!("\n[checks]\ndefault_tools = [{}]\n", quoted(&mut self.default_tools.iter().cloned()));
+        out += &format!("\n[vault]\nkey_file = {:?}\n", self.vault_key_file.display().to_string());
         out += &format!("\n[outbound]\nallow_hosts = [{}]\n", quoted(&mut self.allow_hosts.iter().cloned()));
         out += &optional("ca_file", self.ca_file.as_ref().map(|path| path.display().to_string()));
         let Limits { connections, streams, streams_per_caller, .. } = self.limits;

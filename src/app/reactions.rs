@@ -35,6 +35,7 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         }
         Event::BranchDeleted { repo, head, .. } => now(Work::CloseBranch { repo: *repo, head: *head }),
         Event::IssuesChanged => now(Work::IndexIssues),
+        Event::VaultRotated => now(Work::Rewrap),
         Event::WorkDied { was, .. } => given_up(was),
         Event::Due { upkeep } => now(match upkeep {
             Upkeep::Poll => Work::PollRepositories,
@@ -55,7 +56,11 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         | Event::SignedIn { .. }
         | Event::SignedOut { .. }
         | Event::TokenCreated { .. }
-        | Event::TokenRevoked { .. } => Vec::new(),
+        | Event::TokenRevoked { .. }
+        | Event::SecretSet { .. }
+        | Event::SecretRemoved { .. }
+        | Event::KeyAdded { .. }
+        | Event::KeyRemoved { .. } => Vec::new(),
     }
 }
 
@@ -70,6 +75,7 @@ fn given_up(was: &Work) -> Vec<Followup> {
         | Work::PollRepositories
         | Work::Expire
         | Work::Sweep
+        | Work::Rewrap
         | Work::CloseBranch { .. } => Vec::new(),
     }
 }

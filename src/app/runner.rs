@@ -15,11 +15,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{App, CancelToken, check, indexing, sweep, sync, upkeep};
+use super::{App, CancelToken, check, indexing, rewrap, sweep, sync, upkeep};
 use crate::base::event::Actor;
 use crate::base::id::WorkId;
 use crate::base::work::{Lane, Work};
-use crate::domain::{accounts, checks, issues, repos, search};
+use crate::domain::{accounts, checks, issues, repos, search, secrets};
 use crate::engine::queue::{self, Claim, Pulse, Verdict};
 use crate::engine::{git, store};
 
@@ -126,7 +126,7 @@ macro_rules! store_or_give_up {
     )+};
 }
 
-store_or_give_up!(repos, checks, issues, accounts, queue);
+store_or_give_up!(repos, secrets, checks, issues, accounts, queue);
 
 /// Claims the next item of a lane that is due and performs it; says whether there was one.
 pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> store::Result<bool> {
@@ -141,6 +141,7 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         | Work::PollRepositories
         | Work::Expire
         | Work::Sweep
+        | Work::Rewrap
         | Work::CloseBranch { .. } => CancelToken::default(),
     };
     let attempt = Attempt { claim, cancel };
@@ -190,6 +191,7 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::Expire => upkeep::expire(app, attempt),
         Work::Sweep => sweep::perform(app, attempt),
         Work::CloseBranch { repo, head } => check::close_branch(app, attempt, *repo, *head),
+        Work::Rewrap => rewrap::perform(app, attempt),
     }
 }
 

@@ -116,7 +116,11 @@ pub struct Ready {
 impl Sandboxes {
     /// None yet. The data directory is ours alone.
     pub fn new(config: &Config) -> Sandboxes {
-        let settings = Settings { allow_hosts: config.allow_hosts.clone(), hidden: vec![config.data_dir.clone()], ..Settings::default() };
+        let settings = Settings {
+            allow_hosts: config.allow_hosts.clone(),
+            hidden: vec![config.data_dir.clone(), config.vault_key_file.clone()],
+            ..Settings::default()
+        };
         Sandboxes {
             launcher: config.launcher.clone(),
             min_tier: config.min_tier,

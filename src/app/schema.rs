@@ -9,6 +9,7 @@ use crate::domain::admin::Recurrence;
 use crate::domain::checks::{CheckSet, ImagePin, TrustedManifest};
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::repos::{Branch, Commit, Repository};
+use crate::domain::secrets::{NamedSecret, SshKey, VaultKey};
 use crate::engine::queue::{Served, WorkItem};
 use crate::engine::store::journal::Journaled;
 use crate::engine::store::{Migration, Schema, TableSpec};
@@ -52,6 +53,9 @@ pub fn schema() -> Schema {
             Chunk,
             ImagePin,
             TrustedManifest,
+            VaultKey,
+            NamedSecret,
+            SshKey,
         ],
         migrations: MIGRATIONS,
     }

@@ -9,7 +9,7 @@ use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha};
 use crate::base::time::Timestamp;
 use crate::domain::repos::{self, BranchChange, COMMITS_PER_BRANCH, Repository, SyncError};
-use crate::domain::{checks, issues};
+use crate::domain::{checks, issues, secrets};
 use crate::engine::git::history::Order;
 use crate::engine::git::{self, Asked, CommitInfo, Fetched, Mirror, Source, Trust};
 use crate::engine::queue::{self, Claim, Verdict};
@@ -235,7 +235,8 @@ pub fn erase(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
     let logs = app.read_now(|tx, _| checks::logs_of(tx, id, LOGS_FORGOTTEN))?;
     loop {
         let erased = app.write_now(&Actor::System, move |tx, _| -> Result<usize, Failure> {
-            let mut erased = checks::erase(tx, id, issues::ROWS_PER_WRITE)?;
+            let mut erased = secrets::erase(tx, id, issues::ROWS_PER_WRITE)?;
+            erased += checks::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             erased += checks::ImagePin::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             erased += issues::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             erased += repos::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;

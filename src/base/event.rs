@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{AttemptId, RepoId, TokenId, UserId, WorkId};
+use super::id::{AttemptId, KeyId, RepoId, SecretId, TokenId, UserId, WorkId};
 use super::name::{BranchName, CommitSha, RepoSlug};
 use super::time::Timestamp;
 use super::work::Work;
@@ -166,6 +166,36 @@ pub enum Event {
         /// The commit.
         sha: CommitSha,
     },
+    /// A secret was set, or set anew.
+    SecretSet {
+        /// Whose it is; `None` is the instance's.
+        repo: Option<RepoId>,
+        /// The secret.
+        secret: SecretId,
+    },
+    /// A secret was removed.
+    SecretRemoved {
+        /// Whose it was; `None` is the instance's.
+        repo: Option<RepoId>,
+        /// The secret.
+        secret: SecretId,
+    },
+    /// A repository was given a key for SSH, or another one in its place.
+    KeyAdded {
+        /// The repository.
+        repo: RepoId,
+        /// The key.
+        key: KeyId,
+    },
+    /// A key for SSH was removed.
+    KeyRemoved {
+        /// The repository.
+        repo: RepoId,
+        /// The key.
+        key: KeyId,
+    },
+    /// The vault has another key: what is sealed to earlier ones is to be wrapped anew.
+    VaultRotated,
 }
 
 impl Event {

@@ -145,6 +145,10 @@ id! {
     LinkId "lnk"
     /// A piece of durable work.
     WorkId "wrk"
+    /// A named secret.
+    SecretId "sec"
+    /// A key for SSH.
+    KeyId "key"
     /// One HTTP request.
     RequestId "req"
 }

@@ -27,7 +27,7 @@ pub const STARS: &[u8] = b"***";
 /// A shorter value stands in too much that is no secret, and masking it would tell where.
 pub const LEAST_BYTES: usize = 6;
 /// The most bytes of all values together: the automaton takes some thousand times as much.
-pub const MOST_BYTES: usize = 32 << 10;
+pub const MOST_BYTES: usize = 64 << 10;
 
 /// The most bytes of all texts together that are looked for only as they are.
 pub const MOST_PLAIN_BYTES: usize = 256 << 10;

@@ -57,6 +57,8 @@ pub enum Work {
         /// The commit the branch pointed at.
         head: CommitSha,
     },
+    /// Wrap what is sealed to earlier keys of the vault to the present one, and let go of those that nothing is sealed to any more.
+    Rewrap,
 }
 
 words! {
@@ -95,6 +97,7 @@ impl Work {
             Work::Expire => "expire",
             Work::Sweep => "sweep",
             Work::CloseBranch { .. } => "close_branch",
+            Work::Rewrap => "rewrap",
         }
     }
 
@@ -108,6 +111,7 @@ impl Work {
             | Work::PollRepositories
             | Work::Expire
             | Work::Sweep
+            | Work::Rewrap
             | Work::CloseBranch { .. } => Lane::Upkeep,
         }
     }
@@ -120,7 +124,7 @@ impl Work {
             | Work::AbandonCheckSet { repo, .. }
             | Work::EraseRepository { repo }
             | Work::CloseBranch { repo, .. } => Some(*repo),
-            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep => None,
+            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap => None,
         }
     }
 
@@ -130,7 +134,7 @@ impl Work {
             // A check set that twice took the process with it will do so again.
             Work::RunCheckSet { .. } => 3,
             Work::PollRepositories | Work::Expire | Work::Sweep => 2,
-            Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues => 8,
+            Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues | Work::Rewrap => 8,
             // Each look at checks that are under way is one.
             Work::CloseBranch { .. } => 200,
             // Deletion is a promise.
@@ -151,7 +155,7 @@ impl Work {
             // One per attempt: a later attempt must not be swallowed by an earlier one that is still ending.
             Work::RunCheckSet { attempt, .. } | Work::AbandonCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
             Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
-            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep => Some(self.name().to_owned()),
+            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap => Some(self.name().to_owned()),
         }
     }
 }

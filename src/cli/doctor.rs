@@ -15,6 +15,7 @@ use crate::app::sandboxes::Sandboxes;
 use crate::domain::checks::ErrorCode;
 use crate::domain::checks::catalogue::{self, Tool};
 use crate::engine::sandbox::probe::{self, Finding, Grade};
+use crate::engine::vault::{self, Vault};
 
 /// What `plumbline doctor` is asked.
 #[derive(Debug, clap::Args)]
@@ -100,7 +101,21 @@ fn data(config: &Config) -> Vec<Line> {
         Ok(_) => Line::new("server", Grade::Good, "is running"),
         Err(_) => Line { grade: None, ..Line::new("server", Grade::Good, "is not running") },
     };
-    vec![directory, server]
+    vec![directory, server, key_file(config)]
+}
+
+/// The file that secrets are sealed with. Whether it is this store's is told by the server alone.
+fn key_file(config: &Config) -> Line {
+    match Vault::count_keys(config.vault_key_file.clone()) {
+        Ok(_) => Line {
+            advice: Some("keep a copy of it, and not where copies of the data are".to_owned()),
+            ..Line::new("key file", Grade::Good, config.vault_key_file.display().to_string())
+        },
+        Err(vault::Error::Missing { .. }) if !config.data_dir.join("store.redb").exists() => {
+            Line { grade: None, ..Line::new("key file", Grade::Good, "not there yet; `plumbline serve` makes it") }
+        }
+        Err(error) => Line::new("key file", Grade::Bad, error.to_string()),
+    }
 }
 
 fn found(finding: Finding) -> Line {

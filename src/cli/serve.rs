@@ -62,6 +62,7 @@ pub fn run(args: &Args, config: Config) -> Result<ExitCode> {
     super::owner::become_owner(&config.data_dir)?;
     log_to_stderr(&config);
     allow_open_files(config.limits.connections);
+    close_memory();
     let sources = args.repos.iter().map(|repo| source(repo, &config.data_dir)).collect::<Result<Vec<_>>>()?;
     let app = App::open(config, Clock::System, Ids::system()).map_err(|error| match error {
         StartError::Store(error) => Error::because("cannot open the store", error),
@@ -91,6 +92,19 @@ fn allow_open_files(connections: usize) {
     }
     if let Some(most) = maximum.filter(|most| *most < connections as u64 + FILES_BESIDES) {
         tracing::warn!("this process may have {most} files open, too few for {connections} connections; lower `limits.connections`");
+    }
+}
+
+/// Keeps what is in memory, where keys and secrets are, out of dumps and from the user's other processes. What is started from here has
+/// a memory of its own, to which this does not pass.
+fn close_memory() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+
+    // One byte: at zero, the kernel still hands a dump to a program that collects them.
+    let none = Rlimit { current: Some(1), maximum: Some(1) };
+    let closed = setrlimit(Resource::Core, none).and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable));
+    if let Err(error) = closed {
+        tracing::warn!("the memory of this process cannot be closed to others: {error}");
     }
 }
 
@@ -175,9 +189,11 @@ async fn serve(app: App, sources: Vec<Source>) -> Result<()> {
     let runner = Runner::start(&app).map_err(|error| Error::because("cannot start the workers", error))?;
     let ticker = Ticker::start(&app).await.map_err(|error| Error::because("cannot start the ticker", error))?;
     // Once all are greeted, that branch is done with, and what ends it is one of the others. Signals are heard in this one place.
+    // They are heard before anybody is greeted, who may say at once that it is to stop.
     let outcome = tokio::select! {
-        Err(error) = attend(&app, sources) => Err(error),
+        biased;
         () = told_to_stop() => Ok(()),
+        Err(error) = attend(&app, sources) => Err(error),
         () = app.stopping() => Ok(()),
         Some(ended) = servers.join_next() => ended_early(ended),
     };

@@ -103,6 +103,8 @@ words! {
         SecretUnknown = "secret_unknown",
         /// The image it runs in cannot be had.
         ImageUnavailable = "image_unavailable",
+        /// A secret it asks for is known and cannot be opened.
+        SecretUnreadable = "secret_unreadable",
     }
 }
 

@@ -168,7 +168,7 @@ pub struct Command {
     pub network: Network,
     /// Files that are read back when it has ended, from the top of the tree.
     pub outputs: Vec<String>,
-    /// Files with secrets, from its home directory; it alone can read them.
+    /// Files with secrets, from its home directory or beneath [`SECRETS`]; it alone can read them.
     pub secret_files: Vec<(String, Secret<String>)>,
 }
 
@@ -435,6 +435,9 @@ fn mask<'a>(env: impl Iterator<Item = &'a Value>, files: impl Iterator<Item = &'
     Mask::new(of_env.chain(files)).map_err(|refused| Error::BadCommand { why: refused.to_string() })
 }
 
+/// Where programs look for secrets that are given to them as files, beside their home directory.
+pub const SECRETS: &str = "/run/secrets/";
+
 /// The most bytes of an environment and of all secret files together.
 const COMMAND_BYTES: usize = 8 << 20;
 /// The most files that are read back.
@@ -449,10 +452,19 @@ fn check(command: &Command) -> Result<()> {
     if command.outputs.len() > OUTPUTS {
         return refuse(format!("it asks for more than {OUTPUTS} files"));
     }
-    let inner = command.outputs.iter().chain(command.secret_files.iter().map(|(path, _)| path));
-    for path in inner.chain(Some(&command.directory).filter(|path| !path.is_empty())) {
+    let inner = command.outputs.iter().map(String::as_str).chain(command.secret_files.iter().map(|(path, _)| {
+        // Of what is not in the home directory, that the rest leads nowhere else.
+        path.strip_prefix(SECRETS).unwrap_or(path)
+    }));
+    for path in inner.chain(Some(command.directory.as_str()).filter(|path| !path.is_empty())) {
         if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
             return refuse(format!("`{path}` is no path beneath a directory"));
+        }
+    }
+    for (path, _) in &command.secret_files {
+        let within = |other: &String| other.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        if command.secret_files.iter().any(|(other, _)| within(other)) {
+            return refuse(format!("a secret's place lies within `{path}`, which is another's"));
         }
     }
     for name in command.env.keys() {

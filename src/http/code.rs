@@ -55,6 +55,8 @@ codes! {
     TokenNotFound      "token_not_found"      404  "No token by that id is known here.";
     SessionNotFound    "session_not_found"    404  "No session by that id is yours.";
     UserNotFound       "user_not_found"       404  "No user by that name is known here.";
+    SecretNotFound     "secret_not_found"     404  "No secret by that name is set there.";
+    KeyNotFound        "key_not_found"        404  "The repository has no key by that id.";
     MethodNotAllowed   "method_not_allowed"   405  "This path does not take that method.";
     RequestTimeout     "request_timeout"      408  "The body did not arrive in time; send it again.";
     AlreadyExists      "already_exists"       409  "There is one by that name already.";
@@ -66,15 +68,20 @@ codes! {
     IdempotencyRunning "idempotency_running"  409  "A request with this `Idempotency-Key` is being carried out; ask again in a moment.";
     IdempotencyUnanswered "idempotency_unanswered" 409 "The request with this `Idempotency-Key` was carried out, but its answer was lost; look at what it was to change.";
     AmbiguousCommit    "ambiguous_commit"     409  "Several commits begin with these digits; give more.";
+    TooMany            "too_many"             409  "There are as many of these as there may be; remove one first.";
     LinkSpent          "link_spent"           410  "The one-time link was used already, has expired or is not known here; the message says which.";
     BodyTooLarge       "body_too_large"       413  "The body is larger than this endpoint takes.";
     UnsupportedMedia   "unsupported_media"    415  "The body must be JSON, sent as `application/json`.";
     NotConfirmed       "not_confirmed"        422  "A deletion needs the full name as its confirmation.";
     SourceRefused      "source_refused"       422  "The repository cannot be fetched from there; the message says why.";
+    KeyInvalid         "key_invalid"          422  "What was given is no private key that can be used; the message says why.";
+    PassphraseNeeded   "passphrase_needed"    422  "The private key has a passphrase; send it as `passphrase`.";
+    PassphraseWrong    "passphrase_wrong"     422  "The passphrase does not open the private key.";
     QueryInvalid       "query_invalid"        422  "The search query does not parse; `details.position` says where.";
     RepositoryUnreadable "repository_unreadable" 422 "The repository holds something that cannot be read; the message says what.";
     RateLimited        "rate_limited"         429  "Too much at a time; try again after the time in `Retry-After`.";
     Internal           "internal"             500  "Something failed on our side; quote the request id.";
     IndexRebuilding    "index_rebuilding"     503  "The search index is being built; ask again in a moment.";
+    VaultUnavailable   "vault_unavailable"    503  "Secrets can neither be set nor opened right now; the server's log says what is wrong with the key file.";
     Unavailable        "unavailable"          503  "The store cannot be used right now, for example because the disk is full; try again later.";
 }

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 
 use super::code::Code;
 use crate::base::text::clip;
-use crate::domain::{accounts, checks, issues, repos, search};
-use crate::engine::{fulltext, git, store};
+use crate::domain::{accounts, checks, issues, repos, search, secrets};
+use crate::engine::{fulltext, git, store, vault};
 
 /// The longest sentence of an error.
 const MESSAGE_BYTES: usize = 4 << 10;
@@ -199,6 +199,42 @@ impl From<repos::Error> for ApiError {
             repos::Error::CommitNotFound { .. } => ApiError::new(Code::CommitNotFound, message),
             repos::Error::NotConfirmed { .. } => ApiError::field(Code::NotConfirmed, "confirm", message),
         }
+    }
+}
+
+impl From<secrets::Error> for ApiError {
+    fn from(error: secrets::Error) -> ApiError {
+        let message = error.to_string();
+        match error {
+            secrets::Error::Store(error) => error.into(),
+            secrets::Error::Vault(error) => error.into(),
+            secrets::Error::InvalidName(_) => ApiError::field(Code::InvalidParameter, "secret", message),
+            secrets::Error::TooShort | secrets::Error::TooLong => ApiError::field(Code::InvalidBody, "value", message),
+            secrets::Error::TooMany { .. } => ApiError::new(Code::TooMany, message),
+            secrets::Error::NotFound { .. } => ApiError::new(Code::SecretNotFound, message),
+            secrets::Error::KeyNotFound { .. } => ApiError::new(Code::KeyNotFound, message),
+            secrets::Error::KeyTaken { .. } => ApiError::new(Code::AlreadyExists, message),
+            secrets::Error::Unusable(why) => {
+                let code = match why {
+                    secrets::Unusable::PassphraseNeeded => Code::PassphraseNeeded,
+                    secrets::Unusable::PassphraseWrong => Code::PassphraseWrong,
+                    secrets::Unusable::NoKey
+                    | secrets::Unusable::TooLong
+                    | secrets::Unusable::Public
+                    | secrets::Unusable::TooDear
+                    | secrets::Unusable::OtherPassphrase
+                    | secrets::Unusable::Kind { .. }
+                    | secrets::Unusable::Mismatched => Code::KeyInvalid,
+                };
+                ApiError::new(code, message)
+            }
+        }
+    }
+}
+
+impl From<vault::Error> for ApiError {
+    fn from(error: vault::Error) -> ApiError {
+        ApiError::of(Code::VaultUnavailable).because(error)
     }
 }
 

@@ -281,6 +281,11 @@ impl Woken {
             | Event::SignedOut { .. }
             | Event::TokenCreated { .. }
             | Event::TokenRevoked { .. }
+            | Event::SecretSet { .. }
+            | Event::SecretRemoved { .. }
+            | Event::KeyAdded { .. }
+            | Event::KeyRemoved { .. }
+            | Event::VaultRotated
             | Event::WorkDied { .. }
             | Event::Due { .. } => return None,
         })

@@ -9,7 +9,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::openapi::Doc;
-use super::{accounts, badges, checks, compare, files, health, issues, live, plugins, repos, search, trends, usage};
+use super::{accounts, badges, checks, compare, files, health, issues, live, plugins, repos, search, secrets, trends, usage};
 use crate::app::App;
 use crate::domain::accounts::Permission;
 
@@ -76,6 +76,10 @@ fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permiss
     Route::new(Method::PATCH, MethodFilter::PATCH, path, permission, handler, summary)
 }
 
+fn put<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permission, handler: H, summary: &'static str) -> Route {
+    Route::new(Method::PUT, MethodFilter::PUT, path, permission, handler, summary)
+}
+
 fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permission, handler: H, summary: &'static str) -> Route {
     Route::new(Method::DELETE, MethodFilter::DELETE, path, permission, handler, summary)
 }
@@ -83,7 +87,7 @@ fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permis
 /// Every route of the API.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    use Permission::{Account, Admin, Host, Identified, Public, RepoCreate, RepoDelete, RepoRead, RepoSettings, RepoWrite};
+    use Permission::{Account, Admin, Host, Identified, Public, RepoCreate, RepoDelete, RepoRead, RepoSettings, RepoWrite, SecretsInstance, SecretsList, SecretsWrite};
 
     vec![
         get("/livez", Public, health::live, "Whether the process answers").says(|doc| doc.answers::<health::HealthView>(200)).public(),
@@ -105,6 +109,22 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/admin/tokens", Admin, accounts::list_tokens, "Every token").says(|doc| doc.list::<accounts::TokenView>()),
         post("/api/v1/admin/tokens", Admin, accounts::create_token, "Makes a token of any kind; its text is shown this once").says(|doc| doc.takes::<accounts::NewTokenBody>().answers::<accounts::CreatedTokenView>(201)),
         delete("/api/v1/admin/tokens/{id}", Admin, accounts::delete_token, "Ends a token at once").says(|doc| doc.answers_nothing(204)),
+
+        get("/api/v1/admin/vault", Admin, secrets::vault::find, "How the vault stands that secrets are sealed by").says(|doc| doc.answers::<secrets::vault::VaultView>(200)),
+        post("/api/v1/admin/vault/rotate", Host, secrets::vault::rotate, "Gives the vault another key and seals everything to it; on the server itself alone").says(|doc| doc.answers::<secrets::vault::VaultView>(202)),
+        post("/api/v1/admin/keys/regenerate", Host, secrets::keys::regenerate, "Makes the SSH keys anew that were made here, or those alone that are lost; on the server itself alone").says(|doc| doc.takes::<secrets::keys::RegenerateBody>().answers::<secrets::keys::RegeneratedView>(200)),
+
+        get("/api/v1/secrets", SecretsInstance, secrets::list, "The secrets of the instance, without what is in them").says(|doc| doc.list::<secrets::SecretView>()),
+        put("/api/v1/secrets/{secret}", SecretsInstance, secrets::put, "Sets a secret of the instance, for every repository that has none by its name").says(|doc| doc.takes::<secrets::SecretBody>().answers::<secrets::SecretView>(200).answers::<secrets::SecretView>(201)),
+        delete("/api/v1/secrets/{secret}", SecretsInstance, secrets::delete, "Removes a secret of the instance").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/secret-names/{secret}", SecretsInstance, secrets::check_name, "What would become of a name, as somebody types it").says(|doc| doc.answers::<secrets::NameView>(200)),
+        get("/api/v1/repos/{owner}/{name}/secrets", SecretsList, secrets::list_of_repo, "The secrets that a repository has, its own and those of the instance, without what is in them").says(|doc| doc.list::<secrets::SecretView>()),
+        put("/api/v1/repos/{owner}/{name}/secrets/{secret}", SecretsWrite, secrets::put_of_repo, "Sets a secret of a repository").says(|doc| doc.takes::<secrets::SecretBody>().answers::<secrets::SecretView>(200).answers::<secrets::SecretView>(201)),
+        delete("/api/v1/repos/{owner}/{name}/secrets/{secret}", SecretsWrite, secrets::delete_of_repo, "Removes a secret of a repository").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/repos/{owner}/{name}/secret-names/{secret}", SecretsList, secrets::check_name_of_repo, "What would become of a name in a repository, as somebody types it").says(|doc| doc.answers::<secrets::NameView>(200)),
+        get("/api/v1/repos/{owner}/{name}/keys", SecretsList, secrets::keys::list, "A repository's keys for SSH: their public halves").says(|doc| doc.list::<secrets::keys::KeyView>()),
+        post("/api/v1/repos/{owner}/{name}/keys", SecretsWrite, secrets::keys::create, "Makes a key for SSH, or takes one that is given").says(|doc| doc.takes::<secrets::keys::NewKeyBody>().answers::<secrets::keys::KeyView>(201)),
+        delete("/api/v1/repos/{owner}/{name}/keys/{id}", SecretsWrite, secrets::keys::delete, "Removes a key for SSH").says(|doc| doc.answers_nothing(204)),
 
         get("/api/v1/repos", RepoRead, repos::list, "The repositories you may see").says(|doc| doc.query::<repos::ListQuery>().list::<repos::RepoView>()),
         post("/api/v1/repos", RepoCreate, repos::create::create, "Adds a repository by URL or path").says(|doc| doc.takes::<repos::create::NewRepoBody>().answers::<repos::RepoView>(201)),

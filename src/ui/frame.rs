@@ -87,6 +87,8 @@ pub struct Place {
     pub commit: Option<CommitSha>,
     /// Whether the viewer looks after the repository, and so finds its settings.
     pub has_settings: bool,
+    /// Whether the viewer may list the repository's secrets.
+    pub has_secrets: bool,
     /// The commit whose files the tab shows: the page's own, else the branch's head; `None` while there is none.
     pub files_at: Option<CommitSha>,
     /// The checks at that commit that ran without isolation, by name.

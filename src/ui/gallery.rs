@@ -23,6 +23,7 @@ use super::issues::{Found, IssueRow, IssuesPage, QueryFault, Rebuilding, Results
 use super::manifest::{ManifestPage, Origin};
 use super::plugins::PluginsPage;
 use super::repo::{BranchesPage, CommitsPage, RepoPage, RuleRow};
+use super::secrets::{InstanceSecretsPage, Refused, RepoSecretsPage};
 use super::settings::SettingsPage;
 use super::signin::{LinkFaultPage, LinkPage, Reason, SignInPage};
 use super::source::{self, Source};
@@ -43,11 +44,14 @@ use crate::http::checks::{CheckErrorView, CheckSetView, CheckView, ContextView, 
 use crate::http::issues::{IgnoredView, IssueView, SightingView, TurnView};
 use crate::http::plugins::{LimitView, PluginState, PluginView, PluginsView, SandboxView};
 use crate::http::repos::{AuthorView, BranchView, CommitView, IssueCountsView, RepoView};
+use crate::http::secrets::keys::KeyView;
+use crate::http::secrets::{SecretView, UseView};
 use crate::http::usage::UsageView;
 
 mod checker;
 mod checks;
 mod pages;
+mod secrets;
 
 /// What pages show: words as people write them, or words as an attacker would.
 pub(super) struct World {
@@ -91,6 +95,7 @@ impl World {
             branches: branches.iter().filter_map(|name| name.parse().ok()).collect(),
             commit: None,
             has_settings: true,
+            has_secrets: true,
             files_at: Some(sha(1)),
             unisolated: Vec::new(),
         }

@@ -42,6 +42,7 @@ pub(super) mod issues;
 pub(super) mod manifest;
 pub(super) mod plugins;
 pub(super) mod repo;
+pub(super) mod secrets;
 pub(super) mod settings;
 
 /// How many branches the menu lists.
@@ -166,12 +167,13 @@ pub(super) fn place(
         },
         (None, None) => None,
     };
-    let has_settings = caller.can(tx, repo.id)?.contains(&"settings");
+    let can = caller.can(tx, repo.id)?;
+    let (has_settings, has_secrets) = (can.contains(&"settings"), can.contains(&"secrets_list"));
     let unisolated = match files_at {
         Some(sha) => unisolated(tx, repo.id, sha)?,
         None => Vec::new(),
     };
-    Ok(Place { repo: repo.slug.clone(), branch, branches, commit, has_settings, files_at, unisolated })
+    Ok(Place { repo: repo.slug.clone(), branch, branches, commit, has_settings, has_secrets, files_at, unisolated })
 }
 
 /// The checks at a commit whose processes nothing kept apart from the host.

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::base::id::{IssueId, SessionId, TokenId};
+use crate::base::id::{IssueId, KeyId, SessionId, TokenId};
 use crate::base::name::{BranchName, CommitSha, RepoSlug, TreePath};
 
 /// The list of repositories.
@@ -20,6 +20,12 @@ pub const SIGN_OUT: &str = "/sign-out";
 pub const ACCOUNT: &str = "/account";
 /// Where a repository is added (POST).
 pub const ADD: &str = "/repos";
+/// The secrets of the instance, and where one is set (POST).
+pub const SECRETS: &str = "/admin/secrets";
+/// Where a secret of the instance is removed (POST).
+pub const REMOVE_SECRET: &str = "/admin/secrets/remove";
+/// What answers what would become of the name of a secret of the instance, once the name is added.
+pub const SECRET_NAMES: &str = "/api/v1/secret-names/";
 /// The plugins as this host has them.
 pub const PLUGINS: &str = "/plugins";
 /// The reference of the REST API.
@@ -78,6 +84,31 @@ pub fn settings(slug: &RepoSlug) -> String {
 /// Where a repository is given another badge key (POST).
 pub fn rotate_badge_key(slug: &RepoSlug) -> String {
     format!("/r/{slug}/settings/badge-key")
+}
+
+/// The secrets and keys of a repository, and where a secret is set (POST).
+pub fn repo_secrets(slug: &RepoSlug) -> String {
+    format!("/r/{slug}/settings/secrets")
+}
+
+/// Where a secret of a repository is removed (POST).
+pub fn remove_repo_secret(slug: &RepoSlug) -> String {
+    format!("/r/{slug}/settings/secrets/remove")
+}
+
+/// Where a repository is given a key (POST).
+pub fn add_key(slug: &RepoSlug) -> String {
+    format!("/r/{slug}/settings/keys")
+}
+
+/// Where a key of a repository is removed (POST).
+pub fn remove_key(slug: &RepoSlug, id: &KeyId) -> String {
+    format!("/r/{slug}/settings/keys/{id}/remove")
+}
+
+/// What answers what would become of a secret's name in a repository, once the name is added.
+pub fn repo_secret_names(slug: &RepoSlug) -> String {
+    format!("/api/v1/repos/{slug}/secret-names/")
 }
 
 /// A badge of a repository.

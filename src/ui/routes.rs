@@ -9,7 +9,7 @@ use axum::handler::Handler;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
-use super::handle::{account, assets, check, commit, compare, docs, files, home, issues, manifest, plugins, repo, settings};
+use super::handle::{account, assets, check, commit, compare, docs, files, home, issues, manifest, plugins, repo, secrets, settings};
 use super::source::Highlighter;
 use crate::app::App;
 use crate::domain::accounts::Permission;
@@ -27,7 +27,7 @@ fn takes<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permiss
 
 #[rustfmt::skip]
 fn table() -> Vec<Page> {
-    use Permission::{Account, Public, RepoCreate, RepoRead, RepoSettings, RepoWrite};
+    use Permission::{Account, Public, RepoCreate, RepoRead, RepoSettings, RepoWrite, SecretsInstance, SecretsList, SecretsWrite};
 
     vec![
         shows("/assets/{*path}", Public, assets::show),
@@ -41,6 +41,10 @@ fn table() -> Vec<Page> {
         takes("/account/sessions/{id}/end", Account, account::end_session),
         takes("/account/tokens/{id}/revoke", Account, account::revoke_token),
 
+        shows("/admin/secrets", SecretsInstance, secrets::show),
+        takes("/admin/secrets", SecretsInstance, secrets::set),
+        takes("/admin/secrets/remove", SecretsInstance, secrets::remove),
+
         shows("/", RepoRead, home::show),
         takes("/repos", RepoCreate, home::add),
         shows("/issues", RepoRead, issues::search),
@@ -51,6 +55,11 @@ fn table() -> Vec<Page> {
         shows("/r/{owner}/{name}/settings", RepoSettings, settings::show),
         takes("/r/{owner}/{name}/settings", RepoSettings, settings::change),
         takes("/r/{owner}/{name}/settings/badge-key", RepoSettings, settings::rotate_badge_key),
+        shows("/r/{owner}/{name}/settings/secrets", SecretsList, secrets::show_of_repo),
+        takes("/r/{owner}/{name}/settings/secrets", SecretsWrite, secrets::set_of_repo),
+        takes("/r/{owner}/{name}/settings/secrets/remove", SecretsWrite, secrets::remove_of_repo),
+        takes("/r/{owner}/{name}/settings/keys", SecretsWrite, secrets::add_key),
+        takes("/r/{owner}/{name}/settings/keys/{id}/remove", SecretsWrite, secrets::remove_key),
         shows("/r/{owner}/{name}/manifest", RepoRead, manifest::show),
         takes("/r/{owner}/{name}/manifest", RepoRead, manifest::check),
         shows("/r/{owner}/{name}/branches", RepoRead, repo::branches),

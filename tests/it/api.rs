@@ -16,3 +16,4 @@ mod reads;
 mod repos;
 mod rim;
 mod search;
+mod secrets;

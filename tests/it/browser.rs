@@ -17,6 +17,8 @@ use crate::support::skipped;
 use crate::support::steps::{self, Held};
 use crate::support::world::World;
 
+mod secrets;
+
 /// Enough files that a check is under way for long enough to be seen.
 const FILES: usize = 3_000;
 const ESCAPE: &str = "\u{e00c}";

@@ -85,3 +85,19 @@ fn a_daemon_that_does_not_answer_is_told_with_the_key_that_names_it() {
     assert_eq!((code, graded(&document, "images", "daemon").as_str()), (Some(1), "bad"), "{document:#}");
     assert!(document["images"][0]["says"].as_str().unwrap().contains("`sandbox.oci_socket`"), "{document:#}");
 }
+
+#[test]
+fn a_key_file_that_others_may_read_is_told_with_what_mends_it() {
+    let data = tempfile::tempdir().unwrap();
+    let report = || serde_json::from_slice::<Value>(&doctor(data.path(), &["--json"], "/nowhere").stdout).unwrap();
+    assert_eq!(graded(&report(), "data", "key file"), "absent");
+    let config = plumbline::app::config::Config::in_directory(data.path());
+    drop(plumbline::app::App::open(config, plumbline::base::time::Clock::System, plumbline::base::id::Ids::system()).unwrap());
+    assert_eq!(graded(&report(), "data", "key file"), "good");
+    let file = data.path().join("vault.key");
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    let text = String::from_utf8(doctor(data.path(), &[], "/nowhere").stdout).unwrap();
+    assert!(text.contains("open to others (its mode is 0640)") && text.contains("chmod 600"), "{text}");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(graded(&report(), "data", "key file"), "bad");
+}

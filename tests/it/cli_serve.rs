@@ -192,3 +192,16 @@ fn root_works_on_the_data_of_another_as_that_user() {
         }
     }
 }
+
+#[test]
+fn what_is_in_memory_is_dumped_nowhere_and_shown_to_nobody() {
+    let data = tempfile::tempdir().unwrap();
+    let (child, _) = serving(data.path(), None, "", "sign in as admin");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["1", "1"], "{core}");
+    // What may be looked into belongs to whoever runs it; what may not, to root.
+    let owner = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(format!("/proc/{}/environ", child.id())).unwrap());
+    assert_eq!(owner, 0);
+    assert_eq!(ends(child, rustix::process::Signal::TERM), Some(0));
+}

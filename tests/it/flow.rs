@@ -12,5 +12,6 @@ pub mod programs;
 mod put_off;
 mod remote_hosts;
 mod runs;
+mod secrets;
 mod sweeping;
 mod upkeep;

@@ -1,5 +1,6 @@
 //! Who may do what, and what never leaves: the tables that a reviewer reads, held against the server.
 
+mod canary;
 pub mod concealment;
 mod headers;
 mod oci;

@@ -6,6 +6,7 @@ mod api;
 mod browser;
 mod cli_check;
 mod cli_doctor;
+mod cli_keys;
 mod cli_serve;
 mod cli_usage;
 mod flow;

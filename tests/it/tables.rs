@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use plumbline::app::{reactions, runner};
 use plumbline::base::event::{Event, Upkeep, Verdict};
-use plumbline::base::id::{AttemptId, Id, RepoId, TokenId, UserId, WorkId};
+use plumbline::base::id::{AttemptId, Id, KeyId, RepoId, SecretId, TokenId, UserId, WorkId};
 use plumbline::base::name::{CommitSha, RepoSlug};
 use plumbline::base::work::Work;
 use plumbline::http::code::Code;
@@ -41,12 +41,14 @@ fn works() -> Vec<Work> {
         Work::Expire,
         Work::Sweep,
         Work::CloseBranch { repo, head: sha },
+        Work::Rewrap,
     ]
 }
 
 /// One of each event, and of each word in one that chooses its consequences.
 fn events() -> Vec<Event> {
     let (repo, sha, attempt, user, token) = (repo(), sha(), attempt(), UserId::from_u128(3), TokenId::from_u128(4));
+    let (secret, key) = (SecretId::from_u128(6), KeyId::from_u128(7));
     let branch = || "main".parse().unwrap();
     let mut events = vec![
         Event::RepositoryAdded { repo },
@@ -71,6 +73,11 @@ fn events() -> Vec<Event> {
         Event::HeadReturned { repo, sha, attempt },
         Event::CheckSetHeld { repo, sha, verdict: Verdict::Pending },
         Event::ManifestApproved { repo, sha },
+        Event::SecretSet { repo: Some(repo), secret },
+        Event::SecretRemoved { repo: None, secret },
+        Event::KeyAdded { repo, key },
+        Event::KeyRemoved { repo, key },
+        Event::VaultRotated,
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));
     events.extend(Upkeep::ALL.iter().map(|upkeep| Event::Due { upkeep: *upkeep }));

@@ -12,6 +12,7 @@ use crate::domain::checks::catalogue::Wake;
 use crate::domain::checks::plan::{Planned, Runner, plan};
 use crate::domain::repos::Repository;
 use crate::domain::repos::manifest::{Globs, Manifest};
+use crate::domain::secrets::Known;
 use crate::engine::git::tree::{FileKind, TreeFile};
 
 /// A check that would run.
@@ -27,8 +28,8 @@ pub struct Dry {
     pub error: Option<CheckError>,
 }
 
-/// The checks that a commit with this manifest and these files would have.
-pub fn dry_run(app: &App, repository: &Repository, manifest: Option<&Manifest>, files: &[TreeFile]) -> Vec<Dry> {
+/// The checks that a commit with this manifest and these files would have, where these secrets are known.
+pub fn dry_run(app: &App, repository: &Repository, manifest: Option<&Manifest>, files: &[TreeFile], known: &Known) -> Vec<Dry> {
     let exclude = manifest.map(|manifest| &manifest.exclude);
     // Many checks look at the same files: they are counted once.
     let mut counted: HashMap<String, u64> = HashMap::new();
@@ -47,7 +48,7 @@ pub fn dry_run(app: &App, repository: &Repository, manifest: Option<&Manifest>, 
         };
         Dry { name: planned.name, plugin: planned.plugin, files, error }
     };
-    plan(manifest, &besides(app, repository, &Manner::default())).into_iter().map(check).collect()
+    plan(manifest, &besides(app, repository, &Manner::default()), known).into_iter().map(check).collect()
 }
 
 /// How many files a check looks at that finds its way in the tree itself.

@@ -99,7 +99,12 @@ impl Judge<'_> {
     ) -> Result<Result<Told, Untold>, Stop> {
         let Pinned { image, oci } = pinned;
         let reads = Reads { program: Program::Image, format: Format::Cocov, from: From::File, columns: None, roots: &ROOTS };
-        let plugin = Plugin { env: self.contract(planned), tree: WORK.to_owned(), output: OUTPUT.to_owned(), secret_files: Vec::new() };
+        let given = match self.given(planned)? {
+            Ok(given) => given,
+            Err(error) => return Ok(Err(Untold::errored(error))),
+        };
+        let secret_files = given.anywhere();
+        let plugin = Plugin { env: self.contract(planned), tree: WORK.to_owned(), output: OUTPUT.to_owned(), secret_files };
         let mut ran = execution(&planned.plugin, Some(image.digest().to_owned()), Tier::Oci, &oci.limits_in_force());
         log.line(&format!("{} at {}, tier {}", planned.plugin, self.run.set.sha.short(), ran.tier));
         self.run.goes_on()?;
@@ -123,11 +128,17 @@ impl Judge<'_> {
         let reading = match self.believed(&reads, &outcome, &limits, &mut ran, log) {
             Ok(reading) => reading,
             Err(None) => return Err(Stop::Unwanted),
-            Err(Some((state, error))) => return Ok(Err(Untold { state, error, execution: Some(ran) })),
+            Err(Some((state, error))) => {
+                let mut told = Err(Untold { state, error, execution: Some(ran) });
+                given.hide(&mut told);
+                return Ok(told);
+            }
         };
         (self.run.progress)(Progress { check: &planned.name, done: files.len(), total: files.len() });
         let findings = reading.findings.into_iter().filter(|read| read.suppressed.is_none()).map(|read| read.finding).collect();
-        self.taken(findings, reads.program, planned, files.len(), None, most, ran)
+        let mut told = self.taken(findings, reads.program, planned, files.len(), None, most, ran)?;
+        given.hide(&mut told);
+        Ok(told)
     }
 
     /// The environment of Cocov's contract over that of the manifest, which cannot change it.

@@ -132,6 +132,14 @@ impl Judge<'_> {
         let mut env = environment(&ready.located, tool);
         env.extend(planned.process.env.iter().map(|(name, value)| (name.clone(), Value::Plain(value.clone()))));
         let network = self.network(&planned.process.network);
+        let given = match self.given(planned)? {
+            Ok(given) => given,
+            Err(error) => return Ok(Err(Untold::errored(error))),
+        };
+        let secret_files = match given.in_sandbox(&planned.name) {
+            Ok(files) => files,
+            Err(error) => return Ok(Err(Untold::errored(error))),
+        };
         let command = |words: Vec<OsString>| Command {
             argv: words.into_iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             env: env.clone(),
@@ -139,7 +147,7 @@ impl Judge<'_> {
             roots: ready.located.roots.clone(),
             network: network.clone(),
             outputs: if tool.from == From::File { vec![OUTPUT.to_owned()] } else { Vec::new() },
-            secret_files: Vec::new(),
+            secret_files: secret_files.clone(),
         };
         let start = Start {
             commands: commands.into_iter().map(command).collect(),
@@ -148,7 +156,9 @@ impl Judge<'_> {
             reads: Reads { program: Program::Tool(tool), format: tool.output, from: tool.from, columns: tool.columns, roots: &ROOTS },
         };
         let only = (tool.on == On::Files).then_some(&wanted);
-        self.started(&start, planned, woken.len(), only, most, log)
+        let mut told = self.started(&start, planned, woken.len(), only, most, log)?;
+        given.hide(&mut told);
+        Ok(told)
     }
 
     /// Has a command of the repository's own judge the tree.
@@ -162,10 +172,19 @@ impl Judge<'_> {
         log: &mut LiveLog,
     ) -> Result<Result<Told, Untold>, Stop> {
         let env = planned.process.env.iter().map(|(name, value)| (name.clone(), Value::Plain(value.clone()))).collect();
+        let given = match self.given(planned)? {
+            Ok(given) => given,
+            Err(error) => return Ok(Err(Untold::errored(error))),
+        };
+        let secret_files = match given.in_sandbox(&planned.name) {
+            Ok(files) => files,
+            Err(error) => return Ok(Err(Untold::errored(error))),
+        };
         let command = Command {
             argv: ["/bin/sh", "-c", run].map(str::to_owned).to_vec(),
             env,
             network: self.network(&planned.process.network),
+            secret_files,
             ..Command::default()
         };
         let start = Start {
@@ -174,7 +193,9 @@ impl Judge<'_> {
             version: None,
             reads: Reads { program: Program::Command, format: output, from: From::Stdout, columns: None, roots: &ROOTS },
         };
-        self.started(&start, planned, files.len(), None, most, log)
+        let mut told = self.started(&start, planned, files.len(), None, most, log)?;
+        given.hide(&mut told);
+        Ok(told)
     }
 
     /// Whom a process may speak to.

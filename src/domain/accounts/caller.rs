@@ -47,6 +47,12 @@ words! {
         RepoWrite = "repo_write",
         /// Change a repository's settings.
         RepoSettings = "repo_settings",
+        /// List a repository's secrets and keys, without what is in them.
+        SecretsList = "secrets_list",
+        /// Set and remove a repository's secrets and keys.
+        SecretsWrite = "secrets_write",
+        /// List, set and remove the secrets of the instance.
+        SecretsInstance = "secrets_instance",
         /// Delete a repository.
         RepoDelete = "repo_delete",
         /// Add a repository by a URL that anybody could fetch.
@@ -107,6 +113,15 @@ impl Permission {
             Permission::RepoWrite => (Some(Scope::RepoWrite), Some(RepoRole::Write), Member, "the scope repo:write and the role write"),
             Permission::RepoSettings => {
                 (Some(Scope::RepoWrite), Some(RepoRole::Maintain), Admin, "the scope repo:write and the role maintain")
+            }
+            Permission::SecretsList => {
+                (Some(Scope::SecretsWrite), Some(RepoRole::Write), Admin, "the scope secrets:write and the role write")
+            }
+            Permission::SecretsWrite => {
+                (Some(Scope::SecretsWrite), Some(RepoRole::Maintain), Admin, "the scope secrets:write and the role maintain")
+            }
+            Permission::SecretsInstance => {
+                (Some(Scope::SecretsWrite), None, Admin, "the scope secrets:write and an administrator of the instance")
             }
             Permission::RepoDelete => (Some(Scope::RepoWrite), Some(RepoRole::Admin), Admin, "the scope repo:write and the role admin"),
             Permission::RepoCreate => (Some(Scope::RepoWrite), None, Member, "the scope repo:write"),
@@ -244,10 +259,12 @@ impl Caller {
 
     /// What the caller may do with a repository, in the words of the contract.
     pub fn can(&self, tx: &ReadTx, repo: RepoId) -> super::Result<Vec<&'static str>> {
-        let words: [(&[&'static str], Permission); 4] = [
+        let words: [(&[&'static str], Permission); 6] = [
             (&["read"], Permission::RepoRead),
             (&["rerun", "sync", "approve"], Permission::RepoWrite),
+            (&["secrets_list"], Permission::SecretsList),
             (&["settings"], Permission::RepoSettings),
+            (&["secrets"], Permission::SecretsWrite),
             (&["delete"], Permission::RepoDelete),
         ];
         let mut can = Vec::new();

@@ -10,6 +10,7 @@ use crate::base::name::TreePath;
 use crate::base::text;
 use crate::domain::issues::format::{self, Format};
 use crate::domain::repos::manifest::{CheckSpec, Globs, Manifest, Network, Runs};
+use crate::domain::secrets::{Known, SecretRef};
 use crate::engine::store::blob::BlobHash;
 
 /// A check that is to be run.
@@ -56,6 +57,17 @@ pub struct Process {
     pub timeout: Option<Duration>,
     /// How many bytes of memory it may use.
     pub memory: Option<u64>,
+    /// The secrets that it sees as files.
+    pub secrets: Vec<Mounted>,
+}
+
+/// A secret and where a process sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mounted {
+    /// Which, and which of its values.
+    pub secret: SecretRef,
+    /// Where: absolute, or below `~/`.
+    pub destination: String,
 }
 
 impl Planned {
@@ -98,16 +110,24 @@ impl Planned {
             _ => None,
         };
         let conceals = self.conceals();
-        let settings = format!("{:?} {exclude:?} {command:?} {:?} {:?} {conceals}", self.paths, self.process.env, self.process.network);
+        let Process { env, network, secrets, .. } = &self.process;
+        // With another value of a secret the same program may find something else.
+        let settings = format!("{:?} {exclude:?} {command:?} {env:?} {network:?} {secrets:?} {conceals}", self.paths);
         format!("{runner} {}", BlobHash::of(settings.as_bytes()))
     }
 }
 
+/// The names of the secrets that the checks of a manifest ask for.
+pub fn wanted_secrets(manifest: Option<&Manifest>) -> impl Iterator<Item = &str> {
+    let specs = manifest.and_then(|manifest| manifest.checks.as_deref()).unwrap_or_default();
+    specs.iter().flat_map(|spec| &spec.mounts).map(|mount| mount.secret.as_str())
+}
+
 /// The checks of a commit with this manifest; without one, or with one that does not speak of checks, every built-in one that is on by
-/// default, and the tools of `besides`. Empty where the manifest names none.
-pub fn plan(manifest: Option<&Manifest>, besides: &[&'static Tool]) -> Vec<Planned> {
+/// default, and the tools of `besides`. Empty where the manifest names none. `known` are the secrets that the repository has.
+pub fn plan(manifest: Option<&Manifest>, besides: &[&'static Tool], known: &Known) -> Vec<Planned> {
     match manifest.and_then(|manifest| manifest.checks.as_ref()) {
-        Some(specs) => specs.iter().map(planned).collect(),
+        Some(specs) => specs.iter().map(|spec| planned(spec, known)).collect(),
         None => {
             let builtins =
                 builtin::by_default().iter().map(|builtin| Planned::new(builtin.name(), builtin.name(), Ok(Runner::Builtin(*builtin))));
@@ -116,18 +136,28 @@ pub fn plan(manifest: Option<&Manifest>, besides: &[&'static Tool]) -> Vec<Plann
     }
 }
 
-fn planned(spec: &CheckSpec) -> Planned {
+fn planned(spec: &CheckSpec, known: &Known) -> Planned {
     let (plugin, runner) = match &spec.runs {
         Runs::Plugin(plugin) => (plugin.clone(), named(plugin)),
         Runs::Image(image) => (format!("docker://{image}"), Ok(Runner::Image(image.clone()))),
         Runs::Command { run, output } => (run.clone(), Ok(Runner::Command { run: run.clone(), output: (*output).into() })),
     };
-    let runner = match spec.mounts.first() {
-        Some(mount) if runner.is_ok() => Err(secret_unknown(&spec.name, &mount.secret)),
-        _ => runner,
-    };
-    let process = Process { env: spec.env.clone(), network: spec.network.clone(), timeout: spec.timeout, memory: spec.memory };
-    Planned { name: spec.name.clone(), plugin, runner, paths: spec.paths.clone(), process }
+    let mut planned = Planned::new(&spec.name, &plugin, runner);
+    planned.paths.clone_from(&spec.paths);
+    planned.process =
+        Process { env: spec.env.clone(), network: spec.network.clone(), timeout: spec.timeout, memory: spec.memory, secrets: Vec::new() };
+    // What is part of the binary has no process that could see a file.
+    if let Ok(Runner::Tool(_) | Runner::Command { .. } | Runner::Image(_)) = planned.runner {
+        let mounts = spec.mounts.iter().map(|mount| match known.find(&mount.secret) {
+            Some(secret) => Ok(Mounted { secret, destination: mount.destination.clone() }),
+            None => Err(secret_unknown(&spec.name, &mount.secret)),
+        });
+        match mounts.collect() {
+            Ok(secrets) => planned.process.secrets = secrets,
+            Err(error) => planned.runner = Err(error),
+        }
+    }
+    planned
 }
 
 fn named(plugin: &str) -> Result<Runner, CheckError> {
@@ -149,7 +179,7 @@ fn secret_unknown(name: &str, secret: &str) -> CheckError {
     CheckError {
         code: ErrorCode::SecretUnknown,
         message: format!(
-            "`{name}` asks for the secret `{secret}`, and none of that name is known here; take the mount out of the manifest."
+            "`{name}` asks for the secret `{secret}`, and none of that name is known here; set it for the repository or the instance, or take the mount out of the manifest."
         ),
     }
 }
@@ -168,12 +198,12 @@ mod tests {
             Ok(Runner::Image(image)) => format!("{} runs the image {image}", planned.name),
             Err(error) => format!("{}: {}", planned.name, error.code),
         };
-        plan(Some(&manifest), &[]).into_iter().map(says).collect()
+        plan(Some(&manifest), &[], &Known::default()).into_iter().map(says).collect()
     }
 
     #[test]
     fn without_a_manifest_the_checks_run_that_are_quick_and_quiet() {
-        let names: Vec<String> = plan(None, &[]).into_iter().map(|planned| planned.name).collect();
+        let names: Vec<String> = plan(None, &[], &Known::default()).into_iter().map(|planned| planned.name).collect();
         assert_eq!(names, builtin::by_default().iter().map(|builtin| builtin.name()).collect::<Vec<_>>());
         for name in ["hygiene", "secrets"] {
             assert!(names.iter().any(|planned| planned == name), "{name}");
@@ -209,7 +239,7 @@ mod tests {
         ];
         assert_eq!(of(manifest), planned);
         let manifest = parse(ManifestName::Plumbline, manifest.as_bytes()).unwrap();
-        let typo = plan(Some(&manifest), &[]).remove(0).runner.err().unwrap();
+        let typo = plan(Some(&manifest), &[], &Known::default()).remove(0).runner.err().unwrap();
         assert!(typo.message.ends_with("Did you mean `hygiene`?"), "{}", typo.message);
     }
 
@@ -217,7 +247,7 @@ mod tests {
     fn an_earlier_result_holds_only_for_the_same_tool_with_the_same_settings() {
         let of = |manifest: &str, found: &str| {
             let manifest = parse(ManifestName::Plumbline, manifest.as_bytes()).unwrap();
-            plan(Some(&manifest), &[]).remove(0).version(Some(&manifest.exclude), found)
+            plan(Some(&manifest), &[], &Known::default()).remove(0).version(Some(&manifest.exclude), found)
         };
         let plain = "version: 1\nchecks: [{plugin: ruff}]\n";
         assert_eq!(of(plain, "1.0"), of(plain, "1.0"));
@@ -243,7 +273,7 @@ mod tests {
         assert_ne!(of(entry), of(&entry.replace("severity = \"minor\"", "severity = \"info\"")), "a rule means something else");
         assert_ne!(of(entry), of(&entry.replace("\"--quiet\", ", "")), "it is called otherwise");
         let manifest = parse(ManifestName::Plumbline, b"version: 1\nchecks: [{name: own, run: ./lint, output: gnu}]\n").unwrap();
-        for planned in [plan(Some(&manifest), &[]).remove(0), Planned::new("ruff", "ruff", named("ruff"))] {
+        for planned in [plan(Some(&manifest), &[], &Known::default()).remove(0), Planned::new("ruff", "ruff", named("ruff"))] {
             let words = planned.version(None, "");
             assert!(words.split(' ').any(|word| word == format::VERSION.to_string()), "{words}");
         }

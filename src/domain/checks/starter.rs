@@ -69,7 +69,7 @@ mod tests {
 
     fn names(text: &str) -> Vec<String> {
         let manifest = parse(ManifestName::Plumbline, text.as_bytes()).unwrap();
-        plan(Some(&manifest), &[]).into_iter().map(|planned| planned.name).collect()
+        plan(Some(&manifest), &[], &crate::domain::secrets::Known::default()).into_iter().map(|planned| planned.name).collect()
     }
 
     #[test]

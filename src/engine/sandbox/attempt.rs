@@ -64,6 +64,11 @@ pub(super) fn run(
     let settings = &sandbox.settings;
     let is_native = settings.tier == Tier::Native;
     let user = if is_native { native::user(settings, number) } else { None };
+    let beyond = |path: &String| !is_native && path.starts_with('/');
+    if let Some((path, _)) = command.secret_files.iter().find(|(path, _)| beyond(path)) {
+        let why = format!("nothing keeps it apart from the host, where a secret cannot be put at `{path}`; beneath `~/` it can");
+        return Err(Error::BadCommand { why });
+    }
     let roots = mounts::judged(&command.roots, user, &settings.hidden)?;
     let directory = if is_native { None } else { Some(trusted::directory(settings)?) };
     let (ours, theirs) = UnixStream::pair().map_err(Error::host("make a socket"))?;

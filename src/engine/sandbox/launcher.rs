@@ -43,6 +43,8 @@ const LOOK: Duration = Duration::from_millis(25);
 const ROUNDS: u32 = 200;
 /// What every tool finds in its environment, if the command does not say otherwise.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+/// What holds the directory of secrets.
+const RUN: &str = "/run";
 /// Where memory is shared by name: a file system of its own.
 const SHARED: &str = "/dev/shm";
 /// How far these processes stand back behind the server when there is not enough processor time for all.
@@ -124,8 +126,14 @@ fn run(mut from: impl Read, to: &Arc<Teller>) -> Result<(), Failure> {
     let mut work = Tree::at(&places.work).map_err(|error| sandbox("open the directory of the tree", error))?;
     let refused = receive(&mut from, &mut work)?;
     let mut home = Tree::at(&places.home).map_err(|error| sandbox("open the home directory", error))?;
+    let run = is_sandbox.then(|| Tree::at(Path::new(RUN))).transpose();
+    let mut run = run.map_err(|error| sandbox("open the directory of what runs", error))?;
     for (path, secret) in &orders.secret_files {
-        home.write_secret(path, secret).map_err(|error| match error {
+        let written = match (path.strip_prefix(RUN), &mut run) {
+            (Some(within), Some(run)) => run.write_secret(within.trim_start_matches('/'), secret),
+            _ => home.write_secret(path, secret),
+        };
+        written.map_err(|error| match error {
             Unwritten::NoRoom => Failure::NoRoom,
             Unwritten::Refused(why) => sandbox("write a secret", why),
             Unwritten::Source(why) => sandbox("write a secret", why),

@@ -10,8 +10,11 @@ use crate::app::App;
 use crate::app::check::{Dry, dry_run};
 use crate::base::name::CommitSha;
 use crate::base::severity::Severity;
+use crate::domain::accounts::{self, Caller, Permission, Resource};
+use crate::domain::checks::plan::wanted_secrets;
 use crate::domain::repos::manifest::{FailOn, Invalid, IssuesGate, Manifest, ManifestName, parse};
 use crate::domain::repos::{self, Repository};
+use crate::domain::secrets::{self, Known};
 use crate::engine::git::tree::Tree;
 use crate::http::error::ApiError;
 use crate::http::extract::{self, JsonBody, Params, Permit};
@@ -92,12 +95,13 @@ pub async fn create(
     JsonBody(body): JsonBody<DryRunBody>,
 ) -> Result<Json<DryRunView>, ApiError> {
     let slug = params.slug()?;
+    let caller = permit.caller.clone();
     let repo = app.read(move |tx, _| permit.repo(tx, &slug)).await?;
     let sha = match &body.sha {
         Some(named) => Some(extract::commit(&app, &repo, named).await?),
         None => head(&app, &repo).await?,
     };
-    Ok(Json(plan(&app, &repo, sha, body.file.unwrap_or(ManifestName::Plumbline), body.manifest).await?))
+    Ok(Json(plan(&app, &caller, &repo, sha, body.file.unwrap_or(ManifestName::Plumbline), body.manifest).await?))
 }
 
 /// The default branch's head, if there is one.
@@ -106,9 +110,17 @@ pub async fn head(app: &App, repo: &Repository) -> Result<Option<CommitSha>, Api
     app.read(move |tx, _| -> Result<_, ApiError> { Ok(repos::default_branch(tx, &repo)?.map(|branch| branch.head)) }).await
 }
 
-/// What a manifest would run at a commit of a repository.
-pub async fn plan(app: &App, repo: &Repository, sha: Option<CommitSha>, file: ManifestName, text: String) -> Result<DryRunView, ApiError> {
-    let (handle, repo) = (app.clone(), repo.clone());
+/// What a manifest would run at a commit of a repository. Whether there is a secret is told to those who may list them; to others, any
+/// that is asked for seems to be there.
+pub async fn plan(
+    app: &App,
+    caller: &Caller,
+    repo: &Repository,
+    sha: Option<CommitSha>,
+    file: ManifestName,
+    text: String,
+) -> Result<DryRunView, ApiError> {
+    let (handle, repo, caller) = (app.clone(), repo.clone(), caller.clone());
     app.blocking(move || -> Result<DryRunView, ApiError> {
         let manifest = match parse(file, text.as_bytes()) {
             Ok(manifest) => manifest,
@@ -118,7 +130,15 @@ pub async fn plan(app: &App, repo: &Repository, sha: Option<CommitSha>, file: Ma
         };
         let tree = sha.map(|sha| handle.mirror(repo.id)?.tree(sha)).transpose()?;
         let files = tree.as_ref().map_or(&[][..], |tree| tree.files());
-        let checks = dry_run(&handle, &repo, Some(&manifest), files).into_iter().map(DryCheckView::from).collect();
+        let known = handle.read_now(|tx, _| -> Result<Known, ApiError> {
+            let wanted = wanted_secrets(Some(&manifest));
+            match caller.may(tx, Permission::SecretsList, Resource::Repository(repo.id)) {
+                Ok(()) => Ok(secrets::known(tx, repo.id, wanted)?),
+                Err(accounts::Error::Refused(_)) => Ok(Known::supposed(wanted)),
+                Err(error) => Err(error.into()),
+            }
+        })?;
+        let checks = dry_run(&handle, &repo, Some(&manifest), files, &known).into_iter().map(DryCheckView::from).collect();
         Ok(DryRunView { valid: true, error: None, sha, checks, gate: Some(GateView::of(&manifest)) })
     })
     .await?

@@ -39,6 +39,7 @@ fn page(issues: Vec<IssueView>) -> FilePage {
             branches: Vec::new(),
             commit: Some(sha),
             has_settings: true,
+            has_secrets: true,
             files_at: Some(sha),
         },
         sha,

@@ -143,6 +143,7 @@ fn repositories(world: &World, out: &mut Pages) {
     add(out, "branches", &listed(branches, Some(Cursor::new(vec![7]))));
     add(out, "branches-empty", &listed(Vec::new(), None));
     settings(world, out);
+    super::secrets::all(world, out);
     compared(world, out);
     let none = CommitsPage { frame: world.frame(), place: world.place(), commits: Vec::new(), next: None, poll_interval: POLLED };
     add(out, "commits-empty", &none);

@@ -10,6 +10,7 @@ use crate::base::text;
 use crate::domain::checks::plan::plan;
 use crate::domain::checks::{self, Check, CheckSet};
 use crate::domain::repos::Repository;
+use crate::domain::secrets::Known;
 use crate::engine::sandbox::{Limit, Limits};
 use crate::http::checks::CheckView;
 use crate::http::error::ApiError;
@@ -77,7 +78,7 @@ async fn beneath(app: &App, repo: &Repository, set: &CheckSet, check: Check) -> 
         // A manifest that cannot be read any more gives no other bounds than the usual ones.
         let manifest = handle.mirror(id).and_then(|mirror| mirror.tree(sha)).and_then(|tree| read_manifest(&tree));
         let manifest = manifest.ok().and_then(Result::ok).flatten();
-        let planned = plan(manifest.as_ref(), &[]).into_iter().find(|planned| planned.name == check.name);
+        let planned = plan(manifest.as_ref(), &[], &Known::default()).into_iter().find(|planned| planned.name == check.name);
         let limits = limits(&handle.config, &planned.map(|planned| planned.process).unwrap_or_default());
         Ok((log, bounds(&limits)))
     })

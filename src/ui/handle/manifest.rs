@@ -52,7 +52,7 @@ async fn page(app: &App, asked: &Asked, slug: RepoSlug, typed: Option<Text>) -> 
         Some(typed) => typed,
         None => begin(app, &repo, sha).await?,
     };
-    let outcome = plan(app, &repo, sha, file, text.clone()).await?;
+    let outcome = plan(app, &asked.permit.caller, &repo, sha, file, text.clone()).await?;
     let frame = asked.frame(app).await?;
     let caller = asked.permit.caller.clone();
     let place = app.read(move |tx, _| place(tx, &caller, &repo, None, None)).await?;

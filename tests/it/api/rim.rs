@@ -181,7 +181,8 @@ async fn a_log_is_not_followed_by_whoever_may_not_see_the_repository_any_more() 
     let set = app
         .write_now(&Actor::System, move |tx, now| {
             let set = plumbline::domain::checks::request(tx, id, sha, now)?;
-            let set = plumbline::domain::checks::start(tx, &set, &plumbline::domain::checks::plan::plan(None, &[]), None, now)?;
+            let planned = plumbline::domain::checks::plan::plan(None, &[], &Default::default());
+            let set = plumbline::domain::checks::start(tx, &set, &planned, None, now)?;
             plumbline::domain::checks::start_check(tx, &set, "hygiene", now)?;
             Ok::<_, plumbline::domain::checks::Error>(set)
         })

@@ -18,6 +18,7 @@ use plumbline::domain::checks::{self, CheckSet, ImagePin, TrustedManifest};
 use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, NewRepository, RepoSource, Repository};
 use plumbline::domain::search::{Question, Scope, Sort, parse};
+use plumbline::domain::secrets::{NamedSecret, SshKey, VaultKey};
 use plumbline::engine::queue::{self, Served, Verdict, WorkItem, WorkState};
 use plumbline::engine::store::journal::Journaled;
 use plumbline::engine::store::{ReadTx, Record, Scan};
@@ -86,7 +87,10 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
         Tally,
         ImagePin,
         Served,
-        TrustedManifest
+        TrustedManifest,
+        VaultKey,
+        NamedSecret,
+        SshKey
     ];
     named.into_iter().flatten().collect()
 }

@@ -33,7 +33,7 @@ async fn callers(world: &World, repo: RepoId, other: RepoId) -> Vec<Who> {
     let personal = |scopes: &[Scope], repos: &[RepoId], ends: Option<Timestamp>| {
         anyone.bearer(&app.token(TokenKind::Personal, scopes, Some(admin), repos, ends))
     };
-    let every = [Scope::RepoRead, Scope::RepoWrite, Scope::Admin];
+    let every = [Scope::RepoRead, Scope::RepoWrite, Scope::SecretsWrite, Scope::Admin];
 
     add("expired", personal(&every, &[], Some(app.now())));
     let revoked = app.token(TokenKind::Personal, &every, Some(admin), &[], None);
@@ -75,6 +75,7 @@ async fn callers(world: &World, repo: RepoId, other: RepoId) -> Vec<Who> {
     add("service, no scope", scopes(TokenKind::Service, &[]));
     add("service, repo:read", scopes(TokenKind::Service, &[Scope::RepoRead]));
     add("service, repo:write", scopes(TokenKind::Service, &[Scope::RepoWrite]));
+    add("service, secrets:write", scopes(TokenKind::Service, &[Scope::SecretsWrite]));
     add("service, admin", scopes(TokenKind::Service, &[Scope::Admin]));
     add("service, other repo", anyone.bearer(&app.token(TokenKind::Service, &every, None, &[other], None)));
     add("admin's, no scope", personal(&[], &[], None));
@@ -89,6 +90,7 @@ fn fill(path: &str, repo: &Repo<'_>, issue: &str) -> String {
     let id = match path {
         _ if path.starts_with("/api/v1/issues/") => issue,
         _ if path.contains("/sessions/") => "ses_00000000000000000000000000",
+        _ if path.contains("/keys/") => "key_00000000000000000000000000",
         _ => "tok_00000000000000000000000000",
     };
     path.replace("{owner}", "local")
@@ -98,6 +100,7 @@ fn fill(path: &str, repo: &Repo<'_>, issue: &str) -> String {
         .replace("{basehead}", "main...main")
         .replace("{badge}", "gate.svg")
         .replace("{check}", "hygiene")
+        .replace("{secret}", "TOKEN")
         .replace("{*path}", if path.contains("/tree/") { "lib" } else { "lib/a.json" })
         .replace("{id}", id)
 }
@@ -149,6 +152,9 @@ async fn cell(client: &Client, route: &routes::Route, path: &str) -> &'static st
         ("POST", "/api/v1/admin/links") => Some(json!({"login": "nobody"})),
         ("POST", "/api/v1/repos/{owner}/{name}/manifest/dry-run") => Some(json!({"manifest": "version: 1"})),
         ("POST", "/api/v1/admin/users") => Some(json!({"login": "root"})),
+        ("POST", "/api/v1/admin/keys/regenerate") => Some(json!({"missing_only": true})),
+        ("POST", "/api/v1/repos/{owner}/{name}/keys") => Some(json!({"private_key": "none"})),
+        ("PUT", _) => Some(json!({"value": "short"})),
         _ => None,
     };
     let answer = match body {
@@ -172,7 +178,7 @@ async fn cell(client: &Client, route: &routes::Route, path: &str) -> &'static st
         (403, "forbidden") => "403",
         (403, _) => "site",
         // The ids in these paths are of nothing; whoever is told so came past the permit.
-        (404, "session_not_found" | "token_not_found") => "ok",
+        (404, "session_not_found" | "token_not_found" | "secret_not_found" | "key_not_found") => "ok",
         (404, _) => "404",
         (500.., _) => "500",
         _ => "ok",
@@ -192,6 +198,8 @@ async fn whoever_may_not_see_a_repository_cannot_tell_it_from_none() {
             "DELETE" if route.path.ends_with("{name}") => Some(json!({"confirm": "local/app"})),
             "PATCH" => Some(json!({"private": false})),
             "POST" if route.path.ends_with("/dry-run") => Some(json!({"manifest": "version: 1"})),
+            "POST" if route.path.ends_with("/keys") => Some(json!({"generate": "ed25519"})),
+            "PUT" if route.path.contains("/secrets/") => Some(json!({"value": "marigold"})),
             _ => None,
         };
         let (seen, not) = if let Some(body) = body {

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use plumbline::app::repeat::{Repeat, Tally};
 use plumbline::app::schema::schema;
 use plumbline::base::event::{Actor, Event, Recorded, Upkeep, Verdict};
-use plumbline::base::id::{AttemptId, CheckId, Id, IssueId, LinkId, RepoId, SessionId, TokenId, UserId, WorkId};
+use plumbline::base::id::{AttemptId, CheckId, Id, IssueId, KeyId, LinkId, RepoId, SecretId, SessionId, TokenId, UserId, WorkId};
 use plumbline::base::name::{BlobId, CommitSha, RepoSlug, TreePath};
 use plumbline::base::time::Timestamp;
 use plumbline::base::work::{Lane, Work};
-use plumbline::domain::accounts::{Hashed, InstanceRole, Link, Membership, RepoRole, Scope, Session, Token, TokenKind, User};
+use plumbline::domain::accounts::{Hashed, InstanceRole, Link, Membership, RepoRole, Scope as TokenScope, Session, Token, TokenKind, User};
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor};
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
@@ -20,10 +20,12 @@ use plumbline::domain::issues::{
     Chunk, Counts, Issue, IssueState, Kind, Node, Revision, Severity, Sighting, Span, Standing, Turn, TurnKind,
 };
 use plumbline::domain::repos::{ApprovalFor, Author, BadgeKey, Branch, Commit, RepoSource, Repository, SyncError};
+use plumbline::domain::secrets::{KeyState, NamedSecret, Scope, SshKey, Use, VaultKey};
 use plumbline::engine::queue::{Lease, Served, WorkItem, WorkState};
 use plumbline::engine::store::Record;
 use plumbline::engine::store::blob::BlobHash;
 use plumbline::engine::store::journal::Journaled;
+use plumbline::engine::vault::{Recipient, Sealed};
 use serde_json::json;
 
 /// One sample of each record.
@@ -51,6 +53,9 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&Chunk { repo: repo(), id: [3; 16], path: path(), source: "hygiene".to_owned(), occurrences: vec![occurrence()] }),
     || shape(&ImagePin { repo: repo(), reference: "acme/lint:v1".to_owned(), pinned: "acme/lint@sha256:1".to_owned(), pinned_at: at(1) }),
     || shape(&TrustedManifest { repo: repo(), manifest: BlobId::from_bytes([8; 20]), sha: sha(1), at: at(2) }),
+    || shape(&VaultKey { recipient: Recipient::named("age1x"), state: KeyState::Retiring, known_since: at(1) }),
+    || shape(&secret()),
+    || shape(&ssh_key()),
 ];
 
 /// A record's name with its version, and the encoding of its sample.
@@ -109,6 +114,41 @@ fn span() -> Span {
     Span { line_start: 1, line_end: 2, column_start: Some(3), column_end: Some(4) }
 }
 
+fn sealed() -> Sealed {
+    Sealed { recipient: Recipient::named("age1x"), wrapped: vec![1, 2], nonce: [3; 12], text: vec![4] }
+}
+
+fn secret() -> NamedSecret {
+    NamedSecret {
+        id: SecretId::from_u128(1),
+        scope: Scope::Repository(repo()),
+        name: "TOKEN".parse().unwrap(),
+        version: 300,
+        sealed: sealed(),
+        created_at: at(2),
+        changed_at: at(3),
+        changed_by: Some(UserId::from_u128(4)),
+        last_used: Some(Use { at: at(5), repo: repo(), sha: sha(6), check: "house".to_owned() }),
+    }
+}
+
+fn ssh_key() -> SshKey {
+    SshKey {
+        id: KeyId::from_u128(1),
+        repo: repo(),
+        name: "deploy".to_owned(),
+        version: 2,
+        public: "ssh-ed25519 A".to_owned(),
+        fingerprint: "SHA256:x".to_owned(),
+        was_made_here: true,
+        sealed: sealed(),
+        created_at: at(3),
+        changed_at: at(4),
+        changed_by: Some(UserId::from_u128(5)),
+        last_used_at: Some(at(6)),
+    }
+}
+
 fn user() -> User {
     User {
         id: UserId::from_u128(1),
@@ -151,7 +191,7 @@ fn token() -> Token {
         kind: TokenKind::Service,
         name: "ci".to_owned(),
         secret: Hashed::of("token"),
-        scopes: vec![Scope::RepoRead, Scope::Admin],
+        scopes: vec![TokenScope::RepoRead, TokenScope::Admin],
         user: Some(UserId::from_u128(2)),
         repos: vec![repo()],
         created_at: at(3),

@@ -9,8 +9,8 @@ use landlock::{
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::super::mounts;
 use super::super::wire::{Bounds, Landlock};
+use super::super::{SECRETS, mounts};
 
 /// The newest Landlock whose rights we know.
 const KNOWN: ABI = ABI::V7;
@@ -76,6 +76,8 @@ pub(super) fn landlock(roots: &[std::path::PathBuf]) -> Result<Landlock, landloc
         .add_rules(path_beneath_rules(SYSTEM, read))?
         .add_rules(path_beneath_rules(roots, read))?
         .add_rules(path_beneath_rules(KERNEL, seen))?
+        // Passed over where there is none: a program that is given no secrets there.
+        .add_rules(path_beneath_rules([SECRETS], seen))?
         .add_rules(path_beneath_rules(["/dev"], devices))?
         .add_rules(path_beneath_rules(own, all))?
         // Names alone: `ls /` is what people try first.

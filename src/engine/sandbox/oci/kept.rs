@@ -32,6 +32,11 @@ impl Used {
         self.last.insert(name.to_owned(), self.count).is_some()
     }
 
+    /// Notes that a name is there no more.
+    fn forget(&mut self, name: &str) {
+        self.last.remove(name);
+    }
+
     fn when(&self, name: &str) -> u64 {
         self.last.get(name).copied().unwrap_or(0)
     }
@@ -118,6 +123,8 @@ impl Oci {
                 self.unname(digest);
             }
             if self.unname(&one.name) {
+                // Fetched again, it is one more.
+                self.used().forget(&one.name);
                 tracing::info!("an image that was not run for longest is let go: {}", one.id);
             }
         }

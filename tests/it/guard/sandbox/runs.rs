@@ -264,11 +264,11 @@ fn many_runs_at_once_do_not_meet() {
     std::thread::scope(|scope| {
         for n in 0..6 {
             scope.spawn(move || {
-                let mut command = sh("cat name; sleep 0.2; ls /proc | grep -c '^[0-9]'; ls -A /tmp; echo x >/tmp/mine");
+                let mut command = sh("cat name; sleep 0.2; set -- /proc/[0-9]*; echo $#; ls -A /tmp; echo x >/tmp/mine");
                 command.outputs.push("name".into());
                 let outcome = run_over(sandbox, &command, &Limits::default(), vec![file("name", &format!("{n}\n"))]).unwrap();
-                // The launcher, the shell, and the two of the pipe.
-                assert_eq!(outcome.stdout.text(), format!("{n}\n4\n"), "{}", outcome.stderr.text());
+                // The launcher, and the shell, which needs nobody to count: of two in a pipe, one may look before the other is there.
+                assert_eq!(outcome.stdout.text(), format!("{n}\n2\n"), "{}", outcome.stderr.text());
                 assert_eq!(outcome.files[0].1, Ok(format!("{n}\n").into_bytes()));
             });
         }

@@ -1,0 +1,117 @@
+//! The secrets that a check's program sees as files.
+//!
+//! They are opened when the program is about to run, handed to its sandbox, and gone with it. That it was given them is written down
+//! before. Whatever comes of the run passes a mask over their values once more: the sandbox masks what a program writes, and here are the
+//! lines of the repository that a finding points at, where somebody may have committed one.
+
+use super::Stop;
+use super::judge::{Judge, Told, Untold};
+use crate::base::event::Actor;
+use crate::base::id::SecretId;
+use crate::base::mask::Mask;
+use crate::base::secret::Secret;
+use crate::domain::checks::plan::Planned;
+use crate::domain::checks::{CheckError, ErrorCode};
+use crate::domain::secrets::{self, Use};
+use crate::engine::sandbox::SECRETS;
+
+/// What a program is given.
+#[derive(Default)]
+pub(super) struct Given {
+    /// The destinations as the manifest has them, and the values.
+    files: Vec<(String, Secret<String>)>,
+    mask: Mask,
+}
+
+impl Judge<'_> {
+    /// Opens the secrets that a check asks for, and writes down that it uses them.
+    pub(super) fn given(&self, planned: &Planned) -> Result<Result<Given, CheckError>, Stop> {
+        let mounted = &planned.process.secrets;
+        if mounted.is_empty() {
+            return Ok(Ok(Given::default()));
+        }
+        let app = self.run.app;
+        let rows =
+            app.read_now(|tx, _| -> secrets::Result<Vec<_>> { mounted.iter().map(|mount| secrets::get(tx, mount.secret.id)).collect() })?;
+        let mut files = Vec::new();
+        for (mount, row) in mounted.iter().zip(&rows) {
+            let Some(row) = row else {
+                let message = format!("A secret that `{}` asks for was removed while its checks began; run them again.", planned.name);
+                return Ok(Err(CheckError { code: ErrorCode::SecretUnknown, message }));
+            };
+            match secrets::open(&app.vault, row) {
+                Ok(value) => files.push((mount.destination.clone(), value)),
+                Err(secrets::Error::Vault(error)) => {
+                    tracing::error!(check = planned.name, "the secret `{}` cannot be opened: {error}", row.name);
+                    let message =
+                        format!("`{}` asks for the secret `{}`, and it cannot be opened: {}.", planned.name, row.name, error.public());
+                    return Ok(Err(CheckError { code: ErrorCode::SecretUnreadable, message }));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let mask = match Mask::new(files.iter().map(|(_, value)| value)) {
+            Ok(mask) => mask,
+            Err(refused) => {
+                let message = format!("`{}` cannot be given its secrets: {refused}.", planned.name);
+                return Ok(Err(CheckError { code: ErrorCode::ManifestInvalid, message }));
+            }
+        };
+        let ids: Vec<SecretId> = mounted.iter().map(|mount| mount.secret.id).collect();
+        let (repo, sha, check) = (self.run.set.repo, self.run.set.sha, planned.name.clone());
+        app.write_now(&Actor::System, move |tx, now| secrets::mark_used(tx, &ids, &Use { at: now, repo, sha, check: check.clone() }))?;
+        Ok(Ok(Given { files, mask }))
+    }
+}
+
+impl Given {
+    /// The files as an image is given them, which may be anywhere.
+    pub(super) fn anywhere(&self) -> Vec<(String, Secret<String>)> {
+        self.files.clone()
+    }
+
+    /// The files as a sandbox is given them: beneath the home directory, or where secrets are looked for.
+    pub(super) fn in_sandbox(&self, check: &str) -> Result<Vec<(String, Secret<String>)>, CheckError> {
+        let place = |destination: &str| match destination.strip_prefix("~/") {
+            Some(within) => Some(within.to_owned()),
+            None => destination.starts_with(SECRETS).then(|| destination.to_owned()),
+        };
+        let placed = |(destination, value): &(String, Secret<String>)| match place(destination) {
+            Some(path) => Ok((path, value.clone())),
+            None => {
+                let message = format!(
+                    "`{check}` would see a secret at `{destination}`, and a program sees them beneath `~/` and `{SECRETS}` alone; name a place there."
+                );
+                Err(CheckError { code: ErrorCode::ManifestInvalid, message })
+            }
+        };
+        self.files.iter().map(placed).collect()
+    }
+
+    /// Takes the values out of what came of a run.
+    pub(super) fn hide(&self, told: &mut Result<Told, Untold>) {
+        if self.files.is_empty() {
+            return;
+        }
+        let text = |text: &mut String| *text = self.mask.text(text);
+        let execution = match told {
+            Ok(told) => {
+                for located in &mut told.found {
+                    text(&mut located.finding.message);
+                    text(&mut located.finding.rule);
+                    located.finding.fingerprint.iter_mut().for_each(text);
+                    located.excerpt.iter_mut().for_each(text);
+                }
+                &mut told.execution
+            }
+            Err(untold) => {
+                text(&mut untold.error.message);
+                &mut untold.execution
+            }
+        };
+        for (what, why) in execution.iter_mut().flat_map(|execution| &mut execution.dropped) {
+            text(what);
+            text(why);
+        }
+    }
+}
