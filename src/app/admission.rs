@@ -40,11 +40,6 @@ impl Admission {
         Admission { most: most.max(1), memory, state: Mutex::default(), left: Condvar::new() }
     }
 
-    /// How many bytes one of them may be promised at most: as much as all together.
-    pub fn most_memory(&self) -> u64 {
-        self.memory
-    }
-
     /// Waits until there is room for a program that may use so many bytes; `None` if it is no longer wanted. One that alone asks for more
     /// than there is runs alone.
     pub fn enter(&self, memory: u64, is_unwanted: &dyn Fn() -> bool) -> Option<Pass<'_>> {

@@ -11,6 +11,7 @@
 //! | `judge` | one check: what is judged anew, what is kept, how it ended |
 //! | `in_process` | what judges for a check that is part of the binary |
 //! | `in_sandbox` | what judges for a check that is a program of others |
+//! | `believe` | whether what such a program wrote is believed, and how it is read |
 //! | `conceal` | what a tool says must not be shown, kept out of what others say of the same lines |
 //! | `mounts` | the secrets that a program sees as files |
 //! | `in_image` | what judges for a check that is an image |
@@ -35,7 +36,7 @@ use crate::base::time::Timestamp;
 use crate::base::work::Work;
 use crate::domain::checks::catalogue::{self, Tool};
 use crate::domain::checks::plan::{Planned, plan, wanted_secrets};
-use crate::domain::checks::{self, CheckError, CheckSet, CheckState, Conclusion, ErrorCode};
+use crate::domain::checks::{self, CheckError, CheckSet, CheckState, Conclusion, ErrorCode, WaitsFor};
 use crate::domain::issues::{self, Standing};
 use crate::domain::repos::{self, ApprovalFor, Repository};
 use crate::domain::secrets;
@@ -46,6 +47,7 @@ use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::{git, queue};
 
 mod abreast;
+mod believe;
 mod conceal;
 mod dry_run;
 mod farewell;
@@ -78,7 +80,7 @@ pub fn perform(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, wante
         Err(Stop::Unwanted) => return attempt.done(app),
         Err(Stop::Failed(failure)) => return Err(failure),
     };
-    if has_results(&set) && set.is_settled {
+    if !set.is_under_way() && set.is_settled {
         return attempt.done(app);
     }
     let trees = Mirrored { mirror: app.mirror(repo)?, default_head };
@@ -91,7 +93,7 @@ pub fn perform(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, wante
 pub fn abandon(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, given_up: AttemptId) -> Result<(), Failure> {
     let read = app.read_now(|tx, _| -> Result<_, Stop> { Ok((checks::attempt(tx, repo, sha, given_up)?, repos::get(tx, repo)?)) });
     match read {
-        Ok((set, _)) if has_results(&set) && !set.is_settled => return perform(app, attempt, repo, sha, given_up),
+        Ok((set, _)) if !set.is_under_way() && !set.is_settled => return perform(app, attempt, repo, sha, given_up),
         Ok(_) => {}
         Err(Stop::Unwanted) => return attempt.done(app),
         Err(Stop::Failed(failure)) => return Err(failure),
@@ -119,11 +121,6 @@ fn last_words(tx: &ReadTx, repo: RepoId, sha: CommitSha, given_up: AttemptId) ->
     let item = queue::find(tx, *id)?;
     let error = item.last_error.as_deref().unwrap_or("nothing is known of why").trim_end_matches('.').to_owned();
     Ok(format!("The work was given up after {}: {error}.", count(u64::from(item.attempts), "attempt")))
-}
-
-/// Whether what was found is in place, and at most its telling is left.
-fn has_results(set: &CheckSet) -> bool {
-    !set.is_under_way()
 }
 
 fn could_not_tell(error: CheckError) -> Conclusion {
@@ -254,7 +251,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn carry_out(&mut self) -> Result<(), Stop> {
-        if has_results(&self.set) {
+        if !self.set.is_under_way() {
             return self.tell();
         }
         let tree = match self.trees.tree(self.set.sha) {
@@ -280,12 +277,15 @@ impl Run<'_> {
             if planned.iter().filter(|planned| planned.starts_process()).count() > 1 { Arc::new(Kept::new(tree)) } else { tree };
         let file = manifest_file(&*tree).map(|(_, file)| file.blob);
         let unapproved = self.unapproved(file, &planned)?;
+        if unapproved.is_some() {
+            planned.iter_mut().filter(|one| one.starts_process()).for_each(|one| one.waits_for = Some(WaitsFor::Approval));
+        }
         self.begin(&planned, unapproved, file)?;
-        let waiting = planned.extract_if(.., |planned| unapproved.is_some() && planned.starts_process()).count() as u64;
+        let waiting = planned.extract_if(.., |one| one.waits_for.is_some()).count() as u64;
         // From the look at what is kept of earlier commits to the row that names it, a sweep leaves the repository alone.
         let _staging = self.app.staging.begin(self.set.repo);
         let bases = bases(self.app, &self.set, self.trees)?;
-        let ran = self.judge(&planned, waiting > 0, manifest.as_ref(), &tree, bases.identity())?;
+        let ran = self.judge(&planned, manifest.as_ref(), &tree, bases.identity())?;
         self.goes_on()?;
         let last = ran.outcomes.get(ran.last).cloned();
         let states: Vec<CheckState> = ran.outcomes.iter().map(|(_, outcome)| outcome.state).collect();
@@ -334,7 +334,7 @@ impl Run<'_> {
                 checks::trust(tx, of.repo, manifest, of.sha, now)?;
             }
             let set = checks::start(tx, &of, &planned, unapproved, now)?;
-            let goes: Vec<&Planned> = planned.iter().filter(|planned| unapproved.is_none() || !planned.starts_process()).collect();
+            let goes: Vec<&Planned> = planned.iter().filter(|one| one.waits_for.is_none()).collect();
             for first in goes.iter().take(abreast::at_once(goes.len())) {
                 checks::start_check(tx, &set, &first.name, now)?;
             }
@@ -405,7 +405,7 @@ impl Run<'_> {
     /// that stops.
     fn end_early(&self, stop: Stop) -> Result<(), Failure> {
         let (repo, sha, wanted) = (self.set.repo, self.set.sha, self.set.attempt);
-        let is_told = has_results(&self.set);
+        let is_told = !self.set.is_under_way();
         let is_wanted = self.app.read_now(|tx, _| -> Result<bool, Stop> {
             repos::get(tx, repo)?;
             Ok(is_told || !checks::attempt(tx, repo, sha, wanted)?.state.is_finished())

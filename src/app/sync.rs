@@ -237,7 +237,6 @@ pub fn erase(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
         let erased = app.write_now(&Actor::System, move |tx, _| -> Result<usize, Failure> {
             let mut erased = secrets::erase(tx, id, issues::ROWS_PER_WRITE)?;
             erased += checks::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
-            erased += checks::ImagePin::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             erased += issues::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             erased += repos::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             Ok(erased)

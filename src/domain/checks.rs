@@ -240,7 +240,7 @@ pub fn going(tx: &ReadTx, set: &CheckSet) -> Result<CheckSet> {
     if set.state.is_finished() { Err(Error::Superseded) } else { Ok(set) }
 }
 
-/// Begins a set with the checks that were planned. Where the manifest is one that nobody has approved, those that start a process wait.
+/// Begins a set with the checks that were planned; `unapproved` is its manifest, if some of them wait until that is approved.
 pub fn start(tx: &mut WriteTx, of: &CheckSet, planned: &[plan::Planned], unapproved: Option<BlobId>, now: Timestamp) -> Result<CheckSet> {
     let mut set = going(tx, of)?;
     set.state = CheckState::Running;
@@ -248,10 +248,7 @@ pub fn start(tx: &mut WriteTx, of: &CheckSet, planned: &[plan::Planned], unappro
     set.unapproved = unapproved;
     set.checks = planned
         .iter()
-        .map(|planned| Check {
-            waits_for: (unapproved.is_some() && planned.starts_process()).then_some(WaitsFor::Approval),
-            ..Check::waiting(tx.new_id(now), &planned.name, &planned.plugin)
-        })
+        .map(|planned| Check { waits_for: planned.waits_for, ..Check::waiting(tx.new_id(now), &planned.name, &planned.plugin) })
         .collect();
     tx.put(&set)?;
     tx.record(Event::CheckSetStarted { repo: set.repo, sha: set.sha }, now)?;
@@ -399,7 +396,8 @@ pub fn state_of(checks: impl Iterator<Item = CheckState> + Clone, verdict: Verdi
 /// Erases rows of a deleted repository, at most `limit`; answers how many, 0 once none are left.
 pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> Result<usize> {
     let erased = tx.remove_all(&Scan::<CheckSet>::prefix(repo), limit)?;
-    Ok(erased + tx.remove_all(&Scan::<TrustedManifest>::prefix(repo), limit - erased)?)
+    let erased = erased + tx.remove_all(&Scan::<TrustedManifest>::prefix(repo), limit - erased)?;
+    Ok(erased + tx.remove_all(&Scan::<ImagePin>::prefix(repo), limit - erased)?)
 }
 
 /// About how many bytes a repository's sets take, each table counted up to `cap` rows.

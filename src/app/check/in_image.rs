@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::in_sandbox::{Program, Reads, Said, execution, limits, unstarted};
+use super::believe::{Program, Reads};
+use super::in_sandbox::{Said, execution, unstarted};
 use super::judge::{Judge, Told, Untold};
 use super::{Progress, Stop};
 use crate::app::live::LiveLog;
@@ -99,6 +100,7 @@ impl Judge<'_> {
     ) -> Result<Result<Told, Untold>, Stop> {
         let Pinned { image, oci } = pinned;
         let reads = Reads { program: Program::Image, format: Format::Cocov, from: From::File, columns: None, roots: &ROOTS };
+        let (_pass, limits) = self.let_in(planned)?;
         let given = match self.given(planned)? {
             Ok(given) => given,
             Err(error) => return Ok(Err(Untold::errored(error))),
@@ -109,9 +111,6 @@ impl Judge<'_> {
         log.line(&format!("{} at {}, tier {}", planned.plugin, self.run.set.sha.short(), ran.tier));
         self.run.goes_on()?;
         (self.run.progress)(Progress { check: &planned.name, done: 0, total: files.len() });
-        let limits = limits(&self.run.app.config, &planned.process);
-        let is_unwanted = || self.run.attempt.cancel.is_tripped();
-        let Some(_pass) = self.run.app.admission.enter(limits.memory, &is_unwanted) else { return Err(Stop::Unwanted) };
         let outcome = match self.over_tree(log, Said::Both, |files, cancel, out| oci.run(image, &plugin, &limits, files, cancel, out)) {
             Ok(outcome) => outcome,
             Err(error) if error.is_transient() && !self.run.attempt.is_last() => return Err(Stop::Failed(error.into())),

@@ -1,7 +1,7 @@
 //! Judging by a program of others: a tool of the catalogue, or a command of the repository's own, in a sandbox.
 //!
-//! The program sees the whole tree, written from memory, and is asked about the files that are to be judged; what it writes is read by
-//! its format. What it ends with, and how, decides whether that is believed: a tool that crashed found nothing, whatever it wrote.
+//! The program sees the whole tree, written from memory, and is asked about the files that are to be judged. Whether what it writes is
+//! believed, and how it is read, is said in [`super::believe`].
 //!
 //! A tool that is given files is asked only about those that changed. One that finds its way in the tree, as every command does, may look
 //! anywhere: what it said holds for the very same tree alone.
@@ -11,19 +11,21 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
+use super::believe::{Program, Reads, said_no, timed_out};
 use super::judge::{Judge, Told, Untold};
 use super::{Progress, Stop};
+use crate::app::admission::Pass;
 use crate::app::config::Config;
 use crate::app::live::LiveLog;
 use crate::app::sandboxes::Ready;
 use crate::app::tools::Located as Place;
 use crate::base::name::TreePath;
-use crate::base::text::{bytes, capital, clip, duration, quiet, thousands};
+use crate::base::text::{capital, clip, quiet};
 use crate::domain::checks::catalogue::{From, On, Tool, Wake};
 use crate::domain::checks::plan::{Planned, Process};
 use crate::domain::checks::{CheckError, CheckState, ErrorCode, Execution};
 use crate::domain::issues::finding::Finding;
-use crate::domain::issues::format::{self, Bounds, Columns, Format, Ground, Reading};
+use crate::domain::issues::format::Format;
 use crate::domain::repos::manifest::Network as Wanted;
 use crate::engine::git::Source;
 use crate::engine::git::tree::{FileKind, TreeFile};
@@ -36,9 +38,9 @@ const OUTPUT: &str = ".plumbline-output";
 /// A file that is larger is not shown to a tool.
 const FILE_BYTES: u64 = 64 << 20;
 /// How many dropped records a log and a page name.
-const DROPPED_TOLD: usize = 50;
+pub(super) const DROPPED_TOLD: usize = 50;
 /// The longest line of a tool's that a log repeats.
-const LINE_BYTES: usize = 4 << 10;
+pub(super) const LINE_BYTES: usize = 4 << 10;
 /// The port of a forge.
 const FORGE_PORT: u16 = 443;
 
@@ -49,46 +51,6 @@ struct Start {
     typed: String,
     version: Option<String>,
     reads: Reads,
-}
-
-/// How what a program wrote is read.
-pub(super) struct Reads {
-    pub program: Program,
-    pub format: Format,
-    pub from: From,
-    pub columns: Option<Columns>,
-    /// Where it sees the tree.
-    pub roots: &'static [&'static str],
-}
-
-/// What kind of program it is, which says what its end means.
-#[derive(Clone, Copy)]
-pub(super) enum Program {
-    /// A tool of the catalogue, which says what it may end with.
-    Tool(&'static Tool),
-    /// A command of the repository's own: one that ends badly says no.
-    Command,
-    /// An image: one that ends badly has failed.
-    Image,
-}
-
-impl Program {
-    fn name(self) -> &'static str {
-        match self {
-            Program::Tool(tool) => &tool.name,
-            Program::Command => "the command",
-            Program::Image => "the image",
-        }
-    }
-
-    /// Whether something is wrong with itself if it ends so.
-    fn has_crashed(self, code: i32) -> bool {
-        match self {
-            Program::Tool(tool) => !tool.is_fine(code),
-            Program::Command => false,
-            Program::Image => code != 0,
-        }
-    }
 }
 
 impl Judge<'_> {
@@ -132,14 +94,6 @@ impl Judge<'_> {
         let mut env = environment(&ready.located, tool);
         env.extend(planned.process.env.iter().map(|(name, value)| (name.clone(), Value::Plain(value.clone()))));
         let network = self.network(&planned.process.network);
-        let given = match self.given(planned)? {
-            Ok(given) => given,
-            Err(error) => return Ok(Err(Untold::errored(error))),
-        };
-        let secret_files = match given.in_sandbox(&planned.name) {
-            Ok(files) => files,
-            Err(error) => return Ok(Err(Untold::errored(error))),
-        };
         let command = |words: Vec<OsString>| Command {
             argv: words.into_iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             env: env.clone(),
@@ -147,7 +101,7 @@ impl Judge<'_> {
             roots: ready.located.roots.clone(),
             network: network.clone(),
             outputs: if tool.from == From::File { vec![OUTPUT.to_owned()] } else { Vec::new() },
-            secret_files: secret_files.clone(),
+            secret_files: Vec::new(),
         };
         let start = Start {
             commands: commands.into_iter().map(command).collect(),
@@ -156,9 +110,7 @@ impl Judge<'_> {
             reads: Reads { program: Program::Tool(tool), format: tool.output, from: tool.from, columns: tool.columns, roots: &ROOTS },
         };
         let only = (tool.on == On::Files).then_some(&wanted);
-        let mut told = self.started(&start, planned, woken.len(), only, most, log)?;
-        given.hide(&mut told);
-        Ok(told)
+        self.started(start, planned, woken.len(), only, most, log)
     }
 
     /// Has a command of the repository's own judge the tree.
@@ -172,19 +124,10 @@ impl Judge<'_> {
         log: &mut LiveLog,
     ) -> Result<Result<Told, Untold>, Stop> {
         let env = planned.process.env.iter().map(|(name, value)| (name.clone(), Value::Plain(value.clone()))).collect();
-        let given = match self.given(planned)? {
-            Ok(given) => given,
-            Err(error) => return Ok(Err(Untold::errored(error))),
-        };
-        let secret_files = match given.in_sandbox(&planned.name) {
-            Ok(files) => files,
-            Err(error) => return Ok(Err(Untold::errored(error))),
-        };
         let command = Command {
             argv: ["/bin/sh", "-c", run].map(str::to_owned).to_vec(),
             env,
             network: self.network(&planned.process.network),
-            secret_files,
             ..Command::default()
         };
         let start = Start {
@@ -193,9 +136,7 @@ impl Judge<'_> {
             version: None,
             reads: Reads { program: Program::Command, format: output, from: From::Stdout, columns: None, roots: &ROOTS },
         };
-        let mut told = self.started(&start, planned, files.len(), None, most, log)?;
-        given.hide(&mut told);
-        Ok(told)
+        self.started(start, planned, files.len(), None, most, log)
     }
 
     /// Whom a process may speak to.
@@ -210,9 +151,18 @@ impl Judge<'_> {
         }
     }
 
+    /// Waits until there is room for a program of this check; answers the right to run, and how much it may use.
+    pub(super) fn let_in(&self, planned: &Planned) -> Result<(Pass<'_>, Limits), Stop> {
+        let limits = limits(&self.run.app.config, &planned.process);
+        let is_unwanted = || self.run.attempt.cancel.is_tripped();
+        let pass = self.run.app.admission.enter(limits.memory, &is_unwanted).ok_or(Stop::Unwanted)?;
+        Ok((pass, limits))
+    }
+
+    /// Lets a program in, gives it its secrets, and keeps them out of what comes of it.
     fn started(
         &self,
-        start: &Start,
+        mut start: Start,
         planned: &Planned,
         judged: usize,
         only: Option<&HashSet<&TreePath>>,
@@ -223,15 +173,39 @@ impl Judge<'_> {
             Ok(sandbox) => sandbox,
             Err(error) => return Ok(Err(Untold::errored(error))),
         };
+        let (_pass, limits) = self.let_in(planned)?;
+        let given = match self.given(planned)? {
+            Ok(given) => given,
+            Err(error) => return Ok(Err(Untold::errored(error))),
+        };
+        let secret_files = match given.in_sandbox(&planned.name) {
+            Ok(files) => files,
+            Err(error) => return Ok(Err(Untold::errored(error))),
+        };
+        start.commands.iter_mut().for_each(|command| command.secret_files.clone_from(&secret_files));
+        let mut told = self.carried_out(&sandbox, limits, &start, planned, judged, only, most, log)?;
+        given.hide(&mut told);
+        Ok(told)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each of them bears on it, and they have nothing else in common")]
+    fn carried_out(
+        &self,
+        sandbox: &Sandbox,
+        mut limits: Limits,
+        start: &Start,
+        planned: &Planned,
+        judged: usize,
+        only: Option<&HashSet<&TreePath>>,
+        most: usize,
+        log: &mut LiveLog,
+    ) -> Result<Result<Told, Untold>, Stop> {
         let mut ran = execution(&start.typed, start.version.clone(), sandbox.tier(), &sandbox.limits_in_force());
         let version = start.version.as_ref().map(|version| format!(" version {version}")).unwrap_or_default();
         log.line(&format!("{}{version} at {}, tier {}", start.typed, self.run.set.sha.short(), ran.tier));
-        let mut limits = limits(&self.run.app.config, &planned.process);
         if start.reads.from == From::Stderr {
             limits.stderr_bytes = limits.stdout_bytes;
         }
-        let is_unwanted = || self.run.attempt.cancel.is_tripped();
-        let Some(_pass) = self.run.app.admission.enter(limits.memory, &is_unwanted) else { return Err(Stop::Unwanted) };
         let (mut findings, mut said_why) = (Vec::new(), false);
         for (at, command) in start.commands.iter().enumerate() {
             self.run.goes_on()?;
@@ -240,7 +214,7 @@ impl Judge<'_> {
                 return Ok(Err(Untold { state, error, execution: Some(ran) }));
             };
             (self.run.progress)(Progress { check: &planned.name, done: judged * at / start.commands.len(), total: judged });
-            let outcome = match self.once(&sandbox, command, &left, log) {
+            let outcome = match self.once(sandbox, command, &left, log) {
                 Ok(outcome) => outcome,
                 Err(error) if error.is_transient() && !self.run.attempt.is_last() => return Err(Stop::Failed(error.into())),
                 Err(error) => return Ok(Err(Untold::errored(unstarted(&error)))),
@@ -340,78 +314,6 @@ impl Judge<'_> {
         }
         Ok(outcome)
     }
-
-    /// What a run says, if how it ended lets it be believed. `None` is that nobody wants it any more.
-    pub(super) fn believed(
-        &self,
-        reads: &Reads,
-        outcome: &Outcome,
-        limits: &Limits,
-        ran: &mut Execution,
-        log: &mut LiveLog,
-    ) -> Result<Reading, Option<(CheckState, CheckError)>> {
-        let errored = |code, message| Some((CheckState::Errored, CheckError { code, message }));
-        let name = reads.program.name();
-        let code = match outcome.how {
-            How::Exited(code) => code,
-            How::Canceled => return Err(None),
-            How::TimedOut => return Err(Some(timed_out(name, limits))),
-            How::Limit(limit) => return Err(errored(code_of(limit), reached(name, limit, limits))),
-            How::Signaled(signal) => {
-                return Err(errored(ErrorCode::PluginCrashed, format!("{name} was ended by signal {signal}{}.", last_words(outcome))));
-            }
-        };
-        if reads.program.has_crashed(code) {
-            return Err(errored(ErrorCode::PluginCrashed, format!("{name} ended with {code}{}.", last_words(outcome))));
-        }
-        let written = match reads.from {
-            From::Stdout => outcome.stdout.whole().ok_or_else(|| outcome.stdout.total()),
-            From::Stderr => outcome.stderr.whole().ok_or_else(|| outcome.stderr.total()),
-            From::File => match outcome.files.first() {
-                Some((_, Ok(bytes))) => Ok(bytes.as_slice()),
-                Some((_, Err(why))) => {
-                    return Err(errored(ErrorCode::OutputInvalid, format!("What {name} should have written is not there: {why}.")));
-                }
-                None => Ok(&[][..]),
-            },
-        };
-        let written = written.map_err(|total| {
-            errored(
-                ErrorCode::LimitOutput,
-                format!("{name} wrote {}, and at most {} are taken.", bytes(total), bytes(limits.stdout_bytes as u64)),
-            )
-        })?;
-        let ground = Ground { tree: &**self.tree, roots: reads.roots, columns: reads.columns };
-        let reading = match format::read(reads.format, written, &ground, &Bounds::default()) {
-            Ok(reading) => reading,
-            // A command that failed and wrote something else says no; there is nothing of it to read.
-            Err(_) if matches!(reads.program, Program::Command) && code != 0 => {
-                return Err(Some((CheckState::Failed, said_no(&Execution { exit_code: Some(code), ..ran.clone() }))));
-            }
-            Err(error) => {
-                log.line(&quiet(clip(&String::from_utf8_lossy(written), LINE_BYTES).as_ref()));
-                return Err(errored(ErrorCode::OutputInvalid, format!("What {name} wrote {error}.")));
-            }
-        };
-        ran.read += reading.read;
-        ran.dropped_count += reading.dropped.iter().map(|dropped| dropped.times).sum::<u64>() + reading.dropped_more;
-        for dropped in &reading.dropped {
-            if ran.dropped.len() < DROPPED_TOLD {
-                log.line(&quiet(&format!("dropped: {}: {}", dropped.what, dropped.why)));
-                ran.dropped.push((clip(&dropped.what, 300).into_owned(), clip(&dropped.why, 300).into_owned()));
-            }
-        }
-        // Its end says that there is something, and there is nothing: it did not come so far.
-        if let Program::Tool(tool) = reads.program
-            && !tool.is_explained(code, reading.read)
-        {
-            return Err(errored(ErrorCode::PluginCrashed, format!("{name} ended with {code} and said nothing{}.", last_words(outcome))));
-        }
-        match &reading.broken {
-            Some(why) => Err(errored(ErrorCode::OutputInvalid, format!("What {name} wrote breaks off: {why}."))),
-            None => Ok(reading),
-        }
-    }
 }
 
 /// What a tool finds in its environment beside what every run has.
@@ -450,12 +352,6 @@ fn left(limits: &Limits, ran: &Execution) -> Option<Limits> {
     let wall = limits.wall.checked_sub(Duration::from_millis(ran.wall_ms)).filter(|wall| !wall.is_zero())?;
     let cpu = limits.cpu.saturating_sub(Duration::from_millis(ran.cpu_ms)).max(Duration::from_secs(1));
     Some(Limits { wall, cpu, ..limits.clone() })
-}
-
-fn timed_out(name: &str, limits: &Limits) -> (CheckState, CheckError) {
-    let most = duration(u64::try_from(limits.wall.as_millis()).unwrap_or(u64::MAX));
-    let message = format!("{} took longer than {most}, the most it may; `timeout` in the manifest gives it more.", capital(name));
-    (CheckState::TimedOut, CheckError { code: ErrorCode::TimedOut, message })
 }
 
 /// How a process will have run of which nothing is known yet.
@@ -504,48 +400,6 @@ pub fn unstarted(error: &sandbox::Error) -> CheckError {
         sandbox::Error::Tree(_) => ErrorCode::FetchFailed,
     };
     CheckError { code, message: format!("{}.", capital(&error.to_string())) }
-}
-
-fn code_of(limit: Limit) -> ErrorCode {
-    match limit {
-        Limit::Cpu => ErrorCode::LimitCpu,
-        Limit::Memory => ErrorCode::LimitMemory,
-        Limit::Processes => ErrorCode::LimitProcesses,
-        Limit::FileSize | Limit::Disk => ErrorCode::LimitDisk,
-        Limit::Output => ErrorCode::LimitOutput,
-    }
-}
-
-fn reached(name: &str, limit: Limit, limits: &Limits) -> String {
-    let most = match limit {
-        Limit::Cpu => duration(u64::try_from(limits.cpu.as_millis()).unwrap_or(u64::MAX)),
-        Limit::Memory => bytes(limits.memory),
-        Limit::Processes => format!("{} at once", thousands(u64::from(limits.processes))),
-        Limit::FileSize => bytes(limits.file_size),
-        Limit::Disk => bytes(limits.tmpfs_bytes),
-        Limit::Output => bytes(limits.output_bytes),
-    };
-    let more = match limit {
-        Limit::Memory => "; `memory` in the manifest gives it more",
-        Limit::Cpu => "; `timeout` in the manifest gives it more",
-        Limit::Processes | Limit::FileSize | Limit::Disk | Limit::Output => "",
-    };
-    format!("{} reached the bound of its {}, {most}{more}.", capital(name), limit.words())
-}
-
-fn said_no(ran: &Execution) -> CheckError {
-    let how = ran.exit_code.map_or_else(|| "no code".to_owned(), |code| code.to_string());
-    CheckError {
-        code: ErrorCode::CommandFailed,
-        message: format!("`{}` ended with {how}, and no finding says why.", clip(&ran.command, 200)),
-    }
-}
-
-/// The last line that a program wrote to stderr, as the end of a sentence.
-fn last_words(outcome: &Outcome) -> String {
-    let said = outcome.stderr.text();
-    let last = said.lines().rev().map(str::trim).find(|line| !line.is_empty());
-    last.map(|line| format!(": {}", quiet(&clip(line, 300)).trim_end_matches('.'))).unwrap_or_default()
 }
 
 /// The files of a tree, as a sandbox takes them.
@@ -600,17 +454,5 @@ impl std::convert::From<sandbox::Error> for crate::app::runner::Failure {
     fn from(error: sandbox::Error) -> crate::app::runner::Failure {
         let verdict = if error.is_transient() { crate::engine::queue::Verdict::Retry } else { crate::engine::queue::Verdict::GiveUp };
         crate::app::runner::Failure { message: error.to_string(), verdict }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bound_of_processes_is_told_in_words_that_fit_its_number() {
-        let told = |processes| reached("semgrep", Limit::Processes, &Limits { processes, ..Limits::default() });
-        assert_eq!(told(512), "Semgrep reached the bound of its processes and threads, 512 at once.");
-        assert_eq!(told(1), "Semgrep reached the bound of its processes and threads, 1 at once.");
     }
 }

@@ -135,11 +135,10 @@ pub(super) struct Ran {
 }
 
 impl Run<'_> {
-    /// Runs every check of the plan. `some_wait` is that others were planned and are not to run yet.
+    /// Runs every check of the plan.
     pub(super) fn judge(
         &self,
         planned: &[Planned],
-        some_wait: bool,
         manifest: Option<&Manifest>,
         tree: &Arc<dyn Tree>,
         identity: Option<&Standing>,
@@ -179,7 +178,7 @@ impl Run<'_> {
             judged.push(one);
         }
         let is_error = |(_, outcome): &(String, Outcome)| matches!(outcome.state, CheckState::Errored | CheckState::TimedOut);
-        if some_wait || outcomes.iter().any(is_error) {
+        if self.set.unapproved.is_some() || outcomes.iter().any(is_error) {
             // While a check of the plan cannot be carried out, what is no longer planned may be that check under a name that a hand has
             // slipped in: until it can, nothing of it is called fixed. The same goes for checks that wait for approval.
             let mut others = judge.carry(|chunk| !planned.iter().any(|one| one.name == chunk.source))?;
@@ -190,9 +189,7 @@ impl Run<'_> {
         let hunks = judge.hunks(&judged)?;
         Ok(Ran { tree: name, judged, changes: judge.changes, hunks, sources, outcomes, last, cut })
     }
-}
 
-impl Run<'_> {
     /// What stands at other commits of the very same files. Not asked for where the commit has results of its own: whoever has a program
     /// run again wants to see it run.
     fn twins(&self, name: ContentId, identity: Option<&Standing>) -> Result<Vec<Standing>, Stop> {
@@ -239,6 +236,9 @@ impl Judge<'_> {
         if refused.len() > REFUSED_TOLD {
             log.line(&format!("{} further paths are left out", refused.len() - REFUSED_TOLD));
         }
+        if planned.asks_for_cache {
+            log.line("`cache` in its manifest has no effect: nothing is kept between runs here.");
+        }
         let judging = self.judging(planned, &mut log)?;
         let reuse = self.is_reusable(planned, &judging);
         let changed: HashSet<&TreePath> =
@@ -256,7 +256,9 @@ impl Judge<'_> {
         let most_found = most - past.len();
         let twin = if reuse { None } else { self.twin(planned, &judging) };
         let told = match &judging.who {
-            Ok(Who::Tool(..) | Who::Command(..) | Who::Image(_)) if let Some(twin) = twin => self.as_at(twin, planned, &mut log)?,
+            Ok(Who::Tool(..) | Who::Command(..) | Who::Image(_)) if let Some(twin) = twin => {
+                Ok(self.as_at(twin, planned, most_found, &mut log)?)
+            }
             Ok(Who::Builtin(builtin)) => self.in_process(*builtin, planned, &files, most_found, &mut log)?.map_err(Untold::errored),
             Ok(Who::Tool(tool, ready)) => self.by_tool(tool, ready, planned, &files, most_found, &mut log)?,
             // The very same tree, judged before: all of it stands.
@@ -339,16 +341,18 @@ impl Judge<'_> {
     }
 
     /// What the check said of the very same files at another commit.
-    fn as_at(&self, twin: &Standing, planned: &Planned, log: &mut LiveLog) -> Result<Result<Told, Untold>, Stop> {
+    fn as_at(&self, twin: &Standing, planned: &Planned, most: usize, log: &mut LiveLog) -> Result<Told, Stop> {
         log.line(&format!("The files are those of {}, where it has run: what it found there is taken over.", twin.sha.short()));
-        let found = self.run.app.read_now(|tx, _| -> store::Result<Vec<Located>> {
+        let mut found = self.run.app.read_now(|tx, _| -> store::Result<Vec<Located>> {
             let mut found = Vec::new();
             for of in chunk_refs(tx, twin)?.iter().filter(|chunk| chunk.source == planned.name) {
                 found.extend(load(tx, twin.repo, std::slice::from_ref(of))?.iter().flat_map(|chunk| chunk.found(of.of_tree)));
             }
             Ok(found)
         })?;
-        Ok(Ok(Told { found, ..Told::nothing() }))
+        let is_cut = found.len() > most;
+        found.truncate(most);
+        Ok(Told { found, is_cut, ..Told::nothing() })
     }
 
     /// How the process of a check ran at the commit whose results are kept.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::id::RepoId;
 use crate::base::time::Timestamp;
-use crate::engine::store::{self, ReadTx, Record, Scan, WriteTx};
+use crate::engine::store::{self, ReadTx, Record, WriteTx};
 
 /// What the name of an image means to a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,13 +32,6 @@ impl Record for ImagePin {
 
     fn key(&self) -> (RepoId, String) {
         (self.repo, self.reference.clone())
-    }
-}
-
-impl ImagePin {
-    /// Erases those of a deleted repository, at most `limit`; answers how many, 0 once none are left.
-    pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> store::Result<usize> {
-        tx.remove_all(&Scan::<ImagePin>::prefix(repo), limit)
     }
 }
 

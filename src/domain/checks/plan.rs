@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::builtin::{self, Builtin};
 use super::catalogue::{self, Tool};
-use super::{CheckError, ErrorCode};
+use super::{CheckError, ErrorCode, WaitsFor};
 use crate::base::name::TreePath;
 use crate::base::text;
 use crate::domain::issues::format::{self, Format};
@@ -26,6 +26,10 @@ pub struct Planned {
     pub paths: Option<Globs>,
     /// What a process of it is given.
     pub process: Process,
+    /// What it waits for, if that is more than its turn.
+    pub waits_for: Option<WaitsFor>,
+    /// Whether its manifest asks that folders be kept between runs, which nobody does yet.
+    pub asks_for_cache: bool,
 }
 
 /// What runs a check.
@@ -72,7 +76,15 @@ pub struct Mounted {
 
 impl Planned {
     fn new(name: &str, plugin: &str, runner: Result<Runner, CheckError>) -> Planned {
-        Planned { name: name.to_owned(), plugin: plugin.to_owned(), runner, paths: None, process: Process::default() }
+        Planned {
+            name: name.to_owned(),
+            plugin: plugin.to_owned(),
+            runner,
+            paths: None,
+            process: Process::default(),
+            waits_for: None,
+            asks_for_cache: false,
+        }
     }
 
     /// Whether it starts a process, which is shown the whole tree.
@@ -147,7 +159,8 @@ fn planned(spec: &CheckSpec, known: &Known) -> Planned {
     planned.process =
         Process { env: spec.env.clone(), network: spec.network.clone(), timeout: spec.timeout, memory: spec.memory, secrets: Vec::new() };
     // What is part of the binary has no process that could see a file.
-    if let Ok(Runner::Tool(_) | Runner::Command { .. } | Runner::Image(_)) = planned.runner {
+    if planned.starts_process() {
+        planned.asks_for_cache = !spec.cache.is_empty();
         let mounts = spec.mounts.iter().map(|mount| match known.find(&mount.secret) {
             Some(secret) => Ok(Mounted { secret, destination: mount.destination.clone() }),
             None => Err(secret_unknown(&spec.name, &mount.secret)),

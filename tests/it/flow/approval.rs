@@ -11,8 +11,12 @@ const HOUSE: &str = "version: 1\nissues: {fail_on: new}\nchecks:\n- plugin: hygi
 /// The same, and another command.
 const MORE: &str = "version: 1\nissues: {fail_on: new}\nchecks:\n- plugin: hygiene\n- name: house\n  run: 'echo a.txt:1: error: taboo [no-taboo]'\n  output: gnu\n- name: other\n  run: 'true'\n  output: gnu\n";
 
-async fn ask_for_branches(repo: &Repo<'_>) {
-    repo.world.admin.json("PATCH", &repo.path(""), json!({"approval_for": "branches"})).await.expect(200);
+/// A repository that asks for approval of manifests on branches, with another branch begun.
+async fn on_a_topic(world: &World) -> Repo<'_> {
+    let repo = world.repo("app", [(".plumbline.yaml", HOUSE), ("a.txt", "fine\n")]).await;
+    world.admin.json("PATCH", &repo.path(""), json!({"approval_for": "branches"})).await.expect(200);
+    repo.switch("topic");
+    repo
 }
 
 async fn waits_for(repo: &Repo<'_>, sha: &str, name: &str) -> Value {
@@ -23,9 +27,7 @@ async fn waits_for(repo: &Repo<'_>, sha: &str, name: &str) -> Value {
 async fn a_manifest_that_nobody_has_seen_starts_nothing_until_it_is_approved() {
     need!();
     let world = World::new().await;
-    let repo = world.repo("app", [(".plumbline.yaml", HOUSE), ("a.txt", "fine\n")]).await;
-    ask_for_branches(&repo).await;
-    repo.switch("topic");
+    let repo = on_a_topic(&world).await;
     let topic = repo.push([(".plumbline.yaml", MORE), ("b.json", "{\n")]).await;
     assert_eq!(repo.checks(&topic).await, "waiting: hygiene succeeded, house waiting, other waiting");
     assert_eq!(waits_for(&repo, &topic, "other").await, json!("approval"));
@@ -50,9 +52,7 @@ async fn a_manifest_that_nobody_has_seen_starts_nothing_until_it_is_approved() {
 async fn what_the_default_branch_runs_needs_no_approval_on_another() {
     need!();
     let world = World::new().await;
-    let repo = world.repo("app", [(".plumbline.yaml", HOUSE), ("a.txt", "fine\n")]).await;
-    ask_for_branches(&repo).await;
-    repo.switch("topic");
+    let repo = on_a_topic(&world).await;
     let topic = repo.push([("b.txt", "fine\n")]).await;
     assert_eq!(repo.checks(&topic).await, "succeeded: hygiene succeeded, house succeeded");
     repo.switch("main");
@@ -80,9 +80,7 @@ async fn whoever_may_push_says_what_is_run_unless_a_repository_asks_for_more() {
 async fn checks_that_wait_for_approval_hold_nothing_up_and_can_be_called_off() {
     need!();
     let world = World::new().await;
-    let repo = world.repo("app", [(".plumbline.yaml", HOUSE), ("a.txt", "fine\n")]).await;
-    ask_for_branches(&repo).await;
-    repo.switch("topic");
+    let repo = on_a_topic(&world).await;
     let topic = repo.push([(".plumbline.yaml", MORE)]).await;
     let page = world.admin.page(&format!("/r/local/app/commits/{topic}")).await.expect(200).text();
     assert!(page.contains("Approve and run") && page.contains("waiting for approval"), "{page}");
@@ -104,9 +102,7 @@ async fn checks_that_wait_for_approval_hold_nothing_up_and_can_be_called_off() {
 async fn whoever_may_not_see_a_repository_approves_nothing_there() {
     need!();
     let world = World::new().await;
-    let repo = world.repo("app", [(".plumbline.yaml", HOUSE), ("a.txt", "fine\n")]).await;
-    ask_for_branches(&repo).await;
-    repo.switch("topic");
+    let repo = on_a_topic(&world).await;
     let topic = repo.push([(".plumbline.yaml", MORE)]).await;
     let stranger = world.app.sign_in(world.app.user("stranger", InstanceRole::Member)).await;
     stranger.own("POST", &repo.commit(&topic, "/checks/approve")).await.expect(404);

@@ -12,6 +12,7 @@ use plumbline::base::secret::Secret;
 use plumbline::engine::sandbox::oci::{Credentials, Image, Oci, Plugin, Reference, Settings};
 use plumbline::engine::sandbox::{Error, File, How, Keeper, Kind, Limit, Limits, Outcome, Output, Tier, Value};
 
+use super::sandbox::Hears;
 use crate::support::registry::{USER, registry};
 use crate::support::{daemon, skipped};
 
@@ -222,20 +223,6 @@ fn a_secret_is_a_file_that_it_alone_can_read() {
     let outcome = run_over(&oci, &with(&["~/.key", "/etc/lint.key"], script), &Limits::default(), Vec::new()).unwrap();
     assert_eq!(outcome.stdout.text(), "HUNTER2HUNTER21000 400\n1000 400\n0\n", "{}", outcome.stderr.text());
     assert!(!daemon::has_container_of("secret"));
-}
-
-/// Keeps what is heard.
-#[derive(Default)]
-struct Hears(Vec<u8>);
-
-impl Output for Hears {
-    fn stdout(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-
-    fn stderr(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
 }
 
 #[test]

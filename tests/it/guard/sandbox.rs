@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use plumbline::base::name::TreePath;
-use plumbline::engine::sandbox::{Command, Error, File, How, Kind, Limits, Outcome, Sandbox, Settings, Tier};
+use plumbline::engine::sandbox::{Command, Error, File, How, Kind, Limits, Outcome, Output, Sandbox, Settings, Tier};
 
 use crate::support::skipped;
 
@@ -30,6 +30,20 @@ pub fn native() -> Result<&'static Sandbox, &'static str> {
 pub fn uncounted() -> Result<&'static Sandbox, &'static str> {
     static SANDBOX: OnceLock<Result<Sandbox, String>> = OnceLock::new();
     shared(&SANDBOX, Settings { use_cgroups: false, ..Settings::default() })
+}
+
+/// Keeps what is heard, piece by piece.
+#[derive(Default)]
+pub struct Hears(pub Vec<u8>);
+
+impl Output for Hears {
+    fn stdout(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn stderr(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
 }
 
 /// No sandbox at all.

@@ -10,7 +10,7 @@ use plumbline::base::secret::Secret;
 use plumbline::engine::sandbox::probe::{Grade, self_test};
 use plumbline::engine::sandbox::{Command, Error, How, Keeper, Kind, Limit, Limits, Output, Sandbox, Settings, Tier, Value};
 
-use super::{LAUNCHER, file, native, need, output, perl, run, run_over, sh, trusted, uncounted};
+use super::{Hears, LAUNCHER, file, native, need, output, perl, run, run_over, sh, trusted, uncounted};
 
 #[test]
 fn a_tool_sees_its_tree_its_environment_and_no_more() {
@@ -105,20 +105,6 @@ fn a_secret_reaches_the_tool_and_no_argument_list_and_no_other_environment() {
     let seen = canary.to_uppercase();
     assert_eq!(outcome.stdout.text(), format!("here\n{seen}\n{seen}-r--------\n"), "{}", outcome.stderr.text());
     assert_eq!(*looks.1.lock().unwrap(), Some(Vec::new()));
-}
-
-/// Keeps what is heard, piece by piece.
-#[derive(Default)]
-struct Hears(Vec<u8>);
-
-impl Output for Hears {
-    fn stdout(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-
-    fn stderr(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
 }
 
 #[test]
