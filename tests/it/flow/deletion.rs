@@ -112,6 +112,21 @@ fn nothing_remains(app: &App, id: RepoId, when: &str) {
 }
 
 #[test]
+fn what_its_images_meant_and_which_manifests_it_trusted_goes_with_a_deleted_repository() {
+    let world = TestApp::start();
+    let app = world.app();
+    let git = TestRepo::new();
+    git.commit([(".plumbline.yaml", "version: 1\nchecks: [{plugin: hygiene}]\n")]);
+    let id = add(app, "app", git.path());
+    runner::settle(app).unwrap();
+    app.write_now(&Actor::System, move |tx, now| checks::pin_image(tx, id, "acme/lint:v1", "acme/lint@sha256:1", now)).unwrap();
+    assert!(["image_pins", "trusted_manifests"].iter().all(|table| tables_that_name(app, id).contains(table)));
+    delete(app, "app");
+    runner::settle(app).unwrap();
+    nothing_remains(app, id, "it was deleted");
+}
+
+#[test]
 fn the_logs_of_a_deleted_repository_go_with_it_but_for_those_that_another_has_as_well() {
     let world = TestApp::start();
     let app = world.app();

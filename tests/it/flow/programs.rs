@@ -274,6 +274,22 @@ async fn a_tool_that_ends_as_if_it_had_found_something_and_says_nothing_has_cras
     assert_eq!(seen["error"]["code"], json!("plugin_crashed"), "{seen:#}");
     assert_eq!(text(&seen["error"]["message"]), "ruff ended with 1 and said nothing: no such plugin: flake9.");
     assert_eq!(repo.places(&next, "open").await, ["a.py:1 F401"], "what was known before stands");
+
+    let script = "#!/bin/sh\nif [ \"$1\" = --version ]; then echo 'ruff 0.9.3'; exit 0; fi\necho 'two modules of one name'\nexit 3\n";
+    std::fs::write(bin.path().join("ruff"), script).unwrap();
+    let next = repo.push([("a.py", "bad and worse still\n")]).await;
+    let seen = check(&repo, &next, "ruff").await;
+    assert_eq!(text(&seen["error"]["message"]), "ruff ended with 3: two modules of one name.", "it has said so on stdout alone");
+}
+
+#[tokio::test]
+async fn what_a_manifest_asks_for_in_vain_is_said_in_the_log() {
+    need!();
+    let world = World::new().await;
+    let checks = "- {name: own, run: 'true', output: gnu, cache: [{path: vendor, key: a}]}\n- {name: other, run: 'true', output: gnu}\n";
+    let repo = world.repo("app", [(".plumbline.yaml", manifest(checks).as_str())]).await;
+    assert!(log(&world, &repo, &repo.first, "own").await.contains("`cache` in its manifest has no effect"));
+    assert!(!log(&world, &repo, &repo.first, "other").await.contains("`cache`"));
 }
 
 #[tokio::test]
