@@ -390,11 +390,7 @@ fn followed<T, E: From<store::Error>>(
 /// Opens the vault of a store. A key file that is not as it should be is told of, and is no reason not to start: what needs no secret goes
 /// on.
 fn open_vault(store: &Store, key_file: PathBuf) -> Result<Vault, store::Error> {
-    let present = match secrets::present(&store.read()?) {
-        Ok(present) => present,
-        Err(secrets::Error::Store(error)) => return Err(error),
-        Err(other) => unreachable!("reading which keys are known fails by the store alone: {other}"),
-    };
+    let present = secrets::present(&store.read()?)?;
     let vault = Vault::at(key_file, present);
     if let Some(fault) = vault.fault() {
         tracing::error!("no secret can be set or opened: {fault}");

@@ -16,7 +16,7 @@
 //! | floor | what it is |
 //! |---|---|
 //! | [`base`] | values and words: ids, names, time, events, work. No input or output |
-//! | [`engine`] | one mechanism each, no word of the product: store, queue, git, sandbox, outbound, fulltext |
+//! | [`engine`] | one mechanism each, no word of the product: store, queue, git, sandbox, outbound, vault, fulltext |
 //! | [`domain`] | the product's nouns and verbs: accounts, repos, secrets, issues, checks, statuses, search, admin |
 //! | [`app`] | the handle, the consequences, the schema, the configuration; what drives the work |
 //! | [`http`] | the REST API: the table of routes, errors, identity, views |

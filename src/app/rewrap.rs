@@ -44,9 +44,8 @@ pub async fn give_up_lost(app: &App, behalf: impl Into<Behalf>) -> Result<Option
 }
 
 async fn name_present(app: &App, behalf: impl Into<Behalf>, key: Recipient) -> Result<Recipient, secrets::Error> {
-    let named = key.clone();
-    app.write(behalf, move |tx, now| secrets::rotate(tx, &named, now)).await?;
-    app.vault.is_present(&key);
+    let (named, vault) = (key.clone(), Arc::clone(&app.vault));
+    app.write(behalf, move |tx, now| secrets::rotate(tx, &vault, &named, now)).await?;
     Ok(key)
 }
 

@@ -98,6 +98,13 @@ pub enum Error {
     Unusable(#[from] Unusable),
 }
 
+impl Error {
+    /// Whether what was to be opened can never be, by any key that is here: it is to be set anew. Everything else may be put right.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Error::Vault(vault::Error::KeyGone { .. } | vault::Error::Altered))
+    }
+}
+
 /// A result of this capability.
 pub type Result<T> = std::result::Result<T, Error>;
 

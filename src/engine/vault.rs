@@ -237,8 +237,8 @@ impl Vault {
         Ok(self.keys()?.last().expect("a key file without a key is refused").recipient.clone())
     }
 
-    /// Says which key values are sealed to from now on.
-    pub fn is_present(&self, recipient: &Recipient) {
+    /// Takes note of which key values are sealed to from now on. The file has it; should the note come to nothing, that does no harm.
+    pub fn note_present(&self, recipient: &Recipient) {
         self.state().present = Some(recipient.clone());
     }
 
@@ -282,16 +282,20 @@ impl Vault {
         Ok(recipient)
     }
 
-    /// Begins a file anew in the place of one that is lost or another's, which is kept beside it. What was sealed to keys that are gone
-    /// with it stays sealed, and can be opened again should they be found and added to the file.
+    /// Begins a file anew in the place of one that is lost or another's, which is kept beside it; the keys that can be read in that go
+    /// along, since something may be sealed to them. What was sealed to keys that are gone stays sealed, and can be opened again should they
+    /// be found and added to the file.
     pub fn replace_lost(&self) -> Result<Recipient> {
         let mut state = self.state();
+        let mut keys = Vec::new();
         if let Some(file) = &self.file {
+            keys.extend(file.read().unwrap_or_default().into_iter().map(Key::of));
             file.put_aside()?;
         }
         let key = Key::of(Identity::generate());
         let recipient = key.recipient.clone();
-        self.write(&mut state, vec![key])?;
+        keys.push(key);
+        self.write(&mut state, keys)?;
         Ok(recipient)
     }
 
@@ -320,10 +324,11 @@ impl Vault {
 
     /// The keys as the file has them now: before it is written over, since somebody may have added one by hand.
     fn fresh(&self, state: &mut State) -> Result<Vec<Arc<Key>>> {
-        if let Some(file) = &self.file {
-            state.ring = load(file, state.present.as_ref());
-        }
-        state.ring.clone()
+        let Some(file) = &self.file else { return state.ring.clone() };
+        // Where the file is not as it should be, what is known of it in memory still opens what it can.
+        let ring = load(file, state.present.as_ref())?;
+        state.ring = Ok(ring.clone());
+        Ok(ring)
     }
 
     fn write(&self, state: &mut State, keys: Vec<Arc<Key>>) -> Result<()> {

@@ -14,7 +14,7 @@ use super::page::List;
 use crate::app::App;
 use crate::base::id::UserId;
 use crate::base::name::{CommitSha, RepoSlug};
-use crate::base::page::{Cursor, InvalidCursor, Limit, ListMark, Page};
+use crate::base::page::{Cursor, Limit, ListMark, Page};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::domain::accounts::User;
@@ -136,13 +136,13 @@ pub fn of_repository(tx: &ReadTx, repo: &Repository) -> Result<Vec<SecretView>, 
 
 /// A page of a list that is held whole: its length is bounded.
 fn page(all: Vec<SecretView>, list: ListMark, cursor: Option<Cursor>, limit: Limit) -> Result<Page<SecretView>, ApiError> {
-    let place = |view: &SecretView| format!("{} {}", view.scope, view.name.to_ascii_lowercase()).into_bytes();
+    // In the order of the list: a repository's own before those of the instance, each by name.
+    let place =
+        |view: &SecretView| format!("{} {}", u8::from(view.scope == Scope::Instance.word()), view.name.to_ascii_lowercase()).into_bytes();
     let begin = match cursor {
         Some(cursor) => {
             let last = cursor.unmarked(list)?;
-            let at = all.iter().position(|view| place(view) == last.as_bytes());
-            // What the page before ended with was removed: the list begins anew rather than with a hole.
-            at.map(|at| at + 1).ok_or(InvalidCursor)?
+            all.partition_point(|view| place(view).as_slice() <= last.as_bytes())
         }
         None => 0,
     };

@@ -65,7 +65,7 @@ fn by_hand(root: &Path, tree: &MemoryTree, path: &OsString) -> Duration {
                     let located = tools::locate(tool, path, &[]).unwrap();
                     let Wake::Wakes { files, settings } = tool.wake(tree.files(), |_| true) else { panic!("{name} has nothing to do") };
                     let files: Vec<&TreePath> = files;
-                    for command in tool.commands(&located.executable, &files, settings.as_ref(), Path::new("found")) {
+                    for command in tool.commands(&located.executable, &files, &settings, Path::new("found")) {
                         let mut process = Command::new(&command[0]);
                         process.args(&command[1..]).current_dir(root).env_clear().envs(&tool.env);
                         process.env("PATH", std::env::join_paths(&located.path).unwrap()).env("HOME", root);

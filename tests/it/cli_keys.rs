@@ -1,5 +1,6 @@
 //! `plumbline keys`, as somebody types it on the server, with the server running and without.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -74,6 +75,24 @@ fn a_key_file_that_is_lost_is_given_up_by_name_and_what_is_lost_with_it_is_told(
     );
     assert!(matches!(value(data.path()), Err(secrets::Error::Vault(_))));
     set(data.path());
+    assert_eq!(value(data.path()).unwrap(), "marigold");
+}
+
+#[test]
+fn a_key_file_that_only_cannot_be_used_just_now_loses_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    set(data.path());
+    let file = data.path().join("vault.key");
+    let mode = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o644);
+    for arguments in [&["keys", "regenerate-missing"][..], &["keys", "rotate"], &["keys", "regenerate", "--yes"]] {
+        let refused = plumbline(data.path(), arguments);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        // There is no SSH key to be made anew, and so nothing to refuse.
+        assert!(refused.status.code() == Some(1) && told.contains("key file") || arguments[1] == "regenerate", "{arguments:?}: {told}");
+        assert!(!String::from_utf8_lossy(&refused.stdout).contains("TOKEN"), "nothing is called lost");
+    }
+    mode(0o600);
     assert_eq!(value(data.path()).unwrap(), "marigold");
 }
 

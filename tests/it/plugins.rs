@@ -142,7 +142,7 @@ fn said_of(name: &str, path: &std::ffi::OsStr, files: &[(&str, &str)]) -> (i32, 
     }
     let tree = MemoryTree::new(files.iter().map(|(path, content)| (*path, FileKind::Regular, *content)));
     let Wake::Wakes { files, settings } = tool.wake(tree.files(), |_| true) else { panic!("`{name}` has nothing to do") };
-    let commands = tool.commands(&located.executable, &files, settings.as_ref(), &root.with_file_name("found"));
+    let commands = tool.commands(&located.executable, &files, &settings, &root.with_file_name("found"));
     let ended = start(&located, &commands[0][1..], tool, &root);
     let code = ended.status.code().unwrap();
     let output = match tool.from {
@@ -218,7 +218,7 @@ fn found(located: &tools::Located, tool: &Tool, root: &Path) -> Vec<u8> {
         panic!("`{}` has nothing to do in the sample", tool.name)
     };
     let files: Vec<&TreePath> = files;
-    let commands = tool.commands(&located.executable, &files, settings.as_ref(), &root.with_file_name("found"));
+    let commands = tool.commands(&located.executable, &files, &settings, &root.with_file_name("found"));
     commands.iter().flat_map(|command| run(located, &command[1..], tool, root, tool.from)).collect()
 }
 

@@ -20,8 +20,8 @@ use crate::domain::checks::{self, CheckError, ErrorCode};
 use crate::domain::issues::format::Format;
 use crate::domain::repos::manifest::Network;
 use crate::engine::git::tree::TreeFile;
-use crate::engine::sandbox::oci::{Credentials, Image, Oci, Plugin, Reference};
-use crate::engine::sandbox::{self, How, Tier, Value};
+use crate::engine::sandbox::oci::{Image, Oci, Plugin, Reference};
+use crate::engine::sandbox::{self, How, Limits, Tier, Value};
 use crate::engine::store;
 
 /// Where it works.
@@ -62,7 +62,7 @@ impl Judge<'_> {
             log.line(&format!("{key} is run for the first time in this repository"));
         }
         let cancel = || self.run.attempt.cancel.is_tripped();
-        let get = |pinned: Option<&str>| oci.image(&reference, pinned, self.credentials(&reference).as_ref(), &cancel);
+        let get = |pinned: Option<&str>| oci.image(&reference, pinned, None, &cancel);
         let mut found = get(known.as_deref());
         if let (None, Ok(Some(image))) = (&known, &found) {
             let (name, pinned) = (key.clone(), image.pinned.clone());
@@ -84,11 +84,6 @@ impl Judge<'_> {
         }
     }
 
-    /// Who we are to the registry of an image. Nobody, as long as there are no secrets.
-    fn credentials(&self, _: &Reference) -> Option<Credentials> {
-        None
-    }
-
     /// Has an image judge the tree.
     pub(super) fn by_image(
         &self,
@@ -98,8 +93,6 @@ impl Judge<'_> {
         most: usize,
         log: &mut LiveLog,
     ) -> Result<Result<Told, Untold>, Stop> {
-        let Pinned { image, oci } = pinned;
-        let reads = Reads { program: Program::Image, format: Format::Cocov, from: From::File, columns: None, roots: &ROOTS };
         let (_pass, limits) = self.let_in(planned)?;
         let given = match self.given(planned)? {
             Ok(given) => given,
@@ -107,11 +100,28 @@ impl Judge<'_> {
         };
         let secret_files = given.anywhere();
         let plugin = Plugin { env: self.contract(planned), tree: WORK.to_owned(), output: OUTPUT.to_owned(), secret_files };
+        let mut told = self.image_ran(pinned, &plugin, &limits, planned, files, most, log)?;
+        given.hide(&mut told);
+        Ok(told)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each of them bears on it, and they have nothing else in common")]
+    fn image_ran(
+        &self,
+        Pinned { image, oci }: &Pinned,
+        plugin: &Plugin,
+        limits: &Limits,
+        planned: &Planned,
+        files: &[&TreeFile],
+        most: usize,
+        log: &mut LiveLog,
+    ) -> Result<Result<Told, Untold>, Stop> {
+        let reads = Reads { program: Program::Image, format: Format::Cocov, from: From::File, columns: None, roots: &ROOTS };
         let mut ran = execution(&planned.plugin, Some(image.digest().to_owned()), Tier::Oci, &oci.limits_in_force());
         log.line(&format!("{} at {}, tier {}", planned.plugin, self.run.set.sha.short(), ran.tier));
         self.run.goes_on()?;
         (self.run.progress)(Progress { check: &planned.name, done: 0, total: files.len() });
-        let outcome = match self.over_tree(log, Said::Both, |files, cancel, out| oci.run(image, &plugin, &limits, files, cancel, out)) {
+        let outcome = match self.over_tree(log, Said::Both, |files, cancel, out| oci.run(image, plugin, limits, files, cancel, out)) {
             Ok(outcome) => outcome,
             Err(error) if error.is_transient() && !self.run.attempt.is_last() => return Err(Stop::Failed(error.into())),
             Err(error @ sandbox::Error::Program { .. }) => {
@@ -124,20 +134,14 @@ impl Judge<'_> {
             How::Exited(code) => Some(code),
             _ => None,
         };
-        let reading = match self.believed(&reads, &outcome, &limits, &mut ran, log) {
+        let reading = match self.believed(&reads, &outcome, limits, &mut ran, log) {
             Ok(reading) => reading,
             Err(None) => return Err(Stop::Unwanted),
-            Err(Some((state, error))) => {
-                let mut told = Err(Untold { state, error, execution: Some(ran) });
-                given.hide(&mut told);
-                return Ok(told);
-            }
+            Err(Some((state, error))) => return Ok(Err(Untold { state, error, execution: Some(ran) })),
         };
         (self.run.progress)(Progress { check: &planned.name, done: files.len(), total: files.len() });
         let findings = reading.findings.into_iter().filter(|read| read.suppressed.is_none()).map(|read| read.finding).collect();
-        let mut told = self.taken(findings, reads.program, planned, files.len(), None, most, ran)?;
-        given.hide(&mut told);
-        Ok(told)
+        self.taken(findings, reads.program, planned, files.len(), None, most, ran)
     }
 
     /// The environment of Cocov's contract over that of the manifest, which cannot change it.

@@ -90,7 +90,7 @@ impl Judge<'_> {
             return Ok(Ok(Told::nothing()));
         }
         let output = Path::new(OUTPUT);
-        let commands = tool.commands(&ready.located.executable, &woken, settings.as_ref(), output);
+        let commands = tool.commands(&ready.located.executable, &woken, &settings, output);
         let mut env = environment(&ready.located, tool);
         env.extend(planned.process.env.iter().map(|(name, value)| (name.clone(), Value::Plain(value.clone()))));
         let network = self.network(&planned.process.network);

@@ -15,6 +15,7 @@ pub mod large;
 pub mod licenses;
 pub mod origin;
 pub mod secrets;
+pub mod subject;
 pub mod todo;
 pub mod tokens;
 

@@ -152,7 +152,7 @@ pub enum Wake<'a> {
         /// The files that it looks at, ascending.
         files: Vec<&'a TreePath>,
         /// What was found of its settings.
-        settings: Option<Settings>,
+        settings: Settings,
     },
 }
 
@@ -212,12 +212,12 @@ impl Tool {
         }
         let is_there = |path: &&TreePath| files.iter().any(|file| file.path == **path && is_file(&file));
         let given = self.given.iter().map(|given| given.files.iter().find(is_there).cloned()).collect();
-        Wake::Wakes { files: woken, settings: Some(Settings { required, given }) }
+        Wake::Wakes { files: woken, settings: Settings { required, given } }
     }
 
     /// What is run, from the root of the tree: one command, or one for each batch of files. `output` is where a tool writes that writes into
     /// a file.
-    pub fn commands(&self, executable: &Path, files: &[&TreePath], settings: Option<&Settings>, output: &Path) -> Vec<Vec<OsString>> {
+    pub fn commands(&self, executable: &Path, files: &[&TreePath], settings: &Settings, output: &Path) -> Vec<Vec<OsString>> {
         let batches = match self.on {
             On::Tree => vec![&[][..]],
             On::Files => batches(files),
@@ -228,8 +228,8 @@ impl Tool {
                 match word.as_str() {
                     "{files}" => words.extend(batch.iter().map(|path| within(path))),
                     "{output}" => words.push(output.as_os_str().to_owned()),
-                    "{settings}" => words.extend(settings.and_then(|found| found.required.as_ref()).map(within)),
-                    "{given}" => words.extend(settings.into_iter().flat_map(|found| self.told_of(found))),
+                    "{settings}" => words.extend(settings.required.as_ref().map(within)),
+                    "{given}" => words.extend(self.told_of(settings)),
                     word => words.push(word.into()),
                 }
             }

@@ -12,7 +12,7 @@ use super::record::{KEYS_BY_RECIPIENT, KeyState, NamedSecret, SECRETS_BY_RECIPIE
 use crate::base::event::Event;
 use crate::base::id::{KeyId, SecretId};
 use crate::base::time::Timestamp;
-use crate::engine::store::{ReadTx, Scan, WriteTx};
+use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::engine::vault::{Recipient, Sealed, Vault};
 
 /// The most keys of the vault that are looked at: one is added with each rotation, and mostly there is one.
@@ -39,12 +39,12 @@ pub struct Stale {
 }
 
 /// The keys of the vault that are known here.
-pub fn keys(tx: &ReadTx) -> Result<Vec<VaultKey>> {
-    Ok(tx.find(&Scan::<VaultKey>::all(), MOST_VAULT_KEYS)?)
+pub fn keys(tx: &ReadTx) -> store::Result<Vec<VaultKey>> {
+    tx.find(&Scan::<VaultKey>::all(), MOST_VAULT_KEYS)
 }
 
 /// The key that values are sealed to; `None` as long as nothing was ever sealed.
-pub fn present(tx: &ReadTx) -> Result<Option<Recipient>> {
+pub fn present(tx: &ReadTx) -> store::Result<Option<Recipient>> {
     Ok(keys(tx)?.into_iter().find(|key| key.state == KeyState::Present).map(|key| key.recipient))
 }
 
@@ -56,16 +56,17 @@ pub(super) fn sealing_key(tx: &mut WriteTx, vault: &Vault, now: Timestamp) -> Re
     let recipient = vault.newest()?;
     tx.put(&VaultKey { recipient: recipient.clone(), state: KeyState::Present, known_since: now })?;
     // Should this be undone, the file has it all the same.
-    vault.is_present(&recipient);
+    vault.note_present(&recipient);
     Ok(recipient)
 }
 
-/// Names another key as the present one. It is in the key file already.
-pub fn rotate(tx: &mut WriteTx, to: &Recipient, now: Timestamp) -> Result<()> {
+/// Names another key as the present one, to the vault as well. It is in the key file already.
+pub fn rotate(tx: &mut WriteTx, vault: &Vault, to: &Recipient, now: Timestamp) -> Result<()> {
     for key in keys(tx)?.into_iter().filter(|key| key.state == KeyState::Present && key.recipient != *to) {
         tx.put(&VaultKey { state: KeyState::Retiring, ..key })?;
     }
     tx.put(&VaultKey { recipient: to.clone(), state: KeyState::Present, known_since: now })?;
+    vault.note_present(to);
     tx.record(Event::VaultRotated, now)?;
     Ok(())
 }

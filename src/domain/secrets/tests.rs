@@ -226,8 +226,8 @@ fn a_rotation_may_end_between_any_two_steps_and_nothing_is_lost() {
     let new = whole("before").vault.add_key().unwrap();
     let house = whole("the file has both");
     assert_eq!(present(&house.store.read().unwrap()).unwrap(), Some(old.clone()));
-    let to = new.clone();
-    house.write(move |tx, _| rotate(tx, &to, at(2))).unwrap();
+    let (to, vault) = (new.clone(), Arc::clone(&house.vault));
+    house.write(move |tx, _| rotate(tx, &vault, &to, at(2))).unwrap();
     // Whoever sets one meanwhile has it sealed to the new key.
     let house = whole("the new one is present");
     house.set(Scope::Instance, "N0", "marigold 0, anew").unwrap();
@@ -259,13 +259,33 @@ fn a_rotation_may_end_between_any_two_steps_and_nothing_is_lost() {
 }
 
 #[test]
+fn keys_are_exchanged_again_and_again_by_the_same_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House { store: store(), vault: Arc::new(Vault::at(dir.path().join("vault.key"), None)) };
+    let id = house.set(Scope::Instance, "TOKEN", "marigold").unwrap().id;
+    for _ in 0..3 {
+        let (to, vault) = (house.vault.add_key().unwrap(), Arc::clone(&house.vault));
+        // Whoever asked for it may be gone by now: the store and the vault agree all the same.
+        house.write(move |tx, _| rotate(tx, &vault, &to, at(2))).unwrap();
+        let (to, some) = stale(&house.store.read().unwrap(), &BTreeSet::new(), 2).unwrap().unwrap();
+        let (one, sealed) = (some[0].clone(), house.vault.rewrap(&some[0].sealed, &to).unwrap());
+        assert!(house.write(move |tx, _| rewrapped(tx, &one, &sealed)).unwrap());
+        let gone = house.write(|tx, _| retire_unused(tx)).unwrap();
+        house.vault.retire(&gone).unwrap();
+        house.write(move |tx, _| forget_retired(tx, &gone)).unwrap();
+    }
+    let row = get(&house.store.read().unwrap(), id).unwrap().unwrap();
+    assert_eq!(house.open(&row).unwrap(), "marigold");
+}
+
+#[test]
 fn a_value_that_is_set_while_it_is_wrapped_stays_as_it_is_set() {
     let dir = tempfile::tempdir().unwrap();
     let house = House { store: store(), vault: Arc::new(Vault::at(dir.path().join("vault.key"), None)) };
     let id = house.set(Scope::Instance, "TOKEN", "marigold").unwrap().id;
     let new = house.vault.add_key().unwrap();
-    let to = new.clone();
-    house.write(move |tx, _| rotate(tx, &to, at(2))).unwrap();
+    let (to, vault) = (new.clone(), Arc::clone(&house.vault));
+    house.write(move |tx, _| rotate(tx, &vault, &to, at(2))).unwrap();
     let (_, some) = stale(&house.store.read().unwrap(), &BTreeSet::new(), 2).unwrap().unwrap();
     let sealed = house.vault.rewrap(&some[0].sealed, &new).unwrap();
     house.set(Scope::Instance, "TOKEN", "narcissus").unwrap();

@@ -533,7 +533,8 @@ impl Attempt<'_> {
     }
 
     fn finish(mut self, result: Result<()>, sandbox: &Sandbox, command: &Command) -> Result<Outcome> {
-        let decided = self.stop;
+        // What happened before its end alone decides how it ended.
+        let (decided, late) = (self.stop, self.late);
         let is_gone = self.end();
         let rest = (self.streams.0.finish(), self.streams.1.finish());
         self.take(true, &rest.0);
@@ -543,7 +544,7 @@ impl Attempt<'_> {
         if !is_gone {
             return Err(Error::Host { doing: "end all processes of a run", source: std::io::ErrorKind::TimedOut.into() });
         }
-        if let Some(why) = self.late {
+        if let Some(why) = late {
             return Err(Error::Lost { why: why.to_owned() });
         }
         let now = Instant::now();

@@ -116,12 +116,18 @@ struct Places {
 
 fn run(mut from: impl Read, to: &Arc<Teller>) -> Result<(), Failure> {
     let _ = std::fs::write("/proc/self/oom_score_adj", FIRST_TO_GO);
-    stand_back();
+    // Leaves the processors to others first, as all does that it starts. Where a cgroup shares them out this adds little.
+    let _ = rustix::process::nice(NICE);
     to.tell(&Report::Ready);
     let Ok(Order::Begin(orders)) = wire::read(&mut from, wire::ORDER_BYTES) else {
         return Err(sandbox("read the orders", "they are none"));
     };
     let is_sandbox = orders.place == Place::Sandbox;
+    if is_sandbox {
+        // Where the kernel makes a group of each session, as it is on desktops, it is the group's niceness that counts. Outside of a
+        // sandbox the session is that of whoever started us.
+        let _ = std::fs::write("/proc/self/autogroup", NICE.to_string());
+    }
     let places = prepare(&orders.place)?;
     let mut work = Tree::at(&places.work).map_err(|error| sandbox("open the directory of the tree", error))?;
     let refused = receive(&mut from, &mut work)?;
@@ -163,13 +169,6 @@ fn run(mut from: impl Read, to: &Arc<Teller>) -> Result<(), Failure> {
     send_outputs(to, &work, &orders);
     to.tell(&Report::Done);
     Ok(())
-}
-
-/// Leaves the processors to others first, as all does that it starts. Where a cgroup shares them out this adds little.
-fn stand_back() {
-    let _ = rustix::process::nice(NICE);
-    // Where the kernel makes a group of each session, as it is on desktops, it is the group's niceness that counts.
-    let _ = std::fs::write("/proc/self/autogroup", NICE.to_string());
 }
 
 /// Makes the directories, and in a sandbox what programs look for in `/etc`.

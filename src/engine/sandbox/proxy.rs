@@ -58,8 +58,6 @@ struct State {
     asked: Vec<Asked>,
     /// Both ends of what is open, by a number.
     open: std::collections::BTreeMap<usize, Vec<TcpStream>>,
-    /// How many threads serve one.
-    serving: usize,
     is_over: bool,
 }
 
@@ -109,7 +107,6 @@ impl Proxy {
             return;
         }
         let served = Served { shared, number };
-        served.shared.state().serving += 1;
         // Should there be no thread, what it was to do is dropped, and the connection with it.
         let thread = std::thread::Builder::new().name("sandbox-proxy".into()).spawn(move || {
             let _ = serve(&served.shared, number, inside);
@@ -124,10 +121,10 @@ impl Proxy {
         self.shared.cut();
         let until = Instant::now() + ENDING;
         let mut state = self.shared.state();
-        while state.serving > 0 {
+        while !state.open.is_empty() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                tracing::warn!("{} of a sandbox's connections are still being made; each ends once its name is found", state.serving);
+                tracing::warn!("{} of a sandbox's connections are still being made; each ends once its name is found", state.open.len());
                 break;
             }
             state = self.shared.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -148,7 +145,6 @@ impl Drop for Served {
         if let Some(ends) = state.open.remove(&self.number) {
             ends.iter().for_each(cut);
         }
-        state.serving -= 1;
         self.shared.ended.notify_all();
     }
 }

@@ -168,13 +168,46 @@ fn a_file_that_is_lost_for_good_is_begun_anew_and_what_was_there_is_kept() {
     std::fs::write(&path, "spoilt").unwrap();
     let vault = started(dir.path(), Some(&old));
     let new = vault.replace_lost().unwrap();
-    vault.is_present(&new);
+    vault.note_present(&new);
     assert_eq!(std::fs::read_to_string(dir.path().join("vault.key.lost-1")).unwrap(), "spoilt");
     assert!(matches!(vault.open(&one, OF), Err(Error::KeyGone { .. })));
     // It is found, and its line is added.
     let both = lost + &std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, both).unwrap();
     assert_eq!(opened(&started(dir.path(), Some(&new)), &one), "marigold");
+}
+
+#[test]
+fn keys_that_can_be_read_go_along_when_a_file_is_begun_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = started(dir.path(), None);
+    let one = sealed(&vault, "marigold");
+    // A file from before the last exchange was put back.
+    let needed = Recipient::of(&Identity::generate());
+    let vault = started(dir.path(), Some(&needed));
+    assert!(matches!(vault.fault(), Some(Error::Foreign { .. })));
+    let new = vault.replace_lost().unwrap();
+    vault.note_present(&new);
+    assert_eq!(vault.newest().unwrap(), new);
+    assert_eq!(opened(&started(dir.path(), Some(&new)), &one), "marigold");
+}
+
+#[test]
+fn a_file_that_is_taken_away_from_a_running_vault_takes_nothing_from_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("vault.key");
+    let vault = started(dir.path(), None);
+    let old = vault.newest().unwrap();
+    vault.note_present(&old);
+    let one = sealed(&vault, "marigold");
+    let file = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(matches!(vault.add_key(), Err(Error::Missing { .. })));
+    assert!(matches!(vault.retire(std::slice::from_ref(&old)), Err(Error::Missing { .. })));
+    assert_eq!(opened(&vault, &one), "marigold", "it has the key in memory");
+    std::fs::write(&path, file).unwrap();
+    mode(&path, 0o600);
+    vault.add_key().unwrap();
 }
 
 #[test]

@@ -247,13 +247,22 @@ pub async fn regenerate(
         let vault = Arc::clone(&app.vault);
         let missing_only = body.missing_only;
         let (anew, to_give) = app
-            .blocking(move || {
-                let is_lost = |key: &SshKey| secrets::open_key(&vault, key).is_err();
-                let (own, given): (Vec<SshKey>, Vec<SshKey>) = keys.into_iter().partition(|key| key.was_made_here);
-                let anew = own.into_iter().filter(|key| !missing_only || is_lost(key)).map(|key| (key.id, key::generate()));
-                (anew.collect::<Vec<_>>(), given.into_iter().filter(is_lost).collect::<Vec<_>>())
+            .blocking(move || -> secrets::Result<_> {
+                let (mut anew, mut to_give) = (Vec::new(), Vec::new());
+                for one in keys {
+                    let is_wanted = one.was_made_here && !missing_only;
+                    if !is_wanted && !is_lost(secrets::open_key(&vault, &one))? {
+                        continue;
+                    }
+                    if one.was_made_here {
+                        anew.push((one.id, key::generate()));
+                    } else {
+                        to_give.push(one);
+                    }
+                }
+                Ok((anew, to_give))
             })
-            .await?;
+            .await??;
         let vault = Arc::clone(&app.vault);
         let written = app.write(&actor, move |tx, now| -> Result<Vec<OfRepoView>, ApiError> {
             let mut views = Vec::new();
@@ -277,6 +286,15 @@ pub async fn regenerate(
     Ok(Json(made))
 }
 
+/// Whether what was opened is lost. That the vault cannot be used just now is an error, and says nothing of it.
+fn is_lost<T>(opened: secrets::Result<T>) -> secrets::Result<bool> {
+    match opened {
+        Ok(_) => Ok(false),
+        Err(error) if error.is_lost() => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 /// The secrets that cannot be opened.
 async fn lost_secrets(app: &App) -> Result<Vec<LostView>, ApiError> {
     let (mut lost, mut after) = (Vec::new(), None);
@@ -287,7 +305,10 @@ async fn lost_secrets(app: &App) -> Result<Vec<LostView>, ApiError> {
                 let rows = secrets::all_secrets(tx, after, AT_A_TIME)?;
                 let last = rows.last().map(|secret| secret.id);
                 let mut views = Vec::new();
-                for secret in rows.into_iter().filter(|secret| secrets::open(&vault, secret).is_err()) {
+                for secret in rows {
+                    if !is_lost(secrets::open(&vault, &secret))? {
+                        continue;
+                    }
                     let repo = secret.scope.repo().map(|repo| crate::domain::repos::get(tx, repo)).transpose();
                     match repo {
                         Ok(repo) => views.push(LostView { repo: repo.map(|repo| repo.slug), name: secret.name.to_string() }),

@@ -1,4 +1,4 @@
-//! The vault over REST: how it stands, and another key for it. For whoever owns the data directory.
+//! The vault over REST: how it stands, for administrators, and another key for it, for whoever owns the data directory.
 
 use std::sync::Arc;
 

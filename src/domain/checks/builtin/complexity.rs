@@ -2,8 +2,8 @@
 //!
 //! The measure is Sonar's (G. Ann Campbell: *Cognitive Complexity: a new way of measuring understandability*, version 1.7). What
 //! breaks the flow from top to bottom costs one: a condition and each of its alternatives, a loop, a switch, a catch, a jump to a label, a
-//! row of equal boolean operators, a call of itself. What breaks it within another break costs one more for each. How each
-//! [`grammar`] calls these is a table; the [walk](score) is the same for all.
+//! row of equal boolean operators, a call of itself. What breaks it within another break costs one more for each. What the
+//! [grammars](grammar) call these is a table; the [walk](score) is the same for all, and knows besides where each has its names and labels.
 //!
 //! A message says what contributes most and where, since a number alone helps nobody.
 //!
@@ -16,7 +16,7 @@ pub mod score;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::hygiene::subject::Subject;
+use super::subject::Subject;
 use super::{Builtin, OfTree, Wants};
 use crate::base::text::count;
 use crate::domain::issues::finding::{Finding, Kind, Severity, Span};

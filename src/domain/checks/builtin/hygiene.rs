@@ -11,7 +11,7 @@
 //! | `large-binary` | a binary file burdens every clone |
 //!
 //! The one idea is quiet: a finding that an engineer would shrug at costs more than one that is missed. So a file is judged only where
-//! its place and name say that it is meant to be right (`subject`): not what others wrote and was copied in, not fixtures, not what is
+//! its place and name say that it is meant to be right ([`Subject`]): not what others wrote and was copied in, not fixtures, not what is
 //! called `invalid` or `broken`. A file that does not parse is passed over if it is a template, speaks a dialect, or is encoded otherwise.
 //! Each family of rules says in its own file where it holds back and why.
 //!
@@ -22,7 +22,6 @@ mod encoding;
 mod links;
 mod paths;
 pub(super) mod size;
-pub(super) mod subject;
 mod syntax;
 
 use crate::base::name::TreePath;
@@ -30,8 +29,8 @@ use crate::domain::issues::finding::{Finding, Kind, Severity, Span};
 use crate::engine::git;
 use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 
+use super::subject::Subject;
 use super::{Builtin, OfTree, Wants};
-use subject::Subject;
 
 /// The largest file whose content is looked at line by line.
 pub const MAX_TEXT: u64 = 4 << 20;

@@ -22,8 +22,8 @@ use crate::engine::git;
 use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 
 use super::hygiene::size as hygienic;
-use super::hygiene::subject::Subject;
 use super::origin;
+use super::subject::Subject;
 use super::{Builtin, OfTree, Wants};
 
 /// From this size on a file is large, in bytes.

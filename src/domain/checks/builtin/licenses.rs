@@ -25,7 +25,7 @@ use crate::domain::issues::finding::{Finding, Kind, Severity, Span};
 use crate::engine::git;
 use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 
-use super::hygiene::subject::Subject;
+use super::subject::Subject;
 use super::{Builtin, OfTree, Wants};
 use declared::{Declared, Scopes};
 use header::Header;

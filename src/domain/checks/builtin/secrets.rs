@@ -43,7 +43,7 @@ use crate::engine::git;
 use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 
 use super::hygiene::size::is_binary_name;
-use super::hygiene::subject::Subject;
+use super::subject::Subject;
 use super::{Builtin, OfTree, Wants};
 use format::{Alphabet, Piece, Proof};
 use formats::FORMATS;

@@ -23,7 +23,7 @@ use crate::domain::issues::finding::{Finding, Kind, Severity, Span};
 use crate::engine::git;
 use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 
-use super::hygiene::subject::Subject;
+use super::subject::Subject;
 
 /// The largest file whose comments are read.
 pub const MAX_FILE: u64 = 1 << 20;

@@ -18,7 +18,7 @@ fn commands(tool: &str, files: &[&str]) -> Vec<String> {
     let tree = tree(&[files, &[".semgrep/rules.yml"]].concat());
     let tool = find(tool).unwrap();
     let Wake::Wakes { settings, .. } = tool.wake(tree.files(), |_| true) else { return Vec::new() };
-    let commands = tool.commands(Path::new("/bin/tool"), &paths, settings.as_ref(), Path::new("/out/found"));
+    let commands = tool.commands(Path::new("/bin/tool"), &paths, &settings, Path::new("/out/found"));
     commands.into_iter().map(|words| words.join(OsStr::new(" ")).into_string().unwrap()).collect()
 }
 
@@ -103,14 +103,14 @@ fn a_tool_wakes_for_its_files_and_says_what_it_lacks() {
     let python = tree(&["a.py", "b/c.pyi", "d.rb"]);
     let Wake::Wakes { files, settings } = woken("ruff", &python) else { panic!() };
     assert_eq!(files.iter().map(|path| path.shown()).collect::<Vec<_>>(), ["a.py", "b/c.pyi"]);
-    assert_eq!(settings.unwrap().required, None);
+    assert_eq!(settings.required, None);
     assert_eq!(woken("eslint", &python), Wake::Sleeps);
     let script = tree(&["a.js"]);
     let Wake::Lacks(lacked) = woken("eslint", &script) else { panic!() };
     assert_eq!(lacked[0], "eslint.config.js");
     let rules = tree(&["a.js", ".semgrep/rules.yml"]);
     let Wake::Wakes { settings, .. } = woken("semgrep", &rules) else { panic!() };
-    assert_eq!(settings.unwrap().required, Some(TreePath::new(".semgrep")));
+    assert_eq!(settings.required, Some(TreePath::new(".semgrep")));
     let nested = tree(&["sub/Cargo.toml", "sub/a.rs"]);
     assert_eq!(woken("clippy", &nested), Wake::Lacks(vec!["Cargo.toml"]), "what is anchored at the root is looked for there");
 }
@@ -163,7 +163,7 @@ fn a_tool_is_told_of_settings_that_it_does_not_look_for_itself() {
     assert!(told("actionlint", &[workflow, ".github/actionlint.yaml"]).contains(" -config-file ./.github/actionlint.yaml ./.github/w"));
     let linked = [(workflow, FileKind::Regular, "x"), (".github/actionlint.yml", FileKind::Symlink, "/etc/passwd")];
     let Wake::Wakes { settings, .. } = find("actionlint").unwrap().wake(MemoryTree::new(linked).files(), |_| true) else { panic!() };
-    assert_eq!(settings.unwrap().given, [None], "what is no file of the tree is not handed over");
+    assert_eq!(settings.given, [None], "what is no file of the tree is not handed over");
 }
 
 #[test]

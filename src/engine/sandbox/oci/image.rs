@@ -268,7 +268,8 @@ impl Oci {
         };
         let is_made_here = reference.is_made_here() || is_digest(&wanted);
         let here = (pinned.is_some() || is_made_here).then(|| (wanted.clone(), false));
-        for (name, is_ours) in here.into_iter().chain(pinned.map(|pinned| (self.kept(pinned), true))) {
+        // By our own name first: it is what an image that ran before still has.
+        for (name, is_ours) in pinned.map(|pinned| (self.kept(pinned), true)).into_iter().chain(here) {
             let Some(found) = self.inspect(&name)? else { continue };
             // Nobody gives names of ours but we.
             if is_ours || pinned.map_or_else(|| is_named(reference, &found), |pinned| is_meant(pinned, &found)) {

@@ -6,8 +6,8 @@
 
 use crate::base::name::TreePath;
 
-use super::super::hygiene::subject::Subject;
 use super::super::origin;
+use super::super::subject::Subject;
 use super::super::tokens::language::Sort;
 use super::super::tokens::{Language, newlines};
 

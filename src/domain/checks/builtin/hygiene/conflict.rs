@@ -7,8 +7,8 @@
 
 use crate::domain::issues::finding::{Finding, Kind, Severity, Span};
 
+use super::super::subject::Subject;
 use super::finding;
-use super::subject::Subject;
 
 /// Words in paths of what is about conflicts.
 const ABOUT: [&str; 14] = [

@@ -10,8 +10,8 @@
 use crate::base::text;
 use crate::domain::issues::finding::{Finding, Kind, Severity, Span};
 
+use super::super::subject::Subject;
 use super::finding;
-use super::subject::Subject;
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
 

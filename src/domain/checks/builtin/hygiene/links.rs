@@ -15,7 +15,7 @@ use crate::domain::issues::finding::{Finding, Kind, Severity};
 use crate::engine::git;
 use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 
-use super::subject::Subject;
+use super::super::subject::Subject;
 use super::{OfTree, finding};
 
 /// The longest target that is read, as on Linux.

@@ -7,8 +7,8 @@ use crate::base::text;
 use crate::domain::issues::finding::{Finding, Kind, Severity};
 use crate::engine::git::tree::TreeFile;
 
+use super::super::subject::Subject;
 use super::finding;
-use super::subject::Subject;
 
 /// From this size on a binary file is large, in bytes.
 pub const LARGE: u64 = 5 << 20;

@@ -13,7 +13,7 @@ mod yaml;
 use crate::base::text::clip;
 use crate::domain::issues::finding::{Finding, Kind, Severity};
 
-use super::subject::Subject;
+use super::super::subject::Subject;
 use super::{finding, span_at};
 
 /// Why a text is not of its format.

@@ -10,7 +10,7 @@ use crate::base::text::{clip, count};
 use crate::domain::issues::finding::{Finding, Kind, Severity};
 use crate::engine::git::tree::TreeFile;
 
-use super::super::hygiene::subject::Subject;
+use super::super::subject::Subject;
 
 /// The most folders that are spoken of.
 const MOST: usize = 200;

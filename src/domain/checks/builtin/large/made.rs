@@ -1,6 +1,6 @@
 //! What the first bytes of a file say of who made it.
 
-use super::super::hygiene::subject::Subject;
+use super::super::subject::Subject;
 
 /// Lines that are this long on average were not typed.
 const LINE: usize = 500;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use spdx::{Expression, LicenseItem, ParseMode};
 
-use super::super::hygiene::subject::Subject;
+use super::super::subject::Subject;
 use super::{finding, text};
 use crate::base::name::TreePath;
 use crate::base::text::clip;

@@ -1,6 +1,6 @@
 //! What a file's path says of the secrets in it: whether they can be real, and how values are written there.
 
-use super::super::hygiene::subject::Subject;
+use super::super::subject::Subject;
 
 /// How a value stands in a file of this kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

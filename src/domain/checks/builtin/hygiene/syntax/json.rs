@@ -6,8 +6,8 @@
 
 use serde::de::IgnoredAny;
 
-use super::super::subject::Subject;
 use super::{Fault, is_placeholder, looks_templated};
+use crate::domain::checks::builtin::subject::Subject;
 
 /// Names, without `.json`, of files whose readers take more than JSON.
 const LENIENT: [&str; 27] = [

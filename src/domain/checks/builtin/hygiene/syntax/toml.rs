@@ -1,7 +1,7 @@
 //! TOML 1.1, which takes all of TOML 1.0.
 
-use super::super::subject::Subject;
 use super::{Fault, is_placeholder, looks_templated};
+use crate::domain::checks::builtin::subject::Subject;
 
 /// The largest file that is parsed.
 const MAX_BYTES: usize = 2 << 20;

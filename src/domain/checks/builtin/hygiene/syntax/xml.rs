@@ -7,8 +7,8 @@ use quick_xml::Reader;
 use quick_xml::errors::{Error, IllFormedError};
 use quick_xml::events::{BytesStart, Event};
 
-use super::super::subject::Subject;
 use super::{Fault, looks_templated};
+use crate::domain::checks::builtin::subject::Subject;
 
 /// The deepest nesting that is followed.
 const MAX_DEPTH: usize = 10_000;

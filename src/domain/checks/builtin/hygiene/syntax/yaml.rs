@@ -5,8 +5,8 @@
 
 use serde_saphyr::granit_parser::{self, ErrorKind, Parser};
 
-use super::super::subject::Subject;
 use super::{Fault, looks_templated};
+use crate::domain::checks::builtin::subject::Subject;
 
 /// The largest file that is parsed.
 const MAX_BYTES: usize = 1 << 20;
