@@ -33,7 +33,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use bollard::errors::Error as Refusal;
@@ -109,6 +109,8 @@ pub struct Oci {
     /// Which images were run last.
     used: Mutex<kept::Used>,
     turns: image::Turns,
+    /// Held by whoever fetches an image. A daemon that is told to take another away meanwhile may take a layer of both.
+    fetching: RwLock<()>,
 }
 
 /// A plugin that is an image: what it is given.
@@ -144,6 +146,7 @@ impl Oci {
             has: bounds::Has::default(),
             used: Mutex::default(),
             turns: image::Turns::default(),
+            fetching: RwLock::default(),
         };
         oci.docker = oci.ask_within(CONNECTING, "answer", oci.docker.clone().negotiate_version())?;
         oci.has = bounds::Has::said(&oci.ask_within(CONNECTING, "say what it can do", oci.docker.info())?);

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use sha2::{Digest, Sha256};
@@ -39,8 +40,11 @@ pub fn registry() -> Option<&'static Registry> {
 impl Registry {
     /// Makes a name and a tag mean an image with nothing in it, which is told from others by its environment. Answers its digest.
     pub fn push(&self, name: &str, tag: &str, mark: &str) -> String {
-        // The end of an archive with nothing in it.
-        self.push_of(name, tag, mark, vec![0; 1024])
+        // The end of an archive with nothing in it. No two are equally long: a daemon that is told to take an image away while another is
+        // fetched may take the layer that they share.
+        static PUSHED: AtomicUsize = AtomicUsize::new(0);
+        let longer = 512 * PUSHED.fetch_add(1, Ordering::Relaxed);
+        self.push_of(name, tag, mark, vec![0; 1024 + longer])
     }
 
     /// The same with a layer of its own.

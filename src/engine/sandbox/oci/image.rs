@@ -322,6 +322,7 @@ impl Oci {
 
     /// Fetches an image. `None` if nobody wants it any more: then the daemon, whom nobody listens to, stops too.
     fn pull(&self, name: &str, credentials: Option<&Credentials>, cancel: &dyn Fn() -> bool) -> Result<Option<()>> {
+        let _fetching = self.fetching.read().unwrap_or_else(PoisonError::into_inner);
         let began = Instant::now();
         let credentials = credentials.map(|known| DockerCredentials {
             username: Some(known.username.clone()),

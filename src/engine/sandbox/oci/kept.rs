@@ -114,7 +114,9 @@ impl Oci {
         }
     }
 
+    /// Lets the images go that are too many; not while another is fetched, which is done with the next that is new then.
     fn let_go(&self) -> Result<(), No> {
+        let Ok(_alone) = self.fetching.try_write() else { return Ok(()) };
         let all = self.ask("list its images", self.docker.list_images(Some(ListImagesOptionsBuilder::default().build())))?;
         let held = Held::among(all, &format!("{}:", self.kept_repo()));
         let gone = too_many(held, &self.used(), &self.settings);
