@@ -57,6 +57,8 @@ impl Stand {
     pub fn of_gate(gate: &Option<Verdict>, set: &Option<CheckState>) -> Stand {
         match (set, gate) {
             (Some(CheckState::Running), _) => Stand::Running,
+            // What waits for approval cannot mend what the others found.
+            (Some(CheckState::Waiting), Some(Verdict::Failure)) => Stand::Fails,
             (Some(CheckState::Waiting), _) => Stand::Waiting,
             (Some(CheckState::Canceled), _) => Stand::Quiet,
             (_, Some(verdict)) => Stand::from(*verdict),
@@ -183,6 +185,8 @@ mod tests {
     fn checks_that_run_again_outshine_the_old_verdict() {
         assert_eq!(Stand::of_gate(&Some(Verdict::Failure), &Some(CheckState::Running)), Stand::Running);
         assert_eq!(Stand::of_gate(&Some(Verdict::Failure), &Some(CheckState::Errored)), Stand::Fails);
+        assert_eq!(Stand::of_gate(&Some(Verdict::Failure), &Some(CheckState::Waiting)), Stand::Fails);
+        assert_eq!(Stand::of_gate(&Some(Verdict::Pending), &Some(CheckState::Waiting)), Stand::Waiting);
         assert_eq!(Stand::of_gate(&None, &None), Stand::Quiet);
     }
 

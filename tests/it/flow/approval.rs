@@ -34,6 +34,8 @@ async fn a_manifest_that_nobody_has_seen_starts_nothing_until_it_is_approved() {
     assert_eq!(repo.places(&topic, "new").await, ["b.json:1 invalid-json"], "what is built in has run");
     assert_eq!(repo.places(&topic, "open").await, ["b.json:1 invalid-json", "a.txt:1 no-taboo"], "nothing of what waits is called fixed");
     assert_eq!(repo.verdict(&topic).await, "failure: 2 checks wait for approval; 1 new issue of severity minor or above");
+    let page = world.admin.page(&format!("/r/local/app/commits/{topic}")).await.expect(200).text();
+    assert!(page.contains("Gate: fails"), "{page}");
 
     let approved = world.admin.own("POST", &repo.commit(&topic, "/checks/approve")).await.expect(202).value();
     assert_eq!(approved["state"], "waiting");
