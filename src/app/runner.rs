@@ -141,7 +141,8 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         | Work::PollRepositories
         | Work::Expire
         | Work::Sweep
-        | Work::CloseBranch { .. } => CancelToken::default(),
+        | Work::CloseBranch { .. }
+        | Work::EraseUser { .. } => CancelToken::default(),
     };
     let attempt = Attempt { claim, cancel };
     let _held = held.map(|held| held.hold(&attempt));
@@ -190,6 +191,7 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::Expire => upkeep::expire(app, attempt),
         Work::Sweep => sweep::perform(app, attempt),
         Work::CloseBranch { repo, head } => check::close_branch(app, attempt, *repo, *head),
+        Work::EraseUser { user } => upkeep::erase_user(app, attempt, *user),
     }
 }
 

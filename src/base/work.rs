@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{AttemptId, RepoId};
+use super::id::{AttemptId, RepoId, UserId};
 use super::name::CommitSha;
 use crate::words;
 
@@ -57,6 +57,11 @@ pub enum Work {
         /// The commit the branch pointed at.
         head: CommitSha,
     },
+    /// Remove a deleted person's rows.
+    EraseUser {
+        /// The person.
+        user: UserId,
+    },
 }
 
 words! {
@@ -95,6 +100,7 @@ impl Work {
             Work::Expire => "expire",
             Work::Sweep => "sweep",
             Work::CloseBranch { .. } => "close_branch",
+            Work::EraseUser { .. } => "erase_user",
         }
     }
 
@@ -108,7 +114,8 @@ impl Work {
             | Work::PollRepositories
             | Work::Expire
             | Work::Sweep
-            | Work::CloseBranch { .. } => Lane::Upkeep,
+            | Work::CloseBranch { .. }
+            | Work::EraseUser { .. } => Lane::Upkeep,
         }
     }
 
@@ -120,7 +127,7 @@ impl Work {
             | Work::AbandonCheckSet { repo, .. }
             | Work::EraseRepository { repo }
             | Work::CloseBranch { repo, .. } => Some(*repo),
-            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep => None,
+            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::EraseUser { .. } => None,
         }
     }
 
@@ -134,7 +141,7 @@ impl Work {
             // Each look at checks that are under way is one.
             Work::CloseBranch { .. } => 200,
             // Deletion is a promise.
-            Work::EraseRepository { .. } => 1_000,
+            Work::EraseRepository { .. } | Work::EraseUser { .. } => 1_000,
         }
     }
 
@@ -151,6 +158,7 @@ impl Work {
             // One per attempt: a later attempt must not be swallowed by an earlier one that is still ending.
             Work::RunCheckSet { attempt, .. } | Work::AbandonCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
             Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
+            Work::EraseUser { user } => Some(format!("{}:{user}", self.name())),
             Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep => Some(self.name().to_owned()),
         }
     }

@@ -300,7 +300,12 @@ mod tests {
         for route in crate::http::routes::table().into_iter().filter(|route| auth::is_unsafe(&route.method)) {
             let is_of_instance = matches!(
                 route.permission,
-                Permission::Identified | Permission::Account | Permission::RepoCreate | Permission::Admin | Permission::Host
+                Permission::Public
+                    | Permission::Identified
+                    | Permission::Account
+                    | Permission::RepoCreate
+                    | Permission::Admin
+                    | Permission::Host
             );
             assert_eq!(is_of_instance, !names_repo(route.path), "{} {}", route.method, route.path);
         }

@@ -1,6 +1,7 @@
 //! Who may do what, and what never leaves: the tables that a reviewer reads, held against the server.
 
 pub mod concealment;
+mod csrf;
 mod headers;
 mod oci;
 mod pages;

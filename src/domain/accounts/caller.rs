@@ -49,6 +49,8 @@ words! {
         RepoSettings = "repo_settings",
         /// Delete a repository.
         RepoDelete = "repo_delete",
+        /// Say who has which role in a repository.
+        RepoMembers = "repo_members",
         /// Add a repository by a URL that anybody could fetch.
         RepoCreate = "repo_create",
         /// Add a repository by a path on the host, or by an address that the guard would refuse.
@@ -109,6 +111,7 @@ impl Permission {
                 (Some(Scope::RepoWrite), Some(RepoRole::Maintain), Admin, "the scope repo:write and the role maintain")
             }
             Permission::RepoDelete => (Some(Scope::RepoWrite), Some(RepoRole::Admin), Admin, "the scope repo:write and the role admin"),
+            Permission::RepoMembers => (Some(Scope::RepoWrite), Some(RepoRole::Admin), Admin, "the scope repo:write and the role admin"),
             Permission::RepoCreate => (Some(Scope::RepoWrite), None, Member, "the scope repo:write"),
             Permission::RepoCreateLocal => (Some(Scope::Admin), None, Admin, "an administrator of the instance"),
             Permission::Admin => (Some(Scope::Admin), None, Admin, "an administrator of the instance"),
@@ -230,7 +233,7 @@ impl Caller {
                 }
                 match (user, token.kind) {
                     (Some(user), _) => user,
-                    (None, TokenKind::Service) => return Ok(Some(RepoRole::Admin)),
+                    (None, TokenKind::Service) => return Ok(Some(role_by_scopes(&token.scopes))),
                     // Upload tokens see nothing; what they may hand in is decided where it is handed in.
                     (None, _) => return Ok(None),
                 }
@@ -243,22 +246,43 @@ impl Caller {
     }
 
     /// What the caller may do with a repository, in the words of the contract.
-    pub fn can(&self, tx: &ReadTx, repo: RepoId) -> super::Result<Vec<&'static str>> {
-        let words: [(&[&'static str], Permission); 4] = [
-            (&["read"], Permission::RepoRead),
-            (&["rerun", "sync", "approve"], Permission::RepoWrite),
-            (&["settings"], Permission::RepoSettings),
-            (&["delete"], Permission::RepoDelete),
-        ];
-        let mut can = Vec::new();
-        for (words, permission) in words {
-            match self.may(tx, permission, Resource::Repository(repo)) {
-                Ok(()) => can.extend_from_slice(words),
-                Err(super::Error::Refused(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(can)
+    pub fn can(&self, tx: &ReadTx, repo: RepoId) -> store::Result<Vec<&'static str>> {
+        let Some(role) = self.role_in(tx, repo)? else { return Ok(Vec::new()) };
+        let may = |(_, scope, least): &&(&'static str, Scope, RepoRole)| role >= *least && self.has_scope(Some(*scope));
+        Ok(WORDS.iter().filter(may).map(|(word, ..)| *word).collect())
+    }
+}
+
+/// The words of a `can` list: what each takes of a token, and the least role that has it.
+const WORDS: &[(&str, Scope, RepoRole)] = &[
+    ("read", Scope::RepoRead, RepoRole::Read),
+    ("ignore", Scope::IssuesWrite, RepoRole::Triage),
+    ("rerun", Scope::RepoWrite, RepoRole::Write),
+    ("sync", Scope::RepoWrite, RepoRole::Write),
+    ("approve", Scope::RepoWrite, RepoRole::Write),
+    ("secrets_list", Scope::SecretsWrite, RepoRole::Write),
+    ("settings", Scope::RepoWrite, RepoRole::Maintain),
+    ("secrets", Scope::SecretsWrite, RepoRole::Maintain),
+    ("upload_token", Scope::RepoWrite, RepoRole::Maintain),
+    ("rules", Scope::IssuesWrite, RepoRole::Maintain),
+    ("members", Scope::RepoWrite, RepoRole::Admin),
+    ("delete", Scope::RepoWrite, RepoRole::Admin),
+];
+
+/// The role of a token that has no person behind it: what its scopes amount to. What is settled in a repository and what cannot be undone
+/// there takes more than leave to write.
+fn role_by_scopes(scopes: &[Scope]) -> RepoRole {
+    let has = |scope| scopes.contains(&scope);
+    if has(Scope::Admin) {
+        RepoRole::Admin
+    } else if has(Scope::SecretsWrite) {
+        RepoRole::Maintain
+    } else if has(Scope::RepoWrite) {
+        RepoRole::Write
+    } else if has(Scope::IssuesWrite) {
+        RepoRole::Triage
+    } else {
+        RepoRole::Read
     }
 }
 

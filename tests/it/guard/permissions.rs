@@ -75,6 +75,7 @@ async fn callers(world: &World, repo: RepoId, other: RepoId) -> Vec<Who> {
     add("service, no scope", scopes(TokenKind::Service, &[]));
     add("service, repo:read", scopes(TokenKind::Service, &[Scope::RepoRead]));
     add("service, repo:write", scopes(TokenKind::Service, &[Scope::RepoWrite]));
+    add("service, repo:write and admin", scopes(TokenKind::Service, &[Scope::RepoWrite, Scope::Admin]));
     add("service, admin", scopes(TokenKind::Service, &[Scope::Admin]));
     add("service, other repo", anyone.bearer(&app.token(TokenKind::Service, &every, None, &[other], None)));
     add("admin's, no scope", personal(&[], &[], None));
@@ -88,6 +89,8 @@ async fn callers(world: &World, repo: RepoId, other: RepoId) -> Vec<Who> {
 fn fill(path: &str, repo: &Repo<'_>, issue: &str) -> String {
     let id = match path {
         _ if path.starts_with("/api/v1/issues/") => issue,
+        _ if path.contains("/users/") => "usr_00000000000000000000000000",
+        _ if path.contains("/invitations/") => "lnk_00000000000000000000000000",
         _ if path.contains("/sessions/") => "ses_00000000000000000000000000",
         _ => "tok_00000000000000000000000000",
     };
@@ -98,6 +101,7 @@ fn fill(path: &str, repo: &Repo<'_>, issue: &str) -> String {
         .replace("{basehead}", "main...main")
         .replace("{badge}", "gate.svg")
         .replace("{check}", "hygiene")
+        .replace("{login}", "nobody-at-all")
         .replace("{*path}", if path.contains("/tree/") { "lib" } else { "lib/a.json" })
         .replace("{id}", id)
 }
@@ -149,6 +153,15 @@ async fn cell(client: &Client, route: &routes::Route, path: &str) -> &'static st
         ("POST", "/api/v1/admin/links") => Some(json!({"login": "nobody"})),
         ("POST", "/api/v1/repos/{owner}/{name}/manifest/dry-run") => Some(json!({"manifest": "version: 1"})),
         ("POST", "/api/v1/admin/users") => Some(json!({"login": "root"})),
+        // The one field makes the body good, and nothing that it names is there.
+        ("POST", "/api/v1/login") => return cell_of_login(client).await,
+        ("PUT", "/api/v1/me/password") => Some(json!({"password": "short"})),
+        ("POST", "/api/v1/me/totp") => Some(json!({"code": "000000"})),
+        ("DELETE", "/api/v1/me/totp") => Some(json!({"code": "000000"})),
+        ("POST", path) if path.ends_with("/rotate") => Some(json!({})),
+        ("PATCH", "/api/v1/admin/users/{id}") => Some(json!({})),
+        ("POST", "/api/v1/admin/invitations") => Some(json!({"note": "x".repeat(101)})),
+        ("PUT", "/api/v1/repos/{owner}/{name}/members/{login}") => Some(json!({"role": "read"})),
         _ => None,
     };
     let answer = match body {
@@ -172,10 +185,24 @@ async fn cell(client: &Client, route: &routes::Route, path: &str) -> &'static st
         (403, "forbidden") => "403",
         (403, _) => "site",
         // The ids in these paths are of nothing; whoever is told so came past the permit.
-        (404, "session_not_found" | "token_not_found") => "ok",
+        (404, "session_not_found" | "token_not_found" | "user_not_found" | "invitation_not_found") => "ok",
+        (404, "not_found") if route.path == "/api/v1/me/totp" => "ok",
         (404, _) => "404",
         (500.., _) => "500",
         _ => "ok",
+    }
+}
+
+/// A sign-in that is refused comes as far as anybody does; only a bad token does not come that far.
+async fn cell_of_login(client: &Client) -> &'static str {
+    let answer = client.json("POST", "/api/v1/login", json!({"login": "nobody-at-all", "password": "a"})).await;
+    match (answer.status, answer.code().as_str()) {
+        (401, "sign_in_refused") | (429, "rate_limited") => "ok",
+        (401, _) => "401",
+        (403, "forbidden") => "403",
+        (403, _) => "site",
+        (404, _) => "404",
+        _ => "500",
     }
 }
 
@@ -192,6 +219,7 @@ async fn whoever_may_not_see_a_repository_cannot_tell_it_from_none() {
             "DELETE" if route.path.ends_with("{name}") => Some(json!({"confirm": "local/app"})),
             "PATCH" => Some(json!({"private": false})),
             "POST" if route.path.ends_with("/dry-run") => Some(json!({"manifest": "version: 1"})),
+            "PUT" if route.path.ends_with("/{login}") => Some(json!({"role": "read"})),
             _ => None,
         };
         let (seen, not) = if let Some(body) = body {
