@@ -53,6 +53,7 @@ use crate::http::usage::UsageView;
 mod checker;
 mod checks;
 mod pages;
+mod people;
 
 /// What pages show: words as people write them, or words as an attacker would.
 pub(super) struct World {

@@ -128,6 +128,13 @@ pub async fn act(State(app): State<App>, asked: Asked, params: Params, Form(form
 
 async fn carry_out(app: &App, asked: &Asked, id: UserId, form: &Act) -> Result<Option<(String, String)>, ApiError> {
     let permit = asked.permit.clone();
+    let asks = permit.clone();
+    let login = app
+        .read(move |tx, _| -> Result<String, ApiError> {
+            asks.instance(tx)?;
+            Ok(accounts::get_user(tx, id)?.login)
+        })
+        .await?;
     let change = |role, is_disabled| people::change(app, permit.clone(), id, UserChange { role, is_disabled });
     match form.act.as_str() {
         "make_admin" => change(Some(InstanceRole::Admin), None).await.map(|_| None),
@@ -140,13 +147,6 @@ async fn carry_out(app: &App, asked: &Asked, id: UserId, form: &Act) -> Result<O
             Ok(Some(("By this link they set a new password, once, within thirty minutes".to_owned(), link.url)))
         }
         "delete" => {
-            let asks = permit.clone();
-            let login = app
-                .read(move |tx, _| -> Result<String, ApiError> {
-                    asks.instance(tx)?;
-                    Ok(accounts::get_user(tx, id)?.login)
-                })
-                .await?;
             if form.confirm.trim() != login {
                 return Err(ApiError::new(Code::NotConfirmed, format!("to delete `{login}`, enter their login")));
             }
@@ -200,6 +200,8 @@ async fn show_tokens(app: &App, asked: &Asked, wanted: Wanted, came: Came) -> Re
 pub async fn act_on_token(State(app): State<App>, asked: Asked, params: Params, Form(form): Form<Act>) -> Result<Response, ApiError> {
     let id: TokenId = params.get("id")?;
     let permit = asked.permit.clone();
+    let asks = permit.clone();
+    app.read(move |tx, _| asks.instance(tx)).await?;
     let came = match form.act.as_str() {
         "revoke" => {
             app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {

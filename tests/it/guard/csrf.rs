@@ -70,7 +70,8 @@ async fn another_site_signs_nobody_in_or_out_and_spends_no_link() {
     let browser = app.sign_in(user).await;
     let link = format!("/link/{}", app.link(user));
     let body = br#"{"login": "ada", "password": "seven grey herons wade"}"#;
-    let foreign = |client: &crate::support::client::Client| client.with("origin", "https://evil.example.org").with("sec-fetch-site", "cross-site");
+    let foreign =
+        |client: &crate::support::client::Client| client.with("origin", "https://evil.example.org").with("sec-fetch-site", "cross-site");
     let json = foreign(&app.anonymous()).with("content-type", "application/json");
     json.send("POST", "/api/v1/login", Some(body)).await.expect(403).refused("cross_site");
     let form = foreign(&app.anonymous()).with("content-type", "application/x-www-form-urlencoded");

@@ -123,8 +123,11 @@ async fn every_route_lets_in_whom_it_should() {
     }
     let header: String = (0..callers.len()).map(|n| format!("{n:>4}")).collect();
     writeln!(table, "\n{:86}{header}", "").unwrap();
-    // Signing out ends a session that the lines after it need: it is asked last.
-    let (last, others): (Vec<_>, Vec<_>) = routes.iter().partition(|route| route.path == "/api/v1/logout");
+    // Signing out ends sessions that the lines after it need: it is asked last.
+    let ends =
+        |route: &&routes::Route| route.path == "/api/v1/logout" || route.path == "/api/v1/me/sessions" && route.method.as_str() == "DELETE";
+    let (mut last, others): (Vec<_>, Vec<_>) = routes.iter().partition(ends);
+    last.sort_by_key(|route| route.path.len());
     for route in others.into_iter().chain(last) {
         let path = fill(route.path, &repo, &issue);
         let mut line = format!("{:6} {:66} {:11} ", route.method.as_str(), route.path, route.permission.as_str());
@@ -176,6 +179,8 @@ async fn cell(client: &Client, route: &routes::Route, path: &str) -> &'static st
                 _ => "404",
             };
         }
+        // Of all sessions, the one that asks goes on for the line after.
+        None if route.path == "/api/v1/me/sessions" => client.own(route.method.as_str(), &format!("{path}?keep=current")).await,
         None => client.own(route.method.as_str(), path).await,
     };
     let code =

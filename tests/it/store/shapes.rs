@@ -52,6 +52,8 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&standing()),
     || shape(&node()),
     || shape(&Chunk { repo: repo(), id: [3; 16], path: path(), source: "hygiene".to_owned(), occurrences: vec![occurrence()] }),
+    || shape(&ImagePin { repo: repo(), reference: "acme/lint:v1".to_owned(), pinned: "acme/lint@sha256:1".to_owned(), pinned_at: at(1) }),
+    || shape(&TrustedManifest { repo: repo(), manifest: BlobId::from_bytes([8; 20]), sha: sha(1), at: at(2) }),
     || shape(&PasswordRow::sample(UserId::from_u128(1), at(2))),
     || {
         shape(&SecondFactor {
@@ -64,8 +66,6 @@ const SAMPLES: &[fn() -> Shape] = &[
         })
     },
     || shape(&Browser { secret: Hashed::of("browser"), user: UserId::from_u128(1), signed_in_at: at(2) }),
-    || shape(&ImagePin { repo: repo(), reference: "acme/lint:v1".to_owned(), pinned: "acme/lint@sha256:1".to_owned(), pinned_at: at(1) }),
-    || shape(&TrustedManifest { repo: repo(), manifest: BlobId::from_bytes([8; 20]), sha: sha(1), at: at(2) }),
 ];
 
 /// A record's name with its version, and the encoding of its sample.
