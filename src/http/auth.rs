@@ -167,7 +167,7 @@ async fn caller_of_cookie(app: &App, secret: Hashed, agent: String, address: Opt
             if is_stale {
                 seen(app, &caller, address).await;
             }
-            Ok(Some(caller))
+            Ok(Some(*caller))
         }
         // Whoever carried it there has it no more, and whoever had it signs in anew.
         Cookie::Carried(session) => {

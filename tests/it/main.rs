@@ -8,6 +8,7 @@ mod cli_check;
 mod cli_doctor;
 mod cli_serve;
 mod cli_usage;
+mod cli_user;
 mod flow;
 mod full_disk;
 mod guard;

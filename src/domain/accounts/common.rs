@@ -48,7 +48,7 @@ const ROWS: &[&str] = &[
 ];
 /// The longest unit that is told when it is repeated.
 const UNIT: usize = 4;
-/// Fewer letters than these among the characters are no password by themselves.
+/// Fewer characters than these beside the digits, and what stands between them in dates and numbers, are none.
 const LETTERS: usize = 4;
 
 static LISTED: LazyLock<HashSet<&'static str>> =
@@ -66,7 +66,8 @@ pub fn judge(text: &str) -> Option<Common> {
     if is_of_words(&lower) {
         return Some(Common::Words);
     }
-    (lower.iter().filter(|c| !c.is_ascii_digit()).count() < LETTERS).then_some(Common::Digits)
+    let is_of_numbers = |c: &char| c.is_ascii_digit() || "-./:,+".contains(*c);
+    (lower.iter().filter(|c| !is_of_numbers(c)).count() < LETTERS).then_some(Common::Digits)
 }
 
 /// Whether a unit of up to four characters fills all of it, the last of them cut anywhere; or it has fewer than four characters that differ.
@@ -94,7 +95,7 @@ fn is_of_words(text: &[char]) -> bool {
     let is_letter = |c: &char| c.is_alphabetic();
     let plain: String = text.iter().filter(|c| is_letter(c)).collect();
     // What stands at the ends is a year or a mark of exclamation; between letters a digit looks like one.
-    let (first, last) = (text.iter().position(|c| is_letter(c)), text.iter().rposition(|c| is_letter(c)));
+    let (first, last) = (text.iter().position(is_letter), text.iter().rposition(is_letter));
     let looks: String = match (first, last) {
         (Some(first), Some(last)) => text[first..=last].iter().filter_map(|c| look(*c)).collect(),
         _ => String::new(),

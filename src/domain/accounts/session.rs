@@ -141,7 +141,7 @@ pub fn caller_of_session(tx: &ReadTx, secret: Hashed, agent: &str, limits: Sessi
     let (id, begun) = (session.id, session.device.clone());
     Ok(match speaking(tx, session, limits, now)? {
         Some(_) if !device::is_same(&begun, agent) => Cookie::Carried(id),
-        Some(caller) => Cookie::Good(caller, is_stale),
+        Some(caller) => Cookie::Good(Box::new(caller), is_stale),
         None => Cookie::Void,
     })
 }
@@ -150,7 +150,7 @@ pub fn caller_of_session(tx: &ReadTx, secret: Hashed, agent: &str, limits: Sessi
 #[derive(Debug, Clone)]
 pub enum Cookie {
     /// It speaks for somebody; and whether its last use is to be written down.
-    Good(Caller, bool),
+    Good(Box<Caller>, bool),
     /// It is of a session that was begun in another browser.
     Carried(SessionId),
     /// It means nothing (any more).

@@ -252,7 +252,7 @@ async fn the_page_of_users_does_what_its_buttons_say() {
     }
     assert_eq!(states, ["admin false", "member false", "member true", "member false", "member false"]);
     assert!(act("act=reset").await.expect(200).text().contains("/link/"));
-    act("act=destroy").await.expect(400);
+    act("act=destroy").await.expect(422);
     assert!(act("act=delete&confirm=root").await.expect(422).text().contains("enter their login"));
     act("act=delete&confirm=ada").await.expect(303);
     assert_eq!(admin.get("/api/v1/admin/users?q=ada").await.expect(200).value()["items"], json!([]));

@@ -244,13 +244,33 @@ async fn a_set_up_that_was_not_confirmed_asks_nobody_for_a_code_and_its_secret_i
     browser.post("/api/v1/me/totp", json!({"code": "12345"})).await.expect(409).refused("totp_invalid");
     login(&app.anonymous(), "ada", PASSWORD).await.expect(200);
     let secret = secret_of(text(&begun["secret"]));
-    let store = std::fs::read(app.data_dir().join("store.redb")).unwrap();
-    assert!(!store.windows(20).any(|window| window == secret.expose()));
     // The page shows it again until it is confirmed.
     let page = browser.with("accept", "text/html").form("/account/totp/confirm", "code=123").await.expect(422).text();
     assert!(page.contains(text(&begun["secret"])) && page.contains("<svg xmlns"), "{page}");
     let page = browser.with("accept", "text/html").form("/account/totp/confirm", &format!("code={}", secret.code_at(app.now()))).await;
-    assert!(page.expect(200).text().contains("recovery codes"));
+    let page = page.expect(200).text();
+    let codes: Vec<&str> = page.split("<li><code>").skip(1).map(|rest| rest.split('<').next().unwrap()).collect();
+    assert_eq!(codes.len(), 10, "{page}");
+
+    // None of it is anywhere in what a thief of the disk would have.
+    let code = codes[0].to_owned();
+    let plain = [secret.expose(), PASSWORD.as_bytes(), code.as_bytes(), secret.base32().as_bytes()].map(<[u8]>::to_vec);
+    let mut folders = vec![app.data_dir().to_owned()];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            let bytes = std::fs::read(&entry).unwrap_or_default();
+            files += 1;
+            for plain in &plain {
+                assert!(!bytes.windows(plain.len()).any(|window| window == plain), "{}", entry.display());
+            }
+        }
+    }
+    assert!(files >= 2, "the store and the key are there");
 }
 
 #[tokio::test]
