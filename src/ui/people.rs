@@ -66,7 +66,7 @@ pub struct TokensPage {
     pub tokens: Vec<AnyTokenRow>,
     /// Where more are.
     pub next: Option<String>,
-    /// A text that was just made: the token's name, and the text.
+    /// A text that was just made: what it is, and the text.
     pub made: Option<(String, String)>,
     /// Why what was asked was refused.
     pub refused: Option<String>,

@@ -213,7 +213,7 @@ pub async fn act_on_token(State(app): State<App>, asked: Asked, params: Params, 
             return see(href::ADMIN_TOKENS);
         }
         "rotate" => match rotate::rotate(&app, permit, id, Of::Any, rotate::OVERLAP).await {
-            Ok(made) => Came { made: Some((made.view.name, made.token)), refused: None },
+            Ok(made) => Came { made: Some((format!("This is the new text of {}", made.view.name), made.token)), refused: None },
             Err(error) => refused(error)?,
         },
         _ => return Err(ApiError::field(Code::InvalidBody, "act", "not one of this page's buttons")),
