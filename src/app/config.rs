@@ -101,7 +101,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "sessions.idle",
         env: "PLUMBLINE_SESSIONS_IDLE",
-        default: "`3d`",
+        default: "`7d`",
         about: "How long somebody stays signed in without coming back",
     },
     Key {
@@ -382,7 +382,7 @@ impl Config {
             insecure_http: parse(values, "insecure_http", |text| text.parse().map_err(|_| "not `true` or `false`".to_owned()))?
                 .unwrap_or(false),
             sessions: SessionLimits {
-                idle: parse(values, "sessions.idle", long_span)?.unwrap_or(Duration::from_secs(3 * DAY)),
+                idle: parse(values, "sessions.idle", long_span)?.unwrap_or(Duration::from_secs(7 * DAY)),
                 lifetime: parse(values, "sessions.lifetime", long_span)?.unwrap_or(Duration::from_secs(30 * DAY)),
             },
             local_roots: list(values, "repos.local_roots").into_iter().map(PathBuf::from).collect(),
