@@ -7,8 +7,8 @@
 //! Secrets of all kinds are made outside of transactions, handed over once, and kept as hashes: a stolen store signs nobody in. The one
 //! that must be read again, that of somebody's codes, is kept sealed.
 //!
-//! The ways in are a one-time link ([`link`]) and a password ([`signin`]), beside which a code may be asked for ([`factor`]). People come
-//! by invitation or are given an account, and go without taking anything along ([`user`]).
+//! The ways in are a one-time link (`accounts/link.rs`) and a password (`signin.rs`), beside which a code may be asked for (`factor.rs`).
+//! People come by invitation or are given an account, and go without taking anything along (`user.rs`).
 
 use std::time::Duration;
 

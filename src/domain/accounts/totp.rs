@@ -3,7 +3,7 @@
 //! A code is six digits of an HMAC-SHA-1 over the number of the half minute, under a secret that an app on somebody's phone holds as
 //! well. SHA-1 is what those apps know; nothing that is wrong with it as a hash bears on it here. A code of the half minute before or
 //! after is taken too, for clocks that are a little off; that each is taken once is decided where the last one is kept
-//! ([`factor`](super::factor)).
+//! (`factor.rs`).
 
 use ring::hmac;
 use subtle::ConstantTimeEq;
