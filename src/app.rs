@@ -26,14 +26,17 @@ use crate::engine::vault::Vault;
 pub mod admission;
 pub mod check;
 pub mod config;
+pub mod guesses;
 pub mod indexing;
 pub mod live;
+pub mod passwords;
 pub mod reactions;
 pub mod repeat;
 pub mod rewrap;
 pub mod runner;
 pub mod sandboxes;
 pub mod schema;
+pub mod seal;
 pub mod streams;
 pub mod sweep;
 pub mod sync;
@@ -81,6 +84,12 @@ pub struct Inner {
     pub streams: streams::Streams,
     /// The requests with an idempotency key that are being carried out.
     pub under_way: repeat::UnderWay,
+    /// Where passwords are hashed.
+    pub passwords: passwords::Passwords,
+    /// The tries at passwords that were wrong.
+    pub guesses: guesses::Guesses,
+    /// Seals the secrets of people's codes.
+    pub seal: seal::Seal,
     /// Where the mirrors are.
     pub mirrors: PathBuf,
     /// Rouses workers.
@@ -207,6 +216,8 @@ impl App {
         let sandboxes = sandboxes::Sandboxes::new(&config);
         let admission = admission::Admission::new(config.parallel, config.memory);
         let (streams, under_way) = (streams::Streams::default(), repeat::UnderWay::default());
+        let (passwords, guesses) = (passwords::Passwords::default(), guesses::Guesses::default());
+        let seal = seal::Seal::at(config.data_dir.join("totp.key"));
         Ok(App(Arc::new(Inner {
             config,
             clock,
@@ -221,6 +232,9 @@ impl App {
             admission,
             streams,
             under_way,
+            passwords,
+            guesses,
+            seal,
             mirrors,
             wake,
             events,

@@ -42,7 +42,7 @@ enum Command {
     Check(check::Args),
     /// The appliance: pages, API, checks; prints a one-time link for the first administrator
     Serve(serve::Args),
-    /// Accounts: create, list, and links that sign somebody in
+    /// Accounts: create, list, disable, and links by which somebody comes in
     #[command(subcommand)]
     User(user::Command),
     /// Tokens for programs: create, list, revoke

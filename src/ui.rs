@@ -26,6 +26,7 @@ pub mod issue;
 pub mod issues;
 pub mod manifest;
 pub mod marks;
+pub mod people;
 pub mod plugins;
 pub mod repo;
 mod routes;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::base::text::nearest;
+use crate::domain::accounts::SessionLimits;
 use crate::domain::admin::Intervals;
 use crate::domain::checks::catalogue;
 use crate::domain::repos::manifest::{MAX_TIMEOUT, MIN_MEMORY};
@@ -96,6 +97,18 @@ pub const KEYS: &[Key] = &[
         env: "PLUMBLINE_INSECURE_HTTP",
         default: "`false`",
         about: "Lets people sign in over plain http from other machines",
+    },
+    Key {
+        name: "sessions.idle",
+        env: "PLUMBLINE_SESSIONS_IDLE",
+        default: "`7d`",
+        about: "How long somebody stays signed in without coming back",
+    },
+    Key {
+        name: "sessions.lifetime",
+        env: "PLUMBLINE_SESSIONS_LIFETIME",
+        default: "`30d`",
+        about: "How long somebody stays signed in at all",
     },
     Key {
         name: "repos.local_roots",
@@ -232,6 +245,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Whether people on other machines may sign in over plain http.
     pub insecure_http: bool,
+    /// How long people stay signed in.
+    pub sessions: SessionLimits,
     /// Folders beneath which repositories may be added by path.
     pub local_roots: Vec<PathBuf>,
     /// How often repositories are asked for new commits.
@@ -379,6 +394,10 @@ impl Config {
             public_url: parse(values, "public_url", url)?,
             insecure_http: parse(values, "insecure_http", |text| text.parse().map_err(|_| "not `true` or `false`".to_owned()))?
                 .unwrap_or(false),
+            sessions: SessionLimits {
+                idle: parse(values, "sessions.idle", long_span)?.unwrap_or(Duration::from_secs(7 * DAY)),
+                lifetime: parse(values, "sessions.lifetime", long_span)?.unwrap_or(Duration::from_secs(30 * DAY)),
+            },
             local_roots: list(values, "repos.local_roots").into_iter().map(PathBuf::from).collect(),
             poll_interval: parse(values, "repos.poll_interval", span)?.unwrap_or(Duration::from_secs(60)),
             git: git::Limits::default(),
@@ -441,6 +460,8 @@ impl Config {
         out += &optional("public_url", self.public_url.clone());
         out += &format!("insecure_http = {}\n", self.insecure_http);
         out += &format!("log = \"{}\"\nlog_format = \"{}\"\n", self.log, self.log_format);
+        let minutes = |span: Duration| span.as_secs() / 60;
+        out += &format!("\n[sessions]\nidle = \"{}m\"\nlifetime = \"{}m\"\n", minutes(self.sessions.idle), minutes(self.sessions.lifetime));
         out += &format!("\n[repos]\nlocal_roots = [{}]\n", quoted(&mut self.local_roots.iter().map(|root| root.display().to_string())));
         out += &format!("poll_interval = \"{}s\"\n", self.poll_interval.as_secs());
         out += &format!("\n[sandbox]\nmin_tier = \"{}\"\n", self.min_tier);
@@ -627,6 +648,23 @@ fn url(text: &str) -> Result<String, String> {
 fn socket(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text.strip_prefix("unix://").unwrap_or(text));
     if path.is_absolute() { Ok(path) } else { Err("not the path of a socket such as /run/podman/podman.sock".to_owned()) }
+}
+
+/// The seconds of a day.
+const DAY: u64 = 24 * 3_600;
+
+/// A span of time such as `30m`, `12h`, `7d`; between five minutes and a year.
+fn long_span(text: &str) -> Result<Duration, String> {
+    let wrong = || "not a span of time such as 30m, 12h or 7d, from five minutes to a year".to_owned();
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let seconds = match unit {
+        "m" => number.checked_mul(60),
+        "h" => number.checked_mul(3_600),
+        "d" => number.checked_mul(DAY),
+        _ => None,
+    };
+    seconds.filter(|seconds| (300..=366 * DAY).contains(seconds)).map(Duration::from_secs).ok_or_else(wrong)
 }
 
 /// A span of time such as `30s`, `5m`, `1h`; between a second and a day.

@@ -30,6 +30,7 @@ pub fn follow(event: &Event) -> Vec<Followup> {
             now(Work::SyncRepository { repo: *repo })
         }
         Event::RepositoryDeleted { repo, .. } => now(Work::EraseRepository { repo: *repo }),
+        Event::UserDeleted { user, .. } => now(Work::EraseUser { user: *user }),
         Event::CheckSetRequested { repo, sha, attempt } | Event::HeadReturned { repo, sha, attempt } => {
             now(Work::RunCheckSet { repo: *repo, sha: *sha, attempt: *attempt })
         }
@@ -60,7 +61,13 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         | Event::SecretSet { .. }
         | Event::SecretRemoved { .. }
         | Event::KeyAdded { .. }
-        | Event::KeyRemoved { .. } => Vec::new(),
+        | Event::KeyRemoved { .. }
+        | Event::UserChanged { .. }
+        | Event::SignInChanged { .. }
+        | Event::LinkMade { .. }
+        | Event::LinkRevoked { .. }
+        | Event::MembersChanged { .. }
+        | Event::TokenRotated { .. } => Vec::new(),
     }
 }
 
@@ -72,6 +79,7 @@ fn given_up(was: &Work) -> Vec<Followup> {
         | Work::AbandonCheckSet { .. }
         | Work::IndexIssues
         | Work::EraseRepository { .. }
+        | Work::EraseUser { .. }
         | Work::PollRepositories
         | Work::Expire
         | Work::Sweep

@@ -142,7 +142,8 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         | Work::Expire
         | Work::Sweep
         | Work::Rewrap
-        | Work::CloseBranch { .. } => CancelToken::default(),
+        | Work::CloseBranch { .. }
+        | Work::EraseUser { .. } => CancelToken::default(),
     };
     let attempt = Attempt { claim, cancel };
     let _held = held.map(|held| held.hold(&attempt));
@@ -192,6 +193,7 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::Sweep => sweep::perform(app, attempt),
         Work::CloseBranch { repo, head } => check::close_branch(app, attempt, *repo, *head),
         Work::Rewrap => rewrap::perform(app, attempt),
+        Work::EraseUser { user } => upkeep::erase_user(app, attempt, *user),
     }
 }
 

@@ -4,7 +4,7 @@
 //! steps: shapes are free.
 
 use crate::app::repeat::{Repeat, Tally};
-use crate::domain::accounts::{Link, Membership, Session, Token, User};
+use crate::domain::accounts::{Browser, Link, Membership, PasswordRow, SecondFactor, Session, Token, User};
 use crate::domain::admin::Recurrence;
 use crate::domain::checks::{CheckSet, ImagePin, TrustedManifest};
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
@@ -56,6 +56,9 @@ pub fn schema() -> Schema {
             VaultKey,
             NamedSecret,
             SshKey,
+            PasswordRow,
+            SecondFactor,
+            Browser,
         ],
         migrations: MIGRATIONS,
     }

@@ -1,4 +1,4 @@
-//! What the appliance does for itself: polling and expiry. Sweeping is in [`sweep`](super::sweep), the search index in
+//! What the appliance does for itself: polling, expiry, and erasing what a deleted person leaves. Sweeping is in [`sweep`](super::sweep), the search index in
 //! [`indexing`](super::indexing).
 
 use std::time::Duration;
@@ -7,6 +7,7 @@ use super::App;
 use super::repeat;
 use super::runner::{Attempt, Failure};
 use crate::base::event::Actor;
+use crate::base::id::UserId;
 use crate::domain::{accounts, repos};
 use crate::engine::store::journal;
 
@@ -31,8 +32,15 @@ pub fn poll(app: &App, attempt: &Attempt) -> Result<(), Failure> {
 
 /// Forgets links, sessions, requests that may be repeated, and events that are past their time.
 pub fn expire(app: &App, attempt: &Attempt) -> Result<(), Failure> {
-    while app.write_now(&Actor::System, |tx, now| accounts::expire(tx, FORGOTTEN_PER_WRITE, now))? > 0 {}
+    let sessions = app.config.sessions;
+    while app.write_now(&Actor::System, move |tx, now| accounts::expire(tx, sessions, FORGOTTEN_PER_WRITE, now))? > 0 {}
     while app.write_now(&Actor::System, |tx, now| repeat::expire(tx, REPEATS_PER_WRITE, now))? > 0 {}
     while app.write_now(&Actor::System, |tx, now| journal::expire(tx, now - EVENTS_KEPT, FORGOTTEN_PER_WRITE))? > 0 {}
+    attempt.done(app)
+}
+
+/// Erases what a deleted person leaves: their ways in, and their roles. What they made stays.
+pub fn erase_user(app: &App, attempt: &Attempt, user: UserId) -> Result<(), Failure> {
+    while app.write_now(&Actor::System, move |tx, _| accounts::erase_user(tx, user, FORGOTTEN_PER_WRITE))? > 0 {}
     attempt.done(app)
 }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{AttemptId, KeyId, RepoId, SecretId, TokenId, UserId, WorkId};
+use super::id::{AttemptId, KeyId, LinkId, RepoId, SecretId, TokenId, UserId, WorkId};
 use super::name::{BranchName, CommitSha, RepoSlug};
 use super::time::Timestamp;
 use super::work::Work;
@@ -196,6 +196,43 @@ pub enum Event {
     },
     /// The vault has another key: what is sealed to earlier ones is to be wrapped anew.
     VaultRotated,
+    /// What a person is on the instance was changed, or their access was taken away or given back.
+    UserChanged {
+        /// The person.
+        user: UserId,
+    },
+    /// A person's account was deleted: they are nobody at once, their rows go in the background.
+    UserDeleted {
+        /// The person.
+        user: UserId,
+        /// What they signed in as, since their row is gone when somebody reads this.
+        login: String,
+    },
+    /// By what a person signs in was changed: their password, or the codes beside it.
+    SignInChanged {
+        /// The person.
+        user: UserId,
+    },
+    /// A one-time link was made: to sign in, to set a password, to come for the first time.
+    LinkMade {
+        /// The link.
+        link: LinkId,
+    },
+    /// A one-time link was called back.
+    LinkRevoked {
+        /// The link.
+        link: LinkId,
+    },
+    /// Who has which role in a repository was changed.
+    MembersChanged {
+        /// The repository.
+        repo: RepoId,
+    },
+    /// A token was given another secret.
+    TokenRotated {
+        /// The token.
+        token: TokenId,
+    },
 }
 
 impl Event {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{AttemptId, RepoId};
+use super::id::{AttemptId, RepoId, UserId};
 use super::name::CommitSha;
 use crate::words;
 
@@ -59,6 +59,11 @@ pub enum Work {
     },
     /// Wrap what is sealed to earlier keys of the vault to the present one, and let go of those that nothing is sealed to any more.
     Rewrap,
+    /// Remove a deleted person's rows.
+    EraseUser {
+        /// The person.
+        user: UserId,
+    },
 }
 
 words! {
@@ -98,6 +103,7 @@ impl Work {
             Work::Sweep => "sweep",
             Work::CloseBranch { .. } => "close_branch",
             Work::Rewrap => "rewrap",
+            Work::EraseUser { .. } => "erase_user",
         }
     }
 
@@ -112,7 +118,8 @@ impl Work {
             | Work::Expire
             | Work::Sweep
             | Work::Rewrap
-            | Work::CloseBranch { .. } => Lane::Upkeep,
+            | Work::CloseBranch { .. }
+            | Work::EraseUser { .. } => Lane::Upkeep,
         }
     }
 
@@ -124,7 +131,7 @@ impl Work {
             | Work::AbandonCheckSet { repo, .. }
             | Work::EraseRepository { repo }
             | Work::CloseBranch { repo, .. } => Some(*repo),
-            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap => None,
+            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap | Work::EraseUser { .. } => None,
         }
     }
 
@@ -138,7 +145,7 @@ impl Work {
             // Each look at checks that are under way is one.
             Work::CloseBranch { .. } => 200,
             // Deletion is a promise.
-            Work::EraseRepository { .. } => 1_000,
+            Work::EraseRepository { .. } | Work::EraseUser { .. } => 1_000,
         }
     }
 
@@ -156,6 +163,7 @@ impl Work {
             Work::RunCheckSet { attempt, .. } | Work::AbandonCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
             Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
             Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap => Some(self.name().to_owned()),
+            Work::EraseUser { user } => Some(format!("{}:{user}", self.name())),
         }
     }
 }

@@ -4,41 +4,61 @@
 //! Whoever makes a request is a [`Caller`], and one function decides what a caller may do: [`Caller::may`]. It denies unless a rule
 //! allows, and tells apart what must stay hidden (404) from what is seen but not allowed (403).
 //!
-//! Secrets of all kinds are made outside of transactions, handed over once, and kept as hashes: a stolen store signs nobody in.
+//! Secrets of all kinds are made outside of transactions, handed over once, and kept as hashes: a stolen store signs nobody in. The one
+//! that must be read again, that of somebody's codes, is kept sealed.
 //!
-//! Passwords, invitations and roles given by hand are not here yet: the way in is a one-time link.
+//! The ways in are a one-time link (`accounts/link.rs`) and a password (`signin.rs`), beside which a code may be asked for (`factor.rs`).
+//! People come by invitation or are given an account, and go without taking anything along (`user.rs`).
 
 use std::time::Duration;
 
 use crate::base::event::Event;
-use crate::base::id::{RepoId, SessionId, TokenId, UserId};
+use crate::base::id::{LinkId, RepoId, SessionId, TokenId, UserId};
 use crate::base::name::InvalidName;
 use crate::base::page::{Cursor, Limit, Page};
 use crate::base::time::Timestamp;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 
 mod caller;
+mod common;
+mod device;
+mod factor;
+mod link;
+mod member;
+mod password;
 mod record;
 mod role;
+mod session;
+mod signin;
 mod token;
+pub mod totp;
+mod user;
 
 pub use caller::{Caller, Permission, Refusal, Resource, recognise};
-pub use record::{Link, Membership, Session, User, parse_login};
+pub use factor::{Shown, begin_factor, confirm_factor, drop_factor, factor_of, has_factor, remove_factor};
+pub use link::{
+    INVITATION_LIFETIME, LINK_LIFETIME, LINK_REMEMBERED, LinkFault, Opens, accept_invitation, find_link, invite, list_invitations,
+    open_link, open_reset, parse_note, reset_password, revoke_invitation, spend_link,
+};
+pub use member::{Member, grant, list_members, remove_member, revoke_all, set_member};
+pub use password::{LEAST_CHARS, MOST_BYTES, Password, PasswordFault, PasswordHash, PasswordRow};
+pub use record::{Browser, Link, LinkPurpose, Membership, SecondFactor, Session, User, parse_login};
 pub use role::{InstanceRole, RepoRole, Scope};
-pub use token::{Hashed, Plain, Token, TokenKind};
+pub use session::{
+    BROWSER_KNOWN, Cookie, NewSession, SESSIONS_PER_USER, SessionLimits, caller_of_session, is_known_browser, list_sessions, sign_out,
+    sign_out_all, sign_out_own,
+};
+pub use signin::{Proof, sign_in};
+pub use token::{Hashed, Plain, Previous, TOKENS_PER_USER, Token, TokenKind};
+pub use user::{
+    UserChange, change_user, create_user, delete_user, erase_user, find_user, get_user, has_passwords, is_fresh, list_users, password_of,
+    set_password,
+};
 
-/// How long a one-time link can be used.
-pub const LINK_LIFETIME: Duration = Duration::from_secs(30 * 60);
-/// How long it is remembered after its end that there was a link, so that whoever follows it is told what became of it.
-pub const LINK_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3_600);
-/// How long a session lives without being used.
-pub const SESSION_IDLE: Duration = Duration::from_secs(14 * 24 * 3_600);
-/// How long a session lives at all.
-pub const SESSION_LIFETIME: Duration = Duration::from_secs(60 * 24 * 3_600);
 /// How stale the instant of last use may be, so that reading does not mean writing.
 pub const SEEN_GRAIN: Duration = Duration::from_secs(60);
-/// How much of a browser's name a session keeps.
-const DEVICE_BYTES: usize = 200;
+/// How long an old secret counts beside a new one, at most.
+pub const OVERLAP_HOURS: u64 = 7 * 24;
 
 /// What can fail with accounts.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -77,11 +97,68 @@ pub enum Error {
         session: SessionId,
     },
     /// The link cannot be used.
-    #[error("this sign-in link {fault}; `plumbline user link LOGIN` on the server makes a new one")]
+    #[error("this link {fault}; ask an administrator for a new one, or make one on the server with `plumbline user link LOGIN`")]
     LinkUseless {
         /// Why not.
         fault: LinkFault,
     },
+    /// There is no such invitation.
+    #[error("no invitation {id} is known")]
+    InvitationNotFound {
+        /// What was looked for.
+        id: LinkId,
+    },
+    /// What is said of whom an invitation is for cannot be said.
+    #[error(transparent)]
+    InvalidNote(InvalidName),
+    /// Whoever tries to sign in has not shown what it takes. What was wrong is not told.
+    #[error("the login, the password or the code is not right")]
+    SignInRefused,
+    /// The password is right, and a code is asked for.
+    #[error("this account asks for a code as well: send the six digits of the authenticator, or a recovery code, as `totp`")]
+    CodeMissing,
+    /// The code is not one of now, or was taken before.
+    #[error("this is not a code of now, or it was used already; wait for the next one, or use a recovery code")]
+    CodeWrong,
+    /// The password that was to show who asks is not theirs.
+    #[error("this is not your present password")]
+    PasswordWrong,
+    /// A text cannot be a password.
+    #[error(transparent)]
+    PasswordRefused(#[from] PasswordFault),
+    /// There is a second factor already.
+    #[error("codes are asked for already; remove the authenticator first")]
+    FactorThere,
+    /// There is no second factor.
+    #[error("no codes are asked for")]
+    FactorMissing,
+    /// Nobody would be left to run the instance.
+    #[error("`{login}` is the last administrator; make somebody else one first")]
+    LastAdmin {
+        /// Who.
+        login: String,
+    },
+    /// The person has no role in the repository.
+    #[error("`{login}` has no role in this repository")]
+    MemberNotFound {
+        /// Who.
+        login: String,
+    },
+    /// The token has ended.
+    #[error("the token `{name}` has ended; make a new one")]
+    TokenEnded {
+        /// What people call it.
+        name: String,
+    },
+    /// The old secret of a token would count for too long.
+    #[error("{hours} hours are too long; the old secret may count for at most {OVERLAP_HOURS}")]
+    OverlapTooLong {
+        /// For how long it would.
+        hours: u64,
+    },
+    /// The person has too many tokens.
+    #[error("you have {TOKENS_PER_USER} tokens, and no more are kept; revoke one that is not used")]
+    TooManyTokens,
     /// A scope is asked for that such a token cannot have.
     #[error("a {kind} token cannot have the scope `{scope}`")]
     ScopeNotAllowed {
@@ -104,136 +181,8 @@ pub enum Error {
     },
 }
 
-/// Why a one-time link cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LinkFault {
-    /// It was used.
-    Spent,
-    /// Its time is over.
-    Expired,
-    /// No such link was ever made, or it is long forgotten.
-    Unknown,
-}
-
-impl std::fmt::Display for LinkFault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            LinkFault::Spent => "was used already",
-            LinkFault::Expired => "has expired",
-            LinkFault::Unknown => "is not known here",
-        })
-    }
-}
-
 /// A result of this capability.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// Gives a person an account.
-pub fn create_user(tx: &mut WriteTx, login: &str, role: InstanceRole, now: Timestamp) -> Result<User> {
-    let login = record::parse_login(login)?;
-    if tx.first(&record::BY_LOGIN.exactly(&login.to_lowercase()))?.is_some() {
-        return Err(Error::LoginTaken { login });
-    }
-    let user = User { id: tx.new_id(now), name: login.clone(), login, role, disabled_at: None, created_at: now, last_seen_at: None };
-    tx.put(&user)?;
-    tx.record(Event::UserCreated { user: user.id }, now)?;
-    Ok(user)
-}
-
-/// The user with this login, in any case.
-pub fn find_user(tx: &ReadTx, login: &str) -> Result<User> {
-    tx.first(&record::BY_LOGIN.exactly(&login.to_lowercase()))?
-        .ok_or_else(|| Error::UserNotFound { login: crate::base::text::clip(login, 80).into_owned() })
-}
-
-/// The user with this id.
-pub fn get_user(tx: &ReadTx, id: UserId) -> Result<User> {
-    tx.get::<User>(&id)?.ok_or_else(|| Error::UserNotFound { login: id.to_string() })
-}
-
-/// All users, in the order they came.
-pub fn list_users(tx: &ReadTx, after: Option<&Cursor>, limit: Limit) -> Result<Page<User>> {
-    Ok(tx.page(&Scan::<User>::all().after(after), limit)?)
-}
-
-/// Whether nobody has an account yet.
-pub fn is_fresh(tx: &ReadTx) -> Result<bool> {
-    Ok(tx.first(&Scan::<User>::all())?.is_none())
-}
-
-/// Opens a one-time link that signs `user` in; `secret` is the hash of what the link carries.
-pub fn open_link(tx: &mut WriteTx, user: UserId, secret: Hashed, now: Timestamp) -> Result<Link> {
-    let link = Link { id: tx.new_id(now), user, secret, created_at: now, expires_at: now + LINK_LIFETIME, spent_at: None };
-    tx.put(&link)?;
-    Ok(link)
-}
-
-/// A link that can be used, and the person it would sign in. Looking does not spend it.
-pub fn find_link(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<(Link, User)> {
-    let useless = |fault| Err(Error::LinkUseless { fault });
-    let Some(link) = tx.first(&record::BY_LINK_SECRET.exactly(&secret))? else { return useless(LinkFault::Unknown) };
-    if link.spent_at.is_some() {
-        return useless(LinkFault::Spent);
-    }
-    let user = tx.get::<User>(&link.user)?.filter(|user| user.disabled_at.is_none());
-    match user {
-        Some(user) if now < link.expires_at => Ok((link, user)),
-        // Of somebody who is shut out, a link is of no more use than one whose time is over.
-        _ => useless(LinkFault::Expired),
-    }
-}
-
-/// Spends a link: it works no more, and the browser that spent it has a session under the hash `session_secret`.
-pub fn spend_link(
-    tx: &mut WriteTx,
-    secret: Hashed,
-    session_secret: Hashed,
-    device: &str,
-    address: Option<String>,
-    now: Timestamp,
-) -> Result<Session> {
-    let (mut link, mut user) = find_link(tx, secret, now)?;
-    link.spent_at = Some(now);
-    tx.put(&link)?;
-    user.last_seen_at = Some(now);
-    tx.put(&user)?;
-    let session = Session {
-        id: tx.new_id(now),
-        user: user.id,
-        secret: session_secret,
-        device: crate::base::text::clip(device, DEVICE_BYTES).into_owned(),
-        address,
-        created_at: now,
-        last_seen_at: now,
-        expires_at: now + SESSION_LIFETIME,
-    };
-    tx.put(&session)?;
-    tx.record(Event::SignedIn { user: user.id }, now)?;
-    Ok(session)
-}
-
-/// Ends a session.
-pub fn sign_out(tx: &mut WriteTx, session: SessionId, now: Timestamp) -> Result<()> {
-    if let Some(found) = tx.get::<Session>(&session)? {
-        tx.remove::<Session>(&session)?;
-        tx.record(Event::SignedOut { user: found.user }, now)?;
-    }
-    Ok(())
-}
-
-/// Ends a session of this user's own.
-pub fn sign_out_own(tx: &mut WriteTx, user: Option<UserId>, session: SessionId, now: Timestamp) -> Result<()> {
-    let own = tx.get::<Session>(&session)?.filter(|found| Some(found.user) == user);
-    if own.is_none() {
-        return Err(Error::SessionNotFound { session });
-    }
-    sign_out(tx, session, now)
-}
-
-/// The sessions of a user, oldest first.
-pub fn list_sessions(tx: &ReadTx, user: UserId, after: Option<&Cursor>, limit: Limit) -> Result<Page<Session>> {
-    Ok(tx.page(&record::SESSIONS_BY_USER.prefix(user).after(after), limit)?)
-}
 
 /// What a new token is to be.
 #[derive(Debug, Clone)]
@@ -285,11 +234,15 @@ pub fn create_token(tx: &mut WriteTx, new: NewToken, secret: Hashed, now: Timest
     if let Some(fault) = new.faults().into_iter().next() {
         return Err(fault);
     }
+    if let Some(user) = new.user.filter(|_| new.kind == TokenKind::Personal) {
+        make_room(tx, user, now)?;
+    }
     let token = Token {
         id: tx.new_id(now),
         kind: new.kind,
         name: new.name,
         secret,
+        previous: None,
         scopes: new.scopes,
         user: new.user.filter(|_| new.kind == TokenKind::Personal),
         repos: new.repos,
@@ -301,6 +254,66 @@ pub fn create_token(tx: &mut WriteTx, new: NewToken, secret: Hashed, now: Timest
     tx.put(&token)?;
     tx.record(Event::TokenCreated { token: token.id }, now)?;
     Ok(token)
+}
+
+/// Sees to it that a person may have one more token: one that has ended makes room.
+fn make_room(tx: &mut WriteTx, user: UserId, now: Timestamp) -> Result<()> {
+    let tokens = tx.find(&token::BY_USER.prefix(user), token::TOKENS_KEPT)?;
+    let (good, ended): (Vec<&Token>, Vec<&Token>) = tokens.iter().partition(|token| token.is_good(now));
+    if good.len() >= TOKENS_PER_USER {
+        return Err(Error::TooManyTokens);
+    }
+    if tokens.len() >= token::TOKENS_KEPT
+        && let Some(oldest) = ended.first()
+    {
+        tx.remove::<Token>(&oldest.id)?;
+    }
+    Ok(())
+}
+
+/// Gives a token another secret; the old one counts for a while longer, so that what uses it can be told the new one in between. Of two
+/// rotations within that time, the second ends the first secret at once.
+pub fn rotate_token(tx: &mut WriteTx, id: TokenId, secret: Hashed, overlap: Duration, now: Timestamp) -> Result<Token> {
+    let mut token = get_token(tx, id)?;
+    let hours = overlap.as_secs().div_ceil(3_600);
+    if hours > OVERLAP_HOURS {
+        return Err(Error::OverlapTooLong { hours });
+    }
+    if !token.is_good(now) {
+        return Err(Error::TokenEnded { name: token.name });
+    }
+    token.previous = (!overlap.is_zero()).then(|| Previous { secret: token.secret, ends_at: now + overlap });
+    token.secret = secret;
+    tx.put(&token)?;
+    tx.record(Event::TokenRotated { token: id }, now)?;
+    Ok(token)
+}
+
+/// What the upload token of a repository is called that its settings show.
+const UPLOAD_TOKEN: &str = "upload token";
+/// How many upload tokens of a repository are looked at for it.
+const UPLOAD_TOKENS: usize = 200;
+
+/// Gives a repository another upload token; the one before ends at once. Those that were made by other names go on.
+pub fn renew_upload_token(tx: &mut WriteTx, repo: RepoId, secret: Hashed, now: Timestamp) -> Result<Token> {
+    for token in tx.find(&token::UPLOADS.exactly(&repo), UPLOAD_TOKENS)? {
+        if token.name == UPLOAD_TOKEN && token.repos == [repo] {
+            revoke_token(tx, token.id, now)?;
+        }
+    }
+    let (kind, scopes, repos) = (TokenKind::Upload, vec![Scope::ReportsWrite], vec![repo]);
+    create_token(tx, NewToken { kind, name: UPLOAD_TOKEN.to_owned(), scopes, user: None, repos, expires_at: None }, secret, now)
+}
+
+/// The token with this id.
+pub fn get_token(tx: &ReadTx, id: TokenId) -> Result<Token> {
+    tx.get::<Token>(&id)?.ok_or_else(|| Error::TokenNotFound { token: id.to_string() })
+}
+
+/// A user's own token with this id.
+pub fn get_own_token(tx: &ReadTx, user: Option<UserId>, id: TokenId) -> Result<Token> {
+    let own = tx.get::<Token>(&id)?.filter(|token| token.user.is_some() && token.user == user);
+    own.ok_or_else(|| Error::TokenNotFound { token: id.to_string() })
 }
 
 /// All tokens, oldest first.
@@ -315,36 +328,36 @@ pub fn list_tokens_of(tx: &ReadTx, user: UserId, after: Option<&Cursor>, limit: 
 
 /// Ends a token of this user's own.
 pub fn revoke_own_token(tx: &mut WriteTx, user: Option<UserId>, id: TokenId, now: Timestamp) -> Result<Token> {
-    let own = tx.get::<Token>(&id)?.filter(|token| token.user.is_some() && token.user == user);
-    if own.is_none() {
-        return Err(Error::TokenNotFound { token: id.to_string() });
-    }
+    get_own_token(tx, user, id)?;
     revoke_token(tx, id, now)
 }
 
 /// Ends a token at once.
 pub fn revoke_token(tx: &mut WriteTx, id: TokenId, now: Timestamp) -> Result<Token> {
-    let mut token = tx.get::<Token>(&id)?.ok_or_else(|| Error::TokenNotFound { token: id.to_string() })?;
+    let mut token = get_token(tx, id)?;
     if token.revoked_at.is_none() {
         token.revoked_at = Some(now);
+        token.previous = None;
         tx.put(&token)?;
         tx.record(Event::TokenRevoked { token: id }, now)?;
     }
     Ok(token)
 }
 
-/// Who a bearer token speaks for; anonymous if it is not good.
+/// Who a bearer token speaks for, and whether its last use is to be written down; `None` if it is not good.
 pub fn caller_of_token(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<Option<(Caller, bool)>> {
     let Some(token) = tx.first(&token::BY_SECRET.exactly(&secret))? else { return Ok(None) };
     let is_stale = is_stale(token.last_used_at, now);
-    Ok(speaking_token(tx, token, now)?.map(|caller| (caller, is_stale)))
+    Ok(speaking_token(tx, token, secret, now)?.map(|caller| (caller, is_stale)))
 }
 
-/// The caller that a token makes, if it is good and its person is not shut out.
-fn speaking_token(tx: &ReadTx, token: Token, now: Timestamp) -> Result<Option<Caller>> {
-    if !token.is_good(now) {
+/// The caller that a token makes by one of its secrets, if it is good and its person is not shut out.
+fn speaking_token(tx: &ReadTx, mut token: Token, secret: Hashed, now: Timestamp) -> Result<Option<Caller>> {
+    if !token.is_good(now) || !token.is_known_by(secret, now) {
         return Ok(None);
     }
+    // Whoever is looked up once more is looked up by what was shown.
+    token.secret = secret;
     let user = match token.user {
         Some(id) => match tx.get::<User>(&id)?.filter(|user| user.disabled_at.is_none()) {
             Some(user) => Some(user),
@@ -356,32 +369,16 @@ fn speaking_token(tx: &ReadTx, token: Token, now: Timestamp) -> Result<Option<Ca
     Ok(Some(Caller::Token { token, user }))
 }
 
-/// Who a session's cookie speaks for, and whether its last use is to be written down.
-pub fn caller_of_session(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<Option<(Caller, bool)>> {
-    let Some(session) = tx.first(&record::BY_SESSION_SECRET.exactly(&secret))? else { return Ok(None) };
-    let is_stale = is_stale(Some(session.last_seen_at), now);
-    Ok(speaking_session(tx, session, now)?.map(|caller| (caller, is_stale)))
-}
-
-/// The caller that a session makes, if it is good and its person is not shut out.
-fn speaking_session(tx: &ReadTx, session: Session, now: Timestamp) -> Result<Option<Caller>> {
-    if !session.is_good(now) {
-        return Ok(None);
-    }
-    let user = tx.get::<User>(&session.user)?.filter(|user| user.disabled_at.is_none());
-    Ok(user.map(|user| Caller::User { user, session }))
-}
-
 /// A caller who was recognised before, as they are now; `None` if they are shut out by now.
-pub fn caller_again(tx: &ReadTx, caller: &Caller, now: Timestamp) -> Result<Option<Caller>> {
+pub fn caller_again(tx: &ReadTx, caller: &Caller, limits: SessionLimits, now: Timestamp) -> Result<Option<Caller>> {
     match caller {
         Caller::Host | Caller::Anonymous => Ok(Some(caller.clone())),
         Caller::User { session, .. } => match tx.get::<Session>(&session.id)? {
-            Some(session) => speaking_session(tx, session, now),
+            Some(session) => session::speaking(tx, session, limits, now),
             None => Ok(None),
         },
-        Caller::Token { token, .. } => match tx.get::<Token>(&token.id)? {
-            Some(token) => speaking_token(tx, token, now),
+        Caller::Token { token: shown, .. } => match tx.get::<Token>(&shown.id)? {
+            Some(token) => speaking_token(tx, token, shown.secret, now),
             None => Ok(None),
         },
     }
@@ -415,26 +412,7 @@ pub fn mark_seen(tx: &mut WriteTx, caller: &Caller, now: Timestamp) -> Result<()
     Ok(())
 }
 
-/// Gives a user a role in a repository.
-pub fn grant(tx: &mut WriteTx, repo: RepoId, user: UserId, role: RepoRole) -> store::Result<()> {
-    tx.put(&Membership { repo, user, role })
-}
-
-/// Takes every role in a repository away, at most `limit` at a time; answers how many.
-pub fn revoke_all(tx: &mut WriteTx, repo: RepoId, limit: usize) -> store::Result<usize> {
-    tx.remove_all(&Scan::<Membership>::prefix(repo), limit)
-}
-
-/// Forgets links and sessions that have ended, at most `limit` of each; answers how many.
-pub fn expire(tx: &mut WriteTx, limit: usize, now: Timestamp) -> Result<usize> {
-    let mut gone = 0;
-    for link in tx.find(&record::LINKS_BY_END.all(), limit)?.into_iter().filter(|link| link.expires_at + LINK_REMEMBERED <= now) {
-        tx.remove::<Link>(&link.id)?;
-        gone += 1;
-    }
-    for session in tx.find(&record::SESSIONS_BY_SEEN.all(), limit)?.into_iter().filter(|session| !session.is_good(now)) {
-        tx.remove::<Session>(&session.id)?;
-        gone += 1;
-    }
-    Ok(gone)
+/// Forgets links, sessions and browsers that are past their time, at most `limit` of each; answers how many.
+pub fn expire(tx: &mut WriteTx, limits: SessionLimits, limit: usize, now: Timestamp) -> Result<usize> {
+    Ok(link::expire(tx, limit, now)? + session::expire(tx, limits, limit, now)?)
 }

@@ -1,10 +1,13 @@
-//! People, sessions and tokens over REST.
+//! Sessions and tokens over REST, and who one is.
+//!
+//! Signing in and passwords are in [`signin`], the codes beside them in [`factor`], whoever else has an account in [`people`], and another
+//! secret for a token in [`rotate`].
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Transport;
 use super::code::Code;
@@ -21,6 +24,11 @@ use crate::base::time::Timestamp;
 use crate::domain::accounts::{self, Caller, InstanceRole, NewToken, Plain, Scope, Session, Token, TokenKind, User};
 use crate::domain::repos;
 use crate::engine::store::ReadTx;
+
+pub mod factor;
+pub mod people;
+pub mod rotate;
+pub mod signin;
 
 /// A person.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -67,6 +75,10 @@ pub struct MeView {
     pub token: Option<TokenView>,
     /// Whether you may administer the instance.
     pub admin: bool,
+    /// Whether you have a password; false for a token that acts for itself.
+    pub password: bool,
+    /// Whether you are asked for a code beside it.
+    pub totp: bool,
 }
 
 /// A browser that is signed in.
@@ -74,7 +86,7 @@ pub struct MeView {
 pub struct SessionView {
     /// Its id.
     pub id: SessionId,
-    /// What it calls itself.
+    /// What it is, in a few words: the browser and its system.
     pub device: String,
     /// Where it was when it signed in.
     pub address: Option<String>,
@@ -160,25 +172,9 @@ pub struct LinkView {
     pub expires_at: Timestamp,
 }
 
-/// What a new user is to be.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewUserBody {
-    /// What they sign in as.
-    #[serde(deserialize_with = "login")]
-    pub login: String,
-    /// What they are on the instance; `member` unless said.
-    pub role: Option<InstanceRole>,
-}
-
 fn token_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     accounts::parse_token_name(&text).map_err(serde::de::Error::custom)
-}
-
-fn login<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    accounts::parse_login(&text).map_err(serde::de::Error::custom)
 }
 
 /// `GET /api/v1/me`.
@@ -190,10 +186,20 @@ pub async fn me(State(app): State<App>, permit: Permit) -> Result<Json<MeView>, 
                 Caller::Token { token, .. } => Some(token_view(tx, token.clone())?),
                 Caller::Host | Caller::User { .. } | Caller::Anonymous => None,
             };
-            Ok(MeView { user: permit.caller.user().cloned().map(UserView::from), token, admin: permit.caller.is_admin() })
+            me_view(tx, &permit.caller, token)
         })
         .await?;
     Ok(Json(view))
+}
+
+/// Who a caller is.
+fn me_view(tx: &ReadTx, caller: &Caller, token: Option<TokenView>) -> Result<MeView, ApiError> {
+    let user = caller.user().cloned();
+    let (password, totp) = match &user {
+        Some(user) => (accounts::password_of(tx, user.id)?.is_some(), accounts::has_factor(tx, user.id)?),
+        None => (false, false),
+    };
+    Ok(MeView { user: user.map(UserView::from), token, admin: caller.is_admin(), password, totp })
 }
 
 /// `POST /api/v1/logout`.
@@ -204,7 +210,7 @@ pub async fn logout(State(app): State<App>, permit: Permit, headers: HeaderMap) 
         app.write(&permit.actor(), move |tx, now| accounts::sign_out(tx, id, now)).await?;
     }
     let mut out = HeaderMap::new();
-    let cookie = HeaderValue::from_str(&transport.set_cookie(None)).map_err(ApiError::internal)?;
+    let cookie = HeaderValue::from_str(&transport.set_cookie(None, app.config.sessions.lifetime)).map_err(ApiError::internal)?;
     out.insert(header::SET_COOKIE, cookie);
     Ok((StatusCode::NO_CONTENT, out))
 }
@@ -253,7 +259,34 @@ pub async fn delete_session(State(app): State<App>, permit: Permit, params: Para
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn token_view(tx: &ReadTx, token: Token) -> Result<TokenView, ApiError> {
+/// Which sessions are to be ended.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+pub struct SignOutQuery {
+    /// `current` keeps the one that asks.
+    pub keep: Option<String>,
+}
+
+/// `DELETE /api/v1/me/sessions`.
+pub async fn delete_sessions(State(app): State<App>, permit: Permit, Query(query): Query<SignOutQuery>) -> Result<StatusCode, ApiError> {
+    let keep = match (query.keep.as_deref(), &permit.caller) {
+        (None | Some(""), _) => None,
+        (Some("current"), Caller::User { session, .. }) => Some(session.id),
+        (Some("current"), Caller::Token { .. } | Caller::Host | Caller::Anonymous) => None,
+        (Some(_), _) => return Err(ApiError::field(Code::InvalidParameter, "keep", "not `current`")),
+    };
+    app.write(&permit.actor(), move |tx, now| -> Result<(), ApiError> {
+        permit.instance(tx)?;
+        if let Some(user) = permit.caller.user() {
+            accounts::sign_out_all(tx, user.id, keep, now)?;
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A token as it is shown.
+pub(super) fn token_view(tx: &ReadTx, token: Token) -> Result<TokenView, ApiError> {
     let mut names = Vec::new();
     for repo in &token.repos {
         match repos::get(tx, *repo) {
@@ -329,7 +362,8 @@ fn repos_of_token(tx: &ReadTx, permit: &Permit, named: &[RepoSlug], faults: &mut
     Ok(ids)
 }
 
-async fn make_token(
+/// Makes a token of this kind; its text is answered this once.
+pub async fn make_token(
     app: App,
     permit: Permit,
     parts: Parts<NewTokenBody>,
@@ -424,36 +458,6 @@ pub async fn delete_token(State(app): State<App>, permit: Permit, params: Params
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `GET /api/v1/admin/users`.
-pub async fn list_users(State(app): State<App>, permit: Permit, Query(paging): Query<Paging>) -> Result<List<UserView>, ApiError> {
-    let Asked { limit, cursor, format } = paging.read()?;
-    let page = app
-        .read(move |tx, _| -> Result<_, ApiError> {
-            permit.instance(tx)?;
-            let list = ListMark::of("users");
-            let cursor = cursor.map(|cursor| cursor.unmarked(list)).transpose()?;
-            Ok(accounts::list_users(tx, cursor.as_ref(), limit)?.marked(list))
-        })
-        .await?;
-    List::of(page.map(UserView::from), format)
-}
-
-/// `POST /api/v1/admin/users`.
-pub async fn create_user(
-    State(app): State<App>,
-    permit: Permit,
-    JsonBody(body): JsonBody<NewUserBody>,
-) -> Result<(StatusCode, Json<UserView>), ApiError> {
-    let actor = permit.actor();
-    let user = app
-        .write(&actor, move |tx, now| -> Result<User, ApiError> {
-            permit.instance(tx)?;
-            Ok(accounts::create_user(tx, &body.login, body.role.unwrap_or(InstanceRole::Member), now)?)
-        })
-        .await?;
-    Ok((StatusCode::CREATED, Json(user.into())))
-}
-
 /// `POST /api/v1/admin/links`.
 pub async fn create_link(
     State(app): State<App>,
@@ -470,6 +474,5 @@ pub async fn create_link(
             Ok(accounts::open_link(tx, user.id, secret, now)?)
         })
         .await?;
-    let url = format!("{}/link/{}", app.public_url(), plain.expose());
-    Ok((StatusCode::CREATED, Json(LinkView { url, expires_at: link.expires_at })))
+    Ok((StatusCode::CREATED, Json(LinkView { url: people::url(&app, &plain), expires_at: link.expires_at })))
 }

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, header};
@@ -17,7 +18,7 @@ use crate::app::App;
 use crate::app::config::Config;
 use crate::base::event::Actor;
 use crate::base::secret::Secret;
-use crate::domain::accounts::{self, Caller, Hashed};
+use crate::domain::accounts::{self, Caller, Cookie, Hashed};
 
 /// The session's cookie where the connection is encrypted: bound to the host, to its root, and to https.
 pub const SECURE_COOKIE: &str = "__Host-plumbline";
@@ -54,14 +55,28 @@ impl Transport {
         }
     }
 
-    /// The header that sets a session's cookie; with no value, the one that removes it.
-    pub fn set_cookie(self, value: Option<&str>) -> String {
+    /// The cookie that a browser is known by over this transport, whoever is signed in.
+    pub fn browser_cookie(self) -> &'static str {
+        match self {
+            Transport::Secure => "__Host-plumbline-browser",
+            Transport::Trusted | Transport::Plain => "plumbline_browser",
+        }
+    }
+
+    /// The header that sets a session's cookie for as long as sessions live; with no value, the one that removes it.
+    pub fn set_cookie(self, value: Option<&str>, lifetime: Duration) -> String {
+        self.set(self.cookie(), value, lifetime)
+    }
+
+    /// The header that sets the cookie that a browser is known by.
+    pub fn set_browser_cookie(self, value: &str) -> String {
+        self.set(self.browser_cookie(), Some(value), accounts::BROWSER_KNOWN)
+    }
+
+    fn set(self, name: &str, value: Option<&str>, lifetime: Duration) -> String {
         let secure = if self == Transport::Secure { "; Secure" } else { "" };
-        let (value, age) = match value {
-            Some(value) => (value, accounts::SESSION_LIFETIME.as_secs()),
-            None => ("", 0),
-        };
-        format!("{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}", self.cookie())
+        let age = if value.is_some() { lifetime.as_secs() } else { 0 };
+        format!("{name}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}", value.unwrap_or(""))
     }
 }
 
@@ -113,13 +128,13 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
     let (caller, credential) = match (bearer, cookie) {
         (Some(text), _) => {
             let caller = match accounts::recognise(&text) {
-                Some(secret) => look_up(&app, secret, true, address.clone()).await?,
+                Some(secret) => caller_of_token(&app, secret, address.clone()).await?,
                 None => None,
             };
             let refused = || ApiError::new(Code::Unauthenticated, "the token is not one of ours, has expired or was revoked");
             (caller.ok_or_else(refused)?, Some(text))
         }
-        (None, Some(text)) => match look_up(&app, Hashed::of(&text), false, address.clone()).await? {
+        (None, Some(text)) => match caller_of_cookie(&app, Hashed::of(&text), agent(headers), address.clone()).await? {
             Some(caller) => (caller, Some(text)),
             None => {
                 request.extensions_mut().insert(Lapsed);
@@ -136,24 +151,46 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
     Ok(next.run(request).await)
 }
 
-async fn look_up(app: &App, secret: Hashed, is_token: bool, address: Option<String>) -> Result<Option<Caller>, ApiError> {
-    let found = app
-        .read(
-            move |tx, now| {
-                if is_token { accounts::caller_of_token(tx, secret, now) } else { accounts::caller_of_session(tx, secret, now) }
-            },
-        )
-        .await?;
+async fn caller_of_token(app: &App, secret: Hashed, address: Option<String>) -> Result<Option<Caller>, ApiError> {
+    let found = app.read(move |tx, now| accounts::caller_of_token(tx, secret, now)).await?;
     let Some((caller, is_stale)) = found else { return Ok(None) };
     if is_stale {
-        let seen = caller.clone();
-        let actor: Actor = caller.actor(address);
-        // At most once a minute; that it cannot be written down is no reason to turn somebody away.
-        if let Err(error) = app.write(&actor, move |tx, now| accounts::mark_seen(tx, &seen, now)).await {
-            tracing::warn!("a caller's last use could not be written down: {error}");
-        }
+        seen(app, &caller, address).await;
     }
     Ok(Some(caller))
+}
+
+async fn caller_of_cookie(app: &App, secret: Hashed, agent: String, address: Option<String>) -> Result<Option<Caller>, ApiError> {
+    let limits = app.config.sessions;
+    match app.read(move |tx, now| accounts::caller_of_session(tx, secret, &agent, limits, now)).await? {
+        Cookie::Good(caller, is_stale) => {
+            if is_stale {
+                seen(app, &caller, address).await;
+            }
+            Ok(Some(*caller))
+        }
+        // Whoever carried it there has it no more, and whoever had it signs in anew.
+        Cookie::Carried(session) => {
+            tracing::warn!(session.id = %session, "a session's cookie came from another browser than it was given to; the session is ended");
+            app.write(&Actor::Anonymous { address }, move |tx, now| accounts::sign_out(tx, session, now)).await?;
+            Ok(None)
+        }
+        Cookie::Void => Ok(None),
+    }
+}
+
+/// Writes down that a caller was seen, at most once a minute. That it cannot be written is no reason to turn somebody away.
+async fn seen(app: &App, caller: &Caller, address: Option<String>) {
+    let actor: Actor = caller.actor(address);
+    let caller = caller.clone();
+    if let Err(error) = app.write(&actor, move |tx, now| accounts::mark_seen(tx, &caller, now)).await {
+        tracing::warn!("a caller's last use could not be written down: {error}");
+    }
+}
+
+/// What a browser calls itself.
+pub fn agent(headers: &HeaderMap) -> String {
+    headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("").to_owned()
 }
 
 /// `Authorization: Bearer …`, `Authorization: token …` or `X-Api-Key: …`.
@@ -171,7 +208,8 @@ fn bearer(headers: &HeaderMap) -> Option<String> {
     headers.get("x-api-key").map(|value| value.to_str().unwrap_or_default().to_owned())
 }
 
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+/// The value of a cookie.
+pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
         .get_all(header::COOKIE)
         .iter()

@@ -41,8 +41,12 @@ codes! {
     InvalidParameter   "invalid_parameter"    400  "A part of the path or query is not what this endpoint takes; `details.fields` names it.";
     BadRequest         "bad_request"          400  "The request is not HTTP as it should be; the message says what is wrong.";
     Unauthenticated    "unauthenticated"      401  "Nobody is signed in, or the token is not good (any more).";
+    SignInRefused      "sign_in_refused"      401  "The login, the password or the code is not right; which, is not told.";
+    TotpRequired       "totp_required"        401  "The password is right, and a code is asked for as well: send it as `totp`.";
     Forbidden          "forbidden"            403  "The caller may see this, but not do that to it.";
     CrossSite          "cross_site"           403  "A browser's request that changes something must come from our own pages.";
+    PasswordWrong      "password_wrong"       403  "What was sent as the present password is not.";
+    InsecureTransport  "insecure_transport"   403  "Nobody signs in over plain http from another machine.";
     NotFound           "not_found"            404  "There is nothing at this path.";
     RepoNotFound       "repo_not_found"       404  "No repository by that name is known here, or you may not see it.";
     BranchNotFound     "branch_not_found"     404  "The repository has no branch by that name.";
@@ -57,9 +61,14 @@ codes! {
     UserNotFound       "user_not_found"       404  "No user by that name is known here.";
     SecretNotFound     "secret_not_found"     404  "No secret by that name is set there.";
     KeyNotFound        "key_not_found"        404  "The repository has no key by that id.";
+    InvitationNotFound "invitation_not_found" 404  "No invitation by that id is known here.";
     MethodNotAllowed   "method_not_allowed"   405  "This path does not take that method.";
     RequestTimeout     "request_timeout"      408  "The body did not arrive in time; send it again.";
     AlreadyExists      "already_exists"       409  "There is one by that name already.";
+    LastAdmin          "last_admin"           409  "Nobody would be left to run the instance; make somebody else an administrator first.";
+    RoleMirrored       "role_mirrored"        409  "Roles in this repository are taken over from GitHub, and are changed there.";
+    TokenEnded         "token_ended"          409  "The token has expired or was revoked; make a new one.";
+    TotpInvalid        "totp_invalid"         409  "The code is not one of now, or was used already.";
     AlreadyRunning     "already_running"      409  "The checks of this commit are at work already.";
     NotRunning         "not_running"          409  "There is nothing at work that could be canceled.";
     NotWaiting         "not_waiting"          409  "No check of this commit waits for approval.";

@@ -14,10 +14,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::code::Code;
+use crate::app::passwords;
 use crate::base::text::clip;
 use crate::domain::{accounts, checks, issues, repos, search, secrets};
 use crate::engine::{fulltext, git, store, vault};
 
+/// The detail that says after how many seconds to try again.
+const RETRY_AFTER: &str = "retry_after_s";
 /// The longest sentence of an error.
 const MESSAGE_BYTES: usize = 4 << 10;
 /// The longest name of a field that an error repeats.
@@ -65,6 +68,12 @@ impl ApiError {
     /// An error whose sentence is the code's own.
     pub fn of(code: Code) -> ApiError {
         ApiError::new(code, code.meaning())
+    }
+
+    /// An error of whoever is too quick: when to try again.
+    pub fn too_soon(wait: std::time::Duration, message: impl Into<Cow<'static, str>>) -> ApiError {
+        let seconds = wait.as_millis().div_ceil(1_000).max(1);
+        ApiError::new(Code::RateLimited, message).with(json!({RETRY_AFTER: u64::try_from(seconds).unwrap_or(u64::MAX)}))
     }
 
     /// The error with details.
@@ -117,8 +126,9 @@ pub fn render(error: &ApiError, request_id: &str) -> Response {
     }
     let is_soon = error.code == Code::IdempotencyRunning;
     if is_soon || matches!(error.code.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-        let seconds = if is_soon { "1" } else { "5" };
-        response.headers_mut().insert(axum::http::header::RETRY_AFTER, axum::http::HeaderValue::from_static(seconds));
+        let said = error.details.as_ref().and_then(|details| details[RETRY_AFTER].as_u64());
+        let seconds = said.unwrap_or(if is_soon { 1 } else { 5 });
+        response.headers_mut().insert(axum::http::header::RETRY_AFTER, axum::http::HeaderValue::from(seconds));
     }
     response
 }
@@ -182,6 +192,29 @@ impl From<accounts::Error> for ApiError {
             accounts::Error::RepositoryMissing => ApiError::field(Code::InvalidBody, "repos", message),
             accounts::Error::UserMissing => ApiError::field(Code::InvalidBody, "user", message),
             accounts::Error::EndIsPast { .. } => ApiError::field(Code::InvalidBody, "expires_at", message),
+            accounts::Error::OverlapTooLong { .. } => ApiError::field(Code::InvalidBody, "overlap_hours", message),
+            accounts::Error::InvalidNote(_) => ApiError::field(Code::InvalidBody, "note", message),
+            accounts::Error::PasswordRefused(_) => ApiError::field(Code::InvalidBody, "password", message),
+            accounts::Error::PasswordWrong => ApiError::new(Code::PasswordWrong, message),
+            accounts::Error::InvitationNotFound { .. } => ApiError::new(Code::InvitationNotFound, message),
+            accounts::Error::SignInRefused => ApiError::new(Code::SignInRefused, message),
+            accounts::Error::CodeMissing => ApiError::new(Code::TotpRequired, message),
+            accounts::Error::CodeWrong => ApiError::new(Code::TotpInvalid, message),
+            accounts::Error::FactorThere => ApiError::new(Code::AlreadyExists, message),
+            accounts::Error::FactorMissing => ApiError::new(Code::NotFound, message),
+            accounts::Error::LastAdmin { .. } => ApiError::new(Code::LastAdmin, message),
+            accounts::Error::MemberNotFound { .. } => ApiError::new(Code::UserNotFound, message),
+            accounts::Error::TokenEnded { .. } => ApiError::new(Code::TokenEnded, message),
+            accounts::Error::TooManyTokens => ApiError::new(Code::TooMany, message),
+        }
+    }
+}
+
+impl From<passwords::Error> for ApiError {
+    fn from(error: passwords::Error) -> ApiError {
+        match error {
+            passwords::Error::Busy => ApiError::too_soon(std::time::Duration::from_secs(1), error.to_string()),
+            passwords::Error::Failed(error) => error.into(),
         }
     }
 }

@@ -221,8 +221,9 @@ impl Watch {
     /// Looks up who listens and what they may. Where that cannot be read, they may not: whoever still may will connect again.
     async fn is_still_allowed(&mut self) -> bool {
         let (caller, permission, on) = (self.permit.caller.clone(), self.permit.permission, self.on);
+        let sessions = self.app.config.sessions;
         let looked = self.app.read(move |tx, now| {
-            let Some(caller) = accounts::caller_again(tx, &caller, now)? else { return Ok(None) };
+            let Some(caller) = accounts::caller_again(tx, &caller, sessions, now)? else { return Ok(None) };
             match caller.may(tx, permission, on) {
                 Ok(()) => Ok(Some(caller)),
                 Err(accounts::Error::Refused(_)) => Ok(None),
@@ -249,7 +250,15 @@ impl Woken {
         match self {
             Woken::Again | Woken::Behind => true,
             Woken::Heard(recorded) => {
-                matches!(recorded.event, Event::SignedOut { .. } | Event::TokenRevoked { .. } | Event::RepositoryDeleted { .. })
+                matches!(
+                    recorded.event,
+                    Event::SignedOut { .. }
+                        | Event::TokenRevoked { .. }
+                        | Event::RepositoryDeleted { .. }
+                        | Event::UserChanged { .. }
+                        | Event::UserDeleted { .. }
+                        | Event::MembersChanged { .. }
+                )
             }
         }
     }
@@ -286,6 +295,13 @@ impl Woken {
             | Event::KeyAdded { .. }
             | Event::KeyRemoved { .. }
             | Event::VaultRotated
+            | Event::UserChanged { .. }
+            | Event::UserDeleted { .. }
+            | Event::SignInChanged { .. }
+            | Event::LinkMade { .. }
+            | Event::LinkRevoked { .. }
+            | Event::MembersChanged { .. }
+            | Event::TokenRotated { .. }
             | Event::WorkDied { .. }
             | Event::Due { .. } => return None,
         })

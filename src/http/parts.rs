@@ -42,6 +42,15 @@ impl<T> Parts<T> {
     }
 }
 
+impl<T: DeserializeOwned + ToSchema> Parts<T> {
+    /// A body that was put together here, as a page's form does.
+    pub fn of(body: Value) -> Parts<T> {
+        let bytes = body.to_string().into_bytes();
+        let whole = serde_json::from_slice(&bytes).map_err(|error| faults::of_body::<T>(&bytes, &error));
+        Parts { whole, fields: serde_json::from_value(body).unwrap_or_default() }
+    }
+}
+
 impl<T: DeserializeOwned + ToSchema> FromRequest<App> for Parts<T> {
     type Rejection = ApiError;
 

@@ -300,7 +300,8 @@ mod tests {
         for route in crate::http::routes::table().into_iter().filter(|route| auth::is_unsafe(&route.method)) {
             let is_of_instance = matches!(
                 route.permission,
-                Permission::Identified
+                Permission::Public
+                    | Permission::Identified
                     | Permission::Account
                     | Permission::RepoCreate
                     | Permission::SecretsInstance

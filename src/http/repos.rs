@@ -25,6 +25,7 @@ use crate::engine::store::ReadTx;
 
 pub mod create;
 pub mod history;
+pub mod members;
 pub mod settings;
 
 pub use history::load_commit;

@@ -87,7 +87,7 @@ fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permis
 /// Every route of the API.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    use Permission::{Account, Admin, Host, Identified, Public, RepoCreate, RepoDelete, RepoRead, RepoSettings, RepoWrite, SecretsInstance, SecretsList, SecretsWrite};
+    use Permission::{Account, Admin, Host, Identified, Public, RepoCreate, RepoDelete, RepoMembers, RepoRead, RepoSettings, RepoWrite, SecretsInstance, SecretsList, SecretsWrite};
 
     vec![
         get("/livez", Public, health::live, "Whether the process answers").says(|doc| doc.answers::<health::HealthView>(200)).public(),
@@ -96,18 +96,33 @@ pub fn table() -> Vec<Route> {
         get("/api/openapi.json", Public, super::openapi::document, "This document"),
         get("/api/v1/version", Public, health::version, "Which plumbline this is").says(|doc| doc.answers::<health::VersionView>(200)),
 
+        post("/api/v1/login", Public, accounts::signin::create, "Signs a browser in; the session comes as a cookie").says(|doc| doc.takes::<accounts::signin::SignInBody>().answers::<accounts::MeView>(200)),
         post("/api/v1/logout", Identified, accounts::logout, "Ends the browser's session").says(|doc| doc.answers_nothing(204)),
         get("/api/v1/me", Identified, accounts::me, "Who you are").says(|doc| doc.answers::<accounts::MeView>(200)),
         get("/api/v1/me/sessions", Account, accounts::list_sessions, "Your browsers that are signed in").says(|doc| doc.list::<accounts::SessionView>()),
+        delete("/api/v1/me/sessions", Account, accounts::delete_sessions, "Signs all of them out").says(|doc| doc.query::<accounts::SignOutQuery>().answers_nothing(204)),
         delete("/api/v1/me/sessions/{id}", Account, accounts::delete_session, "Signs one of them out").says(|doc| doc.answers_nothing(204)),
+        put("/api/v1/me/password", Account, accounts::signin::set_password, "Sets your password, and signs your other browsers out").says(|doc| doc.takes::<accounts::signin::NewPasswordBody>().answers_nothing(204)),
+        post("/api/v1/me/totp", Account, accounts::factor::create, "Begins to ask you for codes; with one, confirms that your app shows them").says(|doc| doc.takes::<accounts::factor::TotpBody>().answers::<accounts::factor::TotpView>(201).answers::<accounts::factor::RecoveryView>(200)),
+        delete("/api/v1/me/totp", Account, accounts::factor::delete, "Asks you for codes no more").says(|doc| doc.takes::<accounts::factor::CodeBody>().answers_nothing(204)),
         get("/api/v1/me/tokens", Account, accounts::list_own_tokens, "Your tokens").says(|doc| doc.list::<accounts::TokenView>()),
         post("/api/v1/me/tokens", Account, accounts::create_own_token, "Makes a personal token; its text is shown this once").says(|doc| doc.takes::<accounts::NewTokenBody>().answers::<accounts::CreatedTokenView>(201)),
         delete("/api/v1/me/tokens/{id}", Account, accounts::delete_own_token, "Ends one of your tokens").says(|doc| doc.answers_nothing(204)),
-        get("/api/v1/admin/users", Admin, accounts::list_users, "Everybody who has an account").says(|doc| doc.list::<accounts::UserView>()),
-        post("/api/v1/admin/users", Admin, accounts::create_user, "Gives somebody an account").says(|doc| doc.takes::<accounts::NewUserBody>().answers::<accounts::UserView>(201)),
+        post("/api/v1/me/tokens/{id}/rotate", Account, accounts::rotate::own, "Gives one of your tokens another text; the old one counts a while longer").says(|doc| doc.takes::<accounts::rotate::RotateBody>().answers::<accounts::CreatedTokenView>(200)),
+        get("/api/v1/admin/users", Admin, accounts::people::list, "Everybody who has an account").says(|doc| doc.query::<accounts::people::UsersQuery>().list::<accounts::UserView>()),
+        post("/api/v1/admin/users", Admin, accounts::people::create, "Gives somebody an account").says(|doc| doc.takes::<accounts::people::NewUserBody>().answers::<accounts::UserView>(201)),
+        patch("/api/v1/admin/users/{id}", Admin, accounts::people::update, "Changes what somebody is on the instance, or takes their access away").says(|doc| doc.takes::<accounts::people::UserChangeBody>().answers::<accounts::UserView>(200)),
+        delete("/api/v1/admin/users/{id}", Admin, accounts::people::delete, "Deletes an account; what its person made stays").says(|doc| doc.answers_nothing(204)),
+        post("/api/v1/admin/users/{id}/revoke-sessions", Admin, accounts::people::revoke_sessions, "Signs all of somebody's browsers out").says(|doc| doc.answers_nothing(204)),
+        post("/api/v1/admin/users/{id}/reset-password", Admin, accounts::people::reset_password, "Makes a one-time link by which somebody sets a new password").says(|doc| doc.answers::<accounts::LinkView>(201)),
+        delete("/api/v1/admin/users/{id}/totp", Admin, accounts::people::delete_totp, "Asks somebody for codes no more, who has lost the app and the recovery codes").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/admin/invitations", Admin, accounts::people::list_invitations, "The invitations that are remembered, latest first").says(|doc| doc.list::<accounts::people::InvitationView>()),
+        post("/api/v1/admin/invitations", Admin, accounts::people::create_invitation, "Invites somebody by a one-time link, which is shown this once").says(|doc| doc.takes::<accounts::people::InvitationBody>().answers::<accounts::people::CreatedInvitationView>(201)),
+        delete("/api/v1/admin/invitations/{id}", Admin, accounts::people::delete_invitation, "Calls an invitation back").says(|doc| doc.answers_nothing(204)),
         post("/api/v1/admin/links", Host, accounts::create_link, "Makes a one-time sign-in link; on the server itself alone").says(|doc| doc.takes::<accounts::NewLinkBody>().answers::<accounts::LinkView>(201)),
         get("/api/v1/admin/tokens", Admin, accounts::list_tokens, "Every token").says(|doc| doc.list::<accounts::TokenView>()),
         post("/api/v1/admin/tokens", Admin, accounts::create_token, "Makes a token of any kind; its text is shown this once").says(|doc| doc.takes::<accounts::NewTokenBody>().answers::<accounts::CreatedTokenView>(201)),
+        post("/api/v1/admin/tokens/{id}/rotate", Admin, accounts::rotate::any, "Gives a token another text; the old one counts a while longer").says(|doc| doc.takes::<accounts::rotate::RotateBody>().answers::<accounts::CreatedTokenView>(200)),
         delete("/api/v1/admin/tokens/{id}", Admin, accounts::delete_token, "Ends a token at once").says(|doc| doc.answers_nothing(204)),
 
         get("/api/v1/admin/vault", Admin, secrets::vault::find, "How the vault stands that secrets are sealed by").says(|doc| doc.answers::<secrets::vault::VaultView>(200)),
@@ -133,6 +148,10 @@ pub fn table() -> Vec<Route> {
         delete("/api/v1/repos/{owner}/{name}", RepoDelete, repos::delete, "Deletes a repository and all that hangs on it").says(|doc| doc.takes::<repos::DeleteBody>().answers_nothing(204)),
         get("/api/v1/repos/{owner}/{name}/badge-key", RepoSettings, repos::settings::badge_key, "The key to a repository's badges").says(|doc| doc.answers::<repos::settings::BadgeKeyView>(200)),
         post("/api/v1/repos/{owner}/{name}/badge-key", RepoSettings, repos::settings::rotate_badge_key, "Makes another badge key; the one before opens nothing any more").says(|doc| doc.answers::<repos::settings::BadgeKeyView>(200)),
+        post("/api/v1/repos/{owner}/{name}/upload-token", RepoSettings, accounts::rotate::renew_upload_token, "Gives a repository another upload token, which is shown this once; the one before ends").says(|doc| doc.answers::<accounts::CreatedTokenView>(201)),
+        get("/api/v1/repos/{owner}/{name}/members", RepoMembers, repos::members::list, "Who has which role in a repository").says(|doc| doc.list::<repos::members::MemberView>()),
+        put("/api/v1/repos/{owner}/{name}/members/{login}", RepoMembers, repos::members::put, "Gives somebody a role in a repository").says(|doc| doc.takes::<repos::members::MemberBody>().answers::<repos::members::MemberView>(200)),
+        delete("/api/v1/repos/{owner}/{name}/members/{login}", RepoMembers, repos::members::delete, "Takes somebody's role in a repository away").says(|doc| doc.answers_nothing(204)),
         post("/api/v1/repos/{owner}/{name}/sync", RepoWrite, repos::sync, "Fetches a repository now").says(|doc| doc.answers::<repos::RepoView>(202)),
         get("/api/v1/repos/{owner}/{name}/branches", RepoRead, repos::history::branches, "A repository's branches").says(|doc| doc.list::<repos::BranchView>()),
         get("/api/v1/repos/{owner}/{name}/branches/{branch}", RepoRead, repos::history::branch, "A branch").says(|doc| doc.answers::<repos::BranchView>(200)),

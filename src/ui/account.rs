@@ -1,11 +1,13 @@
-//! The page of whoever is signed in: who they are, where they are signed in, and their tokens.
+//! The page of whoever is signed in: who they are, by what they sign in, where they are signed in, and their tokens.
 
 use askama::Template;
 
+use super::escape::Markup;
 use super::frame::Frame;
 use super::{href, words};
 use crate::base::id::{SessionId, TokenId};
 use crate::base::time::Timestamp;
+use crate::domain::accounts::{LEAST_CHARS, Scope};
 
 /// One's own account.
 #[derive(Debug, Template)]
@@ -13,17 +15,71 @@ use crate::base::time::Timestamp;
 pub struct AccountPage {
     /// The request; its viewer is who the page is about.
     pub frame: Frame,
+    /// Whether they have a password.
+    pub has_password: bool,
+    /// Whether codes are asked for beside it.
+    pub has_totp: bool,
     /// Where they are signed in, latest first.
     pub sessions: Vec<SessionRow>,
     /// Their tokens, latest first.
     pub tokens: Vec<TokenRow>,
+    /// What came of the form that was sent.
+    pub outcome: Outcome,
+}
+
+/// What came of a form.
+#[derive(Debug, Clone, Default)]
+pub enum Outcome {
+    /// None was sent.
+    #[default]
+    None,
+    /// It was refused: which part of the page it is on, and why.
+    Refused(Part, String),
+    /// The password is set.
+    PasswordSet,
+    /// A set-up of codes was begun: the picture and the secret, shown this once.
+    TotpBegun {
+        /// The picture.
+        picture: Markup,
+        /// What it holds, to be typed.
+        secret: String,
+        /// Why the code that was entered is not the one.
+        fault: Option<String>,
+    },
+    /// It is confirmed: the recovery codes, shown this once.
+    TotpConfirmed(Vec<String>),
+    /// A token has a new text, shown this once.
+    Token {
+        /// What it is called.
+        name: String,
+        /// The text.
+        text: String,
+    },
+}
+
+/// A part of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The password.
+    Password,
+    /// The codes.
+    Totp,
+    /// The tokens.
+    Tokens,
 }
 
 impl AccountPage {
-    /// What makes a token for whoever looks at the page.
-    fn token_command(&self) -> String {
-        let login = self.frame.viewer.as_ref().map_or("LOGIN", |viewer| viewer.login.as_str());
-        format!("plumbline token create --kind personal --user {login} --name NAME --scope repo:read")
+    /// Why what was sent from a part was refused.
+    fn refused(&self, part: Part) -> Option<&str> {
+        match &self.outcome {
+            Outcome::Refused(of, why) if *of == part => Some(why),
+            _ => None,
+        }
+    }
+
+    /// The scopes to choose from.
+    fn scopes(&self) -> &'static [Scope] {
+        Scope::ALL
     }
 }
 
@@ -34,8 +90,8 @@ pub struct SessionRow {
     pub id: SessionId,
     /// Whether it is the one that asks.
     pub is_current: bool,
-    /// What the browser called itself when it signed in.
-    pub agent: Option<String>,
+    /// What the browser is.
+    pub device: String,
     /// Where it came from.
     pub address: Option<String>,
     /// When it signed in.
@@ -57,26 +113,6 @@ pub struct TokenRow {
     pub expires_at: Option<Timestamp>,
     /// When it was last used.
     pub last_used_at: Option<Timestamp>,
-}
-
-impl SessionRow {
-    /// The browser and its system in two words, as far as it says them.
-    fn agent_name(&self) -> String {
-        let agent = self.agent.as_deref().unwrap_or_default();
-        let first = |known: &[(&str, &'static str)]| known.iter().find(|(part, _)| agent.contains(part)).map(|(_, name)| *name);
-        let browser = first(&[("Firefox/", "Firefox"), ("Edg/", "Edge"), ("Chrome/", "Chrome"), ("Safari/", "Safari"), ("curl/", "curl")]);
-        let system = first(&[
-            ("Android", "Android"),
-            ("iPhone", "iPhone"),
-            ("iPad", "iPad"),
-            ("Windows", "Windows"),
-            ("Mac OS", "macOS"),
-            ("Linux", "Linux"),
-        ]);
-        match (browser, system) {
-            (Some(browser), Some(system)) => format!("{browser} on {system}"),
-            (Some(one), None) | (None, Some(one)) => one.to_owned(),
-            (None, None) => "a browser".to_owned(),
-        }
-    }
+    /// Until when the text that it had before counts as well.
+    pub overlaps_until: Option<Timestamp>,
 }

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha};
 use crate::base::page::Limit;
-use crate::domain::accounts::Caller;
+use crate::domain::accounts::{self, Caller};
 use crate::domain::checks;
 use crate::domain::repos::{self, Repository};
 use crate::engine::store::ReadTx;
@@ -40,10 +40,12 @@ pub(super) mod files;
 pub(super) mod home;
 pub(super) mod issues;
 pub(super) mod manifest;
+pub(super) mod people;
 pub(super) mod plugins;
 pub(super) mod repo;
 pub(super) mod secrets;
 pub(super) mod settings;
+pub(super) mod signin;
 
 /// How many branches the menu lists.
 const MENU_BRANCHES: Limit = Limit::MAX;
@@ -73,12 +75,17 @@ async fn errors(State(app): State<App>, mut request: Request, next: Next) -> Res
     let caller = request.extensions().get::<Caller>().cloned();
     let has_lapsed = request.extensions().get::<Lapsed>().is_some();
     let mut response = next.run(request).await;
-    if is_page && response.extensions().get::<Failed>().is_some() {
+    let failed = response.extensions().get::<Failed>().map(|failed| failed.0.code);
+    if is_page && let Some(code) = failed {
+        // Where that cannot be read, the page says that a link is the way in, which it always is.
+        let has_passwords =
+            code == Code::Unauthenticated && is_get && app.read(|tx, _| accounts::has_passwords(tx)).await.unwrap_or_default();
         let viewer = caller.as_ref().and_then(viewer_of);
         let render = move |error: &ApiError, request_id: &str| {
             let frame = Frame { viewer: viewer.clone(), running: 0, now: app.clock.now(), started: began };
             let page = if error.code == Code::Unauthenticated && is_get {
-                SignInPage { frame, reason: if has_lapsed { Reason::Ended } else { Reason::Needed } }.render()
+                let reason = if has_lapsed { Reason::Ended } else { Reason::Needed };
+                SignInPage { frame, reason, has_passwords, login: String::new(), fault: None }.render()
             } else {
                 let (status, code) = (error.code.status().as_u16(), error.code.as_str().to_owned());
                 ErrorPage { frame, status, code, message: error.message.to_string(), request_id: request_id.to_owned() }.render()

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::base::id::{IssueId, KeyId, SessionId, TokenId};
+use crate::base::id::{IssueId, KeyId, LinkId, SessionId, TokenId, UserId};
 use crate::base::name::{BranchName, CommitSha, RepoSlug, TreePath};
 
 /// The list of repositories.
@@ -18,6 +18,24 @@ pub const SIGN_IN: &str = "/sign-in";
 pub const SIGN_OUT: &str = "/sign-out";
 /// The page of whoever is signed in.
 pub const ACCOUNT: &str = "/account";
+/// Where one's password is set (POST).
+pub const SET_PASSWORD: &str = "/account/password";
+/// Where the set-up of codes is begun (POST).
+pub const BEGIN_TOTP: &str = "/account/totp";
+/// Where it is confirmed (POST).
+pub const CONFIRM_TOTP: &str = "/account/totp/confirm";
+/// Where codes are asked for no more (POST).
+pub const REMOVE_TOTP: &str = "/account/totp/remove";
+/// Where all of one's sessions end but the one that asks (POST).
+pub const END_OTHER_SESSIONS: &str = "/account/sessions/end-others";
+/// Where a token of one's own is made (POST).
+pub const CREATE_TOKEN: &str = "/account/tokens";
+/// Everybody who has an account.
+pub const USERS: &str = "/admin/users";
+/// Where somebody is invited (POST).
+pub const INVITE: &str = "/admin/invitations";
+/// Every token.
+pub const ADMIN_TOKENS: &str = "/admin/tokens";
 /// Where a repository is added (POST).
 pub const ADD: &str = "/repos";
 /// The secrets of the instance, and where one is set (POST).
@@ -203,6 +221,41 @@ pub fn end_session(id: &SessionId) -> String {
 /// Where one token is revoked (POST).
 pub fn revoke_token(id: &TokenId) -> String {
     format!("/account/tokens/{id}/revoke")
+}
+
+/// Where one of one's own tokens is given another text (POST).
+pub fn rotate_token(id: &TokenId) -> String {
+    format!("/account/tokens/{id}/rotate")
+}
+
+/// Where something is done with a user (POST).
+pub fn act_on_user(id: &UserId) -> String {
+    format!("/admin/users/{id}")
+}
+
+/// Where something is done with a token of anybody (POST).
+pub fn act_on_token(id: &TokenId) -> String {
+    format!("/admin/tokens/{id}")
+}
+
+/// Where an invitation is called back (POST).
+pub fn call_back(id: &LinkId) -> String {
+    format!("/admin/invitations/{id}/revoke")
+}
+
+/// Where somebody is given a role in a repository (POST).
+pub fn set_member(slug: &RepoSlug) -> String {
+    format!("/r/{slug}/settings/members")
+}
+
+/// Where somebody's role in a repository is taken away (POST).
+pub fn remove_member(slug: &RepoSlug) -> String {
+    format!("/r/{slug}/settings/members/remove")
+}
+
+/// Where a repository is given another upload token (POST).
+pub fn renew_upload_token(slug: &RepoSlug) -> String {
+    format!("/r/{slug}/settings/upload-token")
 }
 
 /// An address with one more parameter.

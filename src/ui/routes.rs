@@ -9,7 +9,9 @@ use axum::handler::Handler;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
-use super::handle::{account, assets, check, commit, compare, docs, files, home, issues, manifest, plugins, repo, secrets, settings};
+use super::handle::{
+    account, assets, check, commit, compare, docs, files, home, issues, manifest, people, plugins, repo, secrets, settings, signin,
+};
 use super::source::Highlighter;
 use crate::app::App;
 use crate::domain::accounts::Permission;
@@ -27,23 +29,37 @@ fn takes<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permiss
 
 #[rustfmt::skip]
 fn table() -> Vec<Page> {
-    use Permission::{Account, Public, RepoCreate, RepoRead, RepoSettings, RepoWrite, SecretsInstance, SecretsList, SecretsWrite};
+    use Permission::{Account, Admin, Public, RepoCreate, RepoMembers, RepoRead, RepoSettings, RepoWrite, SecretsInstance, SecretsList, SecretsWrite};
 
     vec![
         shows("/assets/{*path}", Public, assets::show),
         shows("/favicon.ico", Public, assets::favicon),
         shows("/api/docs", Public, docs::show),
-        shows("/sign-in", Public, account::sign_in),
-        shows("/link/{secret}", Public, account::link),
-        takes("/link/{secret}", Public, account::spend_link),
-        takes("/sign-out", Public, account::sign_out),
+        shows("/sign-in", Public, signin::show),
+        takes("/sign-in", Public, signin::enter),
+        shows("/link/{secret}", Public, signin::link),
+        takes("/link/{secret}", Public, signin::spend_link),
+        takes("/sign-out", Public, signin::sign_out),
         shows("/account", Account, account::show),
+        takes("/account/password", Account, account::set_password),
+        takes("/account/totp", Account, account::begin_totp),
+        takes("/account/totp/confirm", Account, account::confirm_totp),
+        takes("/account/totp/remove", Account, account::remove_totp),
+        takes("/account/sessions/end-others", Account, account::end_others),
+        takes("/account/tokens", Account, account::create_token),
+        takes("/account/tokens/{id}/rotate", Account, account::rotate_token),
         takes("/account/sessions/{id}/end", Account, account::end_session),
         takes("/account/tokens/{id}/revoke", Account, account::revoke_token),
 
         shows("/admin/secrets", SecretsInstance, secrets::show),
         takes("/admin/secrets", SecretsInstance, secrets::set),
         takes("/admin/secrets/remove", SecretsInstance, secrets::remove),
+        shows("/admin/users", Admin, people::users),
+        takes("/admin/users/{id}", Admin, people::act),
+        takes("/admin/invitations", Admin, people::invite),
+        takes("/admin/invitations/{id}/revoke", Admin, people::call_back),
+        shows("/admin/tokens", Admin, people::tokens),
+        takes("/admin/tokens/{id}", Admin, people::act_on_token),
 
         shows("/", RepoRead, home::show),
         takes("/repos", RepoCreate, home::add),
@@ -60,6 +76,9 @@ fn table() -> Vec<Page> {
         takes("/r/{owner}/{name}/settings/secrets/remove", SecretsWrite, secrets::remove_of_repo),
         takes("/r/{owner}/{name}/settings/keys", SecretsWrite, secrets::add_key),
         takes("/r/{owner}/{name}/settings/keys/{id}/remove", SecretsWrite, secrets::remove_key),
+        takes("/r/{owner}/{name}/settings/upload-token", RepoSettings, settings::renew_upload_token),
+        takes("/r/{owner}/{name}/settings/members", RepoMembers, settings::set_member),
+        takes("/r/{owner}/{name}/settings/members/remove", RepoMembers, settings::remove_member),
         shows("/r/{owner}/{name}/manifest", RepoRead, manifest::show),
         takes("/r/{owner}/{name}/manifest", RepoRead, manifest::check),
         shows("/r/{owner}/{name}/branches", RepoRead, repo::branches),

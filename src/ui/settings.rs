@@ -1,12 +1,14 @@
-//! What is set for a repository: what it is for, who sees its badges, and how much room it takes.
+//! What is set for a repository: what it is for, who sees its badges, who has which role, and how much room it takes.
 
 use askama::Template;
 
 use super::frame::{Frame, Place, Tab};
 use super::{href, words};
 use crate::base::name::BranchName;
+use crate::domain::accounts::RepoRole;
 use crate::domain::repos::{ApprovalFor, DESCRIPTION_CHARS};
 use crate::http::repos::RepoView;
+use crate::http::repos::members::MemberView;
 use crate::http::usage::UsageView;
 
 /// A tool that can be switched on for a repository.
@@ -42,6 +44,30 @@ pub struct SettingsPage {
     pub usage: UsageView,
     /// What was entered and refused, and why.
     pub refused: Option<(String, String)>,
+    /// Who has which role, for whoever may say so.
+    pub members: Option<Members>,
+    /// An upload token that was just made, shown this once.
+    pub upload_token: Option<String>,
+}
+
+/// Who has which role in the repository.
+#[derive(Debug, Clone)]
+pub struct Members {
+    /// They.
+    pub rows: Vec<MemberView>,
+    /// Whether there are more than are shown.
+    pub is_cut: bool,
+    /// Whether roles are given here, and not taken over from GitHub.
+    pub are_given_here: bool,
+    /// The login that was entered and refused, and why.
+    pub refused: Option<(String, String)>,
+}
+
+impl Members {
+    /// The login that was entered.
+    fn entered(&self) -> &str {
+        self.refused.as_ref().map_or("", |(login, _)| login)
+    }
 }
 
 impl SettingsPage {
@@ -55,6 +81,10 @@ impl SettingsPage {
 
     fn default_branch(&self) -> &str {
         self.repo.default_branch.as_ref().map_or("the default one", BranchName::as_str)
+    }
+
+    fn roles(&self) -> &'static [RepoRole] {
+        RepoRole::ALL
     }
 
     fn description(&self) -> &str {

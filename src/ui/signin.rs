@@ -1,13 +1,13 @@
-//! Signing in: the page that says how, the one-time link with its one button, and what is said when a link cannot be used.
+//! Signing in: the page with its form, the one-time link, and what is said when a link cannot be used.
 //!
 //! A link is opened by mail scanners and previews as well as by people; so the page spends nothing, and the button does.
 
 use askama::Template;
 
 use super::frame::Frame;
-use super::words;
+use super::{href, words};
 use crate::base::time::Timestamp;
-use crate::domain::accounts::LinkFault;
+use crate::domain::accounts::{LEAST_CHARS, LinkFault};
 
 /// How to sign in.
 #[derive(Debug, Template)]
@@ -17,6 +17,12 @@ pub struct SignInPage {
     pub frame: Frame,
     /// Why somebody is here.
     pub reason: Reason,
+    /// Whether anybody has a password: else a link is the way in.
+    pub has_passwords: bool,
+    /// The login that was entered.
+    pub login: String,
+    /// Why it was refused.
+    pub fault: Option<String>,
 }
 
 /// Why somebody is at the sign-in page.
@@ -30,6 +36,8 @@ pub enum Reason {
     Ended,
     /// They signed out.
     SignedOut,
+    /// They set a new password.
+    PasswordSet,
     /// The server is reached over plain http from elsewhere, where a session's cookie could be read by others.
     PlainHttp,
 }
@@ -40,12 +48,36 @@ pub enum Reason {
 pub struct LinkPage {
     /// The request.
     pub frame: Frame,
-    /// Who will be signed in.
-    pub login: String,
-    /// Whether they administer the instance.
-    pub is_admin: bool,
+    /// What the link does.
+    pub leads: Leads,
     /// Until when the link can be used.
     pub expires_at: Timestamp,
+    /// The login that was entered.
+    pub login: String,
+    /// The field that was refused, and why.
+    pub fault: Option<(String, String)>,
+}
+
+/// What a one-time link does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leads {
+    /// Signs somebody in.
+    In {
+        /// Whom.
+        login: String,
+        /// Whether they administer the instance.
+        is_admin: bool,
+    },
+    /// Has somebody set a password.
+    Password {
+        /// Whose.
+        login: String,
+    },
+    /// Gives somebody an account.
+    Account {
+        /// Whether they will administer the instance.
+        is_admin: bool,
+    },
 }
 
 /// A one-time link that cannot be used.
@@ -65,8 +97,24 @@ impl SignInPage {
             Reason::Needed => "Sign in to see this page",
             Reason::Ended => "Your session has ended",
             Reason::SignedOut => "You are signed out",
+            Reason::PasswordSet => "Your password is set",
             Reason::PlainHttp => "Signing in does not work over plain http",
         }
+    }
+}
+
+impl LinkPage {
+    fn headline(&self) -> String {
+        match &self.leads {
+            Leads::In { login, .. } => format!("Sign in as {login}"),
+            Leads::Password { login } => format!("Set a password for {login}"),
+            Leads::Account { .. } => "You are invited".to_owned(),
+        }
+    }
+
+    /// Why a field was refused.
+    fn refused(&self, field: &str) -> Option<&str> {
+        self.fault.as_ref().filter(|(refused, _)| refused == field).map(|(_, why)| why.as_str())
     }
 }
 
@@ -75,14 +123,16 @@ impl LinkFaultPage {
         match self.fault {
             LinkFault::Spent => "This link was used already",
             LinkFault::Expired => "This link has expired",
+            LinkFault::Revoked => "This link was called back",
             LinkFault::Unknown => "This link is not known here",
         }
     }
 
     fn why(&self) -> &'static str {
         match self.fault {
-            LinkFault::Spent => "A sign-in link works once. If it was not you who used it, ask an administrator to end your sessions.",
-            LinkFault::Expired => "A sign-in link works for thirty minutes.",
+            LinkFault::Spent => "A link works once. If it was not you who used it, ask an administrator to end your sessions.",
+            LinkFault::Expired => "A link to sign in or to set a password works for thirty minutes, an invitation for seven days.",
+            LinkFault::Revoked => "A newer link took its place, or an administrator withdrew it.",
             LinkFault::Unknown => "It may have been cut short when it was copied, or it is too old to be remembered.",
         }
     }

@@ -1,6 +1,10 @@
 //! Each endpoint over the wire: as it is meant, refused, and malformed. What holds for every answer is checked by the client itself.
 
 mod accounts;
+mod accounts_members;
+mod accounts_people;
+mod accounts_signin;
+mod accounts_tokens;
 mod adding;
 mod badges;
 mod checks;

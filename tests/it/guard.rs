@@ -2,6 +2,7 @@
 
 mod canary;
 pub mod concealment;
+mod csrf;
 mod headers;
 mod oci;
 mod pages;

@@ -9,6 +9,7 @@ mod cli_doctor;
 mod cli_keys;
 mod cli_serve;
 mod cli_usage;
+mod cli_user;
 mod flow;
 mod full_disk;
 mod guard;

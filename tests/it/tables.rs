@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use plumbline::app::{reactions, runner};
 use plumbline::base::event::{Event, Upkeep, Verdict};
-use plumbline::base::id::{AttemptId, Id, KeyId, RepoId, SecretId, TokenId, UserId, WorkId};
+use plumbline::base::id::{AttemptId, Id, KeyId, LinkId, RepoId, SecretId, TokenId, UserId, WorkId};
 use plumbline::base::name::{CommitSha, RepoSlug};
 use plumbline::base::work::Work;
 use plumbline::http::code::Code;
@@ -42,6 +42,7 @@ fn works() -> Vec<Work> {
         Work::Sweep,
         Work::CloseBranch { repo, head: sha },
         Work::Rewrap,
+        Work::EraseUser { user: UserId::from_u128(3) },
     ]
 }
 
@@ -78,6 +79,13 @@ fn events() -> Vec<Event> {
         Event::KeyAdded { repo, key },
         Event::KeyRemoved { repo, key },
         Event::VaultRotated,
+        Event::UserChanged { user },
+        Event::UserDeleted { user, login: "ada".to_owned() },
+        Event::SignInChanged { user },
+        Event::LinkMade { link: LinkId::from_u128(6) },
+        Event::LinkRevoked { link: LinkId::from_u128(6) },
+        Event::MembersChanged { repo },
+        Event::TokenRotated { token },
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));
     events.extend(Upkeep::ALL.iter().map(|upkeep| Event::Due { upkeep: *upkeep }));

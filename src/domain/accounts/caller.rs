@@ -45,6 +45,10 @@ words! {
         RepoRead = "repo_read",
         /// Fetch a repository now; run and cancel its checks.
         RepoWrite = "repo_write",
+        /// Ignore an issue.
+        IssueIgnore = "issue_ignore",
+        /// Set and remove the rules by which a repository's issues are ignored.
+        IssueRules = "issue_rules",
         /// Change a repository's settings.
         RepoSettings = "repo_settings",
         /// List a repository's secrets and keys, without what is in them.
@@ -55,6 +59,8 @@ words! {
         SecretsInstance = "secrets_instance",
         /// Delete a repository.
         RepoDelete = "repo_delete",
+        /// Say who has which role in a repository.
+        RepoMembers = "repo_members",
         /// Add a repository by a URL that anybody could fetch.
         RepoCreate = "repo_create",
         /// Add a repository by a path on the host, or by an address that the guard would refuse.
@@ -111,6 +117,12 @@ impl Permission {
             }
             Permission::RepoRead => (Some(Scope::RepoRead), Some(RepoRole::Read), Member, "the scope repo:read and the role read"),
             Permission::RepoWrite => (Some(Scope::RepoWrite), Some(RepoRole::Write), Member, "the scope repo:write and the role write"),
+            Permission::IssueIgnore => {
+                (Some(Scope::IssuesWrite), Some(RepoRole::Triage), Admin, "the scope issues:write and the role triage")
+            }
+            Permission::IssueRules => {
+                (Some(Scope::IssuesWrite), Some(RepoRole::Maintain), Admin, "the scope issues:write and the role maintain")
+            }
             Permission::RepoSettings => {
                 (Some(Scope::RepoWrite), Some(RepoRole::Maintain), Admin, "the scope repo:write and the role maintain")
             }
@@ -124,6 +136,7 @@ impl Permission {
                 (Some(Scope::SecretsWrite), None, Admin, "the scope secrets:write and an administrator of the instance")
             }
             Permission::RepoDelete => (Some(Scope::RepoWrite), Some(RepoRole::Admin), Admin, "the scope repo:write and the role admin"),
+            Permission::RepoMembers => (Some(Scope::RepoWrite), Some(RepoRole::Admin), Admin, "the scope repo:write and the role admin"),
             Permission::RepoCreate => (Some(Scope::RepoWrite), None, Member, "the scope repo:write"),
             Permission::RepoCreateLocal => (Some(Scope::Admin), None, Admin, "an administrator of the instance"),
             Permission::Admin => (Some(Scope::Admin), None, Admin, "an administrator of the instance"),
@@ -245,7 +258,7 @@ impl Caller {
                 }
                 match (user, token.kind) {
                     (Some(user), _) => user,
-                    (None, TokenKind::Service) => return Ok(Some(RepoRole::Admin)),
+                    (None, TokenKind::Service) => return Ok(Some(role_by_scopes(&token.scopes))),
                     // Upload tokens see nothing; what they may hand in is decided where it is handed in.
                     (None, _) => return Ok(None),
                 }
@@ -259,23 +272,46 @@ impl Caller {
 
     /// What the caller may do with a repository, in the words of the contract.
     pub fn can(&self, tx: &ReadTx, repo: RepoId) -> super::Result<Vec<&'static str>> {
-        let words: [(&[&'static str], Permission); 6] = [
-            (&["read"], Permission::RepoRead),
-            (&["rerun", "sync", "approve"], Permission::RepoWrite),
-            (&["secrets_list"], Permission::SecretsList),
-            (&["settings"], Permission::RepoSettings),
-            (&["secrets"], Permission::SecretsWrite),
-            (&["delete"], Permission::RepoDelete),
-        ];
         let mut can = Vec::new();
-        for (words, permission) in words {
-            match self.may(tx, permission, Resource::Repository(repo)) {
+        for (words, permission) in WORDS {
+            match self.may(tx, *permission, Resource::Repository(repo)) {
                 Ok(()) => can.extend_from_slice(words),
                 Err(super::Error::Refused(_)) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(can)
+    }
+}
+
+/// The words of a `can` list, and what each stands for.
+const WORDS: &[(&[&str], Permission)] = &[
+    (&["read"], Permission::RepoRead),
+    (&["ignore"], Permission::IssueIgnore),
+    (&["rerun", "sync", "approve"], Permission::RepoWrite),
+    (&["secrets_list"], Permission::SecretsList),
+    (&["settings"], Permission::RepoSettings),
+    (&["secrets"], Permission::SecretsWrite),
+    (&["upload_token"], Permission::RepoSettings),
+    (&["rules"], Permission::IssueRules),
+    (&["members"], Permission::RepoMembers),
+    (&["delete"], Permission::RepoDelete),
+];
+
+/// The role of a token that has no person behind it: what its scopes amount to. What is settled in a repository and what cannot be undone
+/// there takes more than leave to write.
+fn role_by_scopes(scopes: &[Scope]) -> RepoRole {
+    let has = |scope| scopes.contains(&scope);
+    if has(Scope::Admin) {
+        RepoRole::Admin
+    } else if has(Scope::SecretsWrite) {
+        RepoRole::Maintain
+    } else if has(Scope::RepoWrite) {
+        RepoRole::Write
+    } else if has(Scope::IssuesWrite) {
+        RepoRole::Triage
+    } else {
+        RepoRole::Read
     }
 }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::role::{InstanceRole, RepoRole};
+use super::session::SessionLimits;
 use super::token::Hashed;
-use super::{SESSION_IDLE, SESSION_LIFETIME};
 use crate::base::id::{LinkId, RepoId, SessionId, UserId};
 use crate::base::name::InvalidName;
 use crate::base::time::Timestamp;
@@ -39,12 +39,16 @@ impl Record for User {
     }
 
     fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
-        &[&BY_LOGIN]
+        &[&BY_LOGIN, &ADMINS]
     }
 }
 
 /// Users by login, in lower case.
 pub(super) const BY_LOGIN: Index<User, String> = Index::on("by_login", |user| user.login.to_lowercase());
+
+/// Those who run the instance and are not shut out.
+pub(super) const ADMINS: Index<User, UserId> =
+    Index::some("admins", |user| (user.role == InstanceRole::Admin && user.disabled_at.is_none()).then_some(user.id));
 
 /// Takes a login: 1 to 39 letters, digits, `-`, `_`, `.`, beginning with a letter or digit.
 pub fn parse_login(input: &str) -> Result<String, InvalidName> {
@@ -70,7 +74,7 @@ pub struct Session {
     pub user: UserId,
     /// The hash of what its cookie carries.
     pub secret: Hashed,
-    /// What the browser calls itself.
+    /// What the browser is, in a few words.
     pub device: String,
     /// Where it was when it signed in.
     pub address: Option<String>,
@@ -84,8 +88,8 @@ pub struct Session {
 
 impl Session {
     /// Whether it still counts.
-    pub fn is_good(&self, now: Timestamp) -> bool {
-        now < self.expires_at && now.since(self.last_seen_at) < SESSION_IDLE && now.since(self.created_at) < SESSION_LIFETIME
+    pub fn is_good(&self, limits: SessionLimits, now: Timestamp) -> bool {
+        now < self.expires_at && now.since(self.last_seen_at) < limits.idle && now.since(self.created_at) < limits.lifetime
     }
 }
 
@@ -110,21 +114,57 @@ pub(super) const SESSIONS_BY_USER: Index<Session, (UserId, Timestamp)> = Index::
 /// Sessions, longest unseen first.
 pub(super) const SESSIONS_BY_SEEN: Index<Session, Timestamp> = Index::on("by_seen", |session| session.last_seen_at);
 
-/// A one-time way in.
+/// What a one-time link is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LinkPurpose {
+    /// It signs somebody in.
+    SignIn {
+        /// Whom.
+        user: UserId,
+    },
+    /// It lets somebody set a new password.
+    SetPassword {
+        /// Whose.
+        user: UserId,
+    },
+    /// It gives somebody an account.
+    Invitation {
+        /// What they will be on the instance.
+        role: InstanceRole,
+        /// Whom it is for, in the words of whoever made it.
+        note: String,
+    },
+}
+
+impl LinkPurpose {
+    /// The person it is about, if they have an account.
+    pub fn user(&self) -> Option<UserId> {
+        match self {
+            LinkPurpose::SignIn { user } | LinkPurpose::SetPassword { user } => Some(*user),
+            LinkPurpose::Invitation { .. } => None,
+        }
+    }
+}
+
+/// A one-time link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// Its id.
     pub id: LinkId,
-    /// Whom it signs in.
-    pub user: UserId,
+    /// What it is for.
+    pub purpose: LinkPurpose,
     /// The hash of what it carries.
     pub secret: Hashed,
+    /// Who made it; `None` for the host.
+    pub made_by: Option<UserId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
     /// When it was used.
     pub spent_at: Option<Timestamp>,
+    /// When it was called back.
+    pub revoked_at: Option<Timestamp>,
 }
 
 impl Record for Link {
@@ -137,7 +177,7 @@ impl Record for Link {
     }
 
     fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
-        &[&BY_LINK_SECRET, &LINKS_BY_END]
+        &[&BY_LINK_SECRET, &LINKS_BY_END, &LINKS_BY_USER, &INVITATIONS]
     }
 }
 
@@ -145,6 +185,69 @@ impl Record for Link {
 pub(super) const BY_LINK_SECRET: Index<Link, Hashed> = Index::on("by_secret", |link| link.secret);
 /// Links by the instant they end.
 pub(super) const LINKS_BY_END: Index<Link, Timestamp> = Index::on("by_end", |link| link.expires_at);
+/// Links about somebody who has an account.
+pub(super) const LINKS_BY_USER: Index<Link, UserId> = Index::some("by_user", |link| link.purpose.user());
+/// Links that give somebody an account.
+pub(super) const INVITATIONS: Index<Link, LinkId> =
+    Index::some("invitations", |link| matches!(link.purpose, LinkPurpose::Invitation { .. }).then_some(link.id));
+
+/// A browser that somebody has signed in with before: whoever guesses their password elsewhere does not slow it down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Browser {
+    /// The hash of what its cookie carries.
+    pub secret: Hashed,
+    /// Who signed in with it.
+    pub user: UserId,
+    /// When they last did.
+    pub signed_in_at: Timestamp,
+}
+
+impl Record for Browser {
+    const TABLE: &'static str = "browsers";
+    const VERSION: u16 = 1;
+    type Key = Hashed;
+
+    fn key(&self) -> Hashed {
+        self.secret
+    }
+
+    fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
+        &[&BROWSERS_BY_USER, &BROWSERS_BY_USE]
+    }
+}
+
+/// Browsers by whoever signed in with them, longest unused first.
+pub(super) const BROWSERS_BY_USER: Index<Browser, (UserId, Timestamp)> =
+    Index::on("by_user", |browser| (browser.user, browser.signed_in_at));
+/// Browsers, longest unused first.
+pub(super) const BROWSERS_BY_USE: Index<Browser, Timestamp> = Index::on("by_use", |browser| browser.signed_in_at);
+
+/// The codes that somebody shows beside their password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondFactor {
+    /// Whose.
+    pub user: UserId,
+    /// The secret of the codes, sealed.
+    pub sealed: Vec<u8>,
+    /// When it was begun.
+    pub begun_at: Timestamp,
+    /// When a first code showed that the app has the secret; `None` asks for no codes yet.
+    pub confirmed_at: Option<Timestamp>,
+    /// The step of the last code that was taken: none is taken twice.
+    pub last_step: u64,
+    /// The hashes of the recovery codes that are left.
+    pub recovery: Vec<Hashed>,
+}
+
+impl Record for SecondFactor {
+    const TABLE: &'static str = "second_factors";
+    const VERSION: u16 = 1;
+    type Key = UserId;
+
+    fn key(&self) -> UserId {
+        self.user
+    }
+}
 
 /// A person's role in a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,4 +268,12 @@ impl Record for Membership {
     fn key(&self) -> (RepoId, UserId) {
         (self.repo, self.user)
     }
+
+    fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
+        &[&MEMBERSHIPS_BY_USER]
+    }
 }
+
+/// Memberships by person.
+pub(super) const MEMBERSHIPS_BY_USER: Index<Membership, (UserId, RepoId)> =
+    Index::on("by_user", |membership| (membership.user, membership.repo));

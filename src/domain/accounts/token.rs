@@ -57,7 +57,7 @@ impl TokenKind {
 }
 
 /// The hash under which a secret is kept.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Hashed([u8; 32]);
 
 impl Hashed {
@@ -157,6 +157,20 @@ pub(super) fn is_well_formed(text: &str) -> bool {
         && checksum == base62(&crc32fast::hash(body.as_bytes()).to_be_bytes(), CHECKSUM_DIGITS)
 }
 
+/// The most tokens that one person may have at a time.
+pub const TOKENS_PER_USER: usize = 100;
+/// The most tokens that are kept of one person, those that have ended included.
+pub(super) const TOKENS_KEPT: usize = 200;
+
+/// The secret that a token had before it was given another, while both count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previous {
+    /// Its hash.
+    pub secret: Hashed,
+    /// Until when it counts.
+    pub ends_at: Timestamp,
+}
+
 /// A token as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
@@ -168,6 +182,8 @@ pub struct Token {
     pub name: String,
     /// The hash of its text.
     pub secret: Hashed,
+    /// The hash of the text that it had before, for a while.
+    pub previous: Option<Previous>,
     /// What it may be used for.
     pub scopes: Vec<Scope>,
     /// The person it acts as.
@@ -188,6 +204,23 @@ impl Token {
     /// Whether it still counts.
     pub fn is_good(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// Whether this is the hash of its text, or of the one it had before while that counts.
+    pub fn is_known_by(&self, secret: Hashed, now: Timestamp) -> bool {
+        self.secret == secret || self.previous.as_ref().is_some_and(|previous| previous.secret == secret && now < previous.ends_at)
+    }
+
+    /// What a token like this one would be, to be made by somebody else.
+    pub fn as_new(&self) -> NewToken {
+        NewToken {
+            kind: self.kind,
+            name: self.name.clone(),
+            scopes: self.scopes.clone(),
+            user: self.user,
+            repos: self.repos.clone(),
+            expires_at: self.expires_at,
+        }
     }
 
     /// What of a token that this one asks for goes beyond it: the names of the fields, and why. Otherwise whoever finds a narrow token
@@ -217,12 +250,20 @@ impl Record for Token {
     }
 
     fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
-        &[&BY_SECRET, &BY_USER]
+        &[&BY_SECRET, &BY_USER, &UPLOADS]
     }
 }
 
-/// Tokens by the hash of their text.
-pub(super) const BY_SECRET: Index<Token, Hashed> = Index::on("by_secret", |token| token.secret);
+/// Tokens by the hash of their text, and of the one they had before.
+pub(super) const BY_SECRET: Index<Token, Hashed> = Index::many("by_secret", |token| {
+    std::iter::once(token.secret).chain(token.previous.as_ref().map(|previous| previous.secret)).collect()
+});
+
+/// The tokens that hand in reports for a repository and were not ended by hand.
+pub(super) const UPLOADS: Index<Token, RepoId> = Index::some("uploads", |token| match (token.kind, token.revoked_at) {
+    (TokenKind::Upload, None) => token.repos.first().copied(),
+    _ => None,
+});
 
 /// Personal tokens by the person they act as.
 pub(super) const BY_USER: Index<Token, (UserId, Timestamp)> =
@@ -276,6 +317,7 @@ mod tests {
             kind: TokenKind::Personal,
             name: "narrow".to_owned(),
             secret: Hashed::of("narrow"),
+            previous: None,
             scopes: vec![Scope::RepoRead],
             user: None,
             repos: vec![one],

@@ -10,7 +10,7 @@ pub fn all(world: &World) -> Vec<(String, String)> {
     checks::all(world, &mut out);
     files(world, &mut out);
     issues(world, &mut out);
-    doors(world, &mut out);
+    people::doors(world, &mut out);
     out
 }
 
@@ -167,6 +167,16 @@ fn settings(world: &World, out: &mut Pages) {
         repo: RepoView { private: is_private, ..world.repo("acme", "api", 14, Some(Verdict::Failure)) },
         badges: vec![("gate", world.say(markdown)), ("issues", world.say(markdown))],
         tools: ["ruff", "shellcheck", "yamllint"].map(tool_choice).to_vec(),
+        members: Some(Members {
+            rows: vec![
+                MemberView { login: world.say("ada"), name: world.say("Ada Lovelace"), role: RepoRole::Admin, disabled: false },
+                MemberView { login: world.say("grace"), name: world.say("grace"), role: RepoRole::Triage, disabled: true },
+            ],
+            is_cut: is_private,
+            are_given_here: is_private,
+            refused: is_private.then(|| (world.say("nobody"), world.say("Nobody signs in as `nobody`."))),
+        }),
+        upload_token: is_private.then(|| world.say("plb_upl_0123456789")),
         usage: UsageView {
             used_bytes: BTreeMap::from([("mirror", 48 << 20), ("logs", 91_000), ("rows", 7 << 20)]),
             total_bytes: (55 << 20) + 91_000,
@@ -485,61 +495,7 @@ fn issues(world: &World, out: &mut Pages) {
     add(out, "issue-fixed", &issue(fixed, Vec::new()));
 }
 
-fn doors(world: &World, out: &mut Pages) {
-    for (name, reason) in [
-        ("signin", Reason::Asked),
-        ("signin-needed", Reason::Needed),
-        ("signin-ended", Reason::Ended),
-        ("signin-out", Reason::SignedOut),
-        ("signin-plain-http", Reason::PlainHttp),
-    ] {
-        add(out, name, &SignInPage { frame: world.outside(), reason });
-    }
-    add(
-        out,
-        "link",
-        &LinkPage { frame: world.outside(), login: world.say("ada"), is_admin: true, expires_at: now() + Duration::from_secs(1_500) },
-    );
-    for (name, fault) in [("link-spent", LinkFault::Spent), ("link-expired", LinkFault::Expired), ("link-unknown", LinkFault::Unknown)] {
-        add(out, name, &LinkFaultPage { frame: world.outside(), fault });
-    }
-    for (status, code, message) in [
-        (404, "repo_not_found", "No repository by that name is known here, or you may not see it."),
-        (403, "cross_site", "The request came from another site."),
-        (500, "internal", "The commit could not be read."),
-        (503, "starting", "The store is being opened."),
-    ] {
-        let frame = if status == 503 { world.outside() } else { world.frame() };
-        let request_id = world.id::<crate::base::id::RequestId>().to_string();
-        add(out, &format!("error-{status}"), &ErrorPage { frame, status, code: world.say(code), message: world.say(message), request_id });
-    }
-    let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
-    let session = |is_current, agent: Option<&'static str>| SessionRow {
-        id: world.id(),
-        is_current,
-        agent: agent.map(|agent| world.say(agent)),
-        address: Some(world.say("192.0.2.17")),
-        created_at: before(86_400 * 3),
-        last_seen_at: Some(before(300)),
-    };
-    let token = TokenRow {
-        id: world.id(),
-        name: world.say("laptop"),
-        scopes: vec![world.say("repo:read"), world.say("issues:write")],
-        expires_at: Some(now() + Duration::from_secs(86_400 * 20)),
-        last_used_at: None,
-    };
-    add(
-        out,
-        "account",
-        &AccountPage { frame: world.frame(), sessions: vec![session(true, Some(agent)), session(false, None)], tokens: vec![token] },
-    );
-    add(out, "account-fresh", &AccountPage { frame: world.frame(), sessions: vec![session(true, Some(agent))], tokens: Vec::new() });
-    add(out, "docs", &DocsPage { frame: world.outside(), docs: Docs::read(&document(world)) });
-    add(out, "docs-empty", &DocsPage { frame: world.outside(), docs: Docs::default() });
-}
-
-fn document(world: &World) -> serde_json::Value {
+pub(super) fn document(world: &World) -> serde_json::Value {
     let say = |text| world.say(text);
     json!({
         "info": {"title": say("Plumbline"), "version": say("0.1.0"), "description": say("Code health for a team. Everything a page shows is here, through the same verbs.")},

@@ -1,121 +1,45 @@
-//! Signing in and out, and one's own account.
+//! One's own account.
 
-use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{Asked, render, see};
 use crate::app::App;
 use crate::base::id::{SessionId, TokenId};
 use crate::base::page::Limit;
-use crate::domain::accounts::{self, Caller, Hashed, InstanceRole, LinkFault, Plain};
-use crate::http::accounts::own_sessions;
-use crate::http::auth::{Lapsed, Transport};
+use crate::domain::accounts::{self, Caller, TokenKind};
+use crate::http::accounts::rotate::{self, Of};
+use crate::http::accounts::signin::NewPasswordBody;
+use crate::http::accounts::{factor, make_token, own_sessions, signin};
+use crate::http::code::Code;
 use crate::http::error::ApiError;
-use crate::http::extract::{Params, Query};
-use crate::ui::account::{AccountPage, SessionRow, TokenRow};
-use crate::ui::frame::Frame;
-use crate::ui::href;
-use crate::ui::signin::{LinkFaultPage, LinkPage, Reason, SignInPage};
-
-/// Why a browser is sent to the sign-in page.
-#[derive(Debug, Default, Deserialize)]
-pub struct Why {
-    reason: Option<String>,
-}
-
-/// They signed out.
-const SIGNED_OUT: &str = "signed_out";
-
-/// `GET /sign-in`.
-pub async fn sign_in(
-    State(app): State<App>,
-    asked: Asked,
-    has_lapsed: Option<Extension<Lapsed>>,
-    Query(why): Query<Why>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let reason = match why.reason.as_deref() {
-        _ if Transport::of(&app.config, &headers) == Transport::Plain => Reason::PlainHttp,
-        Some(SIGNED_OUT) => Reason::SignedOut,
-        _ if has_lapsed.is_some() => Reason::Ended,
-        _ => Reason::Asked,
-    };
-    render(&SignInPage { frame: asked.frame(&app).await?, reason })
-}
-
-/// Where somebody with a link may not sign in, or whose link it is.
-async fn look_at_link(app: &App, asked: &Asked, params: &Params, headers: &HeaderMap) -> Result<Result<LinkPage, Response>, ApiError> {
-    let frame = asked.frame(app).await?;
-    if Transport::of(&app.config, headers) == Transport::Plain {
-        return Ok(Err(render(&SignInPage { frame, reason: Reason::PlainHttp })?));
-    }
-    let secret = Hashed::of(&params.text("secret"));
-    match app.read(move |tx, now| accounts::find_link(tx, secret, now)).await {
-        Ok((link, user)) => {
-            Ok(Ok(LinkPage { frame, login: user.login, is_admin: user.role == InstanceRole::Admin, expires_at: link.expires_at }))
-        }
-        Err(accounts::Error::LinkUseless { fault }) => Ok(Err(useless(frame, fault)?)),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn useless(frame: Frame, fault: LinkFault) -> Result<Response, ApiError> {
-    let mut response = render(&LinkFaultPage { frame, fault })?;
-    *response.status_mut() = StatusCode::GONE;
-    Ok(response)
-}
-
-/// `GET /link/{secret}`: shows the button and spends nothing.
-pub async fn link(State(app): State<App>, asked: Asked, params: Params, headers: HeaderMap) -> Result<Response, ApiError> {
-    match look_at_link(&app, &asked, &params, &headers).await? {
-        Ok(page) => render(&page),
-        Err(response) => Ok(response),
-    }
-}
-
-/// `POST /link/{secret}`: signs in and spends the link.
-pub async fn spend_link(State(app): State<App>, asked: Asked, params: Params, headers: HeaderMap) -> Result<Response, ApiError> {
-    if let Err(response) = look_at_link(&app, &asked, &params, &headers).await? {
-        return Ok(response);
-    }
-    let secret = Hashed::of(&params.text("secret"));
-    let session = Plain::session();
-    let (hashed, address) = (session.hashed(), asked.permit.address());
-    let device = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("").to_owned();
-    let spent =
-        app.write(&asked.permit.actor(), move |tx, now| accounts::spend_link(tx, secret, hashed, &device, address.clone(), now)).await;
-    match spent {
-        Ok(_) => {}
-        // Somebody else was quicker.
-        Err(accounts::Error::LinkUseless { fault }) => return useless(asked.frame(&app).await?, fault),
-        Err(error) => return Err(error.into()),
-    }
-    let mut response = see(href::HOME)?;
-    set_cookie(&mut response, &Transport::of(&app.config, &headers).set_cookie(Some(session.expose())))?;
-    Ok(response)
-}
-
-fn set_cookie(response: &mut Response, cookie: &str) -> Result<(), ApiError> {
-    response.headers_mut().insert(header::SET_COOKIE, HeaderValue::from_str(cookie).map_err(ApiError::internal)?);
-    Ok(())
-}
-
-/// `POST /sign-out`.
-pub async fn sign_out(State(app): State<App>, asked: Asked, headers: HeaderMap) -> Result<Response, ApiError> {
-    if let Caller::User { session, .. } = &asked.permit.caller {
-        let id = session.id;
-        app.write(&asked.permit.actor(), move |tx, now| accounts::sign_out(tx, id, now)).await?;
-    }
-    let mut response = see(&format!("{}?reason={SIGNED_OUT}", href::SIGN_IN))?;
-    set_cookie(&mut response, &Transport::of(&app.config, &headers).set_cookie(None))?;
-    Ok(response)
-}
+use crate::http::extract::{Form, Params};
+use crate::http::parts::Parts;
+use crate::ui::account::{AccountPage, Outcome, Part, SessionRow, TokenRow};
+use crate::ui::escape::Markup;
+use crate::ui::{href, words};
 
 /// `GET /account`.
 pub async fn show(State(app): State<App>, asked: Asked) -> Result<Response, ApiError> {
+    answer(&app, &asked, Outcome::None).await
+}
+
+/// The page, with what came of a form. What is shown once is kept by nobody on its way.
+async fn answer(app: &App, asked: &Asked, outcome: Outcome) -> Result<Response, ApiError> {
+    let status = match &outcome {
+        Outcome::Refused(..) | Outcome::TotpBegun { fault: Some(_), .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::OK,
+    };
+    let mut response = render(&page(app, asked, outcome).await?)?;
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+async fn page(app: &App, asked: &Asked, outcome: Outcome) -> Result<AccountPage, ApiError> {
     let permit = asked.permit.clone();
     let mut sessions: Vec<SessionRow> = app
         .read(move |tx, _| own_sessions(tx, &permit, None, Limit::MAX))
@@ -125,7 +49,7 @@ pub async fn show(State(app): State<App>, asked: Asked) -> Result<Response, ApiE
         .map(|session| SessionRow {
             id: session.id,
             is_current: session.is_current,
-            agent: Some(session.device).filter(|device| !device.is_empty()),
+            device: session.device,
             address: session.address,
             created_at: session.created_at,
             last_seen_at: Some(session.last_seen_at),
@@ -133,9 +57,9 @@ pub async fn show(State(app): State<App>, asked: Asked) -> Result<Response, ApiE
         .collect();
     sessions.reverse();
     let user = asked.permit.caller.user().map(|user| user.id);
-    let tokens = app
-        .read(move |tx, now| -> accounts::Result<Vec<TokenRow>> {
-            let Some(user) = user else { return Ok(Vec::new()) };
+    let (tokens, has_password, has_totp) = app
+        .read(move |tx, now| -> accounts::Result<(Vec<TokenRow>, bool, bool)> {
+            let Some(user) = user else { return Ok((Vec::new(), false, false)) };
             let tokens = accounts::list_tokens_of(tx, user, None, Limit::MAX)?.items;
             let row = |token: accounts::Token| TokenRow {
                 id: token.id,
@@ -143,11 +67,85 @@ pub async fn show(State(app): State<App>, asked: Asked) -> Result<Response, ApiE
                 name: token.name,
                 expires_at: token.expires_at,
                 last_used_at: token.last_used_at,
+                overlaps_until: token.previous.map(|previous| previous.ends_at).filter(|end| now < *end),
             };
-            Ok(tokens.into_iter().rev().filter(|token| token.is_good(now)).map(row).collect())
+            let tokens = tokens.into_iter().rev().filter(|token| token.is_good(now)).map(row).collect();
+            Ok((tokens, accounts::password_of(tx, user)?.is_some(), accounts::has_factor(tx, user)?))
         })
         .await?;
-    render(&AccountPage { frame: asked.frame(&app).await?, sessions, tokens })
+    Ok(AccountPage { frame: asked.frame(app).await?, has_password, has_totp, sessions, tokens, outcome })
+}
+
+/// What a part of the page says of a refusal; what is ours to mend is no refusal.
+fn refused(part: Part, error: ApiError) -> Result<Outcome, ApiError> {
+    if error.code.status().is_server_error() {
+        return Err(error);
+    }
+    let said = match error.fields() {
+        [one] => one["message"].as_str().unwrap_or(&error.message).to_owned(),
+        _ => error.message.to_string(),
+    };
+    Ok(Outcome::Refused(part, words::sentence(&said)))
+}
+
+/// A new password, as the form sends it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct PasswordForm {
+    current: String,
+    password: String,
+}
+
+/// `POST /account/password`.
+pub async fn set_password(State(app): State<App>, asked: Asked, Form(form): Form<PasswordForm>) -> Result<Response, ApiError> {
+    let body = NewPasswordBody { current: Some(form.current), password: form.password };
+    let outcome = match signin::change(&app, &asked.permit, body).await {
+        Ok(()) => Outcome::PasswordSet,
+        Err(error) => refused(Part::Password, error)?,
+    };
+    answer(&app, &asked, outcome).await
+}
+
+/// What the forms about codes send.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct TotpForm {
+    password: String,
+    code: String,
+}
+
+/// `POST /account/totp`: begins a set-up.
+pub async fn begin_totp(State(app): State<App>, asked: Asked, Form(form): Form<TotpForm>) -> Result<Response, ApiError> {
+    let outcome = match factor::begin(&app, &asked.permit, Some(form.password)).await {
+        Ok(begun) => Outcome::TotpBegun { picture: Markup::made(begun.qr_svg), secret: begun.secret, fault: None },
+        Err(error) => refused(Part::Totp, error)?,
+    };
+    answer(&app, &asked, outcome).await
+}
+
+/// `POST /account/totp/confirm`.
+pub async fn confirm_totp(State(app): State<App>, asked: Asked, Form(form): Form<TotpForm>) -> Result<Response, ApiError> {
+    let outcome = match factor::confirm(&app, &asked.permit, &form.code).await {
+        Ok(confirmed) => Outcome::TotpConfirmed(confirmed.recovery_codes),
+        Err(error) if error.code == Code::TotpInvalid => match factor::begun(&app, &asked.permit).await? {
+            Some(begun) => Outcome::TotpBegun {
+                picture: Markup::made(begun.qr_svg),
+                secret: begun.secret,
+                fault: Some(words::sentence(&error.message)),
+            },
+            None => refused(Part::Totp, error)?,
+        },
+        Err(error) => refused(Part::Totp, error)?,
+    };
+    answer(&app, &asked, outcome).await
+}
+
+/// `POST /account/totp/remove`.
+pub async fn remove_totp(State(app): State<App>, asked: Asked, Form(form): Form<TotpForm>) -> Result<Response, ApiError> {
+    match factor::remove(&app, &asked.permit, &form.code).await {
+        Ok(()) => see(href::ACCOUNT),
+        Err(error) => answer(&app, &asked, refused(Part::Totp, error)?).await,
+    }
 }
 
 /// `POST /account/sessions/{id}/end`.
@@ -160,6 +158,45 @@ pub async fn end_session(State(app): State<App>, asked: Asked, params: Params) -
     })
     .await?;
     see(href::ACCOUNT)
+}
+
+/// `POST /account/sessions/end-others`.
+pub async fn end_others(State(app): State<App>, asked: Asked) -> Result<Response, ApiError> {
+    if let Caller::User { user, session } = &asked.permit.caller {
+        let (user, keep, permit) = (user.id, session.id, asked.permit.clone());
+        app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
+            permit.instance(tx)?;
+            accounts::sign_out_all(tx, user, Some(keep), now)?;
+            Ok(())
+        })
+        .await?;
+    }
+    see(href::ACCOUNT)
+}
+
+/// `POST /account/tokens`: makes one. Its scopes are boxes that share a name.
+pub async fn create_token(State(app): State<App>, asked: Asked, Form(form): Form<Vec<(String, String)>>) -> Result<Response, ApiError> {
+    let value = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim()).to_owned();
+    let scopes: Vec<&String> = form.iter().filter(|(key, _)| key == "scope").map(|(_, value)| value).collect();
+    let repos: Vec<String> = value("repos").split([',', ' ']).filter(|part| !part.is_empty()).map(str::to_owned).collect();
+    let days = value("days").parse::<u64>().ok().filter(|days| (1..=3_650).contains(days));
+    let expires_at = days.map(|days| app.clock.now() + std::time::Duration::from_secs(days * 24 * 3_600));
+    let repos = if repos.is_empty() { None } else { Some(repos) };
+    let body = json!({"name": value("name"), "scopes": scopes, "repos": repos, "expires_at": expires_at});
+    let outcome = match make_token(app.clone(), asked.permit.clone(), Parts::of(body), TokenKind::Personal).await {
+        Ok((_, made)) => Outcome::Token { name: made.0.view.name, text: made.0.token },
+        Err(error) => refused(Part::Tokens, error)?,
+    };
+    answer(&app, &asked, outcome).await
+}
+
+/// `POST /account/tokens/{id}/rotate`.
+pub async fn rotate_token(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
+    let outcome = match rotate::rotate(&app, asked.permit.clone(), params.get("id")?, Of::Own, rotate::OVERLAP).await {
+        Ok(made) => Outcome::Token { name: made.view.name, text: made.token },
+        Err(error) => refused(Part::Tokens, error)?,
+    };
+    answer(&app, &asked, outcome).await
 }
 
 /// `POST /account/tokens/{id}/revoke`.

@@ -3,23 +3,28 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::{Asked, place, render, see};
 use crate::app::App;
 use crate::base::name::RepoSlug;
+use crate::base::page::Limit;
+use crate::domain::accounts::{self, Caller, Permission, Resource};
 use crate::domain::checks::catalogue::{self, Tool};
-use crate::domain::repos::{self, ApprovalFor, BadgeKey, Change, Repository};
+use crate::domain::repos::{self, ApprovalFor, BadgeKey, Change, RepoSource, Repository};
+use crate::engine::store::ReadTx;
+use crate::http::accounts::rotate;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Form, Params};
+use crate::http::repos::members;
 use crate::http::repos::repo_view;
 use crate::http::repos::settings::markdown;
 use crate::http::usage;
 use crate::ui::href;
-use crate::ui::settings::{SettingsPage, ToolChoice};
+use crate::ui::settings::{Members, SettingsPage, ToolChoice};
 
 /// The badges that the page shows.
 const BADGES: [&str; 2] = ["gate", "issues"];
@@ -63,10 +68,21 @@ fn choices(app: &App, repo: &Repository) -> Vec<ToolChoice> {
 
 /// `GET /r/{owner}/{name}/settings`.
 pub async fn show(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
-    render(&page(&app, &asked, params.slug()?, None).await?)
+    render(&page(&app, &asked, params.slug()?, Came::default()).await?)
 }
 
-async fn page(app: &App, asked: &Asked, slug: RepoSlug, refused: Option<(String, String)>) -> Result<SettingsPage, ApiError> {
+/// What came of a form.
+#[derive(Debug, Default)]
+struct Came {
+    /// The description that was entered and refused, and why.
+    description: Option<(String, String)>,
+    /// The login that was entered and refused, and why.
+    member: Option<(String, String)>,
+    /// An upload token that was just made.
+    upload_token: Option<String>,
+}
+
+async fn page(app: &App, asked: &Asked, slug: RepoSlug, came: Came) -> Result<SettingsPage, ApiError> {
     let permit = asked.permit.clone();
     let repo = app.read(move |tx, _| permit.repo(tx, &slug)).await?;
     let usage = usage::of(app, repo.id).await?;
@@ -79,14 +95,80 @@ async fn page(app: &App, asked: &Asked, slug: RepoSlug, refused: Option<(String,
         Ok(SettingsPage {
             frame,
             place: place(tx, &caller, &repo, None, None)?,
+            members: members_of(tx, &caller, &repo, came.member)?,
             badges: BADGES.iter().map(|badge| (*badge, markdown(&handle, &repo, badge))).collect(),
             repo: repo_view(tx, &caller, repo)?,
             tools,
             usage,
-            refused,
+            refused: came.description,
+            upload_token: came.upload_token,
         })
     })
     .await
+}
+
+/// Who has which role, for whoever may say so.
+fn members_of(tx: &ReadTx, caller: &Caller, repo: &Repository, refused: Option<(String, String)>) -> Result<Option<Members>, ApiError> {
+    match caller.may(tx, Permission::RepoMembers, Resource::Repository(repo.id)) {
+        Ok(()) => {}
+        Err(accounts::Error::Refused(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let page = members::members(tx, repo, None, Limit::MAX)?;
+    let are_given_here = repo.source != RepoSource::Github;
+    Ok(Some(Members { rows: page.items, is_cut: page.next.is_some(), are_given_here, refused }))
+}
+
+/// A role, as the form sends it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct MemberForm {
+    login: String,
+    role: String,
+}
+
+/// `POST /r/{owner}/{name}/settings/members`.
+pub async fn set_member(State(app): State<App>, asked: Asked, params: Params, Form(form): Form<MemberForm>) -> Result<Response, ApiError> {
+    let slug = params.slug()?;
+    let login = form.login.trim().to_owned();
+    let role = form.role.parse().map_err(|error| ApiError::field(Code::InvalidBody, "role", error))?;
+    match members::set(&app, asked.permit.clone(), slug.clone(), login.clone(), role).await {
+        Ok(_) => see(&href::settings(&slug)),
+        Err(error) if matches!(error.code, Code::UserNotFound | Code::RoleMirrored) => {
+            let why = match error.code {
+                Code::UserNotFound => format!("Nobody signs in as `{login}`."),
+                _ => crate::ui::words::sentence(&error.message),
+            };
+            let came = Came { member: Some((login, why)), ..Came::default() };
+            let mut response = render(&page(&app, &asked, slug, came).await?)?;
+            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+            Ok(response)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `POST /r/{owner}/{name}/settings/members/remove`.
+pub async fn remove_member(
+    State(app): State<App>,
+    asked: Asked,
+    params: Params,
+    Form(form): Form<MemberForm>,
+) -> Result<Response, ApiError> {
+    let slug = params.slug()?;
+    members::remove(&app, asked.permit, slug.clone(), form.login).await?;
+    // Whoever took their own role away may not see the page any more.
+    see(&href::repo(&slug))
+}
+
+/// `POST /r/{owner}/{name}/settings/upload-token`.
+pub async fn renew_upload_token(State(app): State<App>, asked: Asked, params: Params) -> Result<Response, ApiError> {
+    let slug = params.slug()?;
+    let made = rotate::renew(&app, asked.permit.clone(), slug.clone()).await?;
+    let came = Came { upload_token: Some(made.token), ..Came::default() };
+    let mut response = render(&page(&app, &asked, slug, came).await?)?;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 /// `POST /r/{owner}/{name}/settings`.
@@ -106,7 +188,8 @@ pub async fn change(State(app): State<App>, asked: Asked, params: Params, Form(e
         Err(error) if error.code == Code::InvalidBody => {
             let message = error.message.strip_prefix("`description`: ").unwrap_or(&error.message);
             let refused = (entered.description, crate::ui::words::sentence(message));
-            let mut response = render(&page(&app, &asked, slug, Some(refused)).await?)?;
+            let came = Came { description: Some(refused), ..Came::default() };
+            let mut response = render(&page(&app, &asked, slug, came).await?)?;
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)
         }

@@ -19,7 +19,7 @@ async fn a_one_time_link_signs_in_once_and_looking_does_not_spend_it() {
     }
     let spent = browser.own("POST", &path).await.expect(303);
     let cookie = spent.header("set-cookie").unwrap();
-    assert!(cookie.starts_with("plumbline_session=") && cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=5184000"), "{cookie}");
+    assert!(cookie.starts_with("plumbline_session=") && cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000"), "{cookie}");
     for method in ["GET", "POST"] {
         assert!(browser.with("accept", "text/html").own(method, &path).await.expect(410).text().contains("This link was used already"));
     }

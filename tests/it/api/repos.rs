@@ -16,7 +16,9 @@ async fn a_repository_is_added_found_synced_and_deleted() {
         (&added["owner"], &added["name"], &added["source"], &added["private"]),
         (&json!("local"), &json!("app"), &json!("local"), &json!(true))
     );
-    assert_eq!(added["can"], json!(["read", "rerun", "sync", "approve", "secrets_list", "settings", "secrets", "delete"]));
+    let can =
+        ["read", "ignore", "rerun", "sync", "approve", "secrets_list", "settings", "secrets", "upload_token", "rules", "members", "delete"];
+    assert_eq!(added["can"], json!(can));
     assert_eq!((&added["default_branch"], &added["gate"], &added["synced_at"]), (&Value::Null, &Value::Null, &Value::Null));
     world.app.settle().await;
     let found = world.see("app", "").await;

@@ -12,7 +12,7 @@ use plumbline::base::id::RepoId;
 use plumbline::base::name::RepoSlug;
 use plumbline::base::page::Limit;
 use plumbline::base::work::Lane;
-use plumbline::domain::accounts::{Link, Membership, Session, Token, User};
+use plumbline::domain::accounts::{Browser, Link, Membership, PasswordRow, SecondFactor, Session, Token, User};
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::checks::{self, CheckSet, ImagePin, TrustedManifest};
 use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
@@ -71,6 +71,9 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
         Recurrence,
         User,
         Session,
+        PasswordRow,
+        SecondFactor,
+        Browser,
         Link,
         Token,
         Membership,

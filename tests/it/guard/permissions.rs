@@ -76,6 +76,7 @@ async fn callers(world: &World, repo: RepoId, other: RepoId) -> Vec<Who> {
     add("service, repo:read", scopes(TokenKind::Service, &[Scope::RepoRead]));
     add("service, repo:write", scopes(TokenKind::Service, &[Scope::RepoWrite]));
     add("service, secrets:write", scopes(TokenKind::Service, &[Scope::SecretsWrite]));
+    add("service, repo:write and admin", scopes(TokenKind::Service, &[Scope::RepoWrite, Scope::Admin]));
     add("service, admin", scopes(TokenKind::Service, &[Scope::Admin]));
     add("service, other repo", anyone.bearer(&app.token(TokenKind::Service, &every, None, &[other], None)));
     add("admin's, no scope", personal(&[], &[], None));
@@ -89,6 +90,8 @@ async fn callers(world: &World, repo: RepoId, other: RepoId) -> Vec<Who> {
 fn fill(path: &str, repo: &Repo<'_>, issue: &str) -> String {
     let id = match path {
         _ if path.starts_with("/api/v1/issues/") => issue,
+        _ if path.contains("/users/") => "usr_00000000000000000000000000",
+        _ if path.contains("/invitations/") => "lnk_00000000000000000000000000",
         _ if path.contains("/sessions/") => "ses_00000000000000000000000000",
         _ if path.contains("/keys/") => "key_00000000000000000000000000",
         _ => "tok_00000000000000000000000000",
@@ -101,6 +104,7 @@ fn fill(path: &str, repo: &Repo<'_>, issue: &str) -> String {
         .replace("{badge}", "gate.svg")
         .replace("{check}", "hygiene")
         .replace("{secret}", "TOKEN")
+        .replace("{login}", "nobody-at-all")
         .replace("{*path}", if path.contains("/tree/") { "lib" } else { "lib/a.json" })
         .replace("{id}", id)
 }
@@ -122,8 +126,11 @@ async fn every_route_lets_in_whom_it_should() {
     }
     let header: String = (0..callers.len()).map(|n| format!("{n:>4}")).collect();
     writeln!(table, "\n{:86}{header}", "").unwrap();
-    // Signing out ends a session that the lines after it need: it is asked last.
-    let (last, others): (Vec<_>, Vec<_>) = routes.iter().partition(|route| route.path == "/api/v1/logout");
+    // Signing out ends sessions that the lines after it need: it is asked last.
+    let ends =
+        |route: &&routes::Route| route.path == "/api/v1/logout" || route.path == "/api/v1/me/sessions" && route.method.as_str() == "DELETE";
+    let (mut last, others): (Vec<_>, Vec<_>) = routes.iter().partition(ends);
+    last.sort_by_key(|route| route.path.len());
     for route in others.into_iter().chain(last) {
         let path = fill(route.path, &repo, &issue);
         let mut line = format!("{:6} {:66} {:11} ", route.method.as_str(), route.path, route.permission.as_str());
@@ -154,6 +161,15 @@ async fn cell(client: &Client, route: &routes::Route, path: &str) -> &'static st
         ("POST", "/api/v1/admin/users") => Some(json!({"login": "root"})),
         ("POST", "/api/v1/admin/keys/regenerate") => Some(json!({"missing_only": true})),
         ("POST", "/api/v1/repos/{owner}/{name}/keys") => Some(json!({"private_key": "none"})),
+        // The one field makes the body good, and nothing that it names is there.
+        ("POST", "/api/v1/login") => return cell_of_login(client).await,
+        ("PUT", "/api/v1/me/password") => Some(json!({"password": "short"})),
+        ("POST", "/api/v1/me/totp") => Some(json!({"code": "000000"})),
+        ("DELETE", "/api/v1/me/totp") => Some(json!({"code": "000000"})),
+        ("POST", path) if path.ends_with("/rotate") => Some(json!({})),
+        ("PATCH", "/api/v1/admin/users/{id}") => Some(json!({})),
+        ("POST", "/api/v1/admin/invitations") => Some(json!({"note": "x".repeat(101)})),
+        ("PUT", "/api/v1/repos/{owner}/{name}/members/{login}") => Some(json!({"role": "read"})),
         ("PUT", _) => Some(json!({"value": "short"})),
         _ => None,
     };
@@ -169,6 +185,8 @@ async fn cell(client: &Client, route: &routes::Route, path: &str) -> &'static st
                 _ => "404",
             };
         }
+        // Of all sessions, the one that asks goes on for the line after.
+        None if route.path == "/api/v1/me/sessions" => client.own(route.method.as_str(), &format!("{path}?keep=current")).await,
         None => client.own(route.method.as_str(), path).await,
     };
     let code =
@@ -178,10 +196,27 @@ async fn cell(client: &Client, route: &routes::Route, path: &str) -> &'static st
         (403, "forbidden") => "403",
         (403, _) => "site",
         // The ids in these paths are of nothing; whoever is told so came past the permit.
-        (404, "session_not_found" | "token_not_found" | "secret_not_found" | "key_not_found") => "ok",
+        (
+            404,
+            "session_not_found" | "token_not_found" | "secret_not_found" | "key_not_found" | "user_not_found" | "invitation_not_found",
+        ) => "ok",
+        (404, "not_found") if route.path == "/api/v1/me/totp" => "ok",
         (404, _) => "404",
         (500.., _) => "500",
         _ => "ok",
+    }
+}
+
+/// A sign-in that is refused comes as far as anybody does; only a bad token does not come that far.
+async fn cell_of_login(client: &Client) -> &'static str {
+    let answer = client.json("POST", "/api/v1/login", json!({"login": "nobody-at-all", "password": "a"})).await;
+    match (answer.status, answer.code().as_str()) {
+        (401, "sign_in_refused") | (429, "rate_limited") => "ok",
+        (401, _) => "401",
+        (403, "forbidden") => "403",
+        (403, _) => "site",
+        (404, _) => "404",
+        _ => "500",
     }
 }
 
@@ -200,6 +235,7 @@ async fn whoever_may_not_see_a_repository_cannot_tell_it_from_none() {
             "POST" if route.path.ends_with("/dry-run") => Some(json!({"manifest": "version: 1"})),
             "POST" if route.path.ends_with("/keys") => Some(json!({"generate": "ed25519"})),
             "PUT" if route.path.contains("/secrets/") => Some(json!({"value": "marigold"})),
+            "PUT" if route.path.ends_with("/{login}") => Some(json!({"role": "read"})),
             _ => None,
         };
         let (seen, not) = if let Some(body) = body {

@@ -11,7 +11,10 @@ use plumbline::base::id::{AttemptId, CheckId, Id, IssueId, KeyId, LinkId, RepoId
 use plumbline::base::name::{BlobId, CommitSha, RepoSlug, TreePath};
 use plumbline::base::time::Timestamp;
 use plumbline::base::work::{Lane, Work};
-use plumbline::domain::accounts::{Hashed, InstanceRole, Link, Membership, RepoRole, Scope as TokenScope, Session, Token, TokenKind, User};
+use plumbline::domain::accounts::{
+    Browser, Hashed, InstanceRole, Link, LinkPurpose, Membership, PasswordRow, Previous, RepoRole, Scope as TokenScope, SecondFactor,
+    Session, Token, TokenKind, User,
+};
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor};
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
@@ -56,6 +59,18 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&VaultKey { recipient: Recipient::named("age1x"), state: KeyState::Retiring, known_since: at(1) }),
     || shape(&secret()),
     || shape(&ssh_key()),
+    || shape(&PasswordRow::sample(UserId::from_u128(1), at(2))),
+    || {
+        shape(&SecondFactor {
+            user: UserId::from_u128(1),
+            sealed: vec![2, 3],
+            begun_at: at(4),
+            confirmed_at: Some(at(5)),
+            last_step: 600,
+            recovery: vec![Hashed::of("code")],
+        })
+    },
+    || shape(&Browser { secret: Hashed::of("browser"), user: UserId::from_u128(1), signed_in_at: at(2) }),
 ];
 
 /// A record's name with its version, and the encoding of its sample.
@@ -177,11 +192,13 @@ fn session() -> Session {
 fn link() -> Link {
     Link {
         id: LinkId::from_u128(1),
-        user: UserId::from_u128(2),
+        purpose: LinkPurpose::Invitation { role: InstanceRole::Admin, note: "grace".to_owned() },
         secret: Hashed::of("link"),
+        made_by: Some(UserId::from_u128(2)),
         created_at: at(3),
         expires_at: at(4),
         spent_at: Some(at(5)),
+        revoked_at: Some(at(6)),
     }
 }
 
@@ -191,6 +208,7 @@ fn token() -> Token {
         kind: TokenKind::Service,
         name: "ci".to_owned(),
         secret: Hashed::of("token"),
+        previous: Some(Previous { secret: Hashed::of("before"), ends_at: at(7) }),
         scopes: vec![TokenScope::RepoRead, TokenScope::Admin],
         user: Some(UserId::from_u128(2)),
         repos: vec![repo()],

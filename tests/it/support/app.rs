@@ -169,6 +169,13 @@ impl TestApp {
         plain.expose().to_owned()
     }
 
+    /// Gives somebody a password; it is hashed as everybody's are.
+    pub async fn set_password(&self, user: UserId, text: &str) {
+        let password = accounts::Password::new(text.to_owned(), "").unwrap();
+        let hash = self.app().hash_password(password).await.unwrap();
+        self.app().write_now(&Actor::System, move |tx, now| accounts::set_password(tx, user, &hash, None, now)).unwrap();
+    }
+
     /// A browser that somebody has signed in with, through the one-time link as a person does.
     pub async fn sign_in(&self, user: UserId) -> Client {
         let path = format!("/link/{}", self.link(user));
@@ -177,8 +184,7 @@ impl TestApp {
         assert!(page.text().contains("<form method=\"post\"><button"), "the link shows a button: {}", page.text());
         let spent = browser.own("POST", &path).await.expect(303);
         assert_eq!(spent.header("location"), Some("/"));
-        let cookie = spent.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-        browser.with("cookie", &cookie)
+        browser.with("cookie", &spent.cookies())
     }
 
     /// An administrator in a browser.

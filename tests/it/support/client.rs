@@ -56,6 +56,8 @@ const FIXED: &[(&str, &str)] = &[
 pub struct Client {
     pub address: SocketAddr,
     headers: Vec<(String, String)>,
+    /// From which of the machine's own addresses it comes.
+    from: std::net::Ipv4Addr,
 }
 
 /// What was answered.
@@ -69,7 +71,12 @@ pub struct Answer {
 
 impl Client {
     pub fn new(address: SocketAddr) -> Client {
-        Client { address, headers: vec![("host".to_owned(), address.to_string())] }
+        Client { address, headers: vec![("host".to_owned(), address.to_string())], from: std::net::Ipv4Addr::LOCALHOST }
+    }
+
+    /// The same from another address, such as 127.0.0.2.
+    pub fn from(&self, last: u8) -> Client {
+        Client { from: std::net::Ipv4Addr::new(127, 0, 0, last), ..self.clone() }
     }
 
     /// The same, with a header on every request; it replaces one of its name.
@@ -139,7 +146,9 @@ impl Client {
     }
 
     async fn begin(&self, method: &str, path: &str, version: &str, body: Option<&[u8]>) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind((self.from, 0).into()).unwrap();
+        let mut stream: TcpStream = socket.connect(self.address).await.unwrap();
         let mut head = format!("{method} {path} {version}\r\nconnection: close\r\n");
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
@@ -218,6 +227,12 @@ impl Answer {
 
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The cookies that it sets, as a browser sends them back.
+    pub fn cookies(&self) -> String {
+        let set = self.headers.iter().filter(|(name, _)| name == "set-cookie");
+        set.map(|(_, value)| value.split(';').next().unwrap()).collect::<Vec<_>>().join("; ")
     }
 
     pub fn text(&self) -> String {

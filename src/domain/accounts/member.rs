@@ -1,0 +1,61 @@
+//! Roles in repositories, given here.
+
+use super::record::{Membership, User};
+use super::role::RepoRole;
+use super::{Error, Result, user};
+use crate::base::event::Event;
+use crate::base::id::{RepoId, UserId};
+use crate::base::page::{Cursor, Limit, Page};
+use crate::base::time::Timestamp;
+use crate::engine::store::{self, ReadTx, Scan, WriteTx};
+
+/// Gives a user a role in a repository.
+pub fn grant(tx: &mut WriteTx, repo: RepoId, user: UserId, role: RepoRole) -> store::Result<()> {
+    tx.put(&Membership { repo, user, role })
+}
+
+/// A person with a role in a repository.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The person.
+    pub user: User,
+    /// The role.
+    pub role: RepoRole,
+}
+
+/// Who has a role in a repository, in the order they came to the instance. Those who are being erased are left out.
+pub fn list_members(tx: &ReadTx, repo: RepoId, after: Option<&Cursor>, limit: Limit) -> Result<Page<Member>> {
+    let page = tx.page(&Scan::<Membership>::prefix(repo).after(after), limit)?;
+    let mut items = Vec::with_capacity(page.items.len());
+    for membership in page.items {
+        if let Some(user) = tx.get::<User>(&membership.user)? {
+            items.push(Member { user, role: membership.role });
+        }
+    }
+    Ok(Page { items, next: page.next })
+}
+
+/// Gives a person a role in a repository, in place of the one they had.
+pub fn set_member(tx: &mut WriteTx, repo: RepoId, login: &str, role: RepoRole, now: Timestamp) -> Result<Member> {
+    let user = user::find_user(tx, login)?;
+    let before = tx.get::<Membership>(&(repo, user.id))?.map(|membership| membership.role);
+    if before != Some(role) {
+        grant(tx, repo, user.id, role)?;
+        tx.record(Event::MembersChanged { repo }, now)?;
+    }
+    Ok(Member { user, role })
+}
+
+/// Takes a person's role in a repository away.
+pub fn remove_member(tx: &mut WriteTx, repo: RepoId, login: &str, now: Timestamp) -> Result<()> {
+    let user = user::find_user(tx, login)?;
+    if !tx.remove::<Membership>(&(repo, user.id))? {
+        return Err(Error::MemberNotFound { login: user.login });
+    }
+    Ok(tx.record(Event::MembersChanged { repo }, now)?)
+}
+
+/// Takes every role in a repository away, at most `limit` at a time; answers how many.
+pub fn revoke_all(tx: &mut WriteTx, repo: RepoId, limit: usize) -> store::Result<usize> {
+    tx.remove_all(&Scan::<Membership>::prefix(repo), limit)
+}

@@ -1,0 +1,175 @@
+//! People: who has an account, what they are on the instance, and what becomes of what is theirs when they go.
+//!
+//! Access ends at once: whoever is disabled or deleted is nobody with the next request, since every caller is looked up anew. Nothing
+//! that they made goes with them. Their repositories stay, and where nobody else has a role in one, the administrators of the instance
+//! look after it, who may do so anyway; tokens of the instance that they made are the instance's.
+//!
+//! One administrator stays: whatever would leave the instance without any is refused.
+
+use super::password::{PasswordHash, PasswordRow};
+use super::record::{self, Browser, Link, Membership, SecondFactor, Session, User};
+use super::role::InstanceRole;
+use super::{Error, Result, Token, link, session, token};
+use crate::base::event::Event;
+use crate::base::id::UserId;
+use crate::base::page::{Cursor, Limit, Page};
+use crate::base::time::Timestamp;
+use crate::engine::store::{ReadTx, Scan, WriteTx};
+
+/// Gives a person an account.
+pub fn create_user(tx: &mut WriteTx, login: &str, role: InstanceRole, now: Timestamp) -> Result<User> {
+    let login = record::parse_login(login)?;
+    if tx.first(&record::BY_LOGIN.exactly(&login.to_lowercase()))?.is_some() {
+        return Err(Error::LoginTaken { login });
+    }
+    let user = User { id: tx.new_id(now), name: login.clone(), login, role, disabled_at: None, created_at: now, last_seen_at: None };
+    tx.put(&user)?;
+    tx.record(Event::UserCreated { user: user.id }, now)?;
+    Ok(user)
+}
+
+/// The user with this login, in any case.
+pub fn find_user(tx: &ReadTx, login: &str) -> Result<User> {
+    tx.first(&record::BY_LOGIN.exactly(&login.to_lowercase()))?
+        .ok_or_else(|| Error::UserNotFound { login: crate::base::text::clip(login, 80).into_owned() })
+}
+
+/// The user with this id.
+pub fn get_user(tx: &ReadTx, id: UserId) -> Result<User> {
+    tx.get::<User>(&id)?.ok_or_else(|| Error::UserNotFound { login: id.to_string() })
+}
+
+/// Users in the order they came, whose login or name has `q` in it.
+pub fn list_users(tx: &ReadTx, q: &str, after: Option<&Cursor>, limit: Limit) -> Result<Page<User>> {
+    let q = q.to_lowercase();
+    let (mut items, mut cursor) = (Vec::new(), after.cloned());
+    loop {
+        let page = tx.page(&Scan::<User>::all().after(cursor.as_ref()), limit)?;
+        let (mut next, total) = (page.next, page.items.len());
+        for (n, user) in page.items.into_iter().enumerate() {
+            if user.login.to_lowercase().contains(&q) || user.name.to_lowercase().contains(&q) {
+                items.push(user);
+            }
+            if items.len() == limit.get() {
+                // What follows on this page begins the next.
+                if n + 1 < total {
+                    next = items.last().map(place);
+                }
+                return Ok(Page { items, next });
+            }
+        }
+        cursor = next;
+        if cursor.is_none() {
+            return Ok(Page { items, next: None });
+        }
+    }
+}
+
+fn place(user: &User) -> Cursor {
+    use crate::engine::store::key::RowKey;
+
+    Cursor::new(user.id.to_key())
+}
+
+/// Whether nobody has an account yet.
+pub fn is_fresh(tx: &ReadTx) -> Result<bool> {
+    Ok(tx.first(&Scan::<User>::all())?.is_none())
+}
+
+/// Refuses to take the last administrator away.
+fn keep_one_admin(tx: &ReadTx, user: &User) -> Result<()> {
+    let is_admin = user.role == InstanceRole::Admin && user.disabled_at.is_none();
+    if is_admin && tx.find(&record::ADMINS.all(), 2)?.len() < 2 {
+        return Err(Error::LastAdmin { login: user.login.clone() });
+    }
+    Ok(())
+}
+
+/// What is to be changed of a person; `None` leaves a thing as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UserChange {
+    /// What they are on the instance.
+    pub role: Option<InstanceRole>,
+    /// Whether their access is taken away.
+    pub is_disabled: Option<bool>,
+}
+
+/// Changes what a person is. Disabling ends every session, token and link of theirs for good: one who is let in again signs in anew.
+pub fn change_user(tx: &mut WriteTx, id: UserId, change: UserChange, now: Timestamp) -> Result<User> {
+    let before = get_user(tx, id)?;
+    let mut user = before.clone();
+    user.role = change.role.unwrap_or(user.role);
+    user.disabled_at = match change.is_disabled {
+        Some(true) => user.disabled_at.or(Some(now)),
+        Some(false) => None,
+        None => user.disabled_at,
+    };
+    if user == before {
+        return Ok(user);
+    }
+    if user.role != InstanceRole::Admin || user.disabled_at.is_some() {
+        keep_one_admin(tx, &before)?;
+    }
+    tx.put(&user)?;
+    if user.disabled_at.is_some() && before.disabled_at.is_none() {
+        end_access(tx, id, now)?;
+    }
+    tx.record(Event::UserChanged { user: id }, now)?;
+    Ok(user)
+}
+
+/// Ends every way in that somebody has.
+fn end_access(tx: &mut WriteTx, user: UserId, now: Timestamp) -> Result<()> {
+    session::sign_out_all(tx, user, None, now)?;
+    session::forget_browsers(tx, user)?;
+    link::close_links(tx, user, now)?;
+    for token in tx.find(&token::BY_USER.prefix(user), token::TOKENS_KEPT)? {
+        super::revoke_token(tx, token.id, now)?;
+    }
+    Ok(())
+}
+
+/// Takes a person's account away: they are nobody from now on. What hangs on it is erased in the background.
+pub fn delete_user(tx: &mut WriteTx, id: UserId, now: Timestamp) -> Result<()> {
+    let user = get_user(tx, id)?;
+    keep_one_admin(tx, &user)?;
+    tx.remove::<User>(&id)?;
+    Ok(tx.record(Event::UserDeleted { user: id, login: user.login }, now)?)
+}
+
+/// Erases rows of a deleted person, at most `limit`; answers how many, 0 once none are left.
+pub fn erase_user(tx: &mut WriteTx, user: UserId, limit: usize) -> Result<usize> {
+    let mut erased = usize::from(tx.remove::<PasswordRow>(&user)?) + usize::from(tx.remove::<SecondFactor>(&user)?);
+    erased += tx.remove_all::<Session>(&record::SESSIONS_BY_USER.prefix(user), limit.saturating_sub(erased))?;
+    erased += tx.remove_all::<Browser>(&record::BROWSERS_BY_USER.prefix(user), limit.saturating_sub(erased))?;
+    erased += tx.remove_all::<Link>(&record::LINKS_BY_USER.exactly(&user), limit.saturating_sub(erased))?;
+    erased += tx.remove_all::<Token>(&token::BY_USER.prefix(user), limit.saturating_sub(erased))?;
+    erased += tx.remove_all::<Membership>(&record::MEMBERSHIPS_BY_USER.prefix(user), limit.saturating_sub(erased))?;
+    Ok(erased)
+}
+
+/// Sets a person's password. Every other browser of theirs is signed out; `keep` is the session that asks.
+pub fn set_password(
+    tx: &mut WriteTx,
+    user: UserId,
+    hash: &PasswordHash,
+    keep: Option<crate::base::id::SessionId>,
+    now: Timestamp,
+) -> Result<()> {
+    get_user(tx, user)?;
+    tx.put(&PasswordRow { user, hash: hash.clone(), set_at: now })?;
+    link::close_links(tx, user, now)?;
+    session::sign_out_all(tx, user, keep, now)?;
+    session::forget_browsers(tx, user)?;
+    Ok(tx.record(Event::SignInChanged { user }, now)?)
+}
+
+/// The hash of a person's password, if they have one.
+pub fn password_of(tx: &ReadTx, user: UserId) -> Result<Option<PasswordHash>> {
+    Ok(tx.get::<PasswordRow>(&user)?.map(|row| row.hash))
+}
+
+/// Whether anybody has a password.
+pub fn has_passwords(tx: &ReadTx) -> Result<bool> {
+    Ok(tx.first(&Scan::<PasswordRow>::all())?.is_some())
+}
