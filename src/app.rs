@@ -23,8 +23,10 @@ use crate::engine::store::{self, Blobs, ReadTx, Store, WriteTx};
 
 pub mod check;
 pub mod config;
+pub mod health;
 pub mod indexing;
 pub mod live;
+pub mod rates;
 pub mod reactions;
 pub mod repeat;
 pub mod runner;
@@ -35,6 +37,7 @@ pub mod sweep;
 pub mod sync;
 pub mod ticker;
 pub mod tools;
+pub mod trail;
 pub mod upkeep;
 pub mod usage;
 
@@ -73,6 +76,12 @@ pub struct Inner {
     pub streams: streams::Streams,
     /// The requests with an idempotency key that are being carried out.
     pub under_way: repeat::UnderWay,
+    /// How many requests there were of late, by address and by caller.
+    pub rates: rates::RequestRates,
+    /// How many refusals have entries in the trail of late.
+    pub refusals: trail::Refusals,
+    /// When the process began.
+    pub started_at: Timestamp,
     /// Where the mirrors are.
     pub mirrors: PathBuf,
     /// Rouses workers.
@@ -184,6 +193,8 @@ impl App {
         let staging = sweep::Staging::default();
         let sandboxes = sandboxes::Sandboxes::new(&config);
         let (streams, under_way) = (streams::Streams::default(), repeat::UnderWay::default());
+        let (rates, refusals) = (rates::RequestRates::new(&config.limits), trail::Refusals::default());
+        let started_at = clock.now();
         Ok(App(Arc::new(Inner {
             config,
             clock,
@@ -196,6 +207,9 @@ impl App {
             sandboxes,
             streams,
             under_way,
+            rates,
+            refusals,
+            started_at,
             mirrors,
             wake,
             events,
@@ -334,7 +348,7 @@ impl App {
     }
 }
 
-/// A verb, and after it what follows from the events it recorded.
+/// A verb, and after it what follows from the events it recorded: work, and what the trail says of them.
 fn followed<T, E: From<store::Error>>(
     clock: Clock,
     behalf: Behalf,
@@ -354,6 +368,7 @@ fn followed<T, E: From<store::Error>>(
             for next in reactions::follow(&recorded.event) {
                 queue::push(tx, next.work, now + next.after, now)?;
             }
+            trail::follow(tx, &recorded, now)?;
         }
         Ok(out)
     }

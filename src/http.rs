@@ -13,6 +13,7 @@ use axum::middleware;
 use crate::app::App;
 
 pub mod accounts;
+pub mod admin;
 pub mod auth;
 pub mod badges;
 pub mod checks;
@@ -26,17 +27,20 @@ pub mod health;
 pub mod host;
 pub mod issues;
 pub mod layers;
+pub mod limits;
 pub mod live;
 pub mod openapi;
 pub mod page;
 pub mod parts;
 pub mod plugins;
+pub mod proxies;
 pub mod repeat;
 pub mod repos;
 pub mod routes;
 pub mod sarif;
 pub mod search;
 pub mod server;
+pub mod trail;
 pub mod trends;
 pub mod usage;
 
@@ -73,8 +77,12 @@ fn with_fallbacks(router: Router<App>) -> Router<App> {
 fn finish(app: &App, router: Router<App>) -> Router {
     router
         .layer(middleware::from_fn(layers::etag))
+        .layer(middleware::from_fn_with_state(app.clone(), limits::per_caller))
         .layer(middleware::from_fn_with_state(app.clone(), auth::identify))
+        .layer(middleware::from_fn_with_state(app.clone(), trail::refusals))
+        .layer(middleware::from_fn_with_state(app.clone(), limits::per_address))
         .layer(middleware::from_fn(layers::addressed))
+        .layer(middleware::from_fn_with_state(app.clone(), proxies::origin))
         .layer(middleware::from_fn_with_state(app.clone(), layers::outermost))
         .with_state(app.clone())
 }

@@ -10,9 +10,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::base::network::Network;
 use crate::base::text::nearest;
 use crate::domain::admin::Intervals;
 use crate::domain::checks::catalogue;
+use crate::domain::settings::Settings;
 use crate::engine::{git, outbound};
 use crate::words;
 
@@ -97,6 +99,18 @@ pub const KEYS: &[Key] = &[
         about: "Lets people sign in over plain http from other machines",
     },
     Key {
+        name: "trusted_proxies",
+        env: "PLUMBLINE_TRUSTED_PROXIES",
+        default: "none",
+        about: "Networks (`127.0.0.1`, `10.0.0.0/8`) of the proxies in front, whose `X-Forwarded-For` or `Forwarded` says where a request comes from",
+    },
+    Key {
+        name: "metrics_listen",
+        env: "PLUMBLINE_METRICS_LISTEN",
+        default: "none",
+        about: "An address that serves `/metrics` without a token; a port alone means loopback",
+    },
+    Key {
         name: "repos.local_roots",
         env: "PLUMBLINE_REPOS_LOCAL_ROOTS",
         default: "what `--repo` names",
@@ -151,6 +165,18 @@ pub const KEYS: &[Key] = &[
         default: "`20`",
         about: "The most streams of events at a time for one person or token",
     },
+    Key {
+        name: "limits.requests_per_address",
+        env: "PLUMBLINE_LIMITS_REQUESTS_PER_ADDRESS",
+        default: "`3000`",
+        about: "The most requests a minute from one address (one network of 64 bits for IPv6); of this machine itself without bound",
+    },
+    Key {
+        name: "limits.requests_per_caller",
+        env: "PLUMBLINE_LIMITS_REQUESTS_PER_CALLER",
+        default: "`6000`",
+        about: "The most requests a minute of one person or token",
+    },
     Key { name: "log", env: "PLUMBLINE_LOG", default: "`info`", about: "How much is logged: `error`, `warn`, `info`, `debug`" },
     Key { name: "log_format", env: "PLUMBLINE_LOG_FORMAT", default: "`text`", about: "How: `text` or `json`" },
 ];
@@ -164,6 +190,10 @@ pub struct Limits {
     pub streams: usize,
     /// The most streams of events at a time for one caller.
     pub streams_per_caller: usize,
+    /// The most requests a minute from one address.
+    pub requests_per_address: u32,
+    /// The most requests a minute of one caller.
+    pub requests_per_caller: u32,
     /// How long the head of a request may take, and how long a connection is kept for a next one.
     pub head_timeout: Duration,
     /// How long the next part of a body may take.
@@ -182,6 +212,8 @@ impl Default for Limits {
             connections: 1_000,
             streams: 400,
             streams_per_caller: 20,
+            requests_per_address: 3_000,
+            requests_per_caller: 6_000,
             head_timeout: Duration::from_secs(20),
             body_timeout: Duration::from_secs(15),
             whole_body_timeout: Duration::from_secs(60),
@@ -204,6 +236,10 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Whether people on other machines may sign in over plain http.
     pub insecure_http: bool,
+    /// The networks of the proxies in front.
+    pub trusted_proxies: Vec<Network>,
+    /// Where measures are served to whoever asks.
+    pub metrics_listen: Option<SocketAddr>,
     /// Folders beneath which repositories may be added by path.
     pub local_roots: Vec<PathBuf>,
     /// How often repositories are asked for new commits.
@@ -230,7 +266,28 @@ pub struct Config {
     pub log: LogLevel,
     /// How it is written.
     pub log_format: LogFormat,
+    /// Where each key that is set was set. Not a key.
+    pub places: Places,
 }
+
+/// Where each key that is set was set: a file, the environment or a flag. Two configurations that are the same but for that are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Places(BTreeMap<&'static str, String>);
+
+impl Places {
+    /// Where a key was set, if it was.
+    pub fn of(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+}
+
+impl PartialEq for Places {
+    fn eq(&self, _: &Places) -> bool {
+        true
+    }
+}
+
+impl Eq for Places {}
 
 /// What is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -331,6 +388,8 @@ impl Config {
             public_url: parse(values, "public_url", url)?,
             insecure_http: parse(values, "insecure_http", |text| text.parse().map_err(|_| "not `true` or `false`".to_owned()))?
                 .unwrap_or(false),
+            trusted_proxies: networks(values)?,
+            metrics_listen: parse(values, "metrics_listen", listen_address)?,
             local_roots: list(values, "repos.local_roots").into_iter().map(PathBuf::from).collect(),
             poll_interval: parse(values, "repos.poll_interval", span)?.unwrap_or(Duration::from_secs(60)),
             git: git::Limits::default(),
@@ -348,6 +407,8 @@ impl Config {
                 connections: parse(values, "limits.connections", count)?.unwrap_or(Limits::default().connections),
                 streams: parse(values, "limits.streams", count)?.unwrap_or(Limits::default().streams),
                 streams_per_caller: parse(values, "limits.streams_per_caller", count)?.unwrap_or(Limits::default().streams_per_caller),
+                requests_per_address: parse(values, "limits.requests_per_address", pace)?.unwrap_or(Limits::default().requests_per_address),
+                requests_per_caller: parse(values, "limits.requests_per_caller", pace)?.unwrap_or(Limits::default().requests_per_caller),
                 ..Limits::default()
             },
             log: parse(values, "log", |text| text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string()))?
@@ -356,6 +417,7 @@ impl Config {
                 text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string())
             })?
             .unwrap_or(LogFormat::Text),
+            places: Places(values.iter().map(|(key, (place, _))| (*key, place.clone())).collect()),
         })
     }
 
@@ -375,6 +437,22 @@ impl Config {
         Intervals { poll: self.poll_interval, expire: Duration::from_secs(3_600), sweep: Duration::from_secs(24 * 3_600) }
     }
 
+    /// How often repositories are asked for new commits: as the configuration says where it does, else as it is set.
+    pub fn poll_interval(&self, settings: &Settings) -> Duration {
+        match settings.poll_interval_s {
+            Some(seconds) if self.places.of("repos.poll_interval").is_none() => Duration::from_secs(seconds.into()),
+            _ => self.poll_interval,
+        }
+    }
+
+    /// Tools that run where no manifest says what to run: as the configuration says where it does, else as it is set.
+    pub fn default_tools(&self, settings: &Settings) -> Vec<String> {
+        match &settings.default_tools {
+            Some(tools) if self.places.of("checks.default_tools").is_none() => tools.clone(),
+            _ => self.default_tools.clone(),
+        }
+    }
+
     /// The result, as it would stand in a file.
     pub fn print(&self) -> String {
         let quoted = |values: &mut dyn Iterator<Item = String>| values.map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ");
@@ -388,6 +466,8 @@ impl Config {
         out += &optional("public_listen", self.public_listen.map(|address| address.to_string()));
         out += &optional("public_url", self.public_url.clone());
         out += &format!("insecure_http = {}\n", self.insecure_http);
+        out += &format!("trusted_proxies = [{}]\n", quoted(&mut self.trusted_proxies.iter().map(ToString::to_string)));
+        out += &optional("metrics_listen", self.metrics_listen.map(|address| address.to_string()));
         out += &format!("log = \"{}\"\nlog_format = \"{}\"\n", self.log, self.log_format);
         out += &format!("\n[repos]\nlocal_roots = [{}]\n", quoted(&mut self.local_roots.iter().map(|root| root.display().to_string())));
         out += &format!("poll_interval = \"{}s\"\n", self.poll_interval.as_secs());
@@ -396,8 +476,9 @@ impl Config {
         out += &format!("\n[checks]\ndefault_tools = [{}]\n", quoted(&mut self.default_tools.iter().cloned()));
         out += &format!("\n[outbound]\nallow_hosts = [{}]\n", quoted(&mut self.allow_hosts.iter().cloned()));
         out += &optional("ca_file", self.ca_file.as_ref().map(|path| path.display().to_string()));
-        let Limits { connections, streams, streams_per_caller, .. } = self.limits;
+        let Limits { connections, streams, streams_per_caller, requests_per_address, requests_per_caller, .. } = self.limits;
         out += &format!("\n[limits]\nconnections = {connections}\nstreams = {streams}\nstreams_per_caller = {streams_per_caller}\n");
+        out += &format!("requests_per_address = {requests_per_address}\nrequests_per_caller = {requests_per_caller}\n");
         out
     }
 }
@@ -471,7 +552,7 @@ fn flatten(place: &str, prefix: &str, table: &toml::Table, values: &mut Values) 
 const FILE_BYTES: u64 = 1 << 20;
 
 /// The keys that hold several values.
-const LISTS: [&str; 3] = ["repos.local_roots", "outbound.allow_hosts", "checks.default_tools"];
+const LISTS: [&str; 4] = ["repos.local_roots", "outbound.allow_hosts", "checks.default_tools", "trusted_proxies"];
 
 fn environment(env: &BTreeMap<String, String>) -> Result<Values, Error> {
     let mut values = Values::new();
@@ -510,16 +591,40 @@ fn list(values: &Values, key: &'static str) -> Vec<String> {
     values.get(key).map(|(_, values)| values.clone()).unwrap_or_default()
 }
 
-/// The tools that run by default: those alone that have something to say without a repository's settings.
+fn networks(values: &Values) -> Result<Vec<Network>, Error> {
+    let Some((place, texts)) = values.get("trusted_proxies") else { return Ok(Vec::new()) };
+    let wrong = |why: String| Error::Value { place: place.clone(), key: "trusted_proxies", why };
+    texts.iter().map(|text| text.parse::<Network>().map_err(|error| wrong(error.to_string()))).collect()
+}
+
+/// The tools that run by default.
 fn tools(values: &Values) -> Result<Vec<String>, Error> {
     let Some((place, names)) = values.get("checks.default_tools") else { return Ok(Vec::new()) };
     let wrong = |why: String| Error::Value { place: place.clone(), key: "checks.default_tools", why };
     catalogue::without_settings(names).map_err(|why| wrong(format!("not a list of tools that need no settings; {why}")))
+    default_tools(names).map_err(|why| Error::Value { place: place.clone(), key: "checks.default_tools", why })
+}
+
+/// Takes the names of tools that are to run by default: those alone that have something to say without a repository's settings.
+pub fn default_tools(names: &[String]) -> Result<Vec<String>, String> {
+    let able = || catalogue::all().iter().filter(|tool| tool.needs_no_settings());
+    let find = |name: &String| {
+        able().find(|tool| tool.name == *name).map(|tool| tool.name.clone()).ok_or_else(|| {
+            let names: Vec<&str> = able().map(|tool| tool.name.as_str()).collect();
+            format!("not a list of tools that need no settings; `{name}` is none of: {}", names.join(", "))
+        })
+    };
+    names.iter().map(find).collect()
 }
 
 /// How many of something there may be.
 fn count(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|count| (1..=1_000_000).contains(count)).ok_or_else(|| "not a number from 1 to 1000000".to_owned())
+}
+
+/// How many of something there may be within a minute.
+fn pace(text: &str) -> Result<u32, String> {
+    count(text).map(|count| u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 /// An address to listen on; a port alone means loopback.

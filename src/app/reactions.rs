@@ -35,7 +35,7 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         }
         Event::BranchDeleted { repo, head, .. } => now(Work::CloseBranch { repo: *repo, head: *head }),
         Event::IssuesChanged => now(Work::IndexIssues),
-        Event::WorkDied { was, .. } => given_up(was),
+        Event::WorkDied { was, .. } | Event::WorkDiscarded { was, .. } => given_up(was),
         Event::Due { upkeep } => now(match upkeep {
             Upkeep::Poll => Work::PollRepositories,
             Upkeep::Expire => Work::Expire,
@@ -55,7 +55,12 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         | Event::SignedIn { .. }
         | Event::SignedOut { .. }
         | Event::TokenCreated { .. }
-        | Event::TokenRevoked { .. } => Vec::new(),
+        | Event::TokenRevoked { .. }
+        | Event::LinkCreated { .. }
+        | Event::BadgeKeyRotated { .. }
+        | Event::WorkRetried { .. }
+        | Event::SettingsChanged { .. }
+        | Event::CommandEntered { .. } => Vec::new(),
     }
 }
 

@@ -165,6 +165,7 @@ pub fn is_fresh(tx: &ReadTx) -> Result<bool> {
 pub fn open_link(tx: &mut WriteTx, user: UserId, secret: Hashed, now: Timestamp) -> Result<Link> {
     let link = Link { id: tx.new_id(now), user, secret, created_at: now, expires_at: now + LINK_LIFETIME, spent_at: None };
     tx.put(&link)?;
+    tx.record(Event::LinkCreated { user }, now)?;
     Ok(link)
 }
 
@@ -225,6 +226,19 @@ pub fn sign_out(tx: &mut WriteTx, session: SessionId, now: Timestamp) -> Result<
 pub fn sign_out_own(tx: &mut WriteTx, user: Option<UserId>, session: SessionId, now: Timestamp) -> Result<()> {
     let own = tx.get::<Session>(&session)?.filter(|found| Some(found.user) == user);
     if own.is_none() {
+        return Err(Error::SessionNotFound { session });
+    }
+    sign_out(tx, session, now)
+}
+
+/// Everybody's sessions, oldest first.
+pub fn list_all_sessions(tx: &ReadTx, after: Option<&Cursor>, limit: Limit) -> Result<Page<Session>> {
+    Ok(tx.page(&Scan::<Session>::all().after(after), limit)?)
+}
+
+/// Ends anybody's session.
+pub fn end_session(tx: &mut WriteTx, session: SessionId, now: Timestamp) -> Result<()> {
+    if !tx.has::<Session>(&session)? {
         return Err(Error::SessionNotFound { session });
     }
     sign_out(tx, session, now)
@@ -418,6 +432,11 @@ pub fn mark_seen(tx: &mut WriteTx, caller: &Caller, now: Timestamp) -> Result<()
 /// Gives a user a role in a repository.
 pub fn grant(tx: &mut WriteTx, repo: RepoId, user: UserId, role: RepoRole) -> store::Result<()> {
     tx.put(&Membership { repo, user, role })
+}
+
+/// How many people have a role of their own in a repository, counted up to ten thousand.
+pub fn count_members(tx: &ReadTx, repo: RepoId) -> Result<usize> {
+    Ok(tx.count(&Scan::<Membership>::prefix(repo), 10_000)?)
 }
 
 /// Takes every role in a repository away, at most `limit` at a time; answers how many.

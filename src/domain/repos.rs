@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::event::Event;
+use crate::base::event::{Changed, Event};
 use crate::base::id::{RepoId, UserId};
 use crate::base::name::{BranchName, CommitSha, InvalidName, RepoSlug};
 use crate::base::page::{Cursor, Limit, Page};
@@ -197,7 +197,9 @@ pub fn change(tx: &mut WriteTx, repo: RepoId, change: &Change, now: Timestamp) -
     }
     if repository != before {
         tx.put(&repository)?;
-        tx.record(Event::RepositoryChanged { repo }, now)?;
+        let private = Changed::of("private", Some(before.is_private), Some(repository.is_private));
+        let description = Changed::of("description", before.description.as_ref(), repository.description.as_ref());
+        tx.record(Event::RepositoryChanged { repo, changes: private.into_iter().chain(description).collect() }, now)?;
     }
     Ok(repository)
 }
@@ -217,7 +219,7 @@ pub fn rotate_badge_key(tx: &mut WriteTx, repo: RepoId, key: &BadgeKey, now: Tim
     let mut repository = get(tx, repo)?;
     repository.badge_key = key.clone();
     tx.put(&repository)?;
-    tx.record(Event::RepositoryChanged { repo }, now)?;
+    tx.record(Event::BadgeKeyRotated { repo }, now)?;
     Ok(repository)
 }
 

@@ -9,7 +9,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::openapi::Doc;
-use super::{accounts, badges, checks, compare, files, health, issues, live, plugins, repos, search, trends, usage};
+use super::{accounts, admin, badges, checks, compare, files, health, issues, live, plugins, repos, search, trends, usage};
 use crate::app::App;
 use crate::domain::accounts::Permission;
 
@@ -105,6 +105,19 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/admin/tokens", Admin, accounts::list_tokens, "Every token").says(|doc| doc.list::<accounts::TokenView>()),
         post("/api/v1/admin/tokens", Admin, accounts::create_token, "Makes a token of any kind; its text is shown this once").says(|doc| doc.takes::<accounts::NewTokenBody>().answers::<accounts::CreatedTokenView>(201)),
         delete("/api/v1/admin/tokens/{id}", Admin, accounts::delete_token, "Ends a token at once").says(|doc| doc.answers_nothing(204)),
+
+        get("/api/v1/admin/sessions", Admin, admin::sessions::list, "Every browser that is signed in").says(|doc| doc.list::<admin::sessions::AnySessionView>()),
+        delete("/api/v1/admin/sessions/{id}", Admin, admin::sessions::delete, "Signs one of them out").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/admin/repos", Admin, admin::repos::list, "Every repository and the room it takes").says(|doc| doc.list::<admin::repos::RepoUsageView>()),
+        get("/api/v1/admin/work", Admin, admin::work::list, "The work that waits, is being carried out or was given up").says(|doc| doc.query::<admin::work::WorkQuery>().list::<admin::work::WorkView>()),
+        post("/api/v1/admin/work/{id}/retry", Admin, admin::work::retry, "Gives work that was given up another set of attempts").says(|doc| doc.answers::<admin::work::WorkView>(202)),
+        post("/api/v1/admin/work/{id}/discard", Admin, admin::work::discard, "Takes work that nobody carries out from the queue").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/admin/audit", Admin, admin::audit::list, "The trail: who did what to what from where, latest first").says(|doc| doc.query::<admin::audit::AuditQuery>().list::<crate::domain::audit::Line>()),
+        get("/api/v1/admin/audit.jsonl", Admin, admin::audit::export, "The trail as lines of JSON, each with the hash of the one before, oldest first").says(|doc| doc.query::<admin::audit::ExportQuery>().produces("application/jsonl")),
+        get("/api/v1/admin/settings", Admin, admin::settings::find, "The settings, and the configuration with its sources").says(|doc| doc.answers::<admin::settings::SettingsView>(200)),
+        patch("/api/v1/admin/settings", Admin, admin::settings::change, "Changes settings while the server runs").says(|doc| doc.takes::<admin::settings::SettingsChangeBody>().answers::<admin::settings::SettingsView>(200)),
+        get("/api/v1/admin/health", Admin, admin::health::find, "How the instance fares, and how to mend what does not").says(|doc| doc.answers::<admin::health::AdminHealthView>(200)),
+        post("/api/v1/admin/console", Host, admin::console::entered, "Writes down a line of the host's console; on the server itself alone").says(|doc| doc.takes::<admin::console::CommandBody>().answers_nothing(204)),
 
         get("/api/v1/repos", RepoRead, repos::list, "The repositories you may see").says(|doc| doc.query::<repos::ListQuery>().list::<repos::RepoView>()),
         post("/api/v1/repos", RepoCreate, repos::create::create, "Adds a repository by URL or path").says(|doc| doc.takes::<repos::create::NewRepoBody>().answers::<repos::RepoView>(201)),

@@ -13,8 +13,10 @@ use crate::base::page::Limit;
 use crate::domain::accounts::{self, Caller, Hashed, InstanceRole, LinkFault, Plain};
 use crate::http::accounts::own_sessions;
 use crate::http::auth::{Lapsed, Transport};
+use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Params, Query};
+use crate::http::trail::Refuses;
 use crate::ui::account::{AccountPage, SessionRow, TokenRow};
 use crate::ui::frame::Frame;
 use crate::ui::href;
@@ -65,6 +67,7 @@ async fn look_at_link(app: &App, asked: &Asked, params: &Params, headers: &Heade
 fn useless(frame: Frame, fault: LinkFault) -> Result<Response, ApiError> {
     let mut response = render(&LinkFaultPage { frame, fault })?;
     *response.status_mut() = StatusCode::GONE;
+    response.extensions_mut().insert(Refuses(Code::LinkSpent));
     Ok(response)
 }
 
