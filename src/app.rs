@@ -26,6 +26,7 @@ pub mod config;
 pub mod health;
 pub mod indexing;
 pub mod live;
+pub mod measures;
 pub mod rates;
 pub mod reactions;
 pub mod repeat;
@@ -82,6 +83,8 @@ pub struct Inner {
     pub refusals: trail::Refusals,
     /// When the process began.
     pub started_at: Timestamp,
+    /// What is counted for `/metrics`.
+    pub measures: Arc<measures::Measures>,
     /// Where the mirrors are.
     pub mirrors: PathBuf,
     /// Rouses workers.
@@ -172,9 +175,11 @@ impl App {
     ) -> Result<App, StartError> {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let cancels = Arc::new(Cancels::default());
-        let (told, canceled) = (events.clone(), Arc::clone(&cancels));
+        let measures = Arc::new(measures::Measures::default());
+        let (told, canceled, counted) = (events.clone(), Arc::clone(&cancels), Arc::clone(&measures));
         let store = open(Box::new(move |recorded| {
             for event in recorded {
+                counted.hear(&event.event);
                 match &event.event {
                     Event::CheckSetCanceled { attempt, .. } => canceled.trip(|_, of| of == Some(*attempt)),
                     Event::RepositoryDeleted { repo, .. } => canceled.trip(|of, _| of == *repo),
@@ -210,6 +215,7 @@ impl App {
             rates,
             refusals,
             started_at,
+            measures,
             mirrors,
             wake,
             events,

@@ -59,6 +59,12 @@ pub fn public_router(app: &App) -> Router {
     finish(app, with_fallbacks(mount(app, routes::table().into_iter().filter(|route| route.is_public))))
 }
 
+/// What the address for measures serves: `/metrics`, to whoever asks.
+pub fn metrics_router(app: &App) -> Router {
+    let router = mount(app, routes::table().into_iter().filter(|route| route.path == admin::metrics::PATH));
+    finish(app, with_fallbacks(router)).layer(axum::Extension(crate::domain::accounts::Caller::Host))
+}
+
 fn mount(app: &App, routes: impl Iterator<Item = routes::Route>) -> Router<App> {
     routes.fold(Router::new(), |router, route| {
         let path = route.path;

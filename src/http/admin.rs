@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod console;
 pub mod health;
+pub mod metrics;
 pub mod repos;
 pub mod sessions;
 pub mod settings;

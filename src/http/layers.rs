@@ -69,7 +69,9 @@ pub async fn outermost(State(app): State<App>, mut request: Request, next: Next)
     }
     headers(&app, &mut response, id);
     let status = response.status();
-    let took_ms = began.elapsed().as_millis();
+    let took = began.elapsed();
+    app.measures.answered(status.as_u16(), took);
+    let took_ms = took.as_millis();
     tracing::debug!(request.id = %id, status = status.as_u16(), took_ms, "{method} {path} {}", status.as_u16());
     response
 }

@@ -88,6 +88,7 @@ pub fn table() -> Vec<Route> {
     vec![
         get("/livez", Public, health::live, "Whether the process answers").says(|doc| doc.answers::<health::HealthView>(200)).public(),
         get("/readyz", Public, health::ready, "Whether it can do its work").says(|doc| doc.answers::<health::HealthView>(200).answers::<health::HealthView>(503)).public(),
+        get(admin::metrics::PATH, Admin, admin::metrics::show, "Measures in OpenMetrics, for a program that watches; without a token on `metrics_listen` alone").says(|doc| doc.produces(admin::metrics::MEDIA)),
         get("/badges/{owner}/{name}/{badge}", Public, badges::show, "A badge as SVG: gate.svg, issues.svg, coverage.svg or deploys.svg").says(|doc| doc.query::<badges::BadgeQuery>().produces("image/svg+xml")).public(),
         get("/api/openapi.json", Public, super::openapi::document, "This document"),
         get("/api/v1/version", Public, health::version, "Which plumbline this is").says(|doc| doc.answers::<health::VersionView>(200)),

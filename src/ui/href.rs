@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::base::id::{IssueId, SessionId, TokenId};
+use crate::base::id::{IssueId, SessionId, TokenId, WorkId};
 use crate::base::name::{BranchName, CommitSha, RepoSlug, TreePath};
 
 /// The list of repositories.
@@ -24,6 +24,8 @@ pub const ADD: &str = "/repos";
 pub const PLUGINS: &str = "/plugins";
 /// The reference of the REST API.
 pub const DOCS: &str = "/api/docs";
+/// The administration of the instance.
+pub const ADMIN: &str = "/admin";
 /// The hints that something has changed, as server-sent events.
 pub const EVENTS: &str = "/api/v1/events";
 
@@ -172,6 +174,21 @@ pub fn end_session(id: &SessionId) -> String {
 /// Where one token is revoked (POST).
 pub fn revoke_token(id: &TokenId) -> String {
     format!("/account/tokens/{id}/revoke")
+}
+
+/// Where anybody's session ends (POST).
+pub fn end_any_session(id: &SessionId) -> String {
+    format!("/admin/sessions/{id}/end")
+}
+
+/// Where work that was given up is tried again (POST).
+pub fn retry_work(id: &WorkId) -> String {
+    format!("/admin/work/{id}/retry")
+}
+
+/// Where work is taken from the queue (POST).
+pub fn discard_work(id: &WorkId) -> String {
+    format!("/admin/work/{id}/discard")
 }
 
 /// An address with one more parameter.

@@ -9,7 +9,7 @@ use axum::handler::Handler;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
-use super::handle::{account, assets, check, commit, compare, docs, files, home, issues, manifest, plugins, repo, settings};
+use super::handle::{account, admin, assets, check, commit, compare, docs, files, home, issues, manifest, plugins, repo, settings};
 use super::source::Highlighter;
 use crate::app::App;
 use crate::domain::accounts::Permission;
@@ -27,7 +27,7 @@ fn takes<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permiss
 
 #[rustfmt::skip]
 fn table() -> Vec<Page> {
-    use Permission::{Account, Public, RepoCreate, RepoRead, RepoSettings, RepoWrite};
+    use Permission::{Account, Admin, Public, RepoCreate, RepoRead, RepoSettings, RepoWrite};
 
     vec![
         shows("/assets/{*path}", Public, assets::show),
@@ -40,6 +40,17 @@ fn table() -> Vec<Page> {
         shows("/account", Account, account::show),
         takes("/account/sessions/{id}/end", Account, account::end_session),
         takes("/account/tokens/{id}/revoke", Account, account::revoke_token),
+
+        shows("/admin", Admin, admin::health),
+        shows("/admin/repos", Admin, admin::repos),
+        shows("/admin/sessions", Admin, admin::sessions),
+        takes("/admin/sessions/{id}/end", Admin, admin::end_session),
+        shows("/admin/work", Admin, admin::work),
+        takes("/admin/work/{id}/retry", Admin, admin::retry_work),
+        takes("/admin/work/{id}/discard", Admin, admin::discard_work),
+        shows("/admin/audit", Admin, admin::audit),
+        shows("/admin/settings", Admin, admin::settings),
+        takes("/admin/settings", Admin, admin::change_settings),
 
         shows("/", RepoRead, home::show),
         takes("/repos", RepoCreate, home::add),

@@ -52,7 +52,7 @@ fn events() -> Vec<Event> {
         Event::RepositoryAdded { repo },
         Event::SyncRequested { repo },
         Event::SyncDue { repo },
-        Event::RepositoryChanged { repo },
+        Event::RepositoryChanged { repo, changes: Vec::new() },
         Event::RepositoryDeleted { repo, slug: RepoSlug::local("app").unwrap() },
         Event::BranchMoved { repo, branch: branch(), head: sha },
         Event::BranchDeleted { repo, branch: branch(), head: sha },
@@ -71,8 +71,14 @@ fn events() -> Vec<Event> {
         Event::HeadReturned { repo, sha, attempt },
         Event::CheckSetHeld { repo, sha, verdict: Verdict::Pending },
         Event::ManifestApproved { repo, sha },
+        Event::LinkCreated { user },
+        Event::BadgeKeyRotated { repo },
+        Event::SettingsChanged { changes: Vec::new() },
+        Event::CommandEntered { line: String::new() },
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));
+    events.extend(works().into_iter().map(|was| Event::WorkRetried { work: WorkId::from_u128(5), was }));
+    events.extend(works().into_iter().map(|was| Event::WorkDiscarded { work: WorkId::from_u128(5), was }));
     events.extend(Upkeep::ALL.iter().map(|upkeep| Event::Due { upkeep: *upkeep }));
     // postcard numbers the variants: a new event is missed here until it is listed above.
     let numbers: std::collections::BTreeSet<u8> = events.iter().map(|event| postcard::to_stdvec(event).unwrap()[0]).collect();
@@ -90,6 +96,8 @@ fn what_follows_from_what() {
     for event in events() {
         let what = match &event {
             Event::WorkDied { was, .. } => format!("WorkDied({})", was.name()),
+            Event::WorkDiscarded { was, .. } => format!("WorkDiscarded({})", was.name()),
+            Event::WorkRetried { was, .. } => format!("WorkRetried({})", was.name()),
             Event::Due { upkeep } => format!("Due({upkeep})"),
             other => name(other),
         };
@@ -100,7 +108,7 @@ fn what_follows_from_what() {
                 format!("{} in {}, at most {} times{after}", next.work.name(), next.work.lane(), next.work.attempt_limit())
             })
             .collect();
-        writeln!(table, "{what:32} {}", if work.is_empty() { "-".to_owned() } else { work.join(", ") }).unwrap();
+        writeln!(table, "{what:34} {}", if work.is_empty() { "-".to_owned() } else { work.join(", ") }).unwrap();
     }
     insta::assert_snapshot!("reactions", table);
 }

@@ -28,6 +28,17 @@ async fn every_page_lets_in_whom_it_should() {
         ("GET", "/account"),
         ("POST", "/account/sessions/ses_00000000000000000000000000/end"),
         ("POST", "/account/tokens/tok_00000000000000000000000000/revoke"),
+        ("GET", "/admin"),
+        ("GET", "/admin/repos"),
+        ("GET", "/admin/sessions"),
+        ("POST", "/admin/sessions/ses_00000000000000000000000000/end"),
+        ("GET", "/admin/work"),
+        ("POST", "/admin/work/wrk_00000000000000000000000000/retry"),
+        ("POST", "/admin/work/wrk_00000000000000000000000000/discard"),
+        ("GET", "/admin/audit"),
+        ("GET", "/admin/audit?from=never"),
+        ("GET", "/admin/settings"),
+        ("POST", "/admin/settings"),
         ("GET", "/issues"),
         ("GET", "/issues/{issue}"),
         ("GET", "/plugins"),
@@ -60,6 +71,7 @@ async fn every_page_lets_in_whom_it_should() {
             let browser = client.with("accept", "text/html");
             let answer = match (method, page) {
                 ("POST", "/r/local/app/settings") => browser.form(&path, "description=An+app&private=true").await,
+                ("POST", "/admin/settings") => browser.form(&path, "events_kept_days=90").await,
                 ("POST", "/r/local/app/manifest") => browser.form(&path, "manifest=version%3A+1").await,
                 _ => browser.own(method, &path).await,
             };

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use plumbline::app::repeat::{Repeat, Tally};
 use plumbline::app::schema::schema;
-use plumbline::base::event::{Actor, Event, Recorded, Upkeep, Verdict};
+use plumbline::base::event::{Actor, Changed, Event, Recorded, Upkeep, Verdict};
 use plumbline::base::id::{AttemptId, CheckId, Id, IssueId, LinkId, RepoId, SessionId, TokenId, UserId, WorkId};
 use plumbline::base::name::{BlobId, CommitSha, RepoSlug, TreePath};
 use plumbline::base::time::Timestamp;
@@ -14,6 +14,8 @@ use plumbline::base::work::{Lane, Work};
 use plumbline::domain::accounts::{Hashed, InstanceRole, Link, Membership, RepoRole, Scope, Session, Token, TokenKind, User};
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor};
+use plumbline::domain::audit::{Action, ActorKind, Checkpoint, Digest, Entry, Outcome, Subject, SubjectKind, Who};
+use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin};
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
 use plumbline::domain::issues::track::{Fingerprint, Mark};
 use plumbline::domain::issues::{
@@ -21,6 +23,9 @@ use plumbline::domain::issues::{
 };
 use plumbline::domain::repos::{ApprovalFor, Author, BadgeKey, Branch, Commit, RepoSource, Repository, SyncError};
 use plumbline::engine::queue::{Lease, Served, WorkItem, WorkState};
+use plumbline::domain::repos::{Author, BadgeKey, Branch, Commit, RepoSource, Repository, SyncError};
+use plumbline::domain::settings::Settings;
+use plumbline::engine::queue::{Lease, WorkItem, WorkState};
 use plumbline::engine::store::Record;
 use plumbline::engine::store::blob::BlobHash;
 use plumbline::engine::store::journal::Journaled;
@@ -51,6 +56,16 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&Chunk { repo: repo(), id: [3; 16], path: path(), source: "hygiene".to_owned(), occurrences: vec![occurrence()] }),
     || shape(&ImagePin { reference: "acme/lint:v1".to_owned(), pinned: "acme/lint@sha256:1".to_owned(), pinned_at: at(1) }),
     || shape(&TrustedManifest { repo: repo(), manifest: BlobId::from_bytes([8; 20]), sha: sha(1), at: at(2) }),
+    || shape(&audit_entry()),
+    || shape(&Checkpoint { through: 300, hash: Digest::of(b"hash"), at: at(1), is_sealed: true }),
+    || {
+        shape(&Settings {
+            default_tools: Some(vec!["ruff".to_owned()]),
+            poll_interval_s: Some(300),
+            events_kept_days: Some(301),
+            audit_kept_days: Some(302),
+        })
+    },
 ];
 
 /// A record's name with its version, and the encoding of its sample.
@@ -303,6 +318,22 @@ fn occurrence() -> Occurrence {
         text: Some(Mark::of(b"text")),
         block: Some(serde_json::from_value(json!([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, null])).unwrap()),
         hint: Some(Mark::of(b"hint")),
+    }
+}
+
+fn audit_entry() -> Entry {
+    let text = |text: &str| Some(text.to_owned());
+    Entry {
+        number: 300,
+        at: at(1),
+        actor: Who { kind: ActorKind::Token, id: text("tok_1"), name: text("ci"), user: text("ada"), address: text("192.0.2.7") },
+        action: Action::RepositoryChanged,
+        subject: Some(Subject { kind: SubjectKind::Repository, id: text("repo_1"), name: text("local/app") }),
+        outcome: Outcome::Refused { code: "forbidden".to_owned() },
+        changes: vec![Changed { field: "private".to_owned(), before: text("true"), after: text("false") }],
+        unrecorded: 301,
+        prev: Digest::of(b"prev"),
+        hash: Digest::of(b"hash"),
     }
 }
 
