@@ -85,12 +85,16 @@ pub fn fire_due(tx: &mut WriteTx, intervals: &Intervals, now: Timestamp) -> stor
     Ok(())
 }
 
-/// Gives work that was given up another set of attempts.
+/// Gives work that was given up another set of attempts; answers it as it waits now.
 pub fn retry_work(tx: &mut WriteTx, id: WorkId, now: Timestamp) -> queue::Result<WorkItem> {
     let item = queue::find(tx, id)?;
     queue::retry(tx, id, now)?;
     tx.record(Event::WorkRetried { work: id, was: item.work.clone() }, now)?;
-    Ok(item)
+    let waits = match item.work.unique_key() {
+        Some(key) => tx.first(&queue::BY_UNIQUE.exactly(&key))?,
+        None => None,
+    };
+    Ok(waits.unwrap_or(item))
 }
 
 /// Takes work that nobody carries out from the queue; whatever waits for it hears that it was given up.

@@ -45,6 +45,7 @@ use crate::http::plugins::{LimitView, PluginState, PluginView, PluginsView, Sand
 use crate::http::repos::{AuthorView, BranchView, CommitView, IssueCountsView, RepoView};
 use crate::http::usage::UsageView;
 
+mod admin;
 mod checker;
 mod checks;
 mod pages;

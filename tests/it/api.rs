@@ -2,6 +2,8 @@
 
 mod accounts;
 mod adding;
+mod admin;
+mod audit;
 mod badges;
 mod checks;
 mod compare;

@@ -1,9 +1,13 @@
 //! Who may do what, and what never leaves: the tables that a reviewer reads, held against the server.
 
+mod asvs;
 pub mod concealment;
 mod headers;
+mod limits;
 mod oci;
+mod outbound;
 mod pages;
 mod permissions;
 mod redaction;
 pub mod sandbox;
+mod xss;

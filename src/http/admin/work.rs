@@ -150,8 +150,7 @@ pub async fn retry(State(app): State<App>, permit: Permit, params: Params) -> Re
         .write(&permit.actor(), move |tx, now| -> Result<WorkView, ApiError> {
             permit.instance(tx)?;
             let item = admin::retry_work(tx, id, now)?;
-            let waits = WorkItem { state: WorkState::Ready, attempts: 0, due_at: now, last_error: None, ..item };
-            view(tx, waits)
+            view(tx, item)
         })
         .await?;
     Ok((StatusCode::ACCEPTED, Json(view)))

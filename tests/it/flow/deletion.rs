@@ -19,6 +19,13 @@ use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, NewRepository, RepoSource, Repository};
 use plumbline::domain::search::{Question, Scope, Sort, parse};
 use plumbline::engine::queue::{self, Served, Verdict, WorkItem, WorkState};
+use plumbline::domain::audit::Entry;
+use plumbline::domain::checks::{self, CheckSet, ImagePin};
+use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
+use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, NewRepository, RepoSource, Repository};
+use plumbline::domain::search::{Question, Scope, Sort, parse};
+use plumbline::domain::settings::Settings;
+use plumbline::engine::queue::{self, Verdict, WorkItem, WorkState};
 use plumbline::engine::store::journal::Journaled;
 use plumbline::engine::store::{ReadTx, Record, Scan};
 
@@ -50,7 +57,8 @@ fn delete(app: &App, name: &str) {
     app.write_now(&Actor::System, move |tx, now| repos::delete(tx, &slug, &slug.to_string(), now)).unwrap();
 }
 
-/// The tables that have a row which names the repository. The journal, which says for a while what happened to it, is not asked.
+/// The tables that have a row which names the repository. The journal, which says for a while what
+/// happened to it, and the trail, which says for good who did it, are not asked.
 fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
     fn named<T: Record>(tx: &ReadTx, id: RepoId) -> Option<&'static str> {
         let rows = tx.find(&Scan::<T>::all(), usize::MAX).unwrap();
@@ -58,7 +66,7 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
     }
     macro_rules! all {
         ($($record:ident),+) => {{
-            let mut tables = vec![Journaled::TABLE];
+            let mut tables = vec![Journaled::TABLE, Entry::TABLE];
             tables.extend([$($record::TABLE),+]);
             let known = schema::schema().tables;
             assert!(known.iter().all(|known| tables.iter().any(|table| known.name().starts_with(table))), "a table is not looked at");
@@ -87,6 +95,8 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
         ImagePin,
         Served,
         TrustedManifest
+        WorkItem, Recurrence, User, Session, Link, Token, Membership, Repository, Branch, Commit, CheckSet, Issue, Revision, Standing,
+        Node, Chunk, Repeat, Tally, ImagePin, Settings
     ];
     named.into_iter().flatten().collect()
 }
