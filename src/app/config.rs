@@ -600,21 +600,12 @@ fn networks(values: &Values) -> Result<Vec<Network>, Error> {
 /// The tools that run by default.
 fn tools(values: &Values) -> Result<Vec<String>, Error> {
     let Some((place, names)) = values.get("checks.default_tools") else { return Ok(Vec::new()) };
-    let wrong = |why: String| Error::Value { place: place.clone(), key: "checks.default_tools", why };
-    catalogue::without_settings(names).map_err(|why| wrong(format!("not a list of tools that need no settings; {why}")))
     default_tools(names).map_err(|why| Error::Value { place: place.clone(), key: "checks.default_tools", why })
 }
 
 /// Takes the names of tools that are to run by default: those alone that have something to say without a repository's settings.
 pub fn default_tools(names: &[String]) -> Result<Vec<String>, String> {
-    let able = || catalogue::all().iter().filter(|tool| tool.needs_no_settings());
-    let find = |name: &String| {
-        able().find(|tool| tool.name == *name).map(|tool| tool.name.clone()).ok_or_else(|| {
-            let names: Vec<&str> = able().map(|tool| tool.name.as_str()).collect();
-            format!("not a list of tools that need no settings; `{name}` is none of: {}", names.join(", "))
-        })
-    };
-    names.iter().map(find).collect()
+    catalogue::without_settings(names).map_err(|why| format!("not a list of tools that need no settings; {why}"))
 }
 
 /// How many of something there may be.

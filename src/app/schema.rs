@@ -6,16 +6,12 @@
 use crate::app::repeat::{Repeat, Tally};
 use crate::domain::accounts::{Link, Membership, Session, Token, User};
 use crate::domain::admin::Recurrence;
+use crate::domain::audit::{Checkpoint, Entry as AuditEntry};
 use crate::domain::checks::{CheckSet, ImagePin, TrustedManifest};
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::repos::{Branch, Commit, Repository};
-use crate::engine::queue::{Served, WorkItem};
-use crate::domain::audit::{Checkpoint, Entry as AuditEntry};
-use crate::domain::checks::{CheckSet, ImagePin};
-use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
-use crate::domain::repos::{Branch, Commit, Repository};
 use crate::domain::settings::Settings;
-use crate::engine::queue::WorkItem;
+use crate::engine::queue::{Served, WorkItem};
 use crate::engine::store::journal::Journaled;
 use crate::engine::store::{Migration, Schema, TableSpec};
 
@@ -58,8 +54,9 @@ pub fn schema() -> Schema {
             Chunk,
             ImagePin,
             TrustedManifest,
-            Journaled, WorkItem, Recurrence, Repeat, Tally, User, Session, Link, Token, Membership, Repository, Branch, Commit, CheckSet,
-            Issue, Revision, Standing, Node, Chunk, ImagePin, AuditEntry, Checkpoint, Settings,
+            AuditEntry,
+            Checkpoint,
+            Settings,
         ],
         migrations: MIGRATIONS,
     }

@@ -57,6 +57,7 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         Event::SyncRequested { repo } if !is_automatic => plain(Action::SyncRequested, About::Repository(*repo)),
         Event::CheckSetRequested { repo, sha, .. } if !is_automatic => plain(Action::ChecksRequested, About::Commit(*repo, *sha)),
         Event::CheckSetCanceled { repo, sha, .. } if !is_automatic => plain(Action::ChecksCanceled, About::Commit(*repo, *sha)),
+        Event::ManifestApproved { repo, sha } => plain(Action::ManifestApproved, About::Commit(*repo, *sha)),
         // What the appliance does by itself.
         Event::SyncRequested { .. }
         | Event::CheckSetRequested { .. }
@@ -66,6 +67,7 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         | Event::CheckSetStarted { .. }
         | Event::CheckSetCompleted { .. }
         | Event::CheckChanged { .. }
+        | Event::CheckSetHeld { .. }
         | Event::IssuesChanged
         | Event::WorkDied { .. }
         | Event::Due { .. }

@@ -169,6 +169,7 @@ pub enum Event {
         repo: RepoId,
         /// The commit.
         sha: CommitSha,
+    },
     /// A link was made that signs a person in once.
     LinkCreated {
         /// The person.

@@ -197,11 +197,22 @@ pub fn change(tx: &mut WriteTx, repo: RepoId, change: &Change, now: Timestamp) -
     }
     if repository != before {
         tx.put(&repository)?;
-        let private = Changed::of("private", Some(before.is_private), Some(repository.is_private));
-        let description = Changed::of("description", before.description.as_ref(), repository.description.as_ref());
-        tx.record(Event::RepositoryChanged { repo, changes: private.into_iter().chain(description).collect() }, now)?;
+        tx.record(Event::RepositoryChanged { repo, changes: differences(&before, &repository) }, now)?;
     }
     Ok(repository)
+}
+
+/// What is said otherwise of a repository than before.
+fn differences(before: &Repository, after: &Repository) -> Vec<Changed> {
+    [
+        Changed::of("private", Some(before.is_private), Some(after.is_private)),
+        Changed::of("description", before.description.as_ref(), after.description.as_ref()),
+        Changed::of("approval_for", Some(before.approval_for), Some(after.approval_for)),
+        Changed::of("tools", Some(before.tools.join(" ")), Some(after.tools.join(" "))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Takes what a repository is for, without blanks around it; blanks alone say nothing.

@@ -37,6 +37,8 @@ words! {
         ChecksRequested = "checks_requested",
         /// Somebody canceled the checks of a commit.
         ChecksCanceled = "checks_canceled",
+        /// Somebody let run what a commit's manifest starts.
+        ManifestApproved = "manifest_approved",
         /// Work that was given up was asked for once more.
         WorkRetried = "work_retried",
         /// Work was taken out of the queue.

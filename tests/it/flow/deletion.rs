@@ -14,18 +14,13 @@ use plumbline::base::page::Limit;
 use plumbline::base::work::Lane;
 use plumbline::domain::accounts::{Link, Membership, Session, Token, User};
 use plumbline::domain::admin::Recurrence;
+use plumbline::domain::audit::Entry;
 use plumbline::domain::checks::{self, CheckSet, ImagePin, TrustedManifest};
 use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, NewRepository, RepoSource, Repository};
 use plumbline::domain::search::{Question, Scope, Sort, parse};
-use plumbline::engine::queue::{self, Served, Verdict, WorkItem, WorkState};
-use plumbline::domain::audit::Entry;
-use plumbline::domain::checks::{self, CheckSet, ImagePin};
-use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
-use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, NewRepository, RepoSource, Repository};
-use plumbline::domain::search::{Question, Scope, Sort, parse};
 use plumbline::domain::settings::Settings;
-use plumbline::engine::queue::{self, Verdict, WorkItem, WorkState};
+use plumbline::engine::queue::{self, Served, Verdict, WorkItem, WorkState};
 use plumbline::engine::store::journal::Journaled;
 use plumbline::engine::store::{ReadTx, Record, Scan};
 
@@ -94,9 +89,8 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
         Tally,
         ImagePin,
         Served,
-        TrustedManifest
-        WorkItem, Recurrence, User, Session, Link, Token, Membership, Repository, Branch, Commit, CheckSet, Issue, Revision, Standing,
-        Node, Chunk, Repeat, Tally, ImagePin, Settings
+        TrustedManifest,
+        Settings
     ];
     named.into_iter().flatten().collect()
 }
