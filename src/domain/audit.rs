@@ -107,32 +107,52 @@ impl Filter {
             && self.from.is_none_or(|from| entry.at >= from)
     }
 
-    /// The entries in which these can be, latest first, and the place of one in them.
-    fn scan(&self) -> (Scan<Entry>, Box<dyn Fn(Timestamp, u64) -> Cursor>) {
+    /// By what the entries are gone through.
+    fn way(&self) -> Way {
         match (&self.who, self.action) {
-            (Some(who), _) => {
-                let who = who.to_lowercase();
-                let scan = record::BY_NAME.prefix(who.clone());
-                (scan.reversed(), Box::new(move |at, number| Cursor::new((who.clone(), at, number).to_key())))
-            }
-            (None, Some(action)) => {
-                let scan = record::BY_ACTION.prefix(action as u8);
-                (scan.reversed(), Box::new(move |at, number| Cursor::new((action as u8, at, number).to_key())))
-            }
-            (None, None) => (record::BY_TIME.all().reversed(), Box::new(|at, number| Cursor::new((at, number).to_key()))),
+            (Some(who), _) => Way::Name(who.to_lowercase()),
+            (None, Some(action)) => Way::Action(action),
+            (None, None) => Way::Time,
         }
+    }
+}
+
+/// By what entries are gone through, latest first: all of them, or those alone that can be meant.
+enum Way {
+    Name(String),
+    Action(Action),
+    Time,
+}
+
+impl Way {
+    fn scan(&self) -> Scan<Entry> {
+        let scan = match self {
+            Way::Name(name) => record::BY_NAME.prefix(name.clone()),
+            Way::Action(action) => record::BY_ACTION.prefix(*action as u8),
+            Way::Time => record::BY_TIME.all(),
+        };
+        scan.reversed()
+    }
+
+    /// The place of an entry on the way.
+    fn place(&self, at: Timestamp, number: u64) -> Cursor {
+        Cursor::new(match self {
+            Way::Name(name) => (name.clone(), at, number).to_key(),
+            Way::Action(action) => (*action as u8, at, number).to_key(),
+            Way::Time => (at, number).to_key(),
+        })
     }
 }
 
 /// A page of what is asked for, latest first. A page of a narrowed list may hold less than it could, and still have a next one.
 pub fn list(tx: &ReadTx, filter: &Filter, after: Option<&Cursor>, limit: Limit) -> store::Result<Page<Entry>> {
-    let (scan, place) = filter.scan();
+    let way = filter.way();
     // The first page begins just after the last instant that is meant.
-    let end = filter.to.map(|to| place(to, u64::MAX));
+    let end = filter.to.map(|to| way.place(to, u64::MAX));
     let mut cursor = after.cloned().or(end);
     let (mut items, mut looked_at) = (Vec::new(), 0);
     loop {
-        let page = tx.page(&scan.clone().after(cursor.as_ref()), Limit::MAX)?;
+        let page = tx.page(&way.scan().after(cursor.as_ref()), Limit::MAX)?;
         let is_last = page.next.is_none();
         let mut entries = page.items.into_iter();
         for entry in entries.by_ref() {
@@ -140,7 +160,7 @@ pub fn list(tx: &ReadTx, filter: &Filter, after: Option<&Cursor>, limit: Limit) 
                 return Ok(Page { items, next: None });
             }
             looked_at += 1;
-            cursor = Some(place(entry.at, entry.number));
+            cursor = Some(way.place(entry.at, entry.number));
             if filter.takes(&entry) {
                 items.push(entry);
             }

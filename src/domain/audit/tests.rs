@@ -14,9 +14,9 @@ fn at(ms: i64) -> Timestamp {
 }
 
 fn deed(n: u64) -> Deed {
-    let who = Who { name: Some(if n % 2 == 0 { "Ada" } else { "eve" }.to_owned()), ..Who::of(ActorKind::User) };
-    let action = if n % 3 == 0 { Action::TokenCreated } else { Action::SignedIn };
-    let outcome = if n % 5 == 0 { Outcome::Refused { code: "forbidden".to_owned() } } else { Outcome::Done };
+    let who = Who { name: Some(if n.is_multiple_of(2) { "Ada" } else { "eve" }.to_owned()), ..Who::of(ActorKind::User) };
+    let action = if n.is_multiple_of(3) { Action::TokenCreated } else { Action::SignedIn };
+    let outcome = if n.is_multiple_of(5) { Outcome::Refused { code: "forbidden".to_owned() } } else { Outcome::Done };
     Deed { actor: who, action, subject: None, outcome, changes: Vec::new(), unrecorded: 0 }
 }
 
@@ -153,17 +153,17 @@ fn what_is_asked_for_comes_latest_first_in_pages_that_end() {
     };
     let cases: Vec<(Filter, Vec<u64>)> = vec![
         (Filter::default(), naive(&|_| true)),
-        (some(&|filter| filter.who = Some("ADA".to_owned())), naive(&|n| n % 2 == 0)),
+        (some(&|filter| filter.who = Some("ADA".to_owned())), naive(&|n| n.is_multiple_of(2))),
         (some(&|filter| filter.who = Some("nobody".to_owned())), naive(&|_| false)),
-        (some(&|filter| filter.action = Some(Action::TokenCreated)), naive(&|n| n % 3 == 0)),
-        (some(&|filter| filter.is_refused = Some(true)), naive(&|n| n % 5 == 0)),
+        (some(&|filter| filter.action = Some(Action::TokenCreated)), naive(&|n| n.is_multiple_of(3))),
+        (some(&|filter| filter.is_refused = Some(true)), naive(&|n| n.is_multiple_of(5))),
         (
             some(&|filter| {
                 filter.who = Some("eve".to_owned());
                 filter.action = Some(Action::TokenCreated);
                 filter.is_refused = Some(false);
             }),
-            naive(&|n| n % 2 == 1 && n % 3 == 0 && n % 5 != 0),
+            naive(&|n| !n.is_multiple_of(2) && n.is_multiple_of(3) && !n.is_multiple_of(5)),
         ),
         (
             some(&|filter| {
@@ -177,7 +177,7 @@ fn what_is_asked_for_comes_latest_first_in_pages_that_end() {
                 filter.who = Some("ada".to_owned());
                 filter.to = Some(at(9_999));
             }),
-            naive(&|n| n % 2 == 0 && n < 10),
+            naive(&|n| n.is_multiple_of(2) && n < 10),
         ),
     ];
     for (filter, expected) in cases {

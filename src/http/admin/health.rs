@@ -36,7 +36,7 @@ pub struct AdminHealthView {
     /// The number and hash of the trail's latest entry: whoever notes them can tell later whether it was changed.
     pub audit_head: Option<AuditHeadView>,
     /// What was looked at.
-    pub checks: Vec<FoundView>,
+    pub checks: Vec<LookedAtView>,
 }
 
 /// The work of a lane.
@@ -65,7 +65,7 @@ pub struct AuditHeadView {
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct FoundView {
+pub struct LookedAtView {
     /// What.
     pub name: String,
     /// How well it is.
@@ -83,10 +83,10 @@ impl From<LaneDepth> for LaneView {
     }
 }
 
-impl From<Found> for FoundView {
-    fn from(found: Found) -> FoundView {
+impl From<Found> for LookedAtView {
+    fn from(found: Found) -> LookedAtView {
         let Found { name, grade, says, advice } = found;
-        FoundView { name, grade, says, advice }
+        LookedAtView { name, grade, says, advice }
     }
 }
 
@@ -110,6 +110,6 @@ pub async fn view(app: &App, permit: &Permit) -> Result<AdminHealthView, ApiErro
         free_bytes: health.free_bytes,
         lanes: health.lanes.into_iter().map(LaneView::from).collect(),
         audit_head: health.audit_head.map(|(number, hash)| AuditHeadView { number, hash: hash.to_string() }),
-        checks: health.checks.into_iter().map(FoundView::from).collect(),
+        checks: health.checks.into_iter().map(LookedAtView::from).collect(),
     })
 }

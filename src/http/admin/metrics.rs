@@ -1,4 +1,4 @@
-//! `GET /metrics`: how the instance fares, in OpenMetrics, for a program that watches.
+//! `GET /metrics`: how the instance fares, in `OpenMetrics`, for a program that watches.
 //!
 //! Few measures with few labels, none of which a stranger can make more of: no path, no repository, no name of anybody.
 

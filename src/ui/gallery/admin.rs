@@ -8,7 +8,7 @@ use crate::base::work::Lane;
 use crate::domain::audit::{Action, ActorKind, Line, LineActor, LineSubject, SubjectKind};
 use crate::engine::queue::WorkState;
 use crate::http::admin::audit::AuditQuery;
-use crate::http::admin::health::{AdminHealthView, AuditHeadView, FoundView, LaneView};
+use crate::http::admin::health::{AdminHealthView, AuditHeadView, LaneView, LookedAtView};
 use crate::http::admin::repos::RepoUsageView;
 use crate::http::admin::sessions::AnySessionView;
 use crate::http::admin::settings::{ConfiguredView, SettingView, SettingsView};
@@ -23,7 +23,7 @@ pub(super) fn all(world: &World, out: &mut Pages) {
 }
 
 fn health(world: &World, out: &mut Pages) {
-    let check = |name: &str, grade, says, advice: Option<&'static str>| FoundView {
+    let check = |name: &str, grade, says, advice: Option<&'static str>| LookedAtView {
         name: name.to_owned(),
         grade,
         says: world.say(says),
