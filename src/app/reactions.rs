@@ -56,7 +56,7 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         | Event::SignedOut { .. }
         | Event::TokenCreated { .. }
         | Event::TokenRevoked { .. }
-        | Event::LinkCreated { .. }
+        | Event::LinkMade { .. }
         | Event::BadgeKeyRotated { .. }
         | Event::WorkRetried { .. }
         | Event::SettingsChanged { .. }

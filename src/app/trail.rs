@@ -15,11 +15,11 @@ use std::time::Duration;
 use super::App;
 use super::rates::{Pace, Rates};
 use crate::base::event::{Actor, Changed, Event, Recorded};
-use crate::base::id::{RepoId, TokenId, UserId};
+use crate::base::id::{LinkId, RepoId, TokenId, UserId};
 use crate::base::name::CommitSha;
 use crate::base::time::Timestamp;
 use crate::base::work::Work;
-use crate::domain::accounts::{Token, User};
+use crate::domain::accounts::{Link, Token, User};
 use crate::domain::audit::{self, Action, ActorKind, Deed, Outcome, Subject, SubjectKind, Who};
 use crate::domain::repos::Repository;
 use crate::engine::store::{self, ReadTx, WriteTx};
@@ -35,7 +35,7 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
     let plain = |action, about| Some((action, about, Vec::new()));
     match event {
         Event::UserCreated { user } => plain(Action::UserCreated, About::User(*user)),
-        Event::LinkCreated { user } => plain(Action::LinkCreated, About::User(*user)),
+        Event::LinkMade { link } => plain(Action::LinkMade, About::Link(*link)),
         Event::SignedIn { user } => plain(Action::SignedIn, About::User(*user)),
         Event::SignedOut { user } => plain(Action::SignedOut, About::User(*user)),
         Event::TokenCreated { token } => plain(Action::TokenCreated, About::Token(*token)),
@@ -81,6 +81,8 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
 enum About {
     User(UserId),
     Token(TokenId),
+    /// Whom a link is for: the link itself is gone soon.
+    Link(LinkId),
     Repository(RepoId),
     Commit(RepoId, CommitSha),
     Named(SubjectKind, Option<String>, String),
@@ -112,6 +114,10 @@ fn subject(tx: &ReadTx, about: About) -> store::Result<Subject> {
     let slug = |repo: &RepoId| Ok::<_, store::Error>(tx.get::<Repository>(repo)?.map(|repo| repo.slug.to_string()));
     Ok(match about {
         About::User(user) => of(SubjectKind::User, user.to_string(), login(tx, user)?),
+        About::Link(link) => match tx.get::<Link>(&link)? {
+            Some(link) => of(SubjectKind::User, link.user.to_string(), login(tx, link.user)?),
+            None => Subject { kind: SubjectKind::User, id: None, name: None },
+        },
         About::Token(token) => of(SubjectKind::Token, token.to_string(), tx.get::<Token>(&token)?.map(|token| token.name)),
         About::Repository(repo) => of(SubjectKind::Repository, repo.to_string(), slug(&repo)?),
         About::Commit(repo, sha) => of(SubjectKind::Commit, sha.to_string(), slug(&repo)?),

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::id::{AttemptId, RepoId, TokenId, UserId, WorkId};
+use super::id::{AttemptId, LinkId, RepoId, TokenId, UserId, WorkId};
 use super::name::{BranchName, CommitSha, RepoSlug};
 use super::text::clip;
 use super::time::Timestamp;
@@ -170,10 +170,10 @@ pub enum Event {
         /// The commit.
         sha: CommitSha,
     },
-    /// A link was made that signs a person in once.
-    LinkCreated {
-        /// The person.
-        user: UserId,
+    /// A one-time link was made, that signs a person in.
+    LinkMade {
+        /// The link.
+        link: LinkId,
     },
     /// A repository was given another badge key.
     BadgeKeyRotated {

@@ -165,7 +165,7 @@ pub fn is_fresh(tx: &ReadTx) -> Result<bool> {
 pub fn open_link(tx: &mut WriteTx, user: UserId, secret: Hashed, now: Timestamp) -> Result<Link> {
     let link = Link { id: tx.new_id(now), user, secret, created_at: now, expires_at: now + LINK_LIFETIME, spent_at: None };
     tx.put(&link)?;
-    tx.record(Event::LinkCreated { user }, now)?;
+    tx.record(Event::LinkMade { link: link.id }, now)?;
     Ok(link)
 }
 

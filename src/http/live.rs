@@ -281,7 +281,7 @@ impl Woken {
             | Event::SignedOut { .. }
             | Event::TokenCreated { .. }
             | Event::TokenRevoked { .. }
-            | Event::LinkCreated { .. }
+            | Event::LinkMade { .. }
             | Event::WorkDied { .. }
             | Event::WorkRetried { .. }
             | Event::WorkDiscarded { .. }

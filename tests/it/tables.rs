@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use plumbline::app::{reactions, runner};
 use plumbline::base::event::{Event, Upkeep, Verdict};
-use plumbline::base::id::{AttemptId, Id, RepoId, TokenId, UserId, WorkId};
+use plumbline::base::id::{AttemptId, Id, LinkId, RepoId, TokenId, UserId, WorkId};
 use plumbline::base::name::{CommitSha, RepoSlug};
 use plumbline::base::work::Work;
 use plumbline::http::code::Code;
@@ -71,7 +71,7 @@ fn events() -> Vec<Event> {
         Event::HeadReturned { repo, sha, attempt },
         Event::CheckSetHeld { repo, sha, verdict: Verdict::Pending },
         Event::ManifestApproved { repo, sha },
-        Event::LinkCreated { user },
+        Event::LinkMade { link: LinkId::from_u128(6) },
         Event::BadgeKeyRotated { repo },
         Event::SettingsChanged { changes: Vec::new() },
         Event::CommandEntered { line: String::new() },

@@ -14,7 +14,7 @@ words! {
         /// A person was given an account.
         UserCreated = "user_created",
         /// A link was made that signs somebody in once.
-        LinkCreated = "link_created",
+        LinkMade = "link_made",
         /// Somebody signed in.
         SignedIn = "signed_in",
         /// Somebody signed out, or was signed out.

@@ -65,7 +65,7 @@ async fn what_people_do_stands_in_the_trail_and_what_the_appliance_does_stays_ou
             "root repository_changed local/app",
             "root repository_added local/app",
             "anonymous signed_in root",
-            "system link_created root",
+            "system link_made root",
             "system user_created root",
         ]
     );
