@@ -211,7 +211,7 @@ impl AuditPage {
     fn what(&self, entry: &Line) -> String {
         let route = entry.subject.as_ref().and_then(|subject| subject.id.as_deref()).filter(|_| entry.code.is_some());
         let method = route.and_then(|route| route.split(' ').next());
-        method.map_or_else(|| words::plain(entry.action.as_str()), |method| format!("request {method}"))
+        method.map_or_else(|| words::plain(entry.action.as_str()), |method| format!("asked to {method}"))
     }
 
     fn side(&self, value: &Option<String>) -> String {
