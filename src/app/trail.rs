@@ -1,6 +1,6 @@
 //! What of all that happens stands in the trail: one exhaustive match from fact to entry, and a bound for what was refused.
 //!
-//! Verbs know nothing of the trail. They record facts, and whatever [`entry`] makes of a fact is written in the same transaction, with
+//! Verbs know nothing of the trail. They record facts, and whatever `entry` makes of a fact is written in the same transaction, with
 //! names looked up there: so a verb cannot forget it, and a new fact asks at compile time whether it belongs in. What the appliance does
 //! by itself does not.
 //!

@@ -1,7 +1,7 @@
 //! How many requests may come: from one address, and of one caller.
 //!
 //! Both are generous, so that nobody who works meets them, and both are counted before what a request costs: the address before anybody
-//! is looked up, the caller before the route is reached. A credential that is refused counts as much as [`BAD_CREDENTIAL`] requests, so
+//! is looked up, the caller before the route is reached. A credential that is refused counts as much as twenty requests, so
 //! that guessing ends sooner than asking. What is refused here is answered 429 with the time to wait, and costs neither a read nor a
 //! write.
 //!
