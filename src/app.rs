@@ -27,9 +27,12 @@ pub mod admission;
 pub mod check;
 pub mod config;
 pub mod guesses;
+pub mod health;
 pub mod indexing;
 pub mod live;
+pub mod measures;
 pub mod passwords;
+pub mod rates;
 pub mod reactions;
 pub mod repeat;
 pub mod rewrap;
@@ -42,6 +45,7 @@ pub mod sweep;
 pub mod sync;
 pub mod ticker;
 pub mod tools;
+pub mod trail;
 pub mod upkeep;
 pub mod usage;
 
@@ -90,6 +94,14 @@ pub struct Inner {
     pub guesses: guesses::Guesses,
     /// Seals the secrets of people's codes.
     pub seal: seal::Seal,
+    /// How many requests there were of late, by address and by caller.
+    pub rates: rates::RequestRates,
+    /// How many refusals have entries in the trail of late.
+    pub refusals: trail::Refusals,
+    /// When the process began.
+    pub started_at: Timestamp,
+    /// What is counted for `/metrics`.
+    pub measures: Arc<measures::Measures>,
     /// Where the mirrors are.
     pub mirrors: PathBuf,
     /// Rouses workers.
@@ -193,9 +205,11 @@ impl App {
     ) -> Result<App, StartError> {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let cancels = Arc::new(Cancels::default());
-        let (told, canceled) = (events.clone(), Arc::clone(&cancels));
+        let measures = Arc::new(measures::Measures::default());
+        let (told, canceled, counted) = (events.clone(), Arc::clone(&cancels), Arc::clone(&measures));
         let store = open(Box::new(move |recorded| {
             for event in recorded {
+                counted.hear(&event.event);
                 match &event.event {
                     Event::CheckSetCanceled { attempt, .. } => canceled.trip(|_, of| of == Some(*attempt)),
                     Event::RepositoryDeleted { repo, .. } => canceled.trip(|of, _| of == *repo),
@@ -218,6 +232,8 @@ impl App {
         let (streams, under_way) = (streams::Streams::default(), repeat::UnderWay::default());
         let (passwords, guesses) = (passwords::Passwords::default(), guesses::Guesses::default());
         let seal = seal::Seal::at(config.data_dir.join("totp.key"));
+        let (rates, refusals) = (rates::RequestRates::new(&config.limits), trail::Refusals::default());
+        let started_at = clock.now();
         Ok(App(Arc::new(Inner {
             config,
             clock,
@@ -235,6 +251,10 @@ impl App {
             passwords,
             guesses,
             seal,
+            rates,
+            refusals,
+            started_at,
+            measures,
             mirrors,
             wake,
             events,
@@ -376,7 +396,7 @@ impl App {
     }
 }
 
-/// A verb, and after it what follows from the events it recorded.
+/// A verb, and after it what follows from the events it recorded: work, and what the trail says of them.
 fn followed<T, E: From<store::Error>>(
     clock: Clock,
     behalf: Behalf,
@@ -396,6 +416,7 @@ fn followed<T, E: From<store::Error>>(
             for next in reactions::follow(&recorded.event) {
                 queue::push(tx, next.work, now + next.after, now)?;
             }
+            trail::follow(tx, &recorded, now)?;
         }
         Ok(out)
     }

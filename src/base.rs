@@ -10,6 +10,7 @@ pub mod event;
 pub mod id;
 pub mod mask;
 pub mod name;
+pub mod network;
 pub mod page;
 pub mod percent;
 pub mod secret;

@@ -13,7 +13,9 @@ use crate::app::config::{self, Config, Sources};
 use crate::engine::sandbox;
 
 mod admin;
+pub mod audit;
 pub mod check;
+pub mod console;
 pub mod doctor;
 pub mod keys;
 mod owner;
@@ -21,6 +23,7 @@ mod progress;
 pub mod serve;
 pub mod token;
 pub mod user;
+pub mod work;
 
 /// Code health, jobs and delivery measures for a team, in one self-hosted binary.
 #[derive(Debug, Parser)]
@@ -51,6 +54,14 @@ enum Command {
     /// The vault's key and the keys for SSH: exchange them, make them anew
     #[command(subcommand)]
     Keys(keys::Command),
+    /// What waits, is being carried out or was given up: list, retry, discard
+    #[command(subcommand)]
+    Work(work::Command),
+    /// The trail of who did what: verify, export
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// The emergency door: administration line by line, for whoever owns the data directory
+    Console,
     /// Says what of this host does not work, or could be better, and how to mend it
     Doctor(doctor::Args),
     /// The first process of a sandbox, which plumbline starts itself
@@ -121,6 +132,9 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Ex
         }
         Command::User(command) => user::run(&command, &configuration(cli.data, cli.config, BTreeMap::new())?),
         Command::Keys(command) => keys::run(&command, &configuration(cli.data, cli.config, BTreeMap::new())?),
+        Command::Work(command) => work::run(&command, &configuration(cli.data, cli.config, BTreeMap::new())?),
+        Command::Audit(command) => audit::run(&command, &configuration(cli.data, cli.config, BTreeMap::new())?),
+        Command::Console => console::run(&configuration(cli.data, cli.config, BTreeMap::new())?),
         Command::Doctor(args) => doctor::run(&args, &configuration(cli.data, cli.config, BTreeMap::new())?),
         Command::SandboxLauncher => Ok(sandbox::launcher::launch()),
         Command::Token(command) => token::run(command, &configuration(cli.data, cli.config, BTreeMap::new())?),

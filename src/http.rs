@@ -13,6 +13,7 @@ use axum::middleware;
 use crate::app::App;
 
 pub mod accounts;
+pub mod admin;
 pub mod auth;
 pub mod badges;
 pub mod checks;
@@ -26,11 +27,13 @@ pub mod health;
 pub mod host;
 pub mod issues;
 pub mod layers;
+pub mod limits;
 pub mod live;
 pub mod openapi;
 pub mod page;
 pub mod parts;
 pub mod plugins;
+pub mod proxies;
 pub mod repeat;
 pub mod repos;
 pub mod routes;
@@ -38,6 +41,7 @@ pub mod sarif;
 pub mod search;
 pub mod secrets;
 pub mod server;
+pub mod trail;
 pub mod trends;
 pub mod usage;
 
@@ -54,6 +58,12 @@ pub fn router(app: &App, pages: Router<App>, dress: impl FnOnce(Router<App>) -> 
 /// What the public address serves: the few routes that strangers may ask.
 pub fn public_router(app: &App) -> Router {
     finish(app, with_fallbacks(mount(app, routes::table().into_iter().filter(|route| route.is_public))))
+}
+
+/// What the address for measures serves: `/metrics`, to whoever asks.
+pub fn metrics_router(app: &App) -> Router {
+    let router = mount(app, routes::table().into_iter().filter(|route| route.path == admin::metrics::PATH));
+    finish(app, with_fallbacks(router)).layer(axum::Extension(crate::domain::accounts::Caller::Host))
 }
 
 fn mount(app: &App, routes: impl Iterator<Item = routes::Route>) -> Router<App> {
@@ -74,8 +84,12 @@ fn with_fallbacks(router: Router<App>) -> Router<App> {
 fn finish(app: &App, router: Router<App>) -> Router {
     router
         .layer(middleware::from_fn(layers::etag))
+        .layer(middleware::from_fn_with_state(app.clone(), limits::per_caller))
         .layer(middleware::from_fn_with_state(app.clone(), auth::identify))
+        .layer(middleware::from_fn_with_state(app.clone(), trail::refusals))
+        .layer(middleware::from_fn_with_state(app.clone(), limits::per_address))
         .layer(middleware::from_fn(layers::addressed))
+        .layer(middleware::from_fn_with_state(app.clone(), proxies::origin))
         .layer(middleware::from_fn_with_state(app.clone(), layers::outermost))
         .with_state(app.clone())
 }

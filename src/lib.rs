@@ -17,7 +17,7 @@
 //! |---|---|
 //! | [`base`] | values and words: ids, names, time, events, work. No input or output |
 //! | [`engine`] | one mechanism each, no word of the product: store, queue, git, sandbox, outbound, vault, fulltext |
-//! | [`domain`] | the product's nouns and verbs: accounts, repos, secrets, issues, checks, statuses, search, admin |
+//! | [`domain`] | the product's nouns and verbs: audit, settings, accounts, repos, secrets, issues, checks, statuses, search, admin |
 //! | [`app`] | the handle, the consequences, the schema, the configuration; what drives the work |
 //! | [`http`] | the REST API: the table of routes, errors, identity, views |
 //! | [`ui`] | pages, made of the same views through the same verbs |
@@ -42,6 +42,7 @@
 //! * No wall clock but [`base::time::Clock`].
 //! * No stored record is a wire shape: views live with the handlers.
 //! * No answer says "saved" before the commit is durable.
+//! * Nobody changes anything without an entry in the [trail](domain::audit), which is written with the change and never changed itself.
 //!
 //! # Three walks
 //!
@@ -53,12 +54,14 @@
 //! ([`domain::issues::settle`]) and the index catches up ([`app::indexing`]).
 //!
 //! **A request becomes an answer.** [`http::server`] gives it a place and some time, [`http::layers`] an id, [`http::auth`] finds out who
-//! asks, [`http::routes`] says which permission it takes, [`http::repeat`] whether it was answered before. The handler's
+//! asks ([`http::proxies`] from where, [`http::limits`] whether it is too much, and [`http::trail`] writes down who was not let),
+//! [`http::routes`] says which permission it takes, [`http::repeat`] whether it was answered before. The handler's
 //! [`Permit`](http::extract::Permit) decides on the repository inside the transaction, one verb does it, a view is answered; an error of
 //! any floor becomes a [`code`](http::code) in [`http::error`]. A page is the same with a template at its end.
 //!
 //! **A write becomes durable.** A verb goes to the [store's writer](engine::store): it reads one moment, writes into a layer over it,
-//! records events; what follows from them is queued in the same layer. The layers of all who wait are settled and committed together,
+//! records events; what follows from them is queued in the same layer ([`app::reactions`]), and so is what the trail says of them
+//! ([`app::trail`]). The layers of all who wait are settled and committed together,
 //! and only then is anybody answered.
 
 // The macros `words!` and `id!` are declared there.

@@ -8,6 +8,7 @@
 //! stands around every page; then one module a page family.
 
 pub mod account;
+pub mod admin;
 pub mod ansi;
 pub mod assets;
 pub mod chart;

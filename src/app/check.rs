@@ -39,8 +39,8 @@ use crate::domain::checks::plan::{Planned, plan, wanted_secrets};
 use crate::domain::checks::{self, CheckError, CheckSet, CheckState, Conclusion, ErrorCode, WaitsFor};
 use crate::domain::issues::{self, Standing};
 use crate::domain::repos::{self, ApprovalFor, Repository};
-use crate::domain::secrets;
 use crate::domain::statuses::{self, Asked};
+use crate::domain::{secrets, settings};
 use crate::engine::git::kept::Kept;
 use crate::engine::git::tree::Tree;
 use crate::engine::store::{self, ReadTx, WriteTx};
@@ -164,7 +164,12 @@ impl Manner {
 /// The tools that run where no manifest says what to run: those that the configuration or the repository's settings name, or all that
 /// this host has.
 fn besides(app: &App, repository: &Repository, manner: &Manner) -> Vec<&'static Tool> {
-    let is_named = |tool: &Tool| app.config.default_tools.contains(&tool.name) || repository.tools.contains(&tool.name);
+    let settings = app.read_now(|tx, _| settings::load(tx)).unwrap_or_else(|error| {
+        tracing::warn!("the settings cannot be read, and the defaults hold: {error}");
+        settings::Settings::default()
+    });
+    let named = app.config.default_tools(&settings);
+    let is_named = |tool: &Tool| named.contains(&tool.name) || repository.tools.contains(&tool.name);
     let is_asked = |tool: &Tool| manner.tries_tools && tool.needs_no_settings() || is_named(tool);
     let can_run = |tool: &Tool| app.sandboxes.ready(tool).is_ok();
     catalogue::all().iter().filter(|tool| is_asked(tool) && can_run(tool)).collect()

@@ -10,13 +10,22 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::base::network::Network;
 use crate::base::text::nearest;
 use crate::domain::accounts::SessionLimits;
 use crate::domain::admin::Intervals;
 use crate::domain::checks::catalogue;
-use crate::domain::repos::manifest::{MAX_TIMEOUT, MIN_MEMORY};
+use crate::domain::repos::manifest::MAX_TIMEOUT;
+use crate::domain::settings::Settings;
 use crate::engine::{git, outbound};
 use crate::words;
+
+mod keys;
+mod values;
+
+pub use keys::{KEYS, Key};
+pub use values::listen_address;
+use values::{DAY, count, host_memory, long_span, memory, pace, socket, span, url};
 
 words! {
     /// How the log is written.
@@ -54,145 +63,6 @@ words! {
     }
 }
 
-/// A key of the configuration.
-pub struct Key {
-    /// Its name in the file, dots for tables.
-    pub name: &'static str,
-    /// Its environment variable.
-    pub env: &'static str,
-    /// Its default, in words.
-    pub default: &'static str,
-    /// What it is for.
-    pub about: &'static str,
-}
-
-/// Every key there is.
-pub const KEYS: &[Key] = &[
-    Key {
-        name: "data_dir",
-        env: "PLUMBLINE_DATA_DIR",
-        default: "`$XDG_DATA_HOME/plumbline`, else `~/.local/share/plumbline`",
-        about: "Where everything is kept",
-    },
-    Key {
-        name: "listen",
-        env: "PLUMBLINE_LISTEN",
-        default: "`127.0.0.1:7867`",
-        about: "Where pages and API are served; port 0 takes a free one",
-    },
-    Key {
-        name: "public_listen",
-        env: "PLUMBLINE_PUBLIC_LISTEN",
-        default: "none",
-        about: "A second address that serves badges and health alone, to be exposed to others",
-    },
-    Key {
-        name: "public_url",
-        env: "PLUMBLINE_PUBLIC_URL",
-        default: "`http://` and the address listened on",
-        about: "How people reach it: what links begin with",
-    },
-    Key {
-        name: "insecure_http",
-        env: "PLUMBLINE_INSECURE_HTTP",
-        default: "`false`",
-        about: "Lets people sign in over plain http from other machines",
-    },
-    Key {
-        name: "sessions.idle",
-        env: "PLUMBLINE_SESSIONS_IDLE",
-        default: "`7d`",
-        about: "How long somebody stays signed in without coming back",
-    },
-    Key {
-        name: "sessions.lifetime",
-        env: "PLUMBLINE_SESSIONS_LIFETIME",
-        default: "`30d`",
-        about: "How long somebody stays signed in at all",
-    },
-    Key {
-        name: "repos.local_roots",
-        env: "PLUMBLINE_REPOS_LOCAL_ROOTS",
-        default: "what `--repo` names",
-        about: "Folders beneath which an administrator may add repositories by path (a comma between two in the environment)",
-    },
-    Key {
-        name: "repos.poll_interval",
-        env: "PLUMBLINE_REPOS_POLL_INTERVAL",
-        default: "`60s`",
-        about: "How often repositories are asked for new commits",
-    },
-    Key {
-        name: "sandbox.min_tier",
-        env: "PLUMBLINE_SANDBOX_MIN_TIER",
-        default: "`native`",
-        about: "The least that keeps a check's process apart from the host: `native` (bubblewrap); `oci`, where images alone may run; or `trusted`, which is nothing at all where bubblewrap is missing",
-    },
-    Key {
-        name: "sandbox.oci_socket",
-        env: "PLUMBLINE_SANDBOX_OCI_SOCKET",
-        default: "none",
-        about: "The socket of a daemon that speaks Docker's API, such as `/run/podman/podman.sock`: it runs the plugins that are images",
-    },
-    Key {
-        name: "sandbox.parallel",
-        env: "PLUMBLINE_SANDBOX_PARALLEL",
-        default: "the number of processors",
-        about: "How many processes of checks run at once, over all repositories",
-    },
-    Key {
-        name: "sandbox.memory",
-        env: "PLUMBLINE_SANDBOX_MEMORY",
-        default: "three quarters of the host's",
-        about: "How much memory, such as `6GiB`, the processes of checks are promised together; the most that a manifest may ask for",
-    },
-    Key {
-        name: "sandbox.max_timeout",
-        env: "PLUMBLINE_SANDBOX_MAX_TIMEOUT",
-        default: "`6h`",
-        about: "The most time that a manifest may give a check",
-    },
-    Key {
-        name: "checks.default_tools",
-        env: "PLUMBLINE_CHECKS_DEFAULT_TOOLS",
-        default: "none",
-        about: "Tools such as `ruff` or `shellcheck` that run, where they are installed, in repositories whose manifest names no checks",
-    },
-    Key {
-        name: "vault.key_file",
-        env: "PLUMBLINE_VAULT_KEY_FILE",
-        default: "`vault.key` in the data directory",
-        about: "The key that secrets are sealed with, made at the first start: keep a copy, and not where copies of the data are",
-    },
-    Key {
-        name: "outbound.allow_hosts",
-        env: "PLUMBLINE_OUTBOUND_ALLOW_HOSTS",
-        default: "none",
-        about: "Hosts (`host` or `host:port`) that are spoken to although their address is private",
-    },
-    Key {
-        name: "outbound.ca_file",
-        env: "PLUMBLINE_OUTBOUND_CA_FILE",
-        default: "the built-in authorities",
-        about: "Certificates (PEM) of the authorities to trust instead",
-    },
-    Key {
-        name: "limits.connections",
-        env: "PLUMBLINE_LIMITS_CONNECTIONS",
-        default: "`1000`",
-        about: "The most connections at a time; a new one takes the place of whichever has been silent longest",
-    },
-    Key { name: "limits.streams", env: "PLUMBLINE_LIMITS_STREAMS", default: "`400`", about: "The most streams of events at a time" },
-    Key {
-        name: "limits.streams_per_caller",
-        env: "PLUMBLINE_LIMITS_STREAMS_PER_CALLER",
-        default: "`20`",
-        about: "The most streams of events at a time for one person or token",
-    },
-    Key { name: "log", env: "PLUMBLINE_LOG", default: "`info`", about: "How much is logged: `error`, `warn`, `info`, `debug`" },
-    Key { name: "log_format", env: "PLUMBLINE_LOG_FORMAT", default: "`text`", about: "How: `text` or `json`" },
-];
-
 /// What others may cost us at the rim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -202,6 +72,10 @@ pub struct Limits {
     pub streams: usize,
     /// The most streams of events at a time for one caller.
     pub streams_per_caller: usize,
+    /// The most requests a minute from one address.
+    pub requests_per_address: u32,
+    /// The most requests a minute of one caller.
+    pub requests_per_caller: u32,
     /// How long the head of a request may take, and how long a connection is kept for a next one.
     pub head_timeout: Duration,
     /// How long the next part of a body may take.
@@ -220,6 +94,8 @@ impl Default for Limits {
             connections: 1_000,
             streams: 400,
             streams_per_caller: 20,
+            requests_per_address: 3_000,
+            requests_per_caller: 6_000,
             head_timeout: Duration::from_secs(20),
             body_timeout: Duration::from_secs(15),
             whole_body_timeout: Duration::from_secs(60),
@@ -247,6 +123,10 @@ pub struct Config {
     pub insecure_http: bool,
     /// How long people stay signed in.
     pub sessions: SessionLimits,
+    /// The networks of the proxies in front.
+    pub trusted_proxies: Vec<Network>,
+    /// Where measures are served to whoever asks.
+    pub metrics_listen: Option<SocketAddr>,
     /// Folders beneath which repositories may be added by path.
     pub local_roots: Vec<PathBuf>,
     /// How often repositories are asked for new commits.
@@ -281,7 +161,28 @@ pub struct Config {
     pub log: LogLevel,
     /// How it is written.
     pub log_format: LogFormat,
+    /// Where each key that is set was set. Not a key.
+    pub places: Places,
 }
+
+/// Where each key that is set was set: a file, the environment or a flag. Two configurations that are the same but for that are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Places(BTreeMap<&'static str, String>);
+
+impl Places {
+    /// Where a key was set, if it was.
+    pub fn of(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+}
+
+impl PartialEq for Places {
+    fn eq(&self, _: &Places) -> bool {
+        true
+    }
+}
+
+impl Eq for Places {}
 
 /// What is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -398,6 +299,8 @@ impl Config {
                 idle: parse(values, "sessions.idle", long_span)?.unwrap_or(Duration::from_secs(7 * DAY)),
                 lifetime: parse(values, "sessions.lifetime", long_span)?.unwrap_or(Duration::from_secs(30 * DAY)),
             },
+            trusted_proxies: networks(values)?,
+            metrics_listen: parse(values, "metrics_listen", listen_address)?,
             local_roots: list(values, "repos.local_roots").into_iter().map(PathBuf::from).collect(),
             poll_interval: parse(values, "repos.poll_interval", span)?.unwrap_or(Duration::from_secs(60)),
             git: git::Limits::default(),
@@ -419,6 +322,8 @@ impl Config {
                 connections: parse(values, "limits.connections", count)?.unwrap_or(Limits::default().connections),
                 streams: parse(values, "limits.streams", count)?.unwrap_or(Limits::default().streams),
                 streams_per_caller: parse(values, "limits.streams_per_caller", count)?.unwrap_or(Limits::default().streams_per_caller),
+                requests_per_address: parse(values, "limits.requests_per_address", pace)?.unwrap_or(Limits::default().requests_per_address),
+                requests_per_caller: parse(values, "limits.requests_per_caller", pace)?.unwrap_or(Limits::default().requests_per_caller),
                 ..Limits::default()
             },
             log: parse(values, "log", |text| text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string()))?
@@ -427,6 +332,7 @@ impl Config {
                 text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string())
             })?
             .unwrap_or(LogFormat::Text),
+            places: Places(values.iter().map(|(key, (place, _))| (*key, place.clone())).collect()),
         })
     }
 
@@ -446,6 +352,22 @@ impl Config {
         Intervals { poll: self.poll_interval, expire: Duration::from_secs(3_600), sweep: Duration::from_secs(24 * 3_600) }
     }
 
+    /// How often repositories are asked for new commits: as the configuration says where it does, else as it is set.
+    pub fn poll_interval(&self, settings: &Settings) -> Duration {
+        match settings.poll_interval_s {
+            Some(seconds) if self.places.of("repos.poll_interval").is_none() => Duration::from_secs(seconds.into()),
+            _ => self.poll_interval,
+        }
+    }
+
+    /// Tools that run where no manifest says what to run: as the configuration says where it does, else as it is set.
+    pub fn default_tools(&self, settings: &Settings) -> Vec<String> {
+        match &settings.default_tools {
+            Some(tools) if self.places.of("checks.default_tools").is_none() => tools.clone(),
+            _ => self.default_tools.clone(),
+        }
+    }
+
     /// The result, as it would stand in a file.
     pub fn print(&self) -> String {
         let quoted = |values: &mut dyn Iterator<Item = String>| values.map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ");
@@ -459,6 +381,8 @@ impl Config {
         out += &optional("public_listen", self.public_listen.map(|address| address.to_string()));
         out += &optional("public_url", self.public_url.clone());
         out += &format!("insecure_http = {}\n", self.insecure_http);
+        out += &format!("trusted_proxies = [{}]\n", quoted(&mut self.trusted_proxies.iter().map(ToString::to_string)));
+        out += &optional("metrics_listen", self.metrics_listen.map(|address| address.to_string()));
         out += &format!("log = \"{}\"\nlog_format = \"{}\"\n", self.log, self.log_format);
         let minutes = |span: Duration| span.as_secs() / 60;
         out += &format!("\n[sessions]\nidle = \"{}m\"\nlifetime = \"{}m\"\n", minutes(self.sessions.idle), minutes(self.sessions.lifetime));
@@ -473,8 +397,9 @@ impl Config {
         out += &format!("\n[vault]\nkey_file = {:?}\n", self.vault_key_file.display().to_string());
         out += &format!("\n[outbound]\nallow_hosts = [{}]\n", quoted(&mut self.allow_hosts.iter().cloned()));
         out += &optional("ca_file", self.ca_file.as_ref().map(|path| path.display().to_string()));
-        let Limits { connections, streams, streams_per_caller, .. } = self.limits;
+        let Limits { connections, streams, streams_per_caller, requests_per_address, requests_per_caller, .. } = self.limits;
         out += &format!("\n[limits]\nconnections = {connections}\nstreams = {streams}\nstreams_per_caller = {streams_per_caller}\n");
+        out += &format!("requests_per_address = {requests_per_address}\nrequests_per_caller = {requests_per_caller}\n");
         out
     }
 }
@@ -554,7 +479,7 @@ fn flatten(place: &str, prefix: &str, table: &toml::Table, values: &mut Values) 
 const FILE_BYTES: u64 = 1 << 20;
 
 /// The keys that hold several values.
-const LISTS: [&str; 3] = ["repos.local_roots", "outbound.allow_hosts", "checks.default_tools"];
+const LISTS: [&str; 4] = ["repos.local_roots", "outbound.allow_hosts", "checks.default_tools", "trusted_proxies"];
 
 fn environment(env: &BTreeMap<String, String>) -> Result<Values, Error> {
     let mut values = Values::new();
@@ -593,92 +518,21 @@ fn list(values: &Values, key: &'static str) -> Vec<String> {
     values.get(key).map(|(_, values)| values.clone()).unwrap_or_default()
 }
 
-/// The tools that run by default: those alone that have something to say without a repository's settings.
+fn networks(values: &Values) -> Result<Vec<Network>, Error> {
+    let Some((place, texts)) = values.get("trusted_proxies") else { return Ok(Vec::new()) };
+    let wrong = |why: String| Error::Value { place: place.clone(), key: "trusted_proxies", why };
+    texts.iter().map(|text| text.parse::<Network>().map_err(|error| wrong(error.to_string()))).collect()
+}
+
+/// The tools that run by default.
 fn tools(values: &Values) -> Result<Vec<String>, Error> {
     let Some((place, names)) = values.get("checks.default_tools") else { return Ok(Vec::new()) };
-    let wrong = |why: String| Error::Value { place: place.clone(), key: "checks.default_tools", why };
-    catalogue::without_settings(names).map_err(|why| wrong(format!("not a list of tools that need no settings; {why}")))
+    default_tools(names).map_err(|why| Error::Value { place: place.clone(), key: "checks.default_tools", why })
 }
 
-/// How many of something there may be.
-fn count(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|count| (1..=1_000_000).contains(count)).ok_or_else(|| "not a number from 1 to 1000000".to_owned())
-}
-
-/// How much memory, in the manner of a manifest.
-fn memory(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => 0_u64,
-    };
-    let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    bytes.filter(|bytes| *bytes >= MIN_MEMORY).ok_or_else(|| "not an amount of memory such as 512MiB or 6GiB, of at least 16MiB".to_owned())
-}
-
-/// How much memory this host has; where it does not say, what one check may use.
-fn host_memory() -> u64 {
-    let said = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = said.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kib = total.and_then(|total| total.trim().strip_suffix(" kB")).and_then(|kib| kib.trim().parse::<u64>().ok());
-    kib.map_or_else(|| crate::engine::sandbox::Limits::default().memory, |kib| kib << 10)
-}
-
-/// An address to listen on; a port alone means loopback.
-pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
-        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
-    }
-    let text = text.replace("localhost:", "127.0.0.1:");
-    text.parse().map_err(|_| "not an address such as 127.0.0.1:7867 or [::1]:7867".to_owned())
-}
-
-fn url(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    match rest.map(|rest| rest.trim_end_matches('/')) {
-        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', '"', '<', '\\']) => {
-            Ok(text.trim_end_matches('/').to_owned())
-        }
-        _ => Err("not an address such as https://plumbline.example.com, without a path".to_owned()),
-    }
-}
-
-/// The path of a socket, also where it is written as an address.
-fn socket(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text.strip_prefix("unix://").unwrap_or(text));
-    if path.is_absolute() { Ok(path) } else { Err("not the path of a socket such as /run/podman/podman.sock".to_owned()) }
-}
-
-/// The seconds of a day.
-const DAY: u64 = 24 * 3_600;
-
-/// A span of time such as `30m`, `12h`, `7d`; between five minutes and a year.
-fn long_span(text: &str) -> Result<Duration, String> {
-    let wrong = || "not a span of time such as 30m, 12h or 7d, from five minutes to a year".to_owned();
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let seconds = match unit {
-        "m" => number.checked_mul(60),
-        "h" => number.checked_mul(3_600),
-        "d" => number.checked_mul(DAY),
-        _ => None,
-    };
-    seconds.filter(|seconds| (300..=366 * DAY).contains(seconds)).map(Duration::from_secs).ok_or_else(wrong)
-}
-
-/// A span of time such as `30s`, `5m`, `1h`; between a second and a day.
-fn span(text: &str) -> Result<Duration, String> {
-    let wrong = || "not a span of time such as 30s, 5m or 1h, from one second to a day".to_owned();
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| wrong())?;
-    let seconds = match &text[digits.len()..] {
-        "s" | "" => Some(number),
-        "m" => number.checked_mul(60),
-        "h" => number.checked_mul(3_600),
-        _ => None,
-    };
-    seconds.filter(|seconds| (1..=86_400).contains(seconds)).map(Duration::from_secs).ok_or_else(wrong)
+/// Takes the names of tools that are to run by default: those alone that have something to say without a repository's settings.
+pub fn default_tools(names: &[String]) -> Result<Vec<String>, String> {
+    catalogue::without_settings(names).map_err(|why| format!("not a list of tools that need no settings; {why}"))
 }
 
 #[cfg(test)]

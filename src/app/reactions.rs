@@ -37,7 +37,7 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         Event::BranchDeleted { repo, head, .. } => now(Work::CloseBranch { repo: *repo, head: *head }),
         Event::IssuesChanged => now(Work::IndexIssues),
         Event::VaultRotated => now(Work::Rewrap),
-        Event::WorkDied { was, .. } => given_up(was),
+        Event::WorkDied { was, .. } | Event::WorkDiscarded { was, .. } => given_up(was),
         Event::Due { upkeep } => now(match upkeep {
             Upkeep::Poll => Work::PollRepositories,
             Upkeep::Expire => Work::Expire,
@@ -67,7 +67,11 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         | Event::LinkMade { .. }
         | Event::LinkRevoked { .. }
         | Event::MembersChanged { .. }
-        | Event::TokenRotated { .. } => Vec::new(),
+        | Event::TokenRotated { .. }
+        | Event::BadgeKeyRotated { .. }
+        | Event::WorkRetried { .. }
+        | Event::SettingsChanged { .. }
+        | Event::CommandEntered { .. } => Vec::new(),
     }
 }
 

@@ -6,10 +6,12 @@
 use crate::app::repeat::{Repeat, Tally};
 use crate::domain::accounts::{Browser, Link, Membership, PasswordRow, SecondFactor, Session, Token, User};
 use crate::domain::admin::Recurrence;
+use crate::domain::audit::{Checkpoint, Entry as AuditEntry};
 use crate::domain::checks::{CheckSet, ImagePin, TrustedManifest};
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::repos::{Branch, Commit, Repository};
 use crate::domain::secrets::{NamedSecret, SshKey, VaultKey};
+use crate::domain::settings::Settings;
 use crate::engine::queue::{Served, WorkItem};
 use crate::engine::store::journal::Journaled;
 use crate::engine::store::{Migration, Schema, TableSpec};
@@ -59,6 +61,9 @@ pub fn schema() -> Schema {
             PasswordRow,
             SecondFactor,
             Browser,
+            AuditEntry,
+            Checkpoint,
+            Settings,
         ],
         migrations: MIGRATIONS,
     }

@@ -6,7 +6,8 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use super::App;
 use crate::base::event::Actor;
-use crate::domain::admin;
+use crate::domain::admin::{self, Intervals};
+use crate::domain::settings;
 use crate::engine::store;
 
 /// The ticker; stop it before the store closes.
@@ -17,7 +18,8 @@ pub async fn tick(app: &App) -> store::Result<()> {
     if !app.read(admin::is_any_due).await? {
         return Ok(());
     }
-    let intervals = app.config.intervals();
+    let settings = app.read(|tx, _| settings::load(tx)).await?;
+    let intervals = Intervals { poll: app.config.poll_interval(&settings), ..app.config.intervals() };
     app.write(&Actor::System, move |tx, now| admin::fire_due(tx, &intervals, now)).await
 }
 

@@ -1,22 +1,20 @@
 //! What the appliance does for itself: polling, expiry, and erasing what a deleted person leaves. Sweeping is in [`sweep`](super::sweep), the search index in
 //! [`indexing`](super::indexing).
 
-use std::time::Duration;
-
 use super::App;
 use super::repeat;
 use super::runner::{Attempt, Failure};
 use crate::base::event::Actor;
 use crate::base::id::UserId;
-use crate::domain::{accounts, repos};
+use crate::domain::{accounts, audit, repos, settings};
 use crate::engine::store::journal;
 
-/// How long events are kept.
-const EVENTS_KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
 /// How many rows one closure forgets.
 const FORGOTTEN_PER_WRITE: usize = 200;
 /// The same of requests that may be repeated, each of which may come with an answer of 256 KiB.
 const REPEATS_PER_WRITE: usize = 32;
+/// The same of the trail, whose entries stand in several indexes.
+const ENTRIES_PER_WRITE: usize = 60;
 
 /// Asks for a sync of every repository that does not tell us of its pushes.
 pub fn poll(app: &App, attempt: &Attempt) -> Result<(), Failure> {
@@ -30,12 +28,18 @@ pub fn poll(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     }
 }
 
-/// Forgets links, sessions, requests that may be repeated, and events that are past their time.
+/// Forgets links, sessions, requests that may be repeated, and events that are past their time; of the trail, what is older than an age
+/// that somebody has set.
 pub fn expire(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     let sessions = app.config.sessions;
     while app.write_now(&Actor::System, move |tx, now| accounts::expire(tx, sessions, FORGOTTEN_PER_WRITE, now))? > 0 {}
     while app.write_now(&Actor::System, |tx, now| repeat::expire(tx, REPEATS_PER_WRITE, now))? > 0 {}
-    while app.write_now(&Actor::System, |tx, now| journal::expire(tx, now - EVENTS_KEPT, FORGOTTEN_PER_WRITE))? > 0 {}
+    let settings = app.read_now(|tx, _| settings::load(tx))?;
+    let events_kept = settings.events_kept();
+    while app.write_now(&Actor::System, move |tx, now| journal::expire(tx, now - events_kept, FORGOTTEN_PER_WRITE))? > 0 {}
+    if let Some(kept) = settings.audit_kept() {
+        while app.write_now(&Actor::System, move |tx, now| audit::shorten(tx, now - kept, ENTRIES_PER_WRITE, now))? {}
+    }
     attempt.done(app)
 }
 

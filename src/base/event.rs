@@ -4,9 +4,11 @@
 //! from each fact is one match in `app/reactions.rs`. Stored as postcard: variants are only ever appended.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::id::{AttemptId, KeyId, LinkId, RepoId, SecretId, TokenId, UserId, WorkId};
 use super::name::{BranchName, CommitSha, RepoSlug};
+use super::text::clip;
 use super::time::Timestamp;
 use super::work::Work;
 use crate::words;
@@ -134,10 +136,12 @@ pub enum Event {
         /// The repository.
         repo: RepoId,
     },
-    /// What is said of a repository was changed, or its badge key.
+    /// What is said of a repository was changed.
     RepositoryChanged {
         /// The repository.
         repo: RepoId,
+        /// What, and how.
+        changes: Vec<Changed>,
     },
     /// The search index, which lacked something, can be asked again.
     IndexRebuilt,
@@ -179,6 +183,8 @@ pub enum Event {
         repo: Option<RepoId>,
         /// The secret.
         secret: SecretId,
+        /// What it was called, since its row is gone when somebody reads this.
+        name: String,
     },
     /// A repository was given a key for SSH, or another one in its place.
     KeyAdded {
@@ -193,6 +199,8 @@ pub enum Event {
         repo: RepoId,
         /// The key.
         key: KeyId,
+        /// What it was called.
+        name: String,
     },
     /// The vault has another key: what is sealed to earlier ones is to be wrapped anew.
     VaultRotated,
@@ -200,6 +208,8 @@ pub enum Event {
     UserChanged {
         /// The person.
         user: UserId,
+        /// What is otherwise than before.
+        changes: Vec<Changed>,
     },
     /// A person's account was deleted: they are nobody at once, their rows go in the background.
     UserDeleted {
@@ -212,6 +222,8 @@ pub enum Event {
     SignInChanged {
         /// The person.
         user: UserId,
+        /// Which, and what became of it.
+        change: SignInChange,
     },
     /// A one-time link was made: to sign in, to set a password, to come for the first time.
     LinkMade {
@@ -227,19 +239,85 @@ pub enum Event {
     MembersChanged {
         /// The repository.
         repo: RepoId,
+        /// Whose role, by their login, and what it was and is.
+        changes: Vec<Changed>,
     },
     /// A token was given another secret.
     TokenRotated {
         /// The token.
         token: TokenId,
     },
+    /// A repository was given another badge key.
+    BadgeKeyRotated {
+        /// The repository.
+        repo: RepoId,
+    },
+    /// Work that was given up was asked for once more.
+    WorkRetried {
+        /// The item.
+        work: WorkId,
+        /// What is to be done.
+        was: Work,
+    },
+    /// Work was taken out of the queue.
+    WorkDiscarded {
+        /// The item.
+        work: WorkId,
+        /// What was to be done.
+        was: Work,
+    },
+    /// Settings of the instance were changed.
+    SettingsChanged {
+        /// Which, and how.
+        changes: Vec<Changed>,
+    },
+    /// A line was entered at the host's console.
+    CommandEntered {
+        /// The line, without what may be a secret.
+        line: String,
+    },
 }
+
+/// A value that somebody changed, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Changed {
+    /// What it is called.
+    pub field: String,
+    /// What it was; null if it was not set.
+    pub before: Option<String>,
+    /// What it is now; null if it is not set any more.
+    pub after: Option<String>,
+}
+
+impl Changed {
+    /// A value that was changed; `None` if it is as it was.
+    pub fn of(field: &str, before: Option<impl ToString>, after: Option<impl ToString>) -> Option<Changed> {
+        let text = |value: Option<String>| value.map(|value| clip(&value, CHANGED_BYTES).into_owned());
+        let (before, after) = (before.map(|value| value.to_string()), after.map(|value| value.to_string()));
+        (before != after).then(|| Changed { field: field.to_owned(), before: text(before), after: text(after) })
+    }
+}
+
+/// How much of a value that was changed is kept.
+const CHANGED_BYTES: usize = 200;
 
 impl Event {
     /// Whether the journal keeps it. That a turn of the clock has come is followed like any event and then over: nothing has changed by
     /// it, nobody did it, and with one a minute for each repository the facts between them would be hard to find.
     pub fn is_kept(&self) -> bool {
         !matches!(self, Event::Due { .. } | Event::SyncDue { .. })
+    }
+}
+
+words! {
+    /// What became of something that a person signs in by.
+    pub enum SignInChange: "change of what somebody signs in by" {
+        /// A password was set.
+        PasswordSet = "password_set",
+        /// Codes are asked for beside the password.
+        TotpSet = "totp_set",
+        /// They are asked for no more.
+        TotpRemoved = "totp_removed",
     }
 }
 
@@ -293,6 +371,8 @@ pub enum Actor {
         /// From where.
         address: Option<String>,
     },
+    /// Whoever owns the data directory, at the host.
+    Host,
 }
 
 /// A fact with its number, its instant and who did it.

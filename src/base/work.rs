@@ -135,6 +135,22 @@ impl Work {
         }
     }
 
+    /// The commit it is about.
+    pub fn sha(&self) -> Option<CommitSha> {
+        match self {
+            Work::RunCheckSet { sha, .. } | Work::AbandonCheckSet { sha, .. } => Some(*sha),
+            Work::CloseBranch { head, .. } => Some(*head),
+            Work::SyncRepository { .. }
+            | Work::EraseRepository { .. }
+            | Work::IndexIssues
+            | Work::PollRepositories
+            | Work::Expire
+            | Work::Sweep
+            | Work::Rewrap
+            | Work::EraseUser { .. } => None,
+        }
+    }
+
     /// How often it is tried before it is given up.
     pub fn attempt_limit(&self) -> u32 {
         match self {

@@ -182,6 +182,10 @@ async fn serve(app: App, sources: Vec<Source>) -> Result<()> {
         let listener = bind(public).await?;
         servers.spawn(http::serve(app.clone(), http::public_router(&app), listener));
     }
+    if let Some(address) = app.config.metrics_listen {
+        let listener = bind(address).await?;
+        servers.spawn(http::serve(app.clone(), http::metrics_router(&app), listener));
+    }
     servers.spawn(http::host::serve(app.clone(), ui::router(&app), bind_host(&app)?));
     super::say(&format!("listening on http://{address}\n"));
     servers.spawn(http::serve(app.clone(), ui::router(&app), listener));
@@ -266,7 +270,7 @@ async fn first_link(app: &App) -> Result<Option<String>> {
     let plain = Plain::session();
     let secret = plain.hashed();
     let is_open = app
-        .write(&Actor::System, move |tx, now| -> accounts::Result<bool> {
+        .write(&Actor::Host, move |tx, now| -> accounts::Result<bool> {
             let user = if accounts::is_fresh(tx)? {
                 accounts::create_user(tx, FIRST_LOGIN, InstanceRole::Admin, now)?
             } else {
@@ -299,7 +303,7 @@ async fn register(app: &App, source: &Source) -> Result<Repository> {
     let is_trusted =
         http::repos::create::is_guarded(app, source).await.map_err(|error| Error::because("cannot look the host up", error))?;
     let badge_key = BadgeKey::random();
-    app.write(&Actor::System, move |tx, now| -> repos::Result<Repository> {
+    app.write(&Actor::Host, move |tx, now| -> repos::Result<Repository> {
         if let Some(known) = repos::find_by_remote(tx, &remote)? {
             repos::request_sync(tx, known.id, now)?;
             return Ok(known);

@@ -137,7 +137,8 @@ fn password() -> Result<String> {
 pub(super) fn all(config: &Config, path: &str) -> Result<Vec<Value>> {
     let (mut items, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = admin::ask(config, "GET", &format!("{path}?limit=200&cursor={cursor}"), None)?;
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let page = admin::ask(config, "GET", &format!("{path}{joint}limit=200&cursor={cursor}"), None)?;
         items.extend(page["items"].as_array().cloned().unwrap_or_default());
         match page["next"].as_str() {
             Some(next) => next.clone_into(&mut cursor),

@@ -40,13 +40,13 @@ pub use link::{
     INVITATION_LIFETIME, LINK_LIFETIME, LINK_REMEMBERED, LinkFault, Opens, accept_invitation, find_link, invite, list_invitations,
     open_link, open_reset, parse_note, reset_password, revoke_invitation, spend_link,
 };
-pub use member::{Member, grant, list_members, remove_member, revoke_all, set_member};
+pub use member::{Member, count_members, grant, list_members, remove_member, revoke_all, set_member};
 pub use password::{LEAST_CHARS, MOST_BYTES, Password, PasswordFault, PasswordHash, PasswordRow};
 pub use record::{Browser, Link, LinkPurpose, Membership, SecondFactor, Session, User, parse_login};
 pub use role::{InstanceRole, RepoRole, Scope};
 pub use session::{
-    BROWSER_KNOWN, Cookie, NewSession, SESSIONS_PER_USER, SessionLimits, caller_of_session, is_known_browser, list_sessions, sign_out,
-    sign_out_all, sign_out_own,
+    BROWSER_KNOWN, Cookie, NewSession, SESSIONS_PER_USER, SessionLimits, caller_of_session, end_session, is_known_browser,
+    list_all_sessions, list_sessions, sign_out, sign_out_all, sign_out_own,
 };
 pub use signin::{Proof, sign_in};
 pub use token::{Hashed, Plain, Previous, TOKENS_PER_USER, Token, TokenKind};

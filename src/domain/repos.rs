@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::event::Event;
+use crate::base::event::{Changed, Event};
 use crate::base::id::{RepoId, UserId};
 use crate::base::name::{BranchName, CommitSha, InvalidName, RepoSlug};
 use crate::base::page::{Cursor, Limit, Page};
@@ -197,9 +197,22 @@ pub fn change(tx: &mut WriteTx, repo: RepoId, change: &Change, now: Timestamp) -
     }
     if repository != before {
         tx.put(&repository)?;
-        tx.record(Event::RepositoryChanged { repo }, now)?;
+        tx.record(Event::RepositoryChanged { repo, changes: differences(&before, &repository) }, now)?;
     }
     Ok(repository)
+}
+
+/// What is said otherwise of a repository than before.
+fn differences(before: &Repository, after: &Repository) -> Vec<Changed> {
+    [
+        Changed::of("private", Some(before.is_private), Some(after.is_private)),
+        Changed::of("description", before.description.as_ref(), after.description.as_ref()),
+        Changed::of("approval_for", Some(before.approval_for), Some(after.approval_for)),
+        Changed::of("tools", Some(before.tools.join(" ")), Some(after.tools.join(" "))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Takes what a repository is for, without blanks around it; blanks alone say nothing.
@@ -217,7 +230,7 @@ pub fn rotate_badge_key(tx: &mut WriteTx, repo: RepoId, key: &BadgeKey, now: Tim
     let mut repository = get(tx, repo)?;
     repository.badge_key = key.clone();
     tx.put(&repository)?;
-    tx.record(Event::RepositoryChanged { repo }, now)?;
+    tx.record(Event::BadgeKeyRotated { repo }, now)?;
     Ok(repository)
 }
 

@@ -175,7 +175,7 @@ pub fn set(
 pub fn remove(tx: &mut WriteTx, scope: Scope, name: &SecretName, now: Timestamp) -> Result<()> {
     let secret = find(tx, scope, name)?.ok_or_else(|| Error::NotFound { scope, name: name.to_string() })?;
     tx.remove::<NamedSecret>(&secret.id)?;
-    tx.record(Event::SecretRemoved { repo: scope.repo(), secret: secret.id }, now)?;
+    tx.record(Event::SecretRemoved { repo: scope.repo(), secret: secret.id, name: name.to_string() }, now)?;
     Ok(())
 }
 
@@ -295,9 +295,9 @@ fn sealed_key(tx: &mut WriteTx, vault: &Vault, key: SshKey, pair: &KeyPair, now:
 
 /// Removes a key of a repository.
 pub fn remove_key(tx: &mut WriteTx, repo: RepoId, id: KeyId, now: Timestamp) -> Result<()> {
-    tx.get::<SshKey>(&id)?.filter(|key| key.repo == repo).ok_or(Error::KeyNotFound { key: id })?;
+    let key = tx.get::<SshKey>(&id)?.filter(|key| key.repo == repo).ok_or(Error::KeyNotFound { key: id })?;
     tx.remove::<SshKey>(&id)?;
-    tx.record(Event::KeyRemoved { repo, key: id }, now)?;
+    tx.record(Event::KeyRemoved { repo, key: id, name: key.name }, now)?;
     Ok(())
 }
 
@@ -360,7 +360,7 @@ pub fn check_value(value: &Secret<String>) -> Result<()> {
 fn who(tx: &WriteTx) -> Option<UserId> {
     match tx.actor() {
         Actor::User { user, .. } => Some(*user),
-        Actor::System | Actor::Token { .. } | Actor::Anonymous { .. } => None,
+        Actor::System | Actor::Host | Actor::Token { .. } | Actor::Anonymous { .. } => None,
     }
 }
 

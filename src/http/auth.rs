@@ -3,17 +3,17 @@
 //! A bearer token wins over a cookie and needs no origin, since no browser sends one by itself. A request that changes something and
 //! carries no token must come from our own pages.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
 use super::code::Code;
 use super::error::ApiError;
+use super::trail::By;
 use crate::app::App;
 use crate::app::config::Config;
 use crate::base::event::Actor;
@@ -84,7 +84,7 @@ fn host(headers: &HeaderMap) -> &str {
     headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("")
 }
 
-/// Where the request came from.
+/// Where the request came from, as [`proxies`](super::proxies) finds out.
 #[derive(Debug, Clone)]
 pub struct Address(pub Option<String>);
 
@@ -112,10 +112,11 @@ pub struct Lapsed;
 pub async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Result<Response, ApiError> {
     // Put there by the door itself: the host's own socket, or a command that opened the store.
     if matches!(request.extensions().get::<Caller>(), Some(Caller::Host)) {
-        request.extensions_mut().insert(Address(None));
-        return Ok(next.run(request).await);
+        let mut response = next.run(request).await;
+        response.extensions_mut().insert(By(Actor::Host));
+        return Ok(response);
     }
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_string());
+    let address = request.extensions().get::<Address>().and_then(|address| address.0.clone());
     let headers = request.headers();
     let bearer = bearer(headers);
     if bearer.is_none() && is_unsafe(request.method()) && !is_same_origin(&app.config, headers) {
@@ -143,12 +144,18 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
         },
         (None, None) => (Caller::Anonymous, None),
     };
+    let by = By(caller.actor(address));
+    let has_lapsed = request.extensions().get::<Lapsed>().copied();
     request.extensions_mut().insert(caller);
     if let Some(text) = credential {
         request.extensions_mut().insert(Credential::new(text));
     }
-    request.extensions_mut().insert(Address(address));
-    Ok(next.run(request).await)
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(by);
+    if let Some(lapsed) = has_lapsed {
+        response.extensions_mut().insert(lapsed);
+    }
+    Ok(response)
 }
 
 async fn caller_of_token(app: &App, secret: Hashed, address: Option<String>) -> Result<Option<Caller>, ApiError> {

@@ -62,6 +62,7 @@ codes! {
     SecretNotFound     "secret_not_found"     404  "No secret by that name is set there.";
     KeyNotFound        "key_not_found"        404  "The repository has no key by that id.";
     InvitationNotFound "invitation_not_found" 404  "No invitation by that id is known here.";
+    WorkNotFound       "work_not_found"       404  "No work by that id is in the queue (any more).";
     MethodNotAllowed   "method_not_allowed"   405  "This path does not take that method.";
     RequestTimeout     "request_timeout"      408  "The body did not arrive in time; send it again.";
     AlreadyExists      "already_exists"       409  "There is one by that name already.";
@@ -72,6 +73,8 @@ codes! {
     AlreadyRunning     "already_running"      409  "The checks of this commit are at work already.";
     NotRunning         "not_running"          409  "There is nothing at work that could be canceled.";
     NotWaiting         "not_waiting"          409  "No check of this commit waits for approval.";
+    WrongState         "wrong_state"          409  "It does not stand so that this could be done to it; the message says how it stands.";
+    SetByConfiguration "set_by_configuration" 409  "The configuration decides this, and what is set there holds; `details.fields` names it.";
     NotComparable      "not_comparable"       409  "One of the two commits has no finished checks; `details.sha` names it.";
     IdempotencyConflict "idempotency_conflict" 409 "This `Idempotency-Key` was used for something else; take another one.";
     IdempotencyRunning "idempotency_running"  409  "A request with this `Idempotency-Key` is being carried out; ask again in a moment.";

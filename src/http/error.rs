@@ -6,6 +6,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -17,7 +18,7 @@ use super::code::Code;
 use crate::app::passwords;
 use crate::base::text::clip;
 use crate::domain::{accounts, checks, issues, repos, search, secrets};
-use crate::engine::{fulltext, git, store, vault};
+use crate::engine::{fulltext, git, queue, store, vault};
 
 /// The detail that says after how many seconds to try again.
 const RETRY_AFTER: &str = "retry_after_s";
@@ -39,6 +40,8 @@ pub struct ApiError {
     pub details: Option<Value>,
     /// What is beneath: logged, never sent.
     pub cause: Option<String>,
+    /// After how long it is worth another try, where that is known.
+    pub retry_after: Option<Duration>,
 }
 
 /// The body of an error.
@@ -62,7 +65,7 @@ impl ApiError {
             long if long.len() > MESSAGE_BYTES => Cow::Owned(clip(&long, MESSAGE_BYTES).into_owned()),
             message => message,
         };
-        ApiError { code, message, details: None, cause: None }
+        ApiError { code, message, details: None, cause: None, retry_after: None }
     }
 
     /// An error whose sentence is the code's own.
@@ -71,15 +74,28 @@ impl ApiError {
     }
 
     /// An error of whoever is too quick: when to try again.
-    pub fn too_soon(wait: std::time::Duration, message: impl Into<Cow<'static, str>>) -> ApiError {
-        let seconds = wait.as_millis().div_ceil(1_000).max(1);
-        ApiError::new(Code::RateLimited, message).with(json!({RETRY_AFTER: u64::try_from(seconds).unwrap_or(u64::MAX)}))
+    pub fn too_soon(wait: Duration, message: impl Into<Cow<'static, str>>) -> ApiError {
+        let wait = Duration::from_secs(u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1));
+        ApiError::new(Code::RateLimited, message).with(json!({RETRY_AFTER: wait.as_secs()})).after(wait)
     }
 
     /// The error with details.
     pub fn with(mut self, details: Value) -> ApiError {
         self.details = Some(details);
         self
+    }
+
+    /// The error, which is worth another try after this long.
+    pub fn after(mut self, wait: Duration) -> ApiError {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// What `Retry-After` says of it, in seconds.
+    pub fn retry_after(&self) -> Option<u64> {
+        let is_busy = matches!(self.code.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
+        let usual = if self.code == Code::IdempotencyRunning { Some(1) } else { is_busy.then_some(5) };
+        self.retry_after.map(|wait| wait.as_secs()).or(usual)
     }
 
     /// An error about one field of the path, query or body.
@@ -123,12 +139,6 @@ pub fn render(error: &ApiError, request_id: &str) -> Response {
     let mut response = (error.code.status(), Json(body)).into_response();
     if error.code.status() == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, axum::http::HeaderValue::from_static("Bearer"));
-    }
-    let is_soon = error.code == Code::IdempotencyRunning;
-    if is_soon || matches!(error.code.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-        let said = error.details.as_ref().and_then(|details| details[RETRY_AFTER].as_u64());
-        let seconds = said.unwrap_or(if is_soon { 1 } else { 5 });
-        response.headers_mut().insert(axum::http::header::RETRY_AFTER, axum::http::HeaderValue::from(seconds));
     }
     response
 }
@@ -321,6 +331,18 @@ impl From<git::Error> for ApiError {
             | git::Error::Status { .. }
             | git::Error::Protocol { .. }
             | git::Error::Outbound(_) => ApiError::new(Code::RepositoryUnreadable, error.public()).because(error),
+        }
+    }
+}
+
+impl From<queue::Error> for ApiError {
+    fn from(error: queue::Error) -> ApiError {
+        let message = error.to_string();
+        match error {
+            queue::Error::Store(error) => error.into(),
+            queue::Error::NotFound { .. } => ApiError::new(Code::WorkNotFound, message),
+            queue::Error::WrongState { .. } => ApiError::new(Code::WrongState, message),
+            queue::Error::Fenced { .. } => ApiError::internal(message),
         }
     }
 }

@@ -36,7 +36,8 @@ const BESIDES: [HeaderName; 3] = [header::ALLOW, header::SET_COOKIE, super::repe
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Everything but scripts and styles of our own is refused; nothing may frame us.
+/// Everything but scripts and styles of our own is refused; nothing may frame us. No page has anything inline, neither script nor style, so
+/// there is nothing that a nonce could let through: the policy is the stricter one without any, and an answer stays the same for its `ETag`.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
      font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -58,6 +59,9 @@ pub async fn outermost(State(app): State<App>, mut request: Request, next: Next)
             Some(ErrorPage(render)) => render(&failed, &id.to_string()),
             None => error::render(&failed, &id.to_string()),
         };
+        if let Some(seconds) = failed.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         // A refusal may have had something to say besides, such as what the method may be.
         for (name, value) in kept.into_iter().filter(|(name, _)| BESIDES.contains(name)) {
             response.headers_mut().append(name, value);
@@ -65,7 +69,9 @@ pub async fn outermost(State(app): State<App>, mut request: Request, next: Next)
     }
     headers(&app, &mut response, id);
     let status = response.status();
-    let took_ms = began.elapsed().as_millis();
+    let took = began.elapsed();
+    app.measures.answered(status.as_u16(), took);
+    let took_ms = took.as_millis();
     tracing::debug!(request.id = %id, status = status.as_u16(), took_ms, "{method} {path} {}", status.as_u16());
     response
 }
@@ -86,7 +92,7 @@ pub async fn addressed(request: Request, next: Next) -> Result<Response, ApiErro
 }
 
 /// The path as it may be logged: without the secret of a one-time link, which whoever reads the log could spend.
-fn told(path: &str) -> &str {
+pub fn told(path: &str) -> &str {
     if path.starts_with("/link/") { "/link/…" } else { path }
 }
 
@@ -108,7 +114,7 @@ fn headers(app: &App, response: &mut Response, id: RequestId) {
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
     if app.config.public_url.as_deref().is_some_and(|url| url.starts_with("https://")) {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
     }
 }
 

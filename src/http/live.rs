@@ -270,7 +270,7 @@ impl Woken {
         Some(match &recorded.event {
             Event::IndexRebuilt => ("index_rebuilt", Subject::Search),
             Event::RepositoryAdded { repo } => ("repository_added", of(*repo, None)),
-            Event::RepositoryChanged { repo } => ("repository_changed", of(*repo, None)),
+            Event::RepositoryChanged { repo, .. } | Event::BadgeKeyRotated { repo } => ("repository_changed", of(*repo, None)),
             Event::BranchMoved { repo, head, .. } => ("branch_moved", of(*repo, Some(*head))),
             Event::BranchDeleted { repo, .. } => ("branch_deleted", of(*repo, None)),
             Event::CheckSetRequested { repo, sha, .. } => ("check_set_requested", of(*repo, Some(*sha))),
@@ -303,6 +303,10 @@ impl Woken {
             | Event::MembersChanged { .. }
             | Event::TokenRotated { .. }
             | Event::WorkDied { .. }
+            | Event::WorkRetried { .. }
+            | Event::WorkDiscarded { .. }
+            | Event::SettingsChanged { .. }
+            | Event::CommandEntered { .. }
             | Event::Due { .. } => return None,
         })
     }

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::app::sandboxes::{Keeping, Seen, Survey};
 use crate::domain::checks::builtin::{self, Builtin};
 use crate::domain::checks::catalogue::{Fetches, Tool};
+use crate::domain::settings;
 use crate::engine::sandbox::{Keeper, Limit, Limits};
 use crate::words;
 
@@ -115,9 +116,14 @@ pub async fn list(State(app): State<App>, permit: Permit) -> Result<Json<Plugins
 /// Every plugin as the caller may see it.
 pub async fn view(app: &App, permit: &Permit) -> Result<PluginsView, ApiError> {
     let (asks, handle, is_admin) = (permit.clone(), app.clone(), permit.caller.is_admin());
-    app.read(move |tx, _| asks.instance(tx)).await?;
+    let settings = app
+        .read(move |tx, _| -> Result<_, ApiError> {
+            asks.instance(tx)?;
+            Ok(settings::load(tx)?)
+        })
+        .await?;
     let survey = app.blocking(move || handle.sandboxes.survey()).await?;
-    Ok(PluginsView::of(&survey, &app.config.default_tools, is_admin))
+    Ok(PluginsView::of(&survey, &app.config.default_tools(&settings), is_admin))
 }
 
 impl PluginsView {

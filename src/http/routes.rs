@@ -9,7 +9,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::openapi::Doc;
-use super::{accounts, badges, checks, compare, files, health, issues, live, plugins, repos, search, secrets, trends, usage};
+use super::{accounts, admin, badges, checks, compare, files, health, issues, live, plugins, repos, search, secrets, trends, usage};
 use crate::app::App;
 use crate::domain::accounts::Permission;
 
@@ -92,6 +92,7 @@ pub fn table() -> Vec<Route> {
     vec![
         get("/livez", Public, health::live, "Whether the process answers").says(|doc| doc.answers::<health::HealthView>(200)).public(),
         get("/readyz", Public, health::ready, "Whether it can do its work").says(|doc| doc.answers::<health::HealthView>(200).answers::<health::HealthView>(503)).public(),
+        get(admin::metrics::PATH, Admin, admin::metrics::show, "Measures in OpenMetrics, for a program that watches; without a token on `metrics_listen` alone").says(|doc| doc.produces(admin::metrics::MEDIA)),
         get("/badges/{owner}/{name}/{badge}", Public, badges::show, "A badge as SVG: gate.svg, issues.svg, coverage.svg or deploys.svg").says(|doc| doc.query::<badges::BadgeQuery>().produces("image/svg+xml")).public(),
         get("/api/openapi.json", Public, super::openapi::document, "This document"),
         get("/api/v1/version", Public, health::version, "Which plumbline this is").says(|doc| doc.answers::<health::VersionView>(200)),
@@ -140,6 +141,18 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/repos/{owner}/{name}/keys", SecretsList, secrets::keys::list, "A repository's keys for SSH: their public halves").says(|doc| doc.list::<secrets::keys::KeyView>()),
         post("/api/v1/repos/{owner}/{name}/keys", SecretsWrite, secrets::keys::create, "Makes a key for SSH, or takes one that is given").says(|doc| doc.takes::<secrets::keys::NewKeyBody>().answers::<secrets::keys::KeyView>(201)),
         delete("/api/v1/repos/{owner}/{name}/keys/{id}", SecretsWrite, secrets::keys::delete, "Removes a key for SSH").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/admin/sessions", Admin, admin::sessions::list, "Every browser that is signed in").says(|doc| doc.list::<admin::sessions::AnySessionView>()),
+        delete("/api/v1/admin/sessions/{id}", Admin, admin::sessions::delete, "Signs one of them out").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/admin/repos", Admin, admin::repos::list, "Every repository and the room it takes").says(|doc| doc.list::<admin::repos::RepoUsageView>()),
+        get("/api/v1/admin/work", Admin, admin::work::list, "The work that waits, is being carried out or was given up").says(|doc| doc.query::<admin::work::WorkQuery>().list::<admin::work::WorkView>()),
+        post("/api/v1/admin/work/{id}/retry", Admin, admin::work::retry, "Gives work that was given up another set of attempts").says(|doc| doc.answers::<admin::work::WorkView>(202)),
+        post("/api/v1/admin/work/{id}/discard", Admin, admin::work::discard, "Takes work that nobody carries out from the queue").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/admin/audit", Admin, admin::audit::list, "The trail: who did what to what from where, latest first").says(|doc| doc.query::<admin::audit::AuditQuery>().list::<crate::domain::audit::Line>()),
+        get("/api/v1/admin/audit.jsonl", Admin, admin::audit::export, "The trail as lines of JSON, each with the hash of the one before, oldest first").says(|doc| doc.query::<admin::audit::ExportQuery>().produces("application/jsonl")),
+        get("/api/v1/admin/settings", Admin, admin::settings::find, "The settings, and the configuration with its sources").says(|doc| doc.answers::<admin::settings::SettingsView>(200)),
+        patch("/api/v1/admin/settings", Admin, admin::settings::change, "Changes settings while the server runs").says(|doc| doc.takes::<admin::settings::SettingsChangeBody>().answers::<admin::settings::SettingsView>(200)),
+        get("/api/v1/admin/health", Admin, admin::health::find, "How the instance fares, and how to mend what does not").says(|doc| doc.answers::<admin::health::AdminHealthView>(200)),
+        post("/api/v1/admin/console", Host, admin::console::entered, "Writes down a line of the host's console; on the server itself alone").says(|doc| doc.takes::<admin::console::CommandBody>().answers_nothing(204)),
 
         get("/api/v1/repos", RepoRead, repos::list, "The repositories you may see").says(|doc| doc.query::<repos::ListQuery>().list::<repos::RepoView>()),
         post("/api/v1/repos", RepoCreate, repos::create::create, "Adds a repository by URL or path").says(|doc| doc.takes::<repos::create::NewRepoBody>().answers::<repos::RepoView>(201)),

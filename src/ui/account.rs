@@ -8,6 +8,7 @@ use super::{href, words};
 use crate::base::id::{SessionId, TokenId};
 use crate::base::time::Timestamp;
 use crate::domain::accounts::{LEAST_CHARS, Scope};
+use crate::http::code::Code;
 
 /// One's own account.
 #[derive(Debug, Template)]
@@ -34,7 +35,7 @@ pub enum Outcome {
     #[default]
     None,
     /// It was refused: which part of the page it is on, and why.
-    Refused(Part, String),
+    Refused(Part, Code, String),
     /// The password is set.
     PasswordSet,
     /// A set-up of codes was begun: the picture and the secret, shown this once.
@@ -72,7 +73,7 @@ impl AccountPage {
     /// Why what was sent from a part was refused.
     fn refused(&self, part: Part) -> Option<&str> {
         match &self.outcome {
-            Outcome::Refused(of, why) if *of == part => Some(why),
+            Outcome::Refused(of, _, why) if *of == part => Some(why),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@
 
 use std::time::Instant;
 
+use super::href;
 use crate::base::name::{BranchName, CommitSha, RepoSlug};
 use crate::base::time::Timestamp;
 
@@ -72,6 +73,74 @@ pub enum Tab {
     Manifest,
     /// What is set, for whoever looks after it.
     Settings,
+}
+
+/// The tabs of the administration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminTab {
+    /// How the instance fares.
+    Health,
+    /// Everybody who has an account.
+    Users,
+    /// Every token.
+    Tokens,
+    /// The secrets of the instance.
+    Secrets,
+    /// Every repository and the room it takes.
+    Repositories,
+    /// Every browser that is signed in.
+    Sessions,
+    /// The work queue.
+    Work,
+    /// The trail.
+    Audit,
+    /// What is set.
+    Settings,
+}
+
+impl AdminTab {
+    /// All of them, as they stand side by side.
+    pub const ALL: [AdminTab; 9] = [
+        AdminTab::Health,
+        AdminTab::Users,
+        AdminTab::Tokens,
+        AdminTab::Secrets,
+        AdminTab::Repositories,
+        AdminTab::Sessions,
+        AdminTab::Work,
+        AdminTab::Audit,
+        AdminTab::Settings,
+    ];
+
+    /// What it is called.
+    pub fn word(&self) -> &'static str {
+        match self {
+            AdminTab::Health => "Health",
+            AdminTab::Users => "Users",
+            AdminTab::Tokens => "Tokens",
+            AdminTab::Secrets => "Secrets",
+            AdminTab::Repositories => "Repositories",
+            AdminTab::Sessions => "Sessions",
+            AdminTab::Work => "Work",
+            AdminTab::Audit => "Audit",
+            AdminTab::Settings => "Settings",
+        }
+    }
+
+    /// Where it leads.
+    pub fn href(&self) -> &'static str {
+        match self {
+            AdminTab::Health => href::ADMIN,
+            AdminTab::Users => href::USERS,
+            AdminTab::Tokens => href::ADMIN_TOKENS,
+            AdminTab::Secrets => href::SECRETS,
+            AdminTab::Repositories => "/admin/repos",
+            AdminTab::Sessions => "/admin/sessions",
+            AdminTab::Work => "/admin/work",
+            AdminTab::Audit => "/admin/audit",
+            AdminTab::Settings => "/admin/settings",
+        }
+    }
 }
 
 /// Where in which repository a page is.

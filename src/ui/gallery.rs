@@ -53,6 +53,7 @@ use crate::http::secrets::keys::KeyView;
 use crate::http::secrets::{SecretView, UseView};
 use crate::http::usage::UsageView;
 
+mod admin;
 mod checker;
 mod checks;
 mod pages;

@@ -31,6 +31,7 @@ use crate::http::extract::Permit;
 use crate::http::layers;
 
 pub(super) mod account;
+pub(super) mod admin;
 pub(super) mod assets;
 pub(super) mod check;
 pub(super) mod commit;

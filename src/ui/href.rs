@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::base::id::{IssueId, KeyId, LinkId, SessionId, TokenId, UserId};
+use crate::base::id::{IssueId, KeyId, LinkId, SessionId, TokenId, UserId, WorkId};
 use crate::base::name::{BranchName, CommitSha, RepoSlug, TreePath};
 
 /// The list of repositories.
@@ -48,6 +48,8 @@ pub const SECRET_NAMES: &str = "/api/v1/secret-names/";
 pub const PLUGINS: &str = "/plugins";
 /// The reference of the REST API.
 pub const DOCS: &str = "/api/docs";
+/// The administration of the instance.
+pub const ADMIN: &str = "/admin";
 /// The hints that something has changed, as server-sent events.
 pub const EVENTS: &str = "/api/v1/events";
 
@@ -256,6 +258,21 @@ pub fn remove_member(slug: &RepoSlug) -> String {
 /// Where a repository is given another upload token (POST).
 pub fn renew_upload_token(slug: &RepoSlug) -> String {
     format!("/r/{slug}/settings/upload-token")
+}
+
+/// Where anybody's session ends (POST).
+pub fn end_any_session(id: &SessionId) -> String {
+    format!("/admin/sessions/{id}/end")
+}
+
+/// Where work that was given up is tried again (POST).
+pub fn retry_work(id: &WorkId) -> String {
+    format!("/admin/work/{id}/retry")
+}
+
+/// Where work is taken from the queue (POST).
+pub fn discard_work(id: &WorkId) -> String {
+    format!("/admin/work/{id}/discard")
 }
 
 /// An address with one more parameter.

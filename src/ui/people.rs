@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::frame::Frame;
+use super::frame::{AdminTab, Frame};
 use super::{href, words};
 use crate::base::id::{TokenId, UserId};
 use crate::base::time::Timestamp;
@@ -12,7 +12,7 @@ use crate::http::accounts::people::InvitationView;
 
 /// Everybody who has an account, and who is asked to come.
 #[derive(Debug, Template)]
-#[template(path = "people/users.html", config = ".askama.toml")]
+#[template(path = "admin/users.html", config = ".askama.toml")]
 pub struct UsersPage {
     /// The request.
     pub frame: Frame,
@@ -33,8 +33,8 @@ pub struct UsersPage {
 }
 
 impl UsersPage {
-    fn is_users(&self) -> bool {
-        true
+    fn tab(&self) -> AdminTab {
+        AdminTab::Users
     }
 
     /// How an invitation stands.
@@ -58,7 +58,7 @@ impl UsersPage {
 
 /// Every token.
 #[derive(Debug, Template)]
-#[template(path = "people/tokens.html", config = ".askama.toml")]
+#[template(path = "admin/tokens.html", config = ".askama.toml")]
 pub struct TokensPage {
     /// The request.
     pub frame: Frame,
@@ -73,8 +73,8 @@ pub struct TokensPage {
 }
 
 impl TokensPage {
-    fn is_users(&self) -> bool {
-        false
+    fn tab(&self) -> AdminTab {
+        AdminTab::Tokens
     }
 }
 

@@ -10,7 +10,7 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
 use super::handle::{
-    account, assets, check, commit, compare, docs, files, home, issues, manifest, people, plugins, repo, secrets, settings, signin,
+    account, admin, assets, check, commit, compare, docs, files, home, issues, manifest, people, plugins, repo, secrets, settings, signin,
 };
 use super::source::Highlighter;
 use crate::app::App;
@@ -60,6 +60,16 @@ fn table() -> Vec<Page> {
         takes("/admin/invitations/{id}/revoke", Admin, people::call_back),
         shows("/admin/tokens", Admin, people::tokens),
         takes("/admin/tokens/{id}", Admin, people::act_on_token),
+        shows("/admin", Admin, admin::health),
+        shows("/admin/repos", Admin, admin::repos),
+        shows("/admin/sessions", Admin, admin::sessions),
+        takes("/admin/sessions/{id}/end", Admin, admin::end_session),
+        shows("/admin/work", Admin, admin::work),
+        takes("/admin/work/{id}/retry", Admin, admin::retry_work),
+        takes("/admin/work/{id}/discard", Admin, admin::discard_work),
+        shows("/admin/audit", Admin, admin::audit),
+        shows("/admin/settings", Admin, admin::settings),
+        takes("/admin/settings", Admin, admin::change_settings),
 
         shows("/", RepoRead, home::show),
         takes("/repos", RepoCreate, home::add),

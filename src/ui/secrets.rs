@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::frame::{Frame, Place, Tab};
+use super::frame::{AdminTab, Frame, Place, Tab};
 use super::{href, words};
 use crate::domain::secrets::KEY_NAME_CHARS;
 use crate::http::secrets::SecretView;
@@ -19,7 +19,7 @@ pub struct Refused {
 
 /// The secrets of the instance.
 #[derive(Debug, Template)]
-#[template(path = "secrets.html", config = ".askama.toml")]
+#[template(path = "admin/secrets.html", config = ".askama.toml")]
 pub struct InstanceSecretsPage {
     /// The request.
     pub frame: Frame,
@@ -29,6 +29,12 @@ pub struct InstanceSecretsPage {
     pub fault: Option<String>,
     /// What was entered and refused.
     pub refused: Option<Refused>,
+}
+
+impl InstanceSecretsPage {
+    fn tab(&self) -> AdminTab {
+        AdminTab::Secrets
+    }
 }
 
 /// The secrets and keys of a repository.

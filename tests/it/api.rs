@@ -6,6 +6,8 @@ mod accounts_people;
 mod accounts_signin;
 mod accounts_tokens;
 mod adding;
+mod admin;
+mod audit;
 mod badges;
 mod checks;
 mod compare;

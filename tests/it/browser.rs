@@ -301,6 +301,7 @@ fn narrow_and_dark(browser: &Browser, page: &str) {
         format!("{start}/api/docs"),
         repo.to_owned(),
     ];
+    let administration = ["", "/repos", "/sessions", "/work", "/audit", "/settings"].map(|part| format!("{start}/admin{part}"));
     let around = ["branches", "settings", "manifest", "compare", "compare/main...many"].map(|part| format!("{repo}/{part}"));
     let below = [
         format!("{repo}/commits"),
@@ -310,7 +311,7 @@ fn narrow_and_dark(browser: &Browser, page: &str) {
         format!("{page}/files/config/limits.json"),
     ];
     browser.look(390, "dark");
-    for address in pages.iter().chain(&around).chain(&below) {
+    for address in pages.iter().chain(&administration).chain(&around).chain(&below) {
         browser.open(address);
         let widths = browser.run("return [document.documentElement.scrollWidth, innerWidth]");
         assert!(widths[0].as_u64() <= widths[1].as_u64(), "{address} scrolls sideways: {widths}");

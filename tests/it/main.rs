@@ -4,6 +4,7 @@
 
 mod api;
 mod browser;
+mod cli_admin;
 mod cli_check;
 mod cli_doctor;
 mod cli_keys;

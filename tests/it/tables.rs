@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use plumbline::app::{reactions, runner};
-use plumbline::base::event::{Event, Upkeep, Verdict};
+use plumbline::base::event::{Event, SignInChange, Upkeep, Verdict};
 use plumbline::base::id::{AttemptId, Id, KeyId, LinkId, RepoId, SecretId, TokenId, UserId, WorkId};
 use plumbline::base::name::{CommitSha, RepoSlug};
 use plumbline::base::work::Work;
@@ -55,7 +55,7 @@ fn events() -> Vec<Event> {
         Event::RepositoryAdded { repo },
         Event::SyncRequested { repo },
         Event::SyncDue { repo },
-        Event::RepositoryChanged { repo },
+        Event::RepositoryChanged { repo, changes: Vec::new() },
         Event::RepositoryDeleted { repo, slug: RepoSlug::local("app").unwrap() },
         Event::BranchMoved { repo, branch: branch(), head: sha },
         Event::BranchDeleted { repo, branch: branch(), head: sha },
@@ -75,19 +75,24 @@ fn events() -> Vec<Event> {
         Event::CheckSetHeld { repo, sha, verdict: Verdict::Pending },
         Event::ManifestApproved { repo, sha },
         Event::SecretSet { repo: Some(repo), secret },
-        Event::SecretRemoved { repo: None, secret },
+        Event::SecretRemoved { repo: None, secret, name: String::new() },
         Event::KeyAdded { repo, key },
-        Event::KeyRemoved { repo, key },
+        Event::KeyRemoved { repo, key, name: String::new() },
         Event::VaultRotated,
-        Event::UserChanged { user },
+        Event::UserChanged { user, changes: Vec::new() },
         Event::UserDeleted { user, login: "ada".to_owned() },
-        Event::SignInChanged { user },
+        Event::SignInChanged { user, change: SignInChange::PasswordSet },
         Event::LinkMade { link: LinkId::from_u128(6) },
         Event::LinkRevoked { link: LinkId::from_u128(6) },
-        Event::MembersChanged { repo },
+        Event::MembersChanged { repo, changes: Vec::new() },
         Event::TokenRotated { token },
+        Event::BadgeKeyRotated { repo },
+        Event::SettingsChanged { changes: Vec::new() },
+        Event::CommandEntered { line: String::new() },
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));
+    events.extend(works().into_iter().map(|was| Event::WorkRetried { work: WorkId::from_u128(5), was }));
+    events.extend(works().into_iter().map(|was| Event::WorkDiscarded { work: WorkId::from_u128(5), was }));
     events.extend(Upkeep::ALL.iter().map(|upkeep| Event::Due { upkeep: *upkeep }));
     // postcard numbers the variants: a new event is missed here until it is listed above.
     let numbers: std::collections::BTreeSet<u8> = events.iter().map(|event| postcard::to_stdvec(event).unwrap()[0]).collect();
@@ -105,6 +110,8 @@ fn what_follows_from_what() {
     for event in events() {
         let what = match &event {
             Event::WorkDied { was, .. } => format!("WorkDied({})", was.name()),
+            Event::WorkDiscarded { was, .. } => format!("WorkDiscarded({})", was.name()),
+            Event::WorkRetried { was, .. } => format!("WorkRetried({})", was.name()),
             Event::Due { upkeep } => format!("Due({upkeep})"),
             other => name(other),
         };
@@ -115,7 +122,7 @@ fn what_follows_from_what() {
                 format!("{} in {}, at most {} times{after}", next.work.name(), next.work.lane(), next.work.attempt_limit())
             })
             .collect();
-        writeln!(table, "{what:32} {}", if work.is_empty() { "-".to_owned() } else { work.join(", ") }).unwrap();
+        writeln!(table, "{what:34} {}", if work.is_empty() { "-".to_owned() } else { work.join(", ") }).unwrap();
     }
     insta::assert_snapshot!("reactions", table);
 }

@@ -150,7 +150,7 @@ impl Caller {
     /// Who acts, for the journal.
     pub fn actor(&self, address: Option<String>) -> Actor {
         match self {
-            Caller::Host => Actor::System,
+            Caller::Host => Actor::Host,
             Caller::User { user, .. } => Actor::User { user: user.id, address },
             Caller::Token { token, .. } => Actor::Token { token: token.id, address },
             Caller::Anonymous => Actor::Anonymous { address },

@@ -7,7 +7,7 @@
 use super::record::SecondFactor;
 use super::token::Hashed;
 use super::{Error, Result, user};
-use crate::base::event::Event;
+use crate::base::event::{Event, SignInChange};
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;
 use crate::engine::store::{ReadTx, WriteTx};
@@ -57,7 +57,7 @@ pub fn confirm_factor(tx: &mut WriteTx, user: UserId, sealed: &[u8], step: u64, 
     factor.last_step = step;
     factor.recovery = recovery.to_vec();
     tx.put(&factor)?;
-    Ok(tx.record(Event::SignInChanged { user }, now)?)
+    Ok(tx.record(Event::SignInChanged { user, change: SignInChange::TotpSet }, now)?)
 }
 
 /// Takes what was shown, if it is right and was not taken before. Without a second factor everything is.
@@ -89,7 +89,7 @@ pub fn remove_factor(tx: &mut WriteTx, user: UserId, shown: Shown, now: Timestam
 pub fn drop_factor(tx: &mut WriteTx, user: UserId, now: Timestamp) -> Result<()> {
     user::get_user(tx, user)?;
     if tx.remove::<SecondFactor>(&user)? {
-        tx.record(Event::SignInChanged { user }, now)?;
+        tx.record(Event::SignInChanged { user, change: SignInChange::TotpRemoved }, now)?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::role::InstanceRole;
 use super::session::{self, NewSession};
 use super::token::Hashed;
 use super::{Error, Result, user};
-use crate::base::event::Event;
+use crate::base::event::{Event, SignInChange};
 use crate::base::id::{LinkId, UserId};
 use crate::base::name::InvalidName;
 use crate::base::page::{Cursor, Limit, Page};
@@ -182,7 +182,7 @@ pub fn reset_password(tx: &mut WriteTx, secret: Hashed, hash: &PasswordHash, now
     tx.put(&PasswordRow { user: user.id, hash: hash.clone(), set_at: now })?;
     session::sign_out_all(tx, user.id, None, now)?;
     session::forget_browsers(tx, user.id)?;
-    tx.record(Event::SignInChanged { user: user.id }, now)?;
+    tx.record(Event::SignInChanged { user: user.id, change: SignInChange::PasswordSet }, now)?;
     Ok(user)
 }
 

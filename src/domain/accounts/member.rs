@@ -3,7 +3,7 @@
 use super::record::{Membership, User};
 use super::role::RepoRole;
 use super::{Error, Result, user};
-use crate::base::event::Event;
+use crate::base::event::{Changed, Event};
 use crate::base::id::{RepoId, UserId};
 use crate::base::page::{Cursor, Limit, Page};
 use crate::base::time::Timestamp;
@@ -41,7 +41,7 @@ pub fn set_member(tx: &mut WriteTx, repo: RepoId, login: &str, role: RepoRole, n
     let before = tx.get::<Membership>(&(repo, user.id))?.map(|membership| membership.role);
     if before != Some(role) {
         grant(tx, repo, user.id, role)?;
-        tx.record(Event::MembersChanged { repo }, now)?;
+        record(tx, repo, &user, before, Some(role), now)?;
     }
     Ok(Member { user, role })
 }
@@ -49,10 +49,19 @@ pub fn set_member(tx: &mut WriteTx, repo: RepoId, login: &str, role: RepoRole, n
 /// Takes a person's role in a repository away.
 pub fn remove_member(tx: &mut WriteTx, repo: RepoId, login: &str, now: Timestamp) -> Result<()> {
     let user = user::find_user(tx, login)?;
-    if !tx.remove::<Membership>(&(repo, user.id))? {
-        return Err(Error::MemberNotFound { login: user.login });
-    }
-    Ok(tx.record(Event::MembersChanged { repo }, now)?)
+    let Some(before) = tx.get::<Membership>(&(repo, user.id))? else { return Err(Error::MemberNotFound { login: user.login }) };
+    tx.remove::<Membership>(&(repo, user.id))?;
+    record(tx, repo, &user, Some(before.role), None, now)
+}
+
+fn record(tx: &mut WriteTx, repo: RepoId, user: &User, before: Option<RepoRole>, after: Option<RepoRole>, now: Timestamp) -> Result<()> {
+    let changes = Changed::of(&user.login, before, after).into_iter().collect();
+    Ok(tx.record(Event::MembersChanged { repo, changes }, now)?)
+}
+
+/// How many people have a role of their own in a repository, counted up to ten thousand.
+pub fn count_members(tx: &ReadTx, repo: RepoId) -> Result<usize> {
+    Ok(tx.count(&Scan::<Membership>::prefix(repo), 10_000)?)
 }
 
 /// Takes every role in a repository away, at most `limit` at a time; answers how many.

@@ -13,7 +13,7 @@ use crate::base::event::Event;
 use crate::base::id::{SessionId, UserId};
 use crate::base::page::{Cursor, Limit, Page};
 use crate::base::time::Timestamp;
-use crate::engine::store::{ReadTx, WriteTx};
+use crate::engine::store::{ReadTx, Scan, WriteTx};
 
 /// The most sessions of one person; the one that was longest unseen makes room.
 pub const SESSIONS_PER_USER: usize = 50;
@@ -104,6 +104,19 @@ pub fn sign_out(tx: &mut WriteTx, session: SessionId, now: Timestamp) -> Result<
 pub fn sign_out_own(tx: &mut WriteTx, user: Option<UserId>, session: SessionId, now: Timestamp) -> Result<()> {
     let own = tx.get::<Session>(&session)?.filter(|found| Some(found.user) == user);
     if own.is_none() {
+        return Err(Error::SessionNotFound { session });
+    }
+    sign_out(tx, session, now)
+}
+
+/// Everybody's sessions, oldest first.
+pub fn list_all_sessions(tx: &ReadTx, after: Option<&Cursor>, limit: Limit) -> Result<Page<Session>> {
+    Ok(tx.page(&Scan::<Session>::all().after(after), limit)?)
+}
+
+/// Ends anybody's session.
+pub fn end_session(tx: &mut WriteTx, session: SessionId, now: Timestamp) -> Result<()> {
+    if !tx.has::<Session>(&session)? {
         return Err(Error::SessionNotFound { session });
     }
     sign_out(tx, session, now)

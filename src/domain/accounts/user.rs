@@ -10,7 +10,7 @@ use super::password::{PasswordHash, PasswordRow};
 use super::record::{self, Browser, Link, Membership, SecondFactor, Session, User};
 use super::role::InstanceRole;
 use super::{Error, Result, Token, link, session, token};
-use crate::base::event::Event;
+use crate::base::event::{Changed, Event, SignInChange};
 use crate::base::id::UserId;
 use crate::base::page::{Cursor, Limit, Page};
 use crate::base::time::Timestamp;
@@ -114,7 +114,9 @@ pub fn change_user(tx: &mut WriteTx, id: UserId, change: UserChange, now: Timest
     if user.disabled_at.is_some() && before.disabled_at.is_none() {
         end_access(tx, id, now)?;
     }
-    tx.record(Event::UserChanged { user: id }, now)?;
+    let is_enabled = |user: &User| Some(user.disabled_at.is_none());
+    let changes = [Changed::of("role", Some(before.role), Some(user.role)), Changed::of("enabled", is_enabled(&before), is_enabled(&user))];
+    tx.record(Event::UserChanged { user: id, changes: changes.into_iter().flatten().collect() }, now)?;
     Ok(user)
 }
 
@@ -161,7 +163,7 @@ pub fn set_password(
     link::close_links(tx, user, now)?;
     session::sign_out_all(tx, user, keep, now)?;
     session::forget_browsers(tx, user)?;
-    Ok(tx.record(Event::SignInChanged { user }, now)?)
+    Ok(tx.record(Event::SignInChanged { user, change: SignInChange::PasswordSet }, now)?)
 }
 
 /// The hash of a person's password, if they have one.

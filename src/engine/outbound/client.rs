@@ -288,12 +288,12 @@ fn told(host: &str, error: ureq::Error) -> Error {
 
 /// Resolves names and judges what they resolve to. Connections are made to the answer and to nothing else.
 #[derive(Debug)]
-struct Guarded {
+struct Guarded<R = DefaultResolver> {
     guard: Arc<Guard>,
-    inner: DefaultResolver,
+    inner: R,
 }
 
-impl Resolver for Guarded {
+impl<R: Resolver> Resolver for Guarded<R> {
     fn resolve(
         &self,
         uri: &Uri,
@@ -305,5 +305,39 @@ impl Resolver for Guarded {
         let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
         self.guard.check(host, port, &addresses).map_err(|e| ureq::Error::Other(Box::new(e)))?;
         Ok(addresses)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// A name service that answers otherwise each time, as somebody has it who wants to be asked once more.
+    #[derive(Debug)]
+    struct Fickle(Mutex<Vec<SocketAddr>>);
+
+    impl Resolver for Fickle {
+        fn resolve(&self, _: &Uri, _: &ureq::config::Config, _: NextTimeout) -> std::result::Result<ResolvedSocketAddrs, ureq::Error> {
+            let mut found = self.empty();
+            found.push(self.0.lock().unwrap().pop().expect("it is asked so often and no more"));
+            Ok(found)
+        }
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_the_next_time_is_judged_each_time_and_spoken_to_as_it_was_judged() {
+        let answers = ["169.254.169.254:80", "1.1.1.1:80"].map(|address| address.parse().unwrap());
+        let guarded = Guarded { guard: Arc::new(Guard::new(&[])), inner: Fickle(Mutex::new(answers.to_vec())) };
+        let look = || {
+            let timeout = NextTimeout { after: Span::NotHappening, reason: ureq::Timeout::Resolve, ..NextTimeout::default() };
+            guarded.resolve(&"http://rebinding.example/".parse().unwrap(), &ureq::config::Config::default(), timeout)
+        };
+        // What is connected to is this answer: one look, which was judged.
+        assert_eq!(look().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>(), ["1.1.1.1:80"]);
+        let refused = told("rebinding.example", look().unwrap_err());
+        assert!(matches!(refused, Error::Refused { .. }), "{refused}");
     }
 }

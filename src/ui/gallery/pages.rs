@@ -11,6 +11,7 @@ pub fn all(world: &World) -> Vec<(String, String)> {
     files(world, &mut out);
     issues(world, &mut out);
     people::doors(world, &mut out);
+    admin::all(world, &mut out);
     out
 }
 

@@ -2,6 +2,7 @@
 
 use super::pages::{Pages, add};
 use super::*;
+use crate::http::code::Code;
 
 pub(super) fn doors(world: &World, out: &mut Pages) {
     for (name, reason) in [
@@ -92,7 +93,7 @@ fn account(world: &World, out: &mut Pages) {
     let made = Outcome::Token { name: world.say("laptop"), text: world.say("plb_pat_0123456789") };
     add(out, "account-token", &page(true, true, vec![token()], made));
     for (name, part) in [("password", Part::Password), ("codes", Part::Totp), ("tokens", Part::Tokens)] {
-        let refused = Outcome::Refused(part, world.say("This is not your present password."));
+        let refused = Outcome::Refused(part, Code::PasswordWrong, world.say("This is not your present password."));
         add(out, &format!("account-refused-{name}"), &page(true, part == Part::Totp, Vec::new(), refused));
     }
     add(out, "account-password-set", &page(true, false, Vec::new(), Outcome::PasswordSet));

@@ -18,6 +18,7 @@ use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Form, Params};
 use crate::http::parts::Parts;
+use crate::http::trail::Refuses;
 use crate::ui::account::{AccountPage, Outcome, Part, SessionRow, TokenRow};
 use crate::ui::escape::Markup;
 use crate::ui::{href, words};
@@ -33,8 +34,16 @@ async fn answer(app: &App, asked: &Asked, outcome: Outcome) -> Result<Response, 
         Outcome::Refused(..) | Outcome::TotpBegun { fault: Some(_), .. } => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::OK,
     };
+    let code = match &outcome {
+        Outcome::Refused(_, code, _) => Some(*code),
+        Outcome::TotpBegun { fault: Some(_), .. } => Some(Code::TotpInvalid),
+        _ => None,
+    };
     let mut response = render(&page(app, asked, outcome).await?)?;
     *response.status_mut() = status;
+    if let Some(code) = code {
+        response.extensions_mut().insert(Refuses(code));
+    }
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
@@ -85,7 +94,7 @@ fn refused(part: Part, error: ApiError) -> Result<Outcome, ApiError> {
         [one] => one["message"].as_str().unwrap_or(&error.message).to_owned(),
         _ => error.message.to_string(),
     };
-    Ok(Outcome::Refused(part, words::sentence(&said)))
+    Ok(Outcome::Refused(part, error.code, words::sentence(&said)))
 }
 
 /// A new password, as the form sends it.

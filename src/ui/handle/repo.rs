@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::base::page::{Limit, Page};
 use crate::domain::issues::standing::{chunk_refs, load};
 use crate::domain::repos::Branch;
-use crate::domain::{checks, issues, repos};
+use crate::domain::{checks, issues, repos, settings};
 use crate::engine::queue;
 use crate::http::error::ApiError;
 use crate::http::extract::{Paging, Params, Query};
@@ -30,6 +30,12 @@ const BRANCHES_SHOWN: usize = 10;
 const RULES_SHOWN: usize = 8;
 /// How many branches a page of them lists.
 const BRANCHES_LISTED: usize = 100;
+
+/// How often the repository is looked at.
+async fn poll_interval(app: &App) -> Result<std::time::Duration, ApiError> {
+    let settings = app.read(|tx, _| settings::load(tx)).await?;
+    Ok(app.config.poll_interval(&settings))
+}
 
 /// Which branch is looked at.
 #[derive(Debug, Default, Deserialize)]
@@ -53,7 +59,7 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(at
         commit = Some(load_commit(&app, &repo, head).await?);
     }
     let frame = asked.frame(&app).await?;
-    let (caller, poll_interval) = (asked.permit.caller.clone(), app.config.poll_interval);
+    let (caller, poll_interval) = (asked.permit.caller.clone(), poll_interval(&app).await?);
     let page = app
         .read(move |tx, _| -> Result<RepoPage, ApiError> {
             let sentence = match head {
@@ -146,7 +152,7 @@ pub async fn commits(State(app): State<App>, asked: Asked, params: Params, Query
     let frame = asked.frame(&app).await?;
     let caller = asked.permit.caller.clone();
     let place = app.read(move |tx, _| place(tx, &caller, &repo, branch.map(|branch| branch.name), None)).await?;
-    render(&CommitsPage { frame, place, commits: page.items, next: page.next, poll_interval: app.config.poll_interval })
+    render(&CommitsPage { frame, place, commits: page.items, next: page.next, poll_interval: poll_interval(&app).await? })
 }
 
 /// `GET /r/{owner}/{name}/branches`.
@@ -154,7 +160,7 @@ pub async fn branches(State(app): State<App>, asked: Asked, params: Params, Quer
     let (slug, permit) = (params.slug()?, asked.permit.clone());
     let cursor = Paging { cursor: at.cursor, ..Paging::default() }.read()?.cursor;
     let frame = asked.frame(&app).await?;
-    let poll_interval = app.config.poll_interval;
+    let poll_interval = poll_interval(&app).await?;
     let page = app
         .read(move |tx, _| -> Result<BranchesPage, ApiError> {
             let repo = permit.repo(tx, &slug)?;

@@ -15,6 +15,7 @@ use crate::http::auth::{Lapsed, Transport};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Form, Params, Query};
+use crate::http::trail::Refuses;
 use crate::ui::frame::Frame;
 use crate::ui::signin::{Leads, LinkFaultPage, LinkPage, Reason, SignInPage};
 use crate::ui::{href, words};
@@ -85,7 +86,8 @@ pub async fn enter(State(app): State<App>, asked: Asked, headers: HeaderMap, For
         _ => return Err(error),
     };
     let mut response = render(&page(&app, asked.frame(&app).await?, Reason::Asked, login, Some(why)).await?)?;
-    let wait = error.details.as_ref().and_then(|details| details["retry_after_s"].as_u64());
+    response.extensions_mut().insert(Refuses(error.code));
+    let wait = error.retry_after();
     *response.status_mut() = if wait.is_some() { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::UNPROCESSABLE_ENTITY };
     if let Some(wait) = wait {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
@@ -124,6 +126,7 @@ async fn look_at_link(app: &App, asked: &Asked, params: &Params, headers: &Heade
 fn useless(frame: Frame, fault: LinkFault) -> Result<Response, ApiError> {
     let mut response = render(&LinkFaultPage { frame, fault })?;
     *response.status_mut() = StatusCode::GONE;
+    response.extensions_mut().insert(Refuses(Code::LinkSpent));
     Ok(response)
 }
 

@@ -2,11 +2,31 @@
 
 use std::collections::BTreeSet;
 
+use plumbline::base::event::Actor;
+use plumbline::base::id::{Id, RepoId};
+use plumbline::base::work::{Lane, Work};
 use plumbline::domain::accounts::{InstanceRole, Scope, TokenKind};
+use plumbline::engine::queue::{self, Verdict};
 use plumbline::http::openapi;
 use serde_json::{Value, json};
 
+use crate::support::app::TestApp;
 use crate::support::world::{World, text};
+
+/// Has so much work be given up.
+fn give_up(app: &TestApp, count: u8) {
+    app.app()
+        .write_now(&Actor::System, move |tx, now| -> queue::Result<()> {
+            for n in 0..count {
+                queue::push(tx, Work::SyncRepository { repo: RepoId::from_u128(n.into()) }, now, now)?;
+                let claim = queue::claim(tx, Lane::Git, "test", now)?.expect("it was pushed");
+                queue::fail(tx, &claim, Verdict::GiveUp, "no luck", now)?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    app.expect_dead(count.into());
+}
 
 #[tokio::test]
 async fn every_list_of_the_table_keeps_its_promises() {
@@ -34,6 +54,7 @@ async fn every_list_of_the_table_keeps_its_promises() {
         ada.post("/api/v1/admin/invitations", json!({})).await.expect(201);
     }
     ada.json("PUT", &repo.path("/members/ada"), json!({"role": "read"})).await.expect(200);
+    give_up(app, 3);
     let document = openapi::build(None);
     let (mut walked, mut cursors) = (BTreeSet::new(), Vec::new());
     for (path, methods) in document["paths"].as_object().unwrap() {

@@ -14,11 +14,13 @@ use plumbline::base::page::Limit;
 use plumbline::base::work::Lane;
 use plumbline::domain::accounts::{Browser, Link, Membership, PasswordRow, SecondFactor, Session, Token, User};
 use plumbline::domain::admin::Recurrence;
+use plumbline::domain::audit::Entry;
 use plumbline::domain::checks::{self, CheckSet, ImagePin, TrustedManifest};
 use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, NewRepository, RepoSource, Repository};
 use plumbline::domain::search::{Question, Scope, Sort, parse};
 use plumbline::domain::secrets::{NamedSecret, SshKey, VaultKey};
+use plumbline::domain::settings::Settings;
 use plumbline::engine::queue::{self, Served, Verdict, WorkItem, WorkState};
 use plumbline::engine::store::journal::Journaled;
 use plumbline::engine::store::{ReadTx, Record, Scan};
@@ -51,7 +53,8 @@ fn delete(app: &App, name: &str) {
     app.write_now(&Actor::System, move |tx, now| repos::delete(tx, &slug, &slug.to_string(), now)).unwrap();
 }
 
-/// The tables that have a row which names the repository. The journal, which says for a while what happened to it, is not asked.
+/// The tables that have a row which names the repository. The journal, which says for a while what
+/// happened to it, and the trail, which says for good who did it, are not asked.
 fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
     fn named<T: Record>(tx: &ReadTx, id: RepoId) -> Option<&'static str> {
         let rows = tx.find(&Scan::<T>::all(), usize::MAX).unwrap();
@@ -59,7 +62,7 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
     }
     macro_rules! all {
         ($($record:ident),+) => {{
-            let mut tables = vec![Journaled::TABLE];
+            let mut tables = vec![Journaled::TABLE, Entry::TABLE];
             tables.extend([$($record::TABLE),+]);
             let known = schema::schema().tables;
             assert!(known.iter().all(|known| tables.iter().any(|table| known.name().starts_with(table))), "a table is not looked at");
@@ -93,7 +96,8 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
         TrustedManifest,
         VaultKey,
         NamedSecret,
-        SshKey
+        SshKey,
+        Settings
     ];
     named.into_iter().flatten().collect()
 }

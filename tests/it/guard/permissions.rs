@@ -94,6 +94,7 @@ fn fill(path: &str, repo: &Repo<'_>, issue: &str) -> String {
         _ if path.contains("/invitations/") => "lnk_00000000000000000000000000",
         _ if path.contains("/sessions/") => "ses_00000000000000000000000000",
         _ if path.contains("/keys/") => "key_00000000000000000000000000",
+        _ if path.contains("/work/") => "wrk_00000000000000000000000000",
         _ => "tok_00000000000000000000000000",
     };
     path.replace("{owner}", "local")
@@ -167,7 +168,8 @@ async fn cell(client: &Client, route: &routes::Route, path: &str) -> &'static st
         ("POST", "/api/v1/me/totp") => Some(json!({"code": "000000"})),
         ("DELETE", "/api/v1/me/totp") => Some(json!({"code": "000000"})),
         ("POST", path) if path.ends_with("/rotate") => Some(json!({})),
-        ("PATCH", "/api/v1/admin/users/{id}") => Some(json!({})),
+        ("PATCH", "/api/v1/admin/users/{id}" | "/api/v1/admin/settings") => Some(json!({})),
+        ("POST", "/api/v1/admin/console") => Some(json!({"line": "health"})),
         ("POST", "/api/v1/admin/invitations") => Some(json!({"note": "x".repeat(101)})),
         ("PUT", "/api/v1/repos/{owner}/{name}/members/{login}") => Some(json!({"role": "read"})),
         ("PUT", _) => Some(json!({"value": "short"})),
@@ -198,7 +200,13 @@ async fn cell(client: &Client, route: &routes::Route, path: &str) -> &'static st
         // The ids in these paths are of nothing; whoever is told so came past the permit.
         (
             404,
-            "session_not_found" | "token_not_found" | "secret_not_found" | "key_not_found" | "user_not_found" | "invitation_not_found",
+            "session_not_found"
+            | "token_not_found"
+            | "secret_not_found"
+            | "key_not_found"
+            | "user_not_found"
+            | "invitation_not_found"
+            | "work_not_found",
         ) => "ok",
         (404, "not_found") if route.path == "/api/v1/me/totp" => "ok",
         (404, _) => "404",

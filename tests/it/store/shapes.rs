@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use plumbline::app::repeat::{Repeat, Tally};
 use plumbline::app::schema::schema;
-use plumbline::base::event::{Actor, Event, Recorded, Upkeep, Verdict};
+use plumbline::base::event::{Actor, Changed, Event, Recorded, Upkeep, Verdict};
 use plumbline::base::id::{AttemptId, CheckId, Id, IssueId, KeyId, LinkId, RepoId, SecretId, SessionId, TokenId, UserId, WorkId};
 use plumbline::base::name::{BlobId, CommitSha, RepoSlug, TreePath};
 use plumbline::base::time::Timestamp;
@@ -16,6 +16,7 @@ use plumbline::domain::accounts::{
     Session, Token, TokenKind, User,
 };
 use plumbline::domain::admin::Recurrence;
+use plumbline::domain::audit::{Action, ActorKind, Checkpoint, Digest, Entry, Outcome, Subject, SubjectKind, Who};
 use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor};
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
 use plumbline::domain::issues::track::{Fingerprint, Mark};
@@ -24,6 +25,7 @@ use plumbline::domain::issues::{
 };
 use plumbline::domain::repos::{ApprovalFor, Author, BadgeKey, Branch, Commit, RepoSource, Repository, SyncError};
 use plumbline::domain::secrets::{KeyState, NamedSecret, Scope, SshKey, Use, VaultKey};
+use plumbline::domain::settings::Settings;
 use plumbline::engine::queue::{Lease, Served, WorkItem, WorkState};
 use plumbline::engine::store::Record;
 use plumbline::engine::store::blob::BlobHash;
@@ -71,6 +73,16 @@ const SAMPLES: &[fn() -> Shape] = &[
         })
     },
     || shape(&Browser { secret: Hashed::of("browser"), user: UserId::from_u128(1), signed_in_at: at(2) }),
+    || shape(&audit_entry()),
+    || shape(&Checkpoint { through: 300, hash: Digest::of(b"hash"), at: at(1), is_sealed: true }),
+    || {
+        shape(&Settings {
+            default_tools: Some(vec!["ruff".to_owned()]),
+            poll_interval_s: Some(300),
+            events_kept_days: Some(301),
+            audit_kept_days: Some(302),
+        })
+    },
 ];
 
 /// A record's name with its version, and the encoding of its sample.
@@ -361,6 +373,22 @@ fn occurrence() -> Occurrence {
         text: Some(Mark::of(b"text")),
         block: Some(serde_json::from_value(json!([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, null])).unwrap()),
         hint: Some(Mark::of(b"hint")),
+    }
+}
+
+fn audit_entry() -> Entry {
+    let text = |text: &str| Some(text.to_owned());
+    Entry {
+        number: 300,
+        at: at(1),
+        actor: Who { kind: ActorKind::Token, id: text("tok_1"), name: text("ci"), user: text("ada"), address: text("192.0.2.7") },
+        action: Action::RepositoryChanged,
+        subject: Some(Subject { kind: SubjectKind::Repository, id: text("repo_1"), name: text("local/app") }),
+        outcome: Outcome::Refused { code: "forbidden".to_owned() },
+        changes: vec![Changed { field: "private".to_owned(), before: text("true"), after: text("false") }],
+        unrecorded: 301,
+        prev: Digest::of(b"prev"),
+        hash: Digest::of(b"hash"),
     }
 }
 

@@ -26,6 +26,9 @@ struct State {
     /// What each commit has.
     history: BTreeMap<String, Files>,
     clock: i64,
+    /// What the next commits say, and who says it.
+    message: String,
+    author: String,
 }
 
 impl TestRepo {
@@ -48,7 +51,14 @@ impl TestRepo {
             std::fs::create_dir_all(git.join(part)).unwrap();
         }
         std::fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
-        let state = State { branch: "main".to_owned(), branches: BTreeMap::new(), history: BTreeMap::new(), clock: 1_700_000_000 };
+        let state = State {
+            branch: "main".to_owned(),
+            branches: BTreeMap::new(),
+            history: BTreeMap::new(),
+            clock: 1_700_000_000,
+            message: "change files".to_owned(),
+            author: "Ada Lovelace".to_owned(),
+        };
         TestRepo { dir, git, is_bare, state: RefCell::new(state) }
     }
 
@@ -62,6 +72,13 @@ impl TestRepo {
         let mut all = self.files();
         all.extend(files.into_iter().map(|(path, content)| (path.into(), content.as_ref().to_vec())));
         self.commit_all(all)
+    }
+
+    /// Has the commits that follow say this, and be somebody's.
+    pub fn speak(&self, author: &str, message: &str) {
+        let mut state = self.state.borrow_mut();
+        author.clone_into(&mut state.author);
+        message.clone_into(&mut state.message);
     }
 
     /// Commits the removal of these files.
@@ -119,8 +136,8 @@ impl TestRepo {
         let entries: Vec<(&str, ObjectId)> =
             files.iter().map(|(path, content)| (path.as_str(), self.object(Kind::Blob, content))).collect();
         let parent = state.branches.get(&state.branch).map(|(head, _)| format!("parent {head}\n")).unwrap_or_default();
-        let who = format!("Ada Lovelace <ada@example.org> {} +0100", state.clock);
-        let text = format!("tree {}\n{parent}author {who}\ncommitter {who}\n\nchange files\n", self.tree(&entries));
+        let who = format!("{} <ada@example.org> {} +0100", state.author, state.clock);
+        let text = format!("tree {}\n{parent}author {who}\ncommitter {who}\n\n{}\n", self.tree(&entries), state.message);
         let sha = self.object(Kind::Commit, text.as_bytes()).to_string();
         self.point(&state.branch, &sha);
         self.check_out(&files);

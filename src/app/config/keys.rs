@@ -1,0 +1,164 @@
+//! Every key of the configuration: what it is called, in a file and in the environment, and what it says.
+
+/// A key of the configuration.
+pub struct Key {
+    /// Its name in the file, dots for tables.
+    pub name: &'static str,
+    /// Its environment variable.
+    pub env: &'static str,
+    /// Its default, in words.
+    pub default: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+}
+
+/// Every key there is.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "data_dir",
+        env: "PLUMBLINE_DATA_DIR",
+        default: "`$XDG_DATA_HOME/plumbline`, else `~/.local/share/plumbline`",
+        about: "Where everything is kept",
+    },
+    Key {
+        name: "listen",
+        env: "PLUMBLINE_LISTEN",
+        default: "`127.0.0.1:7867`",
+        about: "Where pages and API are served; port 0 takes a free one",
+    },
+    Key {
+        name: "public_listen",
+        env: "PLUMBLINE_PUBLIC_LISTEN",
+        default: "none",
+        about: "A second address that serves badges and health alone, to be exposed to others",
+    },
+    Key {
+        name: "public_url",
+        env: "PLUMBLINE_PUBLIC_URL",
+        default: "`http://` and the address listened on",
+        about: "How people reach it: what links begin with",
+    },
+    Key {
+        name: "insecure_http",
+        env: "PLUMBLINE_INSECURE_HTTP",
+        default: "`false`",
+        about: "Lets people sign in over plain http from other machines",
+    },
+    Key {
+        name: "sessions.idle",
+        env: "PLUMBLINE_SESSIONS_IDLE",
+        default: "`7d`",
+        about: "How long somebody stays signed in without coming back",
+    },
+    Key {
+        name: "sessions.lifetime",
+        env: "PLUMBLINE_SESSIONS_LIFETIME",
+        default: "`30d`",
+        about: "How long somebody stays signed in at all",
+    },
+    Key {
+        name: "trusted_proxies",
+        env: "PLUMBLINE_TRUSTED_PROXIES",
+        default: "none",
+        about: "Networks (`127.0.0.1`, `10.0.0.0/8`) of the proxies in front, whose `X-Forwarded-For` or `Forwarded` says where a request comes from",
+    },
+    Key {
+        name: "metrics_listen",
+        env: "PLUMBLINE_METRICS_LISTEN",
+        default: "none",
+        about: "An address that serves `/metrics` without a token; a port alone means loopback",
+    },
+    Key {
+        name: "repos.local_roots",
+        env: "PLUMBLINE_REPOS_LOCAL_ROOTS",
+        default: "what `--repo` names",
+        about: "Folders beneath which an administrator may add repositories by path (a comma between two in the environment)",
+    },
+    Key {
+        name: "repos.poll_interval",
+        env: "PLUMBLINE_REPOS_POLL_INTERVAL",
+        default: "`60s`",
+        about: "How often repositories are asked for new commits",
+    },
+    Key {
+        name: "sandbox.min_tier",
+        env: "PLUMBLINE_SANDBOX_MIN_TIER",
+        default: "`native`",
+        about: "The least that keeps a check's process apart from the host: `native` (bubblewrap); `oci`, where images alone may run; or `trusted`, which is nothing at all where bubblewrap is missing",
+    },
+    Key {
+        name: "sandbox.oci_socket",
+        env: "PLUMBLINE_SANDBOX_OCI_SOCKET",
+        default: "none",
+        about: "The socket of a daemon that speaks Docker's API, such as `/run/podman/podman.sock`: it runs the plugins that are images",
+    },
+    Key {
+        name: "sandbox.parallel",
+        env: "PLUMBLINE_SANDBOX_PARALLEL",
+        default: "the number of processors",
+        about: "How many processes of checks run at once, over all repositories",
+    },
+    Key {
+        name: "sandbox.memory",
+        env: "PLUMBLINE_SANDBOX_MEMORY",
+        default: "three quarters of the host's",
+        about: "How much memory, such as `6GiB`, the processes of checks are promised together; the most that a manifest may ask for",
+    },
+    Key {
+        name: "sandbox.max_timeout",
+        env: "PLUMBLINE_SANDBOX_MAX_TIMEOUT",
+        default: "`6h`",
+        about: "The most time that a manifest may give a check",
+    },
+    Key {
+        name: "checks.default_tools",
+        env: "PLUMBLINE_CHECKS_DEFAULT_TOOLS",
+        default: "none",
+        about: "Tools such as `ruff` or `shellcheck` that run, where they are installed, in repositories whose manifest names no checks",
+    },
+    Key {
+        name: "vault.key_file",
+        env: "PLUMBLINE_VAULT_KEY_FILE",
+        default: "`vault.key` in the data directory",
+        about: "The key that secrets are sealed with, made at the first start: keep a copy, and not where copies of the data are",
+    },
+    Key {
+        name: "outbound.allow_hosts",
+        env: "PLUMBLINE_OUTBOUND_ALLOW_HOSTS",
+        default: "none",
+        about: "Hosts (`host` or `host:port`) that are spoken to although their address is private",
+    },
+    Key {
+        name: "outbound.ca_file",
+        env: "PLUMBLINE_OUTBOUND_CA_FILE",
+        default: "the built-in authorities",
+        about: "Certificates (PEM) of the authorities to trust instead",
+    },
+    Key {
+        name: "limits.connections",
+        env: "PLUMBLINE_LIMITS_CONNECTIONS",
+        default: "`1000`",
+        about: "The most connections at a time; a new one takes the place of whichever has been silent longest",
+    },
+    Key { name: "limits.streams", env: "PLUMBLINE_LIMITS_STREAMS", default: "`400`", about: "The most streams of events at a time" },
+    Key {
+        name: "limits.streams_per_caller",
+        env: "PLUMBLINE_LIMITS_STREAMS_PER_CALLER",
+        default: "`20`",
+        about: "The most streams of events at a time for one person or token",
+    },
+    Key {
+        name: "limits.requests_per_address",
+        env: "PLUMBLINE_LIMITS_REQUESTS_PER_ADDRESS",
+        default: "`3000`",
+        about: "The most requests a minute from one address (one network of 64 bits for IPv6); of this machine itself without bound",
+    },
+    Key {
+        name: "limits.requests_per_caller",
+        env: "PLUMBLINE_LIMITS_REQUESTS_PER_CALLER",
+        default: "`6000`",
+        about: "The most requests a minute of one person or token",
+    },
+    Key { name: "log", env: "PLUMBLINE_LOG", default: "`info`", about: "How much is logged: `error`, `warn`, `info`, `debug`" },
+    Key { name: "log_format", env: "PLUMBLINE_LOG_FORMAT", default: "`text`", about: "How: `text` or `json`" },
+];

@@ -1,0 +1,90 @@
+//! The settings of the instance that an administrator changes while it runs.
+//!
+//! They are few: what makes sense to change without a restart, and without access to the host. A key that the configuration also has is
+//! decided there: what a file, the environment or a flag says holds, and cannot be changed here. What is not set anywhere is the default.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::event::{Changed, Event};
+use crate::base::time::Timestamp;
+use crate::engine::store::{self, ReadTx, Record, WriteTx};
+
+/// How long events are kept unless it is set.
+pub const EVENTS_KEPT_DAYS: u32 = 90;
+/// The shortest age at which the trail may be let go.
+pub const AUDIT_KEPT_DAYS_LEAST: u32 = 30;
+/// The longest that anything is said to be kept.
+pub const DAYS_MOST: u32 = 36_500;
+/// How often repositories may be looked at, in seconds.
+pub const POLL_SECONDS: std::ops::RangeInclusive<u32> = 1..=86_400;
+
+/// What is set; `None` is the default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Settings {
+    /// Tools that run, where they are installed, in repositories whose manifest names no checks.
+    pub default_tools: Option<Vec<String>>,
+    /// How often repositories are asked for new commits, in seconds.
+    pub poll_interval_s: Option<u32>,
+    /// For how many days events are kept, which pages and the feed tell of.
+    pub events_kept_days: Option<u32>,
+    /// After how many days entries of the trail are let go; never unless it is set.
+    pub audit_kept_days: Option<u32>,
+}
+
+impl Record for Settings {
+    const TABLE: &'static str = "settings";
+    const VERSION: u16 = 1;
+    type Key = ();
+
+    fn key(&self) {}
+}
+
+impl Settings {
+    /// How long events are kept.
+    pub fn events_kept(&self) -> Duration {
+        days(self.events_kept_days.unwrap_or(EVENTS_KEPT_DAYS))
+    }
+
+    /// After how long entries of the trail are let go, if ever.
+    pub fn audit_kept(&self) -> Option<Duration> {
+        self.audit_kept_days.map(days)
+    }
+
+    /// What is otherwise than before, in words.
+    fn changes(&self, before: &Settings) -> Vec<Changed> {
+        let tools = |settings: &Settings| settings.default_tools.as_ref().map(|tools| tools.join(" "));
+        [
+            Changed::of("default_tools", tools(before), tools(self)),
+            Changed::of("poll_interval_s", before.poll_interval_s, self.poll_interval_s),
+            Changed::of("events_kept_days", before.events_kept_days, self.events_kept_days),
+            Changed::of("audit_kept_days", before.audit_kept_days, self.audit_kept_days),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+fn days(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 24 * 3_600)
+}
+
+/// What is set now.
+pub fn load(tx: &ReadTx) -> store::Result<Settings> {
+    Ok(tx.get::<Settings>(&())?.unwrap_or_default())
+}
+
+/// Changes what is set. The values are judged where they come in.
+pub fn change(tx: &mut WriteTx, change: impl FnOnce(&mut Settings), now: Timestamp) -> store::Result<Settings> {
+    let before = load(tx)?;
+    let mut settings = before.clone();
+    change(&mut settings);
+    let changes = settings.changes(&before);
+    if !changes.is_empty() {
+        tx.put(&settings)?;
+        tx.record(Event::SettingsChanged { changes }, now)?;
+    }
+    Ok(settings)
+}

@@ -1,0 +1,79 @@
+//! How many requests may come: from one address, and of one caller.
+//!
+//! Both are generous, so that nobody who works meets them, and both are counted before what a request costs: the address before anybody
+//! is looked up, the caller before the route is reached. A credential that is refused counts as much as twenty requests, so
+//! that guessing ends sooner than asking. What is refused here is answered 429 with the time to wait, and costs neither a read nor a
+//! write.
+//!
+//! Requests from this machine itself are not counted by address: they are its owner's, or those of a proxy in front that is not named in
+//! `trusted_proxies`, whose clients cannot be told apart, and one of them would lock out all the others.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::auth::Address;
+use super::code::Code;
+use super::error::{ApiError, Failed};
+use crate::app::App;
+use crate::base::network;
+use crate::domain::accounts::Caller;
+
+/// As how many requests one counts whose credential is refused.
+const BAD_CREDENTIAL: u32 = 20;
+
+/// Counts a request to the address it comes from.
+pub async fn per_address(State(app): State<App>, request: Request, next: Next) -> Response {
+    let source = request.extensions().get::<Address>().and_then(|address| source(address.0.as_deref()?));
+    let Some(source) = source else { return next.run(request).await };
+    let taken = app.rates.by_address().take(&source, 1, app.clock.now());
+    if let Err(wait) = taken {
+        return too_many("from your address", wait).into_response();
+    }
+    let shows_something = request.headers().contains_key(axum::http::header::AUTHORIZATION) || request.headers().contains_key("x-api-key");
+    let response = next.run(request).await;
+    let is_refused = response.extensions().get::<Failed>().is_some_and(|Failed(error)| error.code == Code::Unauthenticated);
+    if shows_something && is_refused {
+        app.rates.by_address().charge(&source, BAD_CREDENTIAL - 1, app.clock.now());
+    }
+    response
+}
+
+/// What requests of an address are counted under; `None` if they are not.
+fn source(address: &str) -> Option<String> {
+    let address: IpAddr = address.parse().ok()?;
+    (!address.is_loopback()).then(|| network::neighbourhood(address).to_string())
+}
+
+/// Counts a request to whoever makes it.
+pub async fn per_caller(State(app): State<App>, request: Request, next: Next) -> Response {
+    let whose = match request.extensions().get::<Caller>() {
+        Some(caller @ (Caller::User { .. } | Caller::Token { .. })) => caller.whose(),
+        Some(Caller::Host | Caller::Anonymous) | None => return next.run(request).await,
+    };
+    let taken = app.rates.by_caller().take(&whose, 1, app.clock.now());
+    match taken {
+        Ok(()) => next.run(request).await,
+        Err(wait) => too_many("with your account or token", wait).into_response(),
+    }
+}
+
+fn too_many(of: &str, wait: Duration) -> ApiError {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    ApiError::too_soon(wait, format!("too many requests come {of}; the next is answered in {seconds} s"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_not_counted_and_a_household_is_one() {
+        assert_eq!((source("127.0.0.1"), source("::1"), source("")), (None, None, None));
+        assert_eq!(source("2001:db8:1:2:3:4:5:6"), source("2001:db8:1:2::1"));
+        assert_eq!(source("192.0.2.7").as_deref(), Some("192.0.2.7"));
+    }
+}

@@ -1,0 +1,55 @@
+//! Refusals in the trail: what somebody was not let do, written where it is answered.
+//!
+//! Every answer passes here, whoever refused it: the permit of a route, the rule of origins, the look at a credential. A refusal is
+//! written if it may be of interest afterwards: whoever asked is somebody and may not ([`Code::Forbidden`]), showed a credential that is
+//! none, came from another site, followed a link that was used, or did not get past the sign-in. That something is not there, or hidden, is the daily bread of
+//! whoever mistypes; that nobody is signed in is how everybody begins.
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::auth::{Address, Lapsed};
+use super::code::Code;
+use super::error::Failed;
+use super::layers;
+use crate::app::App;
+use crate::app::trail::Refused;
+use crate::base::event::Actor;
+
+/// Put on an answer: who asked, as the journal names them.
+#[derive(Debug, Clone)]
+pub struct By(pub Actor);
+
+/// Put on an answer that refuses and is no error of the API, such as a page: by which code.
+#[derive(Debug, Clone, Copy)]
+pub struct Refuses(pub Code);
+
+/// Writes down what was refused.
+pub async fn refusals(State(app): State<App>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = format!("{} {}", request.method(), route.as_deref().unwrap_or("*"));
+    let path = layers::told(request.uri().path()).to_owned();
+    let address = request.extensions().get::<Address>().and_then(|address| address.0.clone());
+    let shows_a_token = request.headers().contains_key(header::AUTHORIZATION) || request.headers().contains_key("x-api-key");
+    let mut response = next.run(request).await;
+    let by = response.extensions_mut().remove::<By>();
+    let has_lapsed = response.extensions_mut().remove::<Lapsed>().is_some();
+    let said = response.extensions_mut().remove::<Refuses>().map(|Refuses(code)| code);
+    let code = response.extensions().get::<Failed>().map(|Failed(error)| error.code).or(said);
+    if let Some(code) = code.filter(|code| is_of_interest(*code, shows_a_token || has_lapsed)) {
+        let actor = by.map_or(Actor::Anonymous { address }, |By(actor)| actor);
+        app.record_refusal(Refused { actor, route, path, code: code.as_str() }).await;
+    }
+    response
+}
+
+fn is_of_interest(code: Code, shows_a_credential: bool) -> bool {
+    match code {
+        Code::Forbidden | Code::CrossSite | Code::LinkSpent => true,
+        Code::SignInRefused | Code::TotpRequired | Code::PasswordWrong | Code::TotpInvalid => true,
+        Code::Unauthenticated => shows_a_credential,
+        _ => false,
+    }
+}

@@ -1,0 +1,302 @@
+//! The administration: how the instance fares, what it holds, who is signed in, what waits, what was done, what is set.
+//!
+//! Plain tables, one action a row. What the pages show is what the API answers.
+
+use askama::Template;
+
+use super::frame::{AdminTab, Frame};
+use super::marks::Stand;
+use super::{href, words};
+use crate::app::health::Grade;
+use crate::base::work::Lane;
+use crate::domain::audit::Line;
+use crate::engine::queue::WorkState;
+use crate::http::admin::audit::AuditQuery;
+use crate::http::admin::health::AdminHealthView;
+use crate::http::admin::repos::RepoUsageView;
+use crate::http::admin::sessions::AnySessionView;
+use crate::http::admin::settings::SettingsView;
+use crate::http::admin::work::WorkView;
+
+/// How the instance fares.
+#[derive(Debug, Template)]
+#[template(path = "admin/health.html", config = ".askama.toml")]
+pub struct HealthPage {
+    /// The request.
+    pub frame: Frame,
+    /// What was found.
+    pub view: AdminHealthView,
+}
+
+impl HealthPage {
+    fn tab(&self) -> AdminTab {
+        AdminTab::Health
+    }
+
+    fn headline(&self) -> &'static str {
+        match self.view.status {
+            Grade::Good => "Everything works",
+            Grade::Weaker => "Everything works, and something could be better",
+            Grade::Bad => "Something does not work",
+        }
+    }
+
+    fn stand(&self, grade: &Grade) -> Stand {
+        match grade {
+            Grade::Good => Stand::True,
+            Grade::Weaker => Stand::Unsure,
+            Grade::Bad => Stand::Fails,
+        }
+    }
+}
+
+/// Every repository and the room it takes.
+#[derive(Debug, Template)]
+#[template(path = "admin/repos.html", config = ".askama.toml")]
+pub struct ReposPage {
+    /// The request.
+    pub frame: Frame,
+    /// The repositories of this page.
+    pub repos: Vec<RepoUsageView>,
+    /// Where the next page is.
+    pub next: Option<String>,
+}
+
+impl ReposPage {
+    fn tab(&self) -> AdminTab {
+        AdminTab::Repositories
+    }
+
+    fn settings(&self, repo: &RepoUsageView) -> String {
+        format!("/r/{}/{}/settings", repo.owner, repo.name)
+    }
+
+    fn used(&self, repo: &RepoUsageView, kind: &str) -> String {
+        words::bytes(repo.used_bytes.get(kind).copied().unwrap_or(0))
+    }
+}
+
+/// Every browser that is signed in.
+#[derive(Debug, Template)]
+#[template(path = "admin/sessions.html", config = ".askama.toml")]
+pub struct SessionsPage {
+    /// The request.
+    pub frame: Frame,
+    /// The sessions of this page.
+    pub sessions: Vec<AnySessionView>,
+    /// Where the next page is.
+    pub next: Option<String>,
+}
+
+impl SessionsPage {
+    fn tab(&self) -> AdminTab {
+        AdminTab::Sessions
+    }
+}
+
+/// The work queue.
+#[derive(Debug, Template)]
+#[template(path = "admin/work.html", config = ".askama.toml")]
+pub struct WorkPage {
+    /// The request.
+    pub frame: Frame,
+    /// In which state.
+    pub state: WorkState,
+    /// Of which lane alone.
+    pub lane: Option<Lane>,
+    /// How much there is in each state.
+    pub counts: [u64; 3],
+    /// The work of this page.
+    pub items: Vec<WorkView>,
+    /// Where the next page is.
+    pub next: Option<String>,
+}
+
+impl WorkPage {
+    fn tab(&self) -> AdminTab {
+        AdminTab::Work
+    }
+
+    /// The states with how much is in each, what needs somebody first.
+    fn states(&self) -> [(WorkState, u64); 3] {
+        let [ready, leased, dead] = self.counts;
+        [(WorkState::Dead, dead), (WorkState::Leased, leased), (WorkState::Ready, ready)]
+    }
+
+    fn at(&self, state: &WorkState) -> String {
+        let at = format!("/admin/work?state={state}");
+        self.lane.map_or(at.clone(), |lane| href::with(&at, "lane", lane.as_str()))
+    }
+
+    fn in_all_lanes(&self) -> String {
+        format!("/admin/work?state={}", self.state)
+    }
+
+    fn state_word(&self, state: &WorkState) -> &'static str {
+        match state {
+            WorkState::Ready => "Waiting",
+            WorkState::Leased => "Being carried out",
+            WorkState::Dead => "Given up",
+        }
+    }
+
+    fn none(&self) -> &'static str {
+        match self.state {
+            WorkState::Ready => "Nothing waits.",
+            WorkState::Leased => "Nothing is being carried out.",
+            WorkState::Dead => "Nothing was given up.",
+        }
+    }
+
+    fn is_dead(&self) -> bool {
+        self.state == WorkState::Dead
+    }
+
+    fn short<'a>(&self, sha: &'a str) -> &'a str {
+        sha.get(..7).unwrap_or(sha)
+    }
+}
+
+/// The trail.
+#[derive(Debug, Template)]
+#[template(path = "admin/audit.html", config = ".askama.toml")]
+pub struct AuditPage {
+    /// The request.
+    pub frame: Frame,
+    /// What was asked for.
+    pub query: AuditQuery,
+    /// What was wrong with it.
+    pub fault: Option<String>,
+    /// The entries of this page, latest first.
+    pub entries: Vec<Line>,
+    /// Where the next page is.
+    pub next: Option<String>,
+}
+
+impl AuditPage {
+    fn tab(&self) -> AdminTab {
+        AdminTab::Audit
+    }
+
+    fn value(&self, name: &str) -> &str {
+        let query = &self.query;
+        let value = match name {
+            "who" => &query.who,
+            "what" => &query.what,
+            "outcome" => &query.outcome,
+            "from" => &query.from,
+            _ => &query.to,
+        };
+        value.as_deref().unwrap_or("")
+    }
+
+    fn who(&self, entry: &Line) -> String {
+        let actor = &entry.actor;
+        match (&actor.name, &actor.user) {
+            (Some(name), Some(user)) => format!("{name} ({user})"),
+            (Some(name), None) => name.clone(),
+            (None, _) => match actor.kind.as_str() {
+                "anonymous" => "somebody".to_owned(),
+                "host" => "the host".to_owned(),
+                "system" => "the appliance".to_owned(),
+                _ => actor.id.clone().unwrap_or_default(),
+            },
+        }
+    }
+
+    fn what(&self, entry: &Line) -> String {
+        let route = entry.subject.as_ref().and_then(|subject| subject.id.as_deref()).filter(|_| entry.code.is_some());
+        let method = route.and_then(|route| route.split(' ').next());
+        method.map_or_else(|| words::plain(entry.action.as_str()), |method| format!("asked to {method}"))
+    }
+
+    fn side(&self, value: &Option<String>) -> String {
+        value.clone().unwrap_or_else(|| "not set".to_owned())
+    }
+
+    fn hash<'a>(&self, entry: &'a Line) -> &'a str {
+        entry.hash.as_deref().unwrap_or("")
+    }
+
+    fn short<'a>(&self, entry: &'a Line) -> &'a str {
+        self.hash(entry).get(..7).unwrap_or("")
+    }
+}
+
+/// What is set.
+#[derive(Debug, Template)]
+#[template(path = "admin/settings.html", config = ".askama.toml")]
+pub struct AdminSettingsPage {
+    /// The request.
+    pub frame: Frame,
+    /// What holds.
+    pub view: SettingsView,
+    /// What was entered and refused, by field, and why.
+    pub entered: Vec<(String, String)>,
+    /// Why it was refused.
+    pub fault: Option<String>,
+}
+
+/// A field of the settings' form.
+pub struct Field {
+    name: &'static str,
+    label: &'static str,
+    about: &'static str,
+    entered: String,
+    default: String,
+    decided_by: Option<String>,
+}
+
+impl AdminSettingsPage {
+    fn tab(&self) -> AdminTab {
+        AdminTab::Settings
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let SettingsView { default_tools, poll_interval_s, events_kept_days, audit_kept_days, .. } = &self.view;
+        let never = |days: Option<u32>| days.map_or_else(|| "for ever".to_owned(), |days| days.to_string());
+        let field = |name: &'static str, label, about, set: Option<String>, default: String, decided_by: &Option<String>| Field {
+            name,
+            label,
+            about,
+            entered: self.entered.iter().find(|(field, _)| field == name).map(|(_, text)| text.clone()).or(set).unwrap_or_default(),
+            default: if default.is_empty() { "none".to_owned() } else { default },
+            decided_by: decided_by.clone(),
+        };
+        let set = |is_set: bool, text: String| is_set.then_some(text);
+        vec![
+            field(
+                "default_tools",
+                "Tools that run without a manifest",
+                "Names with blanks between them, such as `ruff shellcheck`: of the tools that need no settings in a repository.",
+                set(default_tools.is_set, default_tools.value.join(" ")),
+                default_tools.default.join(" "),
+                &default_tools.decided_by,
+            ),
+            field(
+                "poll_interval_s",
+                "Seconds between two looks at a repository",
+                "From 1 to 86400.",
+                set(poll_interval_s.is_set, poll_interval_s.value.to_string()),
+                poll_interval_s.default.to_string(),
+                &poll_interval_s.decided_by,
+            ),
+            field(
+                "events_kept_days",
+                "Days that events are kept",
+                "From 1 to 36500. Pages and the feed tell of events; the trail is another thing.",
+                set(events_kept_days.is_set, events_kept_days.value.to_string()),
+                events_kept_days.default.to_string(),
+                &events_kept_days.decided_by,
+            ),
+            field(
+                "audit_kept_days",
+                "Days that the trail is kept",
+                "From 30 to 36500. What is older is let go, and the trail says so itself; export it before.",
+                set(audit_kept_days.is_set, never(audit_kept_days.value)),
+                never(audit_kept_days.default),
+                &audit_kept_days.decided_by,
+            ),
+        ]
+    }
+}

@@ -1,0 +1,166 @@
+//! The pages of the administration.
+
+use super::pages::{Pages, add};
+use super::*;
+use crate::app::health::Grade;
+use crate::base::event::Changed;
+use crate::base::work::Lane;
+use crate::domain::audit::{Action, ActorKind, Line, LineActor, LineSubject, SubjectKind};
+use crate::engine::queue::WorkState;
+use crate::http::admin::audit::AuditQuery;
+use crate::http::admin::health::{AdminHealthView, AuditHeadView, LaneView, LookedAtView};
+use crate::http::admin::repos::RepoUsageView;
+use crate::http::admin::sessions::AnySessionView;
+use crate::http::admin::settings::{ConfiguredView, SettingView, SettingsView};
+use crate::http::admin::work::WorkView;
+use crate::ui::admin::{AdminSettingsPage, AuditPage, HealthPage, ReposPage, SessionsPage, WorkPage};
+
+pub(super) fn all(world: &World, out: &mut Pages) {
+    health(world, out);
+    lists(world, out);
+    trail(world, out);
+    settings(world, out);
+}
+
+fn health(world: &World, out: &mut Pages) {
+    let check = |name: &str, grade, says, advice: Option<&'static str>| LookedAtView {
+        name: name.to_owned(),
+        grade,
+        says: world.say(says),
+        advice: advice.map(|advice| world.say(advice)),
+    };
+    let lane = |lane, dead| LaneView { lane, ready: 3, leased: 1, dead, due_since: Some(before(90)) };
+    let view = AdminHealthView {
+        status: Grade::Weaker,
+        version: "0.1.0",
+        commit: None,
+        schema: 1,
+        started_at: before(86_400),
+        store_bytes: Some(3 << 20),
+        free_bytes: Some(9 << 30),
+        lanes: vec![lane(Lane::Git, 0), lane(Lane::Checks, 2)],
+        audit_head: Some(AuditHeadView { number: 1_204, hash: "ab".repeat(32) }),
+        checks: vec![
+            check("store", Grade::Good, "takes 3.0 MiB; 9.0 GiB are left on the disk", None),
+            check("work", Grade::Weaker, "3 items waiting, 1 being carried out, 2 given up", Some("look at what was given up")),
+            check("sandbox", Grade::Bad, "nothing here can run a process", Some("`apt-get install bubblewrap`")),
+        ],
+    };
+    add(out, "admin", &HealthPage { frame: world.frame(), view });
+}
+
+fn lists(world: &World, out: &mut Pages) {
+    let repo = RepoUsageView {
+        id: world.id(),
+        owner: "acme".to_owned(),
+        name: "api".to_owned(),
+        source: RepoSource::Git,
+        remote: world.say("https://example.org/acme/api.git"),
+        members: 4,
+        created_at: before(900_000),
+        synced_at: Some(before(40)),
+        sync_error: None,
+        used_bytes: BTreeMap::from([("mirror", 9 << 20), ("logs", 4_000), ("rows", 700_000)]),
+        total_bytes: 10 << 20,
+    };
+    let failing = RepoUsageView { id: world.id(), sync_error: Some(world.say("the host cannot be found")), ..repo.clone() };
+    let repos = vec![repo, failing];
+    add(out, "admin-repos", &ReposPage { frame: world.frame(), repos, next: Some("/admin/repos?cursor=00".to_owned()) });
+    add(out, "admin-repos-none", &ReposPage { frame: world.frame(), repos: Vec::new(), next: None });
+    let session = |is_current, login: Option<&'static str>| AnySessionView {
+        id: world.id(),
+        user: world.id(),
+        login: login.map(|login| world.say(login)),
+        device: world.say("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+        address: Some(world.say("192.0.2.17")),
+        created_at: before(9_000),
+        last_seen_at: before(60),
+        expires_at: now(),
+        is_current,
+    };
+    let sessions = vec![session(true, Some("ada")), session(false, None)];
+    add(out, "admin-sessions", &SessionsPage { frame: world.frame(), sessions, next: None });
+    let item = |state, holder: Option<&'static str>, error: Option<&'static str>| WorkView {
+        id: world.id(),
+        work: "sync_repository".to_owned(),
+        repo: Some("acme/api".to_owned()),
+        sha: Some(sha(1).to_string()),
+        lane: Lane::Git,
+        state,
+        attempts: 8,
+        attempt_limit: 8,
+        error: error.map(|error| world.say(error)),
+        enqueued_at: before(9_000),
+        due_at: before(60),
+        holder: holder.map(|holder| world.say(holder)),
+        lease_ends_at: None,
+    };
+    let page = |state, items| WorkPage { frame: world.frame(), state, lane: None, counts: [3, 1, 2], items, next: None };
+    let dead = item(WorkState::Dead, None, Some("`example.org` cannot be found: check its name and the name service"));
+    add(out, "admin-work", &WorkPage { lane: Some(Lane::Git), ..page(WorkState::Dead, vec![dead]) });
+    add(out, "admin-work-leased", &page(WorkState::Leased, vec![item(WorkState::Leased, Some("git-0"), None)]));
+    add(out, "admin-work-none", &page(WorkState::Ready, Vec::new()));
+}
+
+fn trail(world: &World, out: &mut Pages) {
+    let actor = |kind, name: Option<&'static str>| LineActor {
+        kind,
+        id: Some(world.say("usr_1")),
+        name: name.map(|name| world.say(name)),
+        user: None,
+        address: Some(world.say("192.0.2.7")),
+    };
+    let entry = |number, actor, action, code: Option<&'static str>| Line {
+        number,
+        at: before(number * 60),
+        actor,
+        action,
+        subject: Some(LineSubject { kind: SubjectKind::Token, id: Some(world.say("DELETE /api")), name: Some(world.say("laptop")) }),
+        outcome: if code.is_some() { "refused" } else { "done" }.to_owned(),
+        code: code.map(|code| world.say(code)),
+        changes: Vec::new(),
+        unrecorded: 0,
+        prev: "00".repeat(32),
+        hash: Some("ab".repeat(32)),
+    };
+    let mut changed = entry(3, actor(ActorKind::Token, Some("ci")), Action::SettingsChanged, None);
+    changed.actor.user = Some(world.say("ada"));
+    changed.changes = vec![Changed { field: world.say("private"), before: None, after: Some(world.say("true")) }];
+    let mut refused = entry(2, actor(ActorKind::Anonymous, None), Action::Request, Some("forbidden"));
+    refused.unrecorded = 12;
+    let entries = vec![changed, refused, entry(1, actor(ActorKind::User, Some("ada")), Action::TokenCreated, None)];
+    let query = AuditQuery { who: Some(world.say("ada")), what: Some("token_created".to_owned()), ..AuditQuery::default() };
+    let page = |entries, fault: Option<String>, next: Option<String>| AuditPage {
+        frame: world.frame(),
+        query: query.clone(),
+        fault,
+        entries,
+        next,
+    };
+    add(out, "admin-audit", &page(entries, None, Some("/admin/audit?cursor=00".to_owned())));
+    add(out, "admin-audit-none", &page(Vec::new(), None, None));
+    add(out, "admin-audit-refused", &page(Vec::new(), Some(world.say("`from`: `never` is not an instant")), None));
+}
+
+fn settings(world: &World, out: &mut Pages) {
+    let configured = |key, value: Option<&'static str>, set_by: Option<&'static str>| ConfiguredView {
+        key,
+        value: value.map(|value| world.say(value)),
+        set_by: set_by.map(|place| world.say(place)),
+        about: "What it is for",
+    };
+    let view = SettingsView {
+        default_tools: SettingView { value: vec![world.say("ruff")], default: Vec::new(), is_set: true, decided_by: None },
+        poll_interval_s: SettingView { value: 300, default: 300, is_set: false, decided_by: Some(world.say("/etc/plumbline.toml")) },
+        events_kept_days: SettingView { value: 90, default: 90, is_set: false, decided_by: None },
+        audit_kept_days: SettingView { value: None, default: None, is_set: false, decided_by: None },
+        configuration: vec![
+            configured("listen", Some("127.0.0.1:7867"), None),
+            configured("public_url", None, Some("$PLUMBLINE_PUBLIC_URL")),
+        ],
+    };
+    add(out, "admin-settings", &AdminSettingsPage { frame: world.frame(), view: view.clone(), entered: Vec::new(), fault: None });
+    let entered = vec![("audit_kept_days".to_owned(), world.say("soon"))];
+    let fault = Some(world.say("`audit_kept_days`: not a number from 30 to 36500"));
+    add(out, "admin-settings-refused", &AdminSettingsPage { frame: world.frame(), view, entered, fault });
+}
