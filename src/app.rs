@@ -34,12 +34,12 @@ pub mod measures;
 pub mod passwords;
 pub mod rates;
 pub mod reactions;
+pub mod regenerate;
 pub mod repeat;
 pub mod rewrap;
 pub mod runner;
 pub mod sandboxes;
 pub mod schema;
-pub mod seal;
 pub mod streams;
 pub mod sweep;
 pub mod sync;
@@ -92,8 +92,6 @@ pub struct Inner {
     pub passwords: passwords::Passwords,
     /// The tries at passwords that were wrong.
     pub guesses: guesses::Guesses,
-    /// Seals the secrets of people's codes.
-    pub seal: seal::Seal,
     /// How many requests there were of late, by address and by caller.
     pub rates: rates::RequestRates,
     /// How many refusals have entries in the trail of late.
@@ -231,7 +229,6 @@ impl App {
         let admission = admission::Admission::new(config.parallel, config.memory);
         let (streams, under_way) = (streams::Streams::default(), repeat::UnderWay::default());
         let (passwords, guesses) = (passwords::Passwords::default(), guesses::Guesses::default());
-        let seal = seal::Seal::at(config.data_dir.join("totp.key"));
         let (rates, refusals) = (rates::RequestRates::new(&config.limits), trail::Refusals::default());
         let started_at = clock.now();
         Ok(App(Arc::new(Inner {
@@ -250,7 +247,6 @@ impl App {
             under_way,
             passwords,
             guesses,
-            seal,
             rates,
             refusals,
             started_at,

@@ -25,7 +25,7 @@ mod values;
 
 pub use keys::{KEYS, Key};
 pub use values::listen_address;
-use values::{DAY, count, host_memory, long_span, memory, pace, socket, span, url};
+use values::{DAY, count, host_memory, long_span, memory, pace, socket, span, span_text, url};
 
 words! {
     /// How the log is written.
@@ -296,8 +296,8 @@ impl Config {
             insecure_http: parse(values, "insecure_http", |text| text.parse().map_err(|_| "not `true` or `false`".to_owned()))?
                 .unwrap_or(false),
             sessions: SessionLimits {
-                idle: parse(values, "sessions.idle", long_span)?.unwrap_or(Duration::from_secs(7 * DAY)),
-                lifetime: parse(values, "sessions.lifetime", long_span)?.unwrap_or(Duration::from_secs(30 * DAY)),
+                idle: parse(values, "sessions.idle", long_span)?.unwrap_or(Duration::from_secs(DAY / 2)),
+                lifetime: parse(values, "sessions.lifetime", long_span)?.unwrap_or(Duration::from_secs(7 * DAY)),
             },
             trusted_proxies: networks(values)?,
             metrics_listen: parse(values, "metrics_listen", listen_address)?,
@@ -384,15 +384,15 @@ impl Config {
         out += &format!("trusted_proxies = [{}]\n", quoted(&mut self.trusted_proxies.iter().map(ToString::to_string)));
         out += &optional("metrics_listen", self.metrics_listen.map(|address| address.to_string()));
         out += &format!("log = \"{}\"\nlog_format = \"{}\"\n", self.log, self.log_format);
-        let minutes = |span: Duration| span.as_secs() / 60;
-        out += &format!("\n[sessions]\nidle = \"{}m\"\nlifetime = \"{}m\"\n", minutes(self.sessions.idle), minutes(self.sessions.lifetime));
+        let SessionLimits { idle, lifetime } = self.sessions;
+        out += &format!("\n[sessions]\nidle = \"{}\"\nlifetime = \"{}\"\n", span_text(idle), span_text(lifetime));
         out += &format!("\n[repos]\nlocal_roots = [{}]\n", quoted(&mut self.local_roots.iter().map(|root| root.display().to_string())));
-        out += &format!("poll_interval = \"{}s\"\n", self.poll_interval.as_secs());
+        out += &format!("poll_interval = \"{}\"\n", span_text(self.poll_interval));
         out += &format!("\n[sandbox]\nmin_tier = \"{}\"\n", self.min_tier);
         out += &optional("oci_socket", self.oci_socket.as_ref().map(|path| path.display().to_string()));
         out += &format!("parallel = {}\n", self.parallel);
         out += &format!("memory = \"{}MiB\"\n", self.memory >> 20);
-        out += &format!("max_timeout = \"{}s\"\n", self.max_timeout.as_secs());
+        out += &format!("max_timeout = \"{}\"\n", span_text(self.max_timeout));
         out += &format!("\n[checks]\ndefault_tools = [{}]\n", quoted(&mut self.default_tools.iter().cloned()));
         out += &format!("\n[vault]\nkey_file = {:?}\n", self.vault_key_file.display().to_string());
         out += &format!("\n[outbound]\nallow_hosts = [{}]\n", quoted(&mut self.allow_hosts.iter().cloned()));

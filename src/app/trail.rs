@@ -135,7 +135,12 @@ pub(super) fn follow(tx: &mut WriteTx, recorded: &Recorded, now: Timestamp) -> s
 /// The entry of a fact, with the names that things have at this moment.
 fn entry(tx: &ReadTx, recorded: &Recorded) -> store::Result<Option<Deed>> {
     let Some((action, about, changes)) = told(&recorded.event, &recorded.actor) else { return Ok(None) };
-    let actor = who(tx, &recorded.actor)?;
+    let actor = match (&recorded.event, &recorded.actor) {
+        // Until they had signed in they were nobody.
+        (Event::SignedIn { user }, Actor::Anonymous { address }) => who(tx, &Actor::User { user: *user, address: address.clone() })?,
+        (_, actor) => who(tx, actor)?,
+    };
+    let changes = if changes.is_empty() { begun(tx, &recorded.event)? } else { changes };
     Ok(Some(Deed { actor, action, subject: Some(subject(tx, about)?), outcome: Outcome::Done, changes, unrecorded: 0 }))
 }
 
@@ -172,6 +177,44 @@ fn subject(tx: &ReadTx, about: About) -> store::Result<Subject> {
     })
 }
 
+/// What something that was made may do from the start.
+fn begun(tx: &ReadTx, event: &Event) -> store::Result<Vec<Changed>> {
+    let is_new = |field: &str, value: String| Changed::of(field, None::<String>, Some(value).filter(|value| !value.is_empty()));
+    let mut changes = Vec::new();
+    if let Event::UserCreated { user } = event
+        && let Some(user) = tx.get::<User>(user)?
+    {
+        changes.push(is_new("role", user.role.to_string()));
+    }
+    if let Event::TokenCreated { token } = event
+        && let Some(token) = tx.get::<Token>(token)?
+    {
+        let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
+        let mut slugs = Vec::new();
+        for repo in &token.repos {
+            slugs.push(tx.get::<Repository>(repo)?.map_or_else(|| repo.to_string(), |repo| repo.slug.to_string()));
+        }
+        changes.extend([
+            is_new("kind", token.kind.to_string()),
+            is_new("scopes", scopes.join(" ")),
+            is_new("repositories", slugs.join(" ")),
+        ]);
+    }
+    if let Event::LinkMade { link } = event
+        && let Some(link) = tx.get::<Link>(link)?
+    {
+        changes.push(is_new(
+            "for",
+            match link.purpose {
+                LinkPurpose::SignIn { .. } => "to sign in".to_owned(),
+                LinkPurpose::SetPassword { .. } => "to set a password".to_owned(),
+                LinkPurpose::Invitation { role, .. } => format!("to come as {role}"),
+            },
+        ));
+    }
+    Ok(changes.into_iter().flatten().collect())
+}
+
 fn login(tx: &ReadTx, user: UserId) -> store::Result<Option<String>> {
     Ok(tx.get::<User>(&user)?.map(|user| user.login))
 }
@@ -204,6 +247,8 @@ fn who(tx: &ReadTx, actor: &Actor) -> store::Result<Who> {
 pub struct Refused {
     /// Who asked.
     pub actor: Actor,
+    /// The login of the account that they tried to get into.
+    pub wanted: Option<String>,
     /// The method and the route, as the table has it.
     pub route: String,
     /// The path that was asked for, without secrets.
@@ -252,9 +297,10 @@ impl App {
         };
         let Some(unrecorded) = self.refusals.admit(&source, self.clock.now()) else { return };
         let written = self.write(&Actor::System, move |tx, now| {
-            let Refused { actor, route, path, code } = refused.clone();
+            let Refused { actor, wanted, route, path, code } = refused.clone();
+            let who = who(tx, &actor)?;
             let deed = Deed {
-                actor: who(tx, &actor)?,
+                actor: Who { name: who.name.clone().or(wanted), ..who },
                 action: Action::Request,
                 subject: Some(Subject { kind: SubjectKind::Route, id: Some(route), name: Some(path) }),
                 outcome: Outcome::Refused { code: code.to_owned() },

@@ -86,6 +86,12 @@ fn regenerated(made: &Value) -> String {
         let whose = secret["repo"].as_str().unwrap_or("the instance").to_owned();
         out += &format!("set the secret `{}` of {whose} anew: it cannot be opened\n", text(&secret["name"]));
     }
+    for login in rows("lost_codes") {
+        out += &format!(
+            "{} signs in with a recovery code, or has their codes taken away: those from an app cannot be checked\n",
+            text(&login)
+        );
+    }
     out
 }
 
@@ -98,10 +104,12 @@ mod tests {
         let key = json!({"repo": "acme/app", "name": "deploy", "fingerprint": "SHA256:x", "public_key": "ssh-ed25519 A deploy"});
         let made = json!({
             "vault_key": "age1x", "regenerated": [key], "to_give": [key], "to_set": [{"repo": null, "name": "TOKEN"}],
+            "lost_codes": ["ada"],
         });
         let told = "the key file was lost and is begun anew; the vault's key is age1x\n1 SSH key made anew\n  acme/app SHA256:x\n    \
                     ssh-ed25519 A deploy\ngive the key `deploy` of acme/app again: it cannot be opened\nset the secret `TOKEN` of the \
-                    instance anew: it cannot be opened\n";
+                    instance anew: it cannot be opened\nada signs in with a recovery code, or has their codes taken away: those from an app cannot be \
+                    checked\n";
         assert_eq!(regenerated(&made), told);
     }
 

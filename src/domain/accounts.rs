@@ -35,7 +35,9 @@ pub mod totp;
 mod user;
 
 pub use caller::{Caller, Permission, Refusal, Resource, recognise};
-pub use factor::{Shown, begin_factor, confirm_factor, drop_factor, factor_of, has_factor, remove_factor};
+pub use factor::{
+    Shown, all_factors, begin_factor, confirm_factor, drop_factor, factor_of, factors_sealed_to, has_factor, remove_factor, rewrap_factor,
+};
 pub use link::{
     INVITATION_LIFETIME, LINK_LIFETIME, LINK_REMEMBERED, LinkFault, Opens, accept_invitation, find_link, invite, list_invitations,
     open_link, open_reset, parse_note, reset_password, revoke_invitation, spend_link,

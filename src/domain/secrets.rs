@@ -32,7 +32,7 @@ mod rotate;
 pub use key::{KeyPair, Unusable};
 pub use name::{Availability, NameState, SecretName};
 pub use record::{KeyState, NamedSecret, Scope, SshKey, Use, VaultKey};
-pub use rotate::{Stale, What, forget_retired, keys, present, retire_unused, rewrapped, rotate, sealed_to, stale};
+pub use rotate::{Stale, What, forget_retired, keys, present, retire_unused, rewrapped, rotate, seal, sealed_to, stale};
 
 /// The fewest characters of a value, without blanks around it: a shorter one could not be kept out of logs.
 pub const LEAST_CHARS: usize = mask::LEAST_BYTES;

@@ -42,6 +42,8 @@ pub struct ApiError {
     pub cause: Option<String>,
     /// After how long it is worth another try, where that is known.
     pub retry_after: Option<Duration>,
+    /// The login of the account that somebody tried to get into: for the trail, never sent.
+    pub wanted: Option<String>,
 }
 
 /// The body of an error.
@@ -65,7 +67,7 @@ impl ApiError {
             long if long.len() > MESSAGE_BYTES => Cow::Owned(clip(&long, MESSAGE_BYTES).into_owned()),
             message => message,
         };
-        ApiError { code, message, details: None, cause: None, retry_after: None }
+        ApiError { code, message, details: None, cause: None, retry_after: None, wanted: None }
     }
 
     /// An error whose sentence is the code's own.
@@ -88,6 +90,12 @@ impl ApiError {
     /// The error, which is worth another try after this long.
     pub fn after(mut self, wait: Duration) -> ApiError {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// The error of whoever tried to get into this account.
+    pub fn wanting(mut self, login: &str) -> ApiError {
+        self.wanted = Some(login.to_owned());
         self
     }
 
@@ -169,7 +177,8 @@ impl From<store::Error> for ApiError {
 }
 
 impl ApiError {
-    fn because(mut self, cause: impl std::fmt::Display) -> ApiError {
+    /// The error with what it came of, for the log alone.
+    pub fn because(mut self, cause: impl std::fmt::Display) -> ApiError {
         self.cause = Some(cause.to_string());
         self
     }

@@ -12,7 +12,7 @@ use axum::response::Response;
 
 use super::auth::{Address, Lapsed};
 use super::code::Code;
-use super::error::Failed;
+use super::error::{ApiError, Failed};
 use super::layers;
 use crate::app::App;
 use crate::app::trail::Refused;
@@ -22,9 +22,24 @@ use crate::base::event::Actor;
 #[derive(Debug, Clone)]
 pub struct By(pub Actor);
 
-/// Put on an answer that refuses and is no error of the API, such as a page: by which code.
-#[derive(Debug, Clone, Copy)]
-pub struct Refuses(pub Code);
+/// Put on an answer that refuses and is no error of the API, such as a page: what the API would have answered.
+#[derive(Debug, Clone)]
+pub struct Refuses {
+    code: Code,
+    wanted: Option<String>,
+}
+
+impl From<Code> for Refuses {
+    fn from(code: Code) -> Refuses {
+        Refuses { code, wanted: None }
+    }
+}
+
+impl From<&ApiError> for Refuses {
+    fn from(error: &ApiError) -> Refuses {
+        Refuses { code: error.code, wanted: error.wanted.clone() }
+    }
+}
 
 /// Writes down what was refused.
 pub async fn refusals(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -36,11 +51,11 @@ pub async fn refusals(State(app): State<App>, request: Request, next: Next) -> R
     let mut response = next.run(request).await;
     let by = response.extensions_mut().remove::<By>();
     let has_lapsed = response.extensions_mut().remove::<Lapsed>().is_some();
-    let said = response.extensions_mut().remove::<Refuses>().map(|Refuses(code)| code);
-    let code = response.extensions().get::<Failed>().map(|Failed(error)| error.code).or(said);
-    if let Some(code) = code.filter(|code| is_of_interest(*code, shows_a_token || has_lapsed)) {
+    let said = response.extensions_mut().remove::<Refuses>();
+    let refuses = response.extensions().get::<Failed>().map(|Failed(error)| Refuses::from(error)).or(said);
+    if let Some(Refuses { code, wanted }) = refuses.filter(|refuses| is_of_interest(refuses.code, shows_a_token || has_lapsed)) {
         let actor = by.map_or(Actor::Anonymous { address }, |By(actor)| actor);
-        app.record_refusal(Refused { actor, route, path, code: code.as_str() }).await;
+        app.record_refusal(Refused { actor, wanted, route, path, code: code.as_str() }).await;
     }
     response
 }

@@ -8,8 +8,9 @@ use super::frame::{AdminTab, Frame};
 use super::marks::Stand;
 use super::{href, words};
 use crate::app::health::Grade;
+use crate::base::event::Changed;
 use crate::base::work::Lane;
-use crate::domain::audit::Line;
+use crate::domain::audit::{Action, ActorKind, Line};
 use crate::engine::queue::WorkState;
 use crate::http::admin::audit::AuditQuery;
 use crate::http::admin::health::AdminHealthView;
@@ -194,6 +195,7 @@ impl AuditPage {
         let actor = &entry.actor;
         match (&actor.name, &actor.user) {
             (Some(name), Some(user)) => format!("{name} ({user})"),
+            (Some(name), None) if actor.kind == ActorKind::Anonymous => format!("somebody as {name}"),
             (Some(name), None) => name.clone(),
             (None, _) => match actor.kind.as_str() {
                 "anonymous" => "somebody".to_owned(),
@@ -207,11 +209,24 @@ impl AuditPage {
     fn what(&self, entry: &Line) -> String {
         let route = entry.subject.as_ref().and_then(|subject| subject.id.as_deref()).filter(|_| entry.code.is_some());
         let method = route.and_then(|route| route.split(' ').next());
-        method.map_or_else(|| words::plain(entry.action.as_str()), |method| format!("asked to {method}"))
+        method.map_or_else(|| told(entry.action).to_owned(), |method| format!("asked to {method}"))
     }
 
-    fn side(&self, value: &Option<String>) -> String {
-        value.clone().unwrap_or_else(|| "not set".to_owned())
+    /// To what it was done, where that is not said already.
+    fn to<'a>(&self, entry: &'a Line) -> Option<&'a str> {
+        let name = entry.subject.as_ref()?.name.as_deref()?;
+        let is_own = matches!(entry.action, Action::SignedIn | Action::SignedOut) && entry.actor.name.as_deref() == Some(name);
+        (!is_own).then_some(name)
+    }
+
+    fn change(&self, change: &Changed) -> String {
+        match (&change.before, &change.after) {
+            (None, Some(after)) => format!("{}: {after}", change.field),
+            (before, after) => {
+                let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
+                format!("{}: {} → {}", change.field, side(before), side(after))
+            }
+        }
     }
 
     fn hash<'a>(&self, entry: &'a Line) -> &'a str {
@@ -220,6 +235,45 @@ impl AuditPage {
 
     fn short<'a>(&self, entry: &'a Line) -> &'a str {
         self.hash(entry).get(..7).unwrap_or("")
+    }
+}
+
+/// What was done, between whoever did it and what they did it to.
+fn told(action: Action) -> &'static str {
+    match action {
+        Action::UserCreated => "made an account for",
+        Action::UserChanged => "changed the account of",
+        Action::UserDeleted => "deleted the account of",
+        Action::PasswordSet => "set the password of",
+        Action::TotpSet => "set up codes for",
+        Action::TotpRemoved => "took away the codes of",
+        Action::LinkMade => "made a link for",
+        Action::LinkRevoked => "called back a link for",
+        Action::SignedIn => "signed in",
+        Action::SignedOut => "signed out",
+        Action::TokenCreated => "made the token",
+        Action::TokenRotated => "gave another text to the token",
+        Action::TokenRevoked => "ended the token",
+        Action::RepositoryAdded => "added",
+        Action::RepositoryChanged => "changed",
+        Action::MembersChanged => "changed the members of",
+        Action::BadgeKeyRotated => "gave another badge key to",
+        Action::RepositoryDeleted => "deleted",
+        Action::SyncRequested => "had fetched",
+        Action::ChecksRequested => "had checks run in",
+        Action::ChecksCanceled => "canceled checks in",
+        Action::ManifestApproved => "approved of a manifest in",
+        Action::SecretSet => "set the secret",
+        Action::SecretRemoved => "removed the secret",
+        Action::KeyAdded => "gave a pair to the key",
+        Action::KeyRemoved => "removed the key",
+        Action::VaultRotated => "gave the vault another key",
+        Action::WorkRetried => "had tried again",
+        Action::WorkDiscarded => "discarded",
+        Action::SettingsChanged => "changed settings",
+        Action::CommandEntered => "entered",
+        Action::TrailShortened => "let go of what was old in the trail",
+        Action::Request => "asked",
     }
 }
 

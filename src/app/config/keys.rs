@@ -47,13 +47,13 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "sessions.idle",
         env: "PLUMBLINE_SESSIONS_IDLE",
-        default: "`7d`",
+        default: "`12h`",
         about: "How long somebody stays signed in without coming back",
     },
     Key {
         name: "sessions.lifetime",
         env: "PLUMBLINE_SESSIONS_LIFETIME",
-        default: "`30d`",
+        default: "`7d`",
         about: "How long somebody stays signed in at all",
     },
     Key {

@@ -87,7 +87,16 @@ pub(super) fn span(text: &str) -> Result<Duration, String> {
         "s" | "" => Some(number),
         "m" => number.checked_mul(60),
         "h" => number.checked_mul(3_600),
+        "d" => number.checked_mul(DAY),
         _ => None,
     };
     seconds.filter(|seconds| (1..=86_400).contains(seconds)).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+/// A span of time as it is written, in the largest unit that it is a whole number of.
+pub(super) fn span_text(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let units = [(DAY, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let (unit, word) = units.into_iter().find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit)).unwrap_or((1, "s"));
+    format!("{}{word}", seconds / unit)
 }

@@ -4,13 +4,14 @@
 //! is not shut out. With it come recovery codes, each good once, for when the phone is gone. The secret is stored sealed; verbs here are
 //! handed what was opened and matched outside of the transaction, and decide whether it may still be used.
 
-use super::record::SecondFactor;
+use super::record::{FACTORS_BY_RECIPIENT, SecondFactor};
 use super::token::Hashed;
 use super::{Error, Result, user};
 use crate::base::event::{Event, SignInChange};
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;
-use crate::engine::store::{ReadTx, WriteTx};
+use crate::engine::store::{self, ReadTx, Scan, WriteTx};
+use crate::engine::vault::{Recipient, Sealed};
 
 /// What somebody showed beside their password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +36,8 @@ pub fn has_factor(tx: &ReadTx, user: UserId) -> Result<bool> {
     Ok(factor_of(tx, user)?.is_some_and(|factor| factor.confirmed_at.is_some()))
 }
 
-/// Begins a set-up; one that was begun before and not confirmed is forgotten.
-pub fn begin_factor(tx: &mut WriteTx, user: UserId, sealed: Vec<u8>, now: Timestamp) -> Result<()> {
+/// Begins a set-up with a secret that is sealed for this moment; one that was begun before and not confirmed is forgotten.
+pub fn begin_factor(tx: &mut WriteTx, user: UserId, sealed: Sealed, now: Timestamp) -> Result<()> {
     user::get_user(tx, user)?;
     if has_factor(tx, user)? {
         return Err(Error::FactorThere);
@@ -44,13 +45,13 @@ pub fn begin_factor(tx: &mut WriteTx, user: UserId, sealed: Vec<u8>, now: Timest
     Ok(tx.put(&SecondFactor { user, sealed, begun_at: now, confirmed_at: None, last_step: 0, recovery: Vec::new() })?)
 }
 
-/// Ends a set-up with the first code; `sealed` is what the code was matched with.
-pub fn confirm_factor(tx: &mut WriteTx, user: UserId, sealed: &[u8], step: u64, recovery: &[Hashed], now: Timestamp) -> Result<()> {
+/// Ends a set-up with the first code; `begun_at` says which set-up the code was matched with.
+pub fn confirm_factor(tx: &mut WriteTx, user: UserId, begun_at: Timestamp, step: u64, recovery: &[Hashed], now: Timestamp) -> Result<()> {
     let mut factor = factor_of(tx, user)?.ok_or(Error::FactorMissing)?;
     if factor.confirmed_at.is_some() {
         return Err(Error::FactorThere);
     }
-    if factor.sealed != sealed {
+    if factor.begun_at != begun_at {
         return Err(Error::CodeWrong);
     }
     factor.confirmed_at = Some(now);
@@ -92,4 +93,25 @@ pub fn drop_factor(tx: &mut WriteTx, user: UserId, now: Timestamp) -> Result<()>
         tx.record(Event::SignInChanged { user, change: SignInChange::TotpRemoved }, now)?;
     }
     Ok(())
+}
+
+/// Second factors that are sealed to a key of the vault, at most `limit`.
+pub fn factors_sealed_to(tx: &ReadTx, key: &Recipient, limit: usize) -> store::Result<Vec<SecondFactor>> {
+    tx.find(&FACTORS_BY_RECIPIENT.exactly(&key.as_str().to_owned()), limit)
+}
+
+/// Writes down that the secret of a set-up is wrapped anew; says whether it was still the one that it was wrapped for.
+pub fn rewrap_factor(tx: &mut WriteTx, user: UserId, before: &Sealed, sealed: &Sealed) -> store::Result<bool> {
+    let Some(factor) = tx.get::<SecondFactor>(&user)?.filter(|factor| factor.sealed == *before) else { return Ok(false) };
+    tx.put(&SecondFactor { sealed: sealed.clone(), ..factor })?;
+    Ok(true)
+}
+
+/// Everybody's second factors, at most `limit` of those after one person's.
+pub fn all_factors(tx: &ReadTx, after: Option<UserId>, limit: usize) -> store::Result<Vec<SecondFactor>> {
+    let scan = after.map_or_else(Scan::<SecondFactor>::all, |last| Scan::<SecondFactor>::from_key(&last));
+    let mut factors = tx.find(&scan, limit + 1)?;
+    factors.retain(|factor| Some(factor.user) != after);
+    factors.truncate(limit);
+    Ok(factors)
 }

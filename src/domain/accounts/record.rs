@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::role::{InstanceRole, RepoRole};
 use super::session::SessionLimits;
 use super::token::Hashed;
-use crate::base::id::{LinkId, RepoId, SessionId, UserId};
+use crate::base::id::{Id, LinkId, RepoId, SessionId, UserId};
 use crate::base::name::InvalidName;
 use crate::base::time::Timestamp;
 use crate::engine::store::{AnyIndex, Index, Record};
+use crate::engine::vault::{Binding, Sealed};
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,8 +228,8 @@ pub(super) const BROWSERS_BY_USE: Index<Browser, Timestamp> = Index::on("by_use"
 pub struct SecondFactor {
     /// Whose.
     pub user: UserId,
-    /// The secret of the codes, sealed.
-    pub sealed: Vec<u8>,
+    /// The secret of the codes.
+    pub sealed: Sealed,
     /// When it was begun.
     pub begun_at: Timestamp,
     /// When a first code showed that the app has the secret; `None` asks for no codes yet.
@@ -247,7 +248,27 @@ impl Record for SecondFactor {
     fn key(&self) -> UserId {
         self.user
     }
+
+    fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
+        &[&FACTORS_BY_RECIPIENT]
+    }
 }
+
+impl SecondFactor {
+    /// What its secret is bound to.
+    pub fn binding(&self) -> Binding {
+        SecondFactor::binding_of(self.user, self.begun_at)
+    }
+
+    /// What the secret of a set-up is bound to that begins at this moment.
+    pub fn binding_of(user: UserId, begun_at: Timestamp) -> Binding {
+        Binding { kind: "second_factor", id: user.as_u128(), version: begun_at.as_millis().unsigned_abs() }
+    }
+}
+
+/// Second factors by what they are sealed to.
+pub(super) const FACTORS_BY_RECIPIENT: Index<SecondFactor, String> =
+    Index::on("by_recipient", |factor| factor.sealed.recipient.as_str().to_owned());
 
 /// A person's role in a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,10 +10,11 @@ use std::collections::BTreeSet;
 use super::Result;
 use super::record::{KEYS_BY_RECIPIENT, KeyState, NamedSecret, SECRETS_BY_RECIPIENT, SshKey, VaultKey};
 use crate::base::event::Event;
-use crate::base::id::{KeyId, SecretId};
+use crate::base::id::{KeyId, SecretId, UserId};
 use crate::base::time::Timestamp;
+use crate::domain::accounts;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
-use crate::engine::vault::{Recipient, Sealed, Vault};
+use crate::engine::vault::{Binding, Recipient, Sealed, Vault};
 
 /// The most keys of the vault that are looked at: one is added with each rotation, and mostly there is one.
 const MOST_VAULT_KEYS: usize = 1_000;
@@ -25,6 +26,8 @@ pub enum What {
     Secret(SecretId),
     /// A key for SSH.
     Key(KeyId),
+    /// What a person's codes are made of.
+    Factor(UserId),
 }
 
 /// Something that is sealed to another key than the present one.
@@ -60,6 +63,12 @@ pub(super) fn sealing_key(tx: &mut WriteTx, vault: &Vault, now: Timestamp) -> Re
     Ok(recipient)
 }
 
+/// Seals a value of another capability to the present key.
+pub fn seal(tx: &mut WriteTx, vault: &Vault, of: Binding, value: &[u8], now: Timestamp) -> Result<Sealed> {
+    let to = sealing_key(tx, vault, now)?;
+    Ok(vault.seal(&to, of, value)?)
+}
+
 /// Names another key as the present one, to the vault as well. It is in the key file already.
 pub fn rotate(tx: &mut WriteTx, vault: &Vault, to: &Recipient, now: Timestamp) -> Result<()> {
     for key in keys(tx)?.into_iter().filter(|key| key.state == KeyState::Present && key.recipient != *to) {
@@ -83,6 +92,8 @@ pub fn stale(tx: &ReadTx, besides: &BTreeSet<What>, limit: usize) -> Result<Opti
         some.extend(secrets.map(|one| Stale { what: What::Secret(one.id), version: one.version, sealed: one.sealed }));
         let keys = tx.find(&KEYS_BY_RECIPIENT.exactly(&recipient), most)?.into_iter();
         some.extend(keys.map(|one| Stale { what: What::Key(one.id), version: one.version, sealed: one.sealed }));
+        let factors = accounts::factors_sealed_to(tx, &key.recipient, most)?.into_iter();
+        some.extend(factors.map(|one| Stale { what: What::Factor(one.user), version: one.binding().version, sealed: one.sealed }));
     }
     some.retain(|stale| !besides.contains(&stale.what));
     some.truncate(limit);
@@ -101,14 +112,16 @@ pub fn rewrapped(tx: &mut WriteTx, stale: &Stale, sealed: &Sealed) -> Result<boo
             Some(now) => tx.put(&SshKey { sealed: sealed.clone(), ..now })?,
             None => return Ok(false),
         },
+        What::Factor(user) => return Ok(accounts::rewrap_factor(tx, user, &stale.sealed, sealed)?),
     }
     Ok(true)
 }
 
 /// How much is sealed to a key, counted up to `cap` of each kind.
 pub fn sealed_to(tx: &ReadTx, key: &Recipient, cap: usize) -> Result<usize> {
+    let factors = accounts::factors_sealed_to(tx, key, cap)?.len();
     let key = key.as_str().to_owned();
-    Ok(tx.count(&SECRETS_BY_RECIPIENT.exactly(&key), cap)? + tx.count(&KEYS_BY_RECIPIENT.exactly(&key), cap)?)
+    Ok(factors + tx.count(&SECRETS_BY_RECIPIENT.exactly(&key), cap)? + tx.count(&KEYS_BY_RECIPIENT.exactly(&key), cap)?)
 }
 
 /// Writes down of every earlier key that nothing is sealed to any more that it is retired; answers all that are.

@@ -1,5 +1,7 @@
 //! The codes beside one's password, over REST: set up, confirmed, removed.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -12,7 +14,8 @@ use super::signin;
 use crate::app::App;
 use crate::base::id::UserId;
 use crate::domain::accounts::totp::{RecoveryCode, TotpSecret};
-use crate::domain::accounts::{self, Caller, Hashed, Shown};
+use crate::domain::accounts::{self, Caller, Hashed, SecondFactor, Shown};
+use crate::domain::secrets;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{JsonBody, Permit};
@@ -71,12 +74,11 @@ pub async fn begin(app: &App, permit: &Permit, password: Option<String>) -> Resu
     let (user, login) = person(permit)?;
     signin::prove(app, permit, password).await?;
     let secret = TotpSecret::random();
-    let (seal, plain) = (app.seal.clone(), secret.clone());
-    let sealed = app.blocking(move || seal.seal(&signin::purpose(user), plain.expose())).await?.map_err(ApiError::internal)?;
-    let asks = permit.clone();
+    let (asks, vault, plain) = (permit.clone(), Arc::clone(&app.vault), secret.clone());
     app.write(&permit.actor(), move |tx, now| -> Result<(), ApiError> {
         asks.instance(tx)?;
-        Ok(accounts::begin_factor(tx, user, sealed.clone(), now)?)
+        let sealed = secrets::seal(tx, &vault, SecondFactor::binding_of(user, now), plain.expose(), now)?;
+        Ok(accounts::begin_factor(tx, user, sealed, now)?)
     })
     .await?;
     view(app, &secret, &login)
@@ -93,7 +95,7 @@ pub async fn begun(app: &App, permit: &Permit) -> Result<Option<TotpView>, ApiEr
     let (user, login) = person(permit)?;
     let factor = app.read(move |tx, _| accounts::factor_of(tx, user)).await?;
     let Some(factor) = factor.filter(|factor| factor.confirmed_at.is_none()) else { return Ok(None) };
-    let secret = signin::open(app, user, factor.sealed).await?;
+    let secret = signin::open(app, factor).await?;
     view(app, &secret, &login).map(Some)
 }
 
@@ -101,15 +103,15 @@ pub async fn begun(app: &App, permit: &Permit) -> Result<Option<TotpView>, ApiEr
 pub async fn confirm(app: &App, permit: &Permit, code: &str) -> Result<RecoveryView, ApiError> {
     let (user, _) = person(permit)?;
     let factor = app.read(move |tx, _| accounts::factor_of(tx, user)).await?.ok_or(accounts::Error::FactorMissing)?;
-    let sealed = factor.sealed.clone();
-    let secret = signin::open(app, user, factor.sealed).await?;
+    let begun_at = factor.begun_at;
+    let secret = signin::open(app, factor).await?;
     let step = secret.step_of(code, app.clock.now()).ok_or(accounts::Error::CodeWrong)?;
     let codes = RecoveryCode::ten();
     let hashes: Vec<Hashed> = codes.iter().map(RecoveryCode::hashed).collect();
     let asks = permit.clone();
     app.write(&permit.actor(), move |tx, now| -> Result<(), ApiError> {
         asks.instance(tx)?;
-        Ok(accounts::confirm_factor(tx, user, &sealed, step, &hashes, now)?)
+        Ok(accounts::confirm_factor(tx, user, begun_at, step, &hashes, now)?)
     })
     .await?;
     Ok(RecoveryView { recovery_codes: codes.iter().map(|code| code.expose().to_owned()).collect() })

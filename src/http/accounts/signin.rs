@@ -4,6 +4,8 @@
 //! slowly and outside of any transaction, against a hash of nobody's where there is none; then the code, only for whom the password was
 //! right; and last the one transaction that decides and begins the session. For a login that nobody has, the same is done.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -15,7 +17,9 @@ use crate::app::App;
 use crate::base::id::{SessionId, UserId};
 use crate::base::secret::Secret;
 use crate::domain::accounts::totp::{self, TotpSecret};
-use crate::domain::accounts::{self, Caller, Hashed, NewSession, Password, PasswordFault, PasswordHash, Plain, Proof, Session, Shown};
+use crate::domain::accounts::{
+    self, Caller, Hashed, NewSession, Password, PasswordFault, PasswordHash, Plain, Proof, SecondFactor, Session, Shown,
+};
 use crate::http::auth::{self, Transport};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
@@ -159,7 +163,12 @@ pub async fn sign_in(app: &App, permit: &Permit, entrance: &Entrance, body: Sign
     };
     let (new, cookies) = entrance.begin(app, user).await?;
     let proof = Proof { user, password: matched, shown };
-    let session = app.write(&permit.actor(), move |tx, now| accounts::sign_in(tx, &proof, &new, now)).await?;
+    let signed_in = app.write(&permit.actor(), move |tx, now| accounts::sign_in(tx, &proof, &new, now)).await;
+    let session = signed_in.map_err(|error| {
+        let error = ApiError::from(error);
+        // What nobody signs in as may be a password that was entered in the wrong field.
+        if user.is_some() { error.wanting(&login.to_lowercase()) } else { error }
+    })?;
     guess.was_right();
     Ok((session, cookies))
 }
@@ -171,20 +180,18 @@ pub async fn look_at_code(app: &App, user: UserId, code: Option<&str>) -> Result
         return Ok(Shown::Recovery(hash));
     }
     let Some(factor) = app.read(move |tx, _| accounts::factor_of(tx, user)).await? else { return Ok(Shown::Rubbish) };
-    let secret = open(app, user, factor.sealed).await?;
+    let secret = open(app, factor).await?;
     Ok(secret.step_of(code, app.clock.now()).map_or(Shown::Rubbish, Shown::Code))
 }
 
 /// Opens the secret of somebody's codes.
-pub async fn open(app: &App, user: UserId, sealed: Vec<u8>) -> Result<TotpSecret, ApiError> {
-    let seal = app.seal.clone();
-    let opened = app.blocking(move || seal.open(&purpose(user), &sealed)).await?.map_err(ApiError::internal)?;
+pub async fn open(app: &App, factor: SecondFactor) -> Result<TotpSecret, ApiError> {
+    let vault = Arc::clone(&app.vault);
+    let opened = app.blocking(move || vault.open(&factor.sealed, factor.binding())).await?.map_err(|error| {
+        let why = "codes from an app cannot be checked right now; use a recovery code, or ask whoever runs the server";
+        ApiError::new(Code::VaultUnavailable, why).because(error)
+    })?;
     Ok(TotpSecret::new(opened.expose().clone()))
-}
-
-/// What the secret of somebody's codes is sealed for.
-pub fn purpose(user: UserId) -> String {
-    format!("the codes of {user}")
 }
 
 /// Takes a new password. What it cannot be is said of the field `password`.

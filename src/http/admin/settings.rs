@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn every_key_of_a_printed_configuration_is_found_by_its_name() {
         let printed = printed(&config::Config::in_directory(std::path::Path::new("/data")).print());
-        assert_eq!(printed["repos.poll_interval"], "\"60s\"");
+        assert_eq!(printed["repos.poll_interval"], "\"1m\"");
         assert_eq!(printed["data_dir"], "\"/data\"");
         assert!(!printed.contains_key("public_url"), "what is not set has no value");
         let unknown: Vec<&String> = printed.keys().filter(|name| !KEYS.iter().any(|key| key.name == *name)).collect();

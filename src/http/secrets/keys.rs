@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::login;
-use crate::app::App;
-use crate::base::id::KeyId;
+use crate::app::regenerate::Regenerated;
+use crate::app::{self, App};
+use crate::base::id::{KeyId, RepoId};
 use crate::base::name::RepoSlug;
 use crate::base::page::{ListMark, Page};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
+use crate::domain::repos;
 use crate::domain::secrets::{self, KEY_NAME_CHARS, KeyPair, SshKey, key};
 use crate::engine::store::ReadTx;
 use crate::http::code::Code;
@@ -91,6 +93,9 @@ pub struct RegeneratedView {
     pub to_give: Vec<OfRepoView>,
     /// The secrets that cannot be opened: they are to be set anew.
     pub to_set: Vec<LostView>,
+    /// The logins of those whose codes from an app cannot be checked any more: they sign in with a recovery code, or an administrator
+    /// takes their codes away.
+    pub lost_codes: Vec<String>,
 }
 
 /// A key, and whose it is.
@@ -136,7 +141,7 @@ fn comment(name: &str) -> String {
 }
 
 /// The keys of a repository.
-pub fn of_repository(tx: &ReadTx, repo: crate::base::id::RepoId) -> Result<Vec<KeyView>, ApiError> {
+pub fn of_repository(tx: &ReadTx, repo: RepoId) -> Result<Vec<KeyView>, ApiError> {
     secrets::list_keys(tx, repo)?.into_iter().map(|key| key_view(tx, key)).collect()
 }
 
@@ -221,9 +226,6 @@ pub async fn delete(State(app): State<App>, permit: Permit, params: Params) -> R
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// How many rows are looked at between two writes.
-const AT_A_TIME: usize = 50;
-
 /// `POST /api/v1/admin/keys/regenerate`.
 pub async fn regenerate(
     State(app): State<App>,
@@ -232,107 +234,38 @@ pub async fn regenerate(
 ) -> Result<Json<RegeneratedView>, ApiError> {
     let (asking, actor) = (permit.clone(), permit.actor());
     app.read(move |tx, _| asking.instance(tx)).await?;
-    let vault_key = if body.missing_only { crate::app::rewrap::give_up_lost(&app, &actor).await? } else { None };
-    let mut made = RegeneratedView {
-        vault_key: vault_key.map(|key| key.to_string()),
-        regenerated: Vec::new(),
-        to_give: Vec::new(),
-        to_set: Vec::new(),
-    };
-    let mut after = None;
-    loop {
-        let keys = app.read(move |tx, _| secrets::all_keys(tx, after, AT_A_TIME)).await?;
-        let Some(last) = keys.last() else { break };
-        after = Some(last.id);
-        let vault = Arc::clone(&app.vault);
-        let missing_only = body.missing_only;
-        let (anew, to_give) = app
-            .blocking(move || -> secrets::Result<_> {
-                let (mut anew, mut to_give) = (Vec::new(), Vec::new());
-                for one in keys {
-                    let is_wanted = one.was_made_here && !missing_only;
-                    if !is_wanted && !is_lost(secrets::open_key(&vault, &one))? {
-                        continue;
-                    }
-                    if one.was_made_here {
-                        anew.push((one.id, key::generate()));
-                    } else {
-                        to_give.push(one);
-                    }
-                }
-                Ok((anew, to_give))
-            })
-            .await??;
-        let vault = Arc::clone(&app.vault);
-        let written = app.write(&actor, move |tx, now| -> Result<Vec<OfRepoView>, ApiError> {
-            let mut views = Vec::new();
-            for (id, pair) in &anew {
-                match secrets::replace_key(tx, &vault, *id, pair, now) {
-                    Ok(key) => views.extend(of_repo(tx, key)?),
-                    // It was removed meanwhile.
-                    Err(secrets::Error::KeyNotFound { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            Ok(views)
-        });
-        made.regenerated.extend(written.await?);
-        let to_give = app.read(move |tx, _| to_give.into_iter().map(|key| of_repo(tx, key)).collect::<Result<Vec<_>, ApiError>>());
-        made.to_give.extend(to_give.await?.into_iter().flatten());
-    }
-    if body.missing_only {
-        made.to_set = lost_secrets(&app).await?;
-    }
-    Ok(Json(made))
+    let made = app::regenerate::regenerate(&app, &actor, body.missing_only).await?;
+    Ok(Json(app.read(move |tx, _| regenerated(tx, made)).await?))
 }
 
-/// Whether what was opened is lost. That the vault cannot be used just now is an error, and says nothing of it.
-fn is_lost<T>(opened: secrets::Result<T>) -> secrets::Result<bool> {
-    match opened {
-        Ok(_) => Ok(false),
-        Err(error) if error.is_lost() => Ok(true),
-        Err(error) => Err(error),
-    }
-}
-
-/// The secrets that cannot be opened.
-async fn lost_secrets(app: &App) -> Result<Vec<LostView>, ApiError> {
-    let (mut lost, mut after) = (Vec::new(), None);
-    loop {
-        let vault = Arc::clone(&app.vault);
-        let (some, last) = app
-            .read(move |tx, _| -> Result<_, ApiError> {
-                let rows = secrets::all_secrets(tx, after, AT_A_TIME)?;
-                let last = rows.last().map(|secret| secret.id);
-                let mut views = Vec::new();
-                for secret in rows {
-                    if !is_lost(secrets::open(&vault, &secret))? {
-                        continue;
-                    }
-                    let repo = secret.scope.repo().map(|repo| crate::domain::repos::get(tx, repo)).transpose();
-                    match repo {
-                        Ok(repo) => views.push(LostView { repo: repo.map(|repo| repo.slug), name: secret.name.to_string() }),
-                        // It is about to be erased with its repository.
-                        Err(crate::domain::repos::Error::NotFound { .. }) => {}
-                        Err(error) => return Err(error.into()),
-                    }
-                }
-                Ok((views, last))
-            })
-            .await?;
-        lost.extend(some);
-        if last.is_none() {
-            return Ok(lost);
+fn regenerated(tx: &ReadTx, made: Regenerated) -> Result<RegeneratedView, ApiError> {
+    let of_repos = |keys: Vec<SshKey>| keys.into_iter().filter_map(|key| of_repo(tx, key).transpose()).collect::<Result<Vec<_>, _>>();
+    let mut to_set = Vec::new();
+    for (repo, name) in made.to_set {
+        match repo {
+            None => to_set.push(LostView { repo: None, name }),
+            Some(repo) => to_set.extend(slug(tx, repo)?.map(|slug| LostView { repo: Some(slug), name })),
         }
-        after = last;
     }
+    Ok(RegeneratedView {
+        vault_key: made.vault_key.map(|key| key.to_string()),
+        regenerated: of_repos(made.anew)?,
+        to_give: of_repos(made.to_give)?,
+        to_set,
+        lost_codes: made.to_drop.into_iter().filter_map(|user| login(tx, Some(user)).transpose()).collect::<Result<_, _>>()?,
+    })
 }
 
-/// A key with its repository; `None` if that is about to be erased.
 fn of_repo(tx: &ReadTx, key: SshKey) -> Result<Option<OfRepoView>, ApiError> {
-    match crate::domain::repos::get(tx, key.repo) {
-        Ok(repo) => Ok(Some(OfRepoView { repo: repo.slug, key: key_view(tx, key)? })),
-        Err(crate::domain::repos::Error::NotFound { .. }) => Ok(None),
+    let Some(repo) = slug(tx, key.repo)? else { return Ok(None) };
+    Ok(Some(OfRepoView { repo, key: key_view(tx, key)? }))
+}
+
+/// What a repository is called; `None` if it is about to be erased.
+fn slug(tx: &ReadTx, repo: RepoId) -> Result<Option<RepoSlug>, ApiError> {
+    match repos::get(tx, repo) {
+        Ok(repo) => Ok(Some(repo.slug)),
+        Err(repos::Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

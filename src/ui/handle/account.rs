@@ -42,7 +42,7 @@ async fn answer(app: &App, asked: &Asked, outcome: Outcome) -> Result<Response, 
     let mut response = render(&page(app, asked, outcome).await?)?;
     *response.status_mut() = status;
     if let Some(code) = code {
-        response.extensions_mut().insert(Refuses(code));
+        response.extensions_mut().insert(Refuses::from(code));
     }
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)

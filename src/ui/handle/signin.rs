@@ -86,7 +86,7 @@ pub async fn enter(State(app): State<App>, asked: Asked, headers: HeaderMap, For
         _ => return Err(error),
     };
     let mut response = render(&page(&app, asked.frame(&app).await?, Reason::Asked, login, Some(why)).await?)?;
-    response.extensions_mut().insert(Refuses(error.code));
+    response.extensions_mut().insert(Refuses::from(&error));
     let wait = error.retry_after();
     *response.status_mut() = if wait.is_some() { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::UNPROCESSABLE_ENTITY };
     if let Some(wait) = wait {
@@ -126,7 +126,7 @@ async fn look_at_link(app: &App, asked: &Asked, params: &Params, headers: &Heade
 fn useless(frame: Frame, fault: LinkFault) -> Result<Response, ApiError> {
     let mut response = render(&LinkFaultPage { frame, fault })?;
     *response.status_mut() = StatusCode::GONE;
-    response.extensions_mut().insert(Refuses(Code::LinkSpent));
+    response.extensions_mut().insert(Refuses::from(Code::LinkSpent));
     Ok(response)
 }
 

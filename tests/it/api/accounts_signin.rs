@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use plumbline::app::{regenerate, rewrap};
 use plumbline::base::event::Actor;
 use plumbline::base::id::UserId;
 use plumbline::domain::accounts::totp::TotpSecret;
@@ -228,6 +229,43 @@ async fn a_code_is_asked_for_and_each_is_taken_once() {
     browser.json("DELETE", "/api/v1/me/totp", json!({"code": recovery[2]})).await.expect(204);
     login(&app.anonymous(), "ada", PASSWORD).await.expect(200);
     browser.json("DELETE", "/api/v1/me/totp", json!({"code": recovery[3]})).await.expect(404);
+}
+
+#[tokio::test]
+async fn codes_are_checked_through_an_exchange_of_the_vaults_key_and_a_lost_one_leaves_the_recovery_codes() {
+    let mut app = TestApp::start();
+    let user = ada(&app).await;
+    let (secret, recovery) = set_up(&app, &app.sign_in(user).await).await;
+    let file = app.data_dir().join("vault.key");
+    let old = std::fs::read_to_string(&file).unwrap();
+    let rotated = rewrap::rotate(app.app(), &Actor::Host).await.unwrap();
+    app.settle().await;
+    let new = std::fs::read_to_string(&file).unwrap();
+    let of_old = old.lines().find(|line| line.starts_with("AGE-SECRET-KEY-")).unwrap();
+    assert!(!new.contains(of_old) && !rotated.to_string().is_empty(), "the old key is gone");
+    app.crash();
+    let with = async |app: &TestApp, code: &str| {
+        app.anonymous().post("/api/v1/login", json!({"login": "ada", "password": PASSWORD, "totp": code})).await
+    };
+    app.advance(Duration::from_secs(30));
+    with(&app, &secret.code_at(app.now())).await.expect(200);
+
+    // The file is lost: nothing is said that a stranger could use, and the way back is named.
+    app.crash_and(|data| std::fs::remove_file(data.join("vault.key")).unwrap());
+    app.advance(Duration::from_secs(30));
+    let told = with(&app, &secret.code_at(app.now())).await.expect(503).refused("vault_unavailable");
+    assert!(told.contains("use a recovery code"), "{told}");
+    with(&app, &recovery[0]).await.expect(200);
+    let made = regenerate::regenerate(app.app(), &Actor::Host, true).await.unwrap();
+    assert_eq!((made.vault_key.is_some(), made.to_drop), (true, vec![user]));
+    app.settle().await;
+    with(&app, &secret.code_at(app.now())).await.expect(503);
+    // An administrator takes the codes away, and new ones are set up.
+    let admin = app.admin().await;
+    admin.own("DELETE", &format!("/api/v1/admin/users/{user}/totp")).await.expect(204);
+    set_up(&app, &app.sign_in(user).await).await;
+    let made = regenerate::regenerate(app.app(), &Actor::Host, true).await.unwrap();
+    assert_eq!((made.vault_key, made.to_drop), (None, Vec::new()));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use plumbline::app::rewrap;
 use plumbline::base::event::Actor;
 use plumbline::base::page::Limit;
 use plumbline::domain::accounts::{self, InstanceRole, Scope, TokenKind};
@@ -64,7 +65,7 @@ async fn what_people_do_stands_in_the_trail_and_what_the_appliance_does_stays_ou
             "root badge_key_rotated local/app",
             "root repository_changed local/app",
             "root repository_added local/app",
-            "anonymous signed_in root",
+            "root signed_in root",
             "system link_made root",
             "system user_created root",
         ]
@@ -81,6 +82,96 @@ async fn what_people_do_stands_in_the_trail_and_what_the_appliance_does_stays_ou
     );
     let secret = text(&made["token"]);
     assert!(!exported(admin, "").await.join("\n").contains(&secret[8..20]), "no part of a token is in it");
+}
+
+#[tokio::test]
+async fn what_is_changed_of_people_members_and_secrets_is_told_with_what_was_before() {
+    let world = World::new().await;
+    let repo = world.repo("app", [("a.rb", "puts 1\n")]).await;
+    let admin = &world.admin;
+    let grace = world.app.user("grace", InstanceRole::Member);
+    let of_grace = format!("/api/v1/admin/users/{grace}");
+    let members = repo.path("/members/grace");
+    admin.json("PUT", &members, json!({"role": "read"})).await.expect(200);
+    admin.json("PUT", &members, json!({"role": "write"})).await.expect(200);
+    admin.own("DELETE", &members).await.expect(204);
+    let before = told(admin, "").await.len();
+    admin.json("PATCH", &of_grace, json!({"role": "admin"})).await.expect(200);
+    world.app.set_password(grace, "seven grey herons wade").await;
+    let invited = admin.post("/api/v1/admin/invitations", json!({"note": "Barbara", "role": "member"})).await.expect(201).value();
+    admin.own("DELETE", &format!("/api/v1/admin/invitations/{}", text(&invited["id"]))).await.expect(204);
+    admin.json("PATCH", &of_grace, json!({"disabled": true})).await.expect(200);
+    admin.own("DELETE", &of_grace).await.expect(204);
+    let body = json!({"kind": "service", "name": "ci", "scopes": ["repo:read", "admin"], "repos": ["local/app"]});
+    let token = admin.post("/api/v1/admin/tokens", body).await.expect(201).value();
+    let rotated = admin.post(&format!("/api/v1/admin/tokens/{}/rotate", text(&token["id"])), json!({})).await.expect(200).value();
+    admin.json("PUT", "/api/v1/secrets/NPM", json!({"value": "marigold by the wall"})).await.expect(201);
+    admin.own("DELETE", "/api/v1/secrets/NPM").await.expect(204);
+    admin.json("PUT", &repo.path("/secrets/NPM"), json!({"value": "marigold by the wall"})).await.expect(201);
+    let key = admin.post(&repo.path("/keys"), json!({"generate": "ed25519", "name": "deploy"})).await.expect(201).value();
+    admin.own("DELETE", &repo.path(&format!("/keys/{}", text(&key["id"])))).await.expect(204);
+    rewrap::rotate(world.app.app(), &Actor::Host).await.unwrap();
+    world.app.settle().await;
+    let after = told(admin, "").await;
+    assert_eq!(
+        after[..after.len() - before],
+        [
+            "host vault_rotated -",
+            "root key_removed deploy of local/app",
+            "root key_added deploy of local/app",
+            "root secret_set NPM of local/app",
+            "root secret_removed NPM",
+            "root secret_set NPM",
+            "root token_rotated ci",
+            "root token_created ci",
+            "root user_deleted grace",
+            "root user_changed grace",
+            "root link_revoked Barbara",
+            "root link_made Barbara",
+            "system password_set grace",
+            "root user_changed grace",
+        ]
+    );
+    let changes = async |what: &str| {
+        let page = admin.get(&format!("/api/v1/admin/audit?what={what}")).await.expect(200).value();
+        let items = page["items"].as_array().unwrap();
+        let each = |change: &Value| format!("{}: {} -> {}", text(&change["field"]), change["before"], change["after"]);
+        items.iter().flat_map(|entry| entry["changes"].as_array().unwrap().iter().map(each)).collect::<Vec<_>>()
+    };
+    assert_eq!(changes("members_changed").await, ["grace: \"write\" -> null", "grace: \"read\" -> \"write\"", "grace: null -> \"read\""]);
+    assert_eq!(changes("user_changed").await, ["enabled: \"true\" -> \"false\"", "role: \"member\" -> \"admin\""]);
+    assert_eq!(
+        changes("token_created").await,
+        ["kind: null -> \"service\"", "scopes: null -> \"repo:read admin\"", "repositories: null -> \"local/app\""]
+    );
+    let lines = exported(admin, "").await.join("\n");
+    for secret in ["marigold", &text(&token["token"])[8..20], &text(&rotated["token"])[8..20], "herons"] {
+        assert!(!lines.contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_sign_in_names_the_account_that_was_tried_and_nothing_that_is_none() {
+    let world = World::new().await;
+    let ada = world.app.user("ada", InstanceRole::Member);
+    world.app.set_password(ada, "seven grey herons wade").await;
+    let stranger = world.app.anonymous();
+    for login in ["ADA", "correct horse battery"] {
+        stranger.post("/api/v1/login", json!({"login": login, "password": "a wrong one, surely"})).await.expect(401);
+    }
+    stranger.with("accept", "text/html").form("/sign-in", "login=ada&password=wrong&totp=").await.expect(422);
+    assert_eq!(
+        told(&world.admin, "outcome=refused").await,
+        [
+            "ADA request /sign-in refused sign_in_refused",
+            "anonymous request /api/v1/login refused sign_in_refused",
+            "ADA request /api/v1/login refused sign_in_refused",
+        ]
+        .map(|line| line.replace("ADA", "ada"))
+    );
+    assert_eq!(told(&world.admin, "who=ada&outcome=refused").await.len(), 2);
+    let page = world.admin.page("/admin/audit?outcome=refused").await.expect(200).text();
+    assert!(page.contains("somebody as ada") && !page.contains("battery"), "{page}");
 }
 
 #[tokio::test]
@@ -239,12 +330,12 @@ async fn the_trail_is_asked_by_who_what_and_when_and_comes_in_pages() {
             None => break,
         }
     }
-    assert!(seen.len() == 5 && seen.is_sorted_by(|a, b| a > b), "{seen:?}");
+    assert!(seen.len() == 6 && seen.is_sorted_by(|a, b| a > b), "{seen:?}");
     for bad in ["what=odd", "outcome=odd", "from=yesterday", "to=31.1.2026", "cursor=zz", "limit=0"] {
         admin.get(&format!("/api/v1/admin/audit?{bad}")).await.expect(400).refused("invalid_parameter");
     }
     let page = admin.page("/admin/audit?who=root&what=user_created").await.expect(200).text();
-    assert!(page.contains("user created <q>user4</q>") && page.contains("selected>User created</option>"), "{page}");
+    assert!(page.contains("made an account for <q>user4</q>") && page.contains("selected>User created</option>"), "{page}");
     assert!(admin.page("/admin/audit?from=never").await.expect(422).text().contains("is not an instant"));
     let table = admin.get("/api/v1/admin/audit?format=csv&limit=1").await.expect(200).text();
     assert!(table.starts_with("action,actor.address,actor.id,actor.kind"), "{table}");

@@ -306,7 +306,7 @@ async fn keys_are_made_anew_and_after_a_loss_those_alone_that_are_lost() {
     put(&world.admin, "/api/v1/secrets/SHARED", VALUE).await.expect(201);
     let path = "/api/v1/admin/keys/regenerate";
     let nothing = on_host(&world.app, "POST", path, Some(json!({"missing_only": true}))).await;
-    assert_eq!(nothing, json!({"vault_key": null, "regenerated": [], "to_give": [], "to_set": []}));
+    assert_eq!(nothing, json!({"vault_key": null, "regenerated": [], "to_give": [], "to_set": [], "lost_codes": []}));
     let anew = on_host(&world.app, "POST", path, Some(json!({}))).await;
     let one = &anew["regenerated"][0];
     assert_eq!((&one["repo"], &one["id"], &one["version"]), (&json!("local/app"), &made["id"], &json!(2)));

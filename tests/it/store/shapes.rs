@@ -65,7 +65,7 @@ const SAMPLES: &[fn() -> Shape] = &[
     || {
         shape(&SecondFactor {
             user: UserId::from_u128(1),
-            sealed: vec![2, 3],
+            sealed: sealed(),
             begun_at: at(4),
             confirmed_at: Some(at(5)),
             last_step: 600,

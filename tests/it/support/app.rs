@@ -14,7 +14,7 @@ use plumbline::base::event::Actor;
 use plumbline::base::id::{Ids, RepoId, UserId};
 use plumbline::base::page::Limit;
 use plumbline::base::time::{Clock, Timestamp};
-use plumbline::domain::accounts::{self, InstanceRole, NewToken, Plain, Scope, TokenKind};
+use plumbline::domain::accounts::{self, InstanceRole, NewToken, Plain, Scope, SessionLimits, TokenKind};
 use plumbline::engine::queue::{self, WorkItem, WorkState};
 use plumbline::{http, ui};
 use tempfile::TempDir;
@@ -76,6 +76,8 @@ impl TestApp {
         let dir = super::temporary();
         let mut config = Config::in_directory(&dir.path().join("data"));
         config.launcher = env!("CARGO_BIN_EXE_plumbline").into();
+        // Days pass in many a test that is about something else.
+        config.sessions = SessionLimits { idle: Duration::from_secs(7 * 86_400), lifetime: Duration::from_secs(30 * 86_400) };
         config.local_roots = vec![std::env::temp_dir(), dir.path().to_owned()];
         change(&mut config);
         let clock = Clock::manual(NOON.parse().unwrap());
