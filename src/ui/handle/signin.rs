@@ -230,5 +230,7 @@ pub async fn sign_out(State(app): State<App>, asked: Asked, headers: HeaderMap) 
     }
     let mut response = see(&format!("{}?reason={SIGNED_OUT}", href::SIGN_IN))?;
     sign_out_cookie(&app, &headers, &mut response)?;
+    // What the browser kept of pages is of no use to whoever sits there next.
+    response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\", \"storage\""));
     Ok(response)
 }

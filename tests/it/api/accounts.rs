@@ -42,6 +42,7 @@ async fn the_sign_in_page_says_why_one_is_there() {
     let app = TestApp::start();
     let browser = app.sign_in(app.user("ada", InstanceRole::Member)).await;
     let out = browser.own("POST", "/sign-out").await.expect(303);
+    assert_eq!(out.header("clear-site-data"), Some("\"cache\", \"storage\""));
     let to = out.header("location").unwrap();
     assert!(app.anonymous().page(to).await.expect(200).text().contains("You are signed out"));
     assert!(app.anonymous().page("/sign-in").await.expect(200).text().contains("<h1>Sign in</h1>"));
