@@ -7,7 +7,7 @@ use super::frame::Frame;
 use super::{href, words};
 use crate::base::id::{SessionId, TokenId};
 use crate::base::time::Timestamp;
-use crate::domain::accounts::{LEAST_CHARS, Scope};
+use crate::domain::accounts::{LEAST_CHARS, TokenKind};
 use crate::http::code::Code;
 
 /// One's own account.
@@ -78,9 +78,9 @@ impl AccountPage {
         }
     }
 
-    /// The scopes to choose from.
-    fn scopes(&self) -> &'static [Scope] {
-        Scope::ALL
+    /// One's own tokens are of one kind.
+    fn kinds(&self) -> &'static [TokenKind] {
+        &[]
     }
 }
 

@@ -252,7 +252,7 @@ fn told(action: Action) -> &'static str {
         Action::SignedIn => "signed in",
         Action::SignedOut => "signed out",
         Action::TokenCreated => "made the token",
-        Action::TokenRotated => "gave another text to the token",
+        Action::TokenRotated => "rotated the token",
         Action::TokenRevoked => "ended the token",
         Action::RepositoryAdded => "added",
         Action::RepositoryChanged => "changed",

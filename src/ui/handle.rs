@@ -47,6 +47,7 @@ pub(super) mod repo;
 pub(super) mod secrets;
 pub(super) mod settings;
 pub(super) mod signin;
+mod token_form;
 
 /// How many branches the menu lists.
 const MENU_BRANCHES: Limit = Limit::MAX;

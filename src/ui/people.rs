@@ -76,6 +76,11 @@ impl TokensPage {
     fn tab(&self) -> AdminTab {
         AdminTab::Tokens
     }
+
+    /// The kinds to choose from: personal ones are made by their person.
+    fn kinds(&self) -> &'static [TokenKind] {
+        &[TokenKind::Service, TokenKind::Upload, TokenKind::WebhookKey, TokenKind::Worker]
+    }
 }
 
 /// A token of anybody or of the instance.

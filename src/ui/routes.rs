@@ -59,6 +59,7 @@ fn table() -> Vec<Page> {
         takes("/admin/invitations", Admin, people::invite),
         takes("/admin/invitations/{id}/revoke", Admin, people::call_back),
         shows("/admin/tokens", Admin, people::tokens),
+        takes("/admin/tokens", Admin, people::create_token),
         takes("/admin/tokens/{id}", Admin, people::act_on_token),
         shows("/admin", Admin, admin::health),
         shows("/admin/repos", Admin, admin::repos),

@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
-use serde_json::json;
 
+use super::token_form::TokenForm;
 use super::{Asked, render, see};
 use crate::app::App;
 use crate::base::id::{SessionId, TokenId};
@@ -17,7 +17,6 @@ use crate::http::accounts::{factor, make_token, own_sessions, signin};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Form, Params};
-use crate::http::parts::Parts;
 use crate::http::trail::Refuses;
 use crate::ui::account::{AccountPage, Outcome, Part, SessionRow, TokenRow};
 use crate::ui::escape::Markup;
@@ -183,16 +182,9 @@ pub async fn end_others(State(app): State<App>, asked: Asked) -> Result<Response
     see(href::ACCOUNT)
 }
 
-/// `POST /account/tokens`: makes one. Its scopes are boxes that share a name.
-pub async fn create_token(State(app): State<App>, asked: Asked, Form(form): Form<Vec<(String, String)>>) -> Result<Response, ApiError> {
-    let value = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim()).to_owned();
-    let scopes: Vec<&String> = form.iter().filter(|(key, _)| key == "scope").map(|(_, value)| value).collect();
-    let repos: Vec<String> = value("repos").split([',', ' ']).filter(|part| !part.is_empty()).map(str::to_owned).collect();
-    let days = value("days").parse::<u64>().ok().filter(|days| (1..=3_650).contains(days));
-    let expires_at = days.map(|days| app.clock.now() + std::time::Duration::from_secs(days * 24 * 3_600));
-    let repos = if repos.is_empty() { None } else { Some(repos) };
-    let body = json!({"name": value("name"), "scopes": scopes, "repos": repos, "expires_at": expires_at});
-    let outcome = match make_token(app.clone(), asked.permit.clone(), Parts::of(body), TokenKind::Personal).await {
+/// `POST /account/tokens`: makes one.
+pub async fn create_token(State(app): State<App>, asked: Asked, Form(form): Form<TokenForm>) -> Result<Response, ApiError> {
+    let outcome = match make_token(app.clone(), asked.permit.clone(), form.parts(app.clock.now()), TokenKind::Personal).await {
         Ok((_, made)) => Outcome::Token { name: made.0.view.name, text: made.0.token },
         Err(error) => refused(Part::Tokens, error)?,
     };

@@ -5,12 +5,14 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::token_form::TokenForm;
 use super::{Asked, render, see};
 use crate::app::App;
 use crate::base::id::{LinkId, TokenId, UserId};
 use crate::base::page::{Cursor, Limit};
-use crate::domain::accounts::{self, InstanceRole, UserChange};
+use crate::domain::accounts::{self, InstanceRole, TokenKind, UserChange};
 use crate::domain::repos;
+use crate::http::accounts::make_token;
 use crate::http::accounts::people::{self, InvitationBody};
 use crate::http::accounts::rotate::{self, Of};
 use crate::http::code::Code;
@@ -194,6 +196,18 @@ async fn show_tokens(app: &App, asked: &Asked, wanted: Wanted, came: Came) -> Re
     let is_refused = came.refused.is_some();
     let Came { made, refused } = came;
     finish(&TokensPage { frame: asked.frame(app).await?, tokens, next, made, refused }, is_refused)
+}
+
+/// `POST /admin/tokens`: makes one for a program.
+pub async fn create_token(State(app): State<App>, asked: Asked, Form(form): Form<TokenForm>) -> Result<Response, ApiError> {
+    let Some(kind) = form.kind().filter(|kind| *kind != TokenKind::Personal) else {
+        return Err(ApiError::field(Code::InvalidBody, "kind", "not one of the kinds of this page"));
+    };
+    let came = match make_token(app.clone(), asked.permit.clone(), form.parts(app.clock.now()), kind).await {
+        Ok((_, made)) => Came { made: Some((format!("This is the text of {}", made.0.view.name), made.0.token)), refused: None },
+        Err(error) => refused(error)?,
+    };
+    show_tokens(&app, &asked, Wanted::default(), came).await
 }
 
 /// `POST /admin/tokens/{id}`.

@@ -183,3 +183,22 @@ async fn the_upload_token_of_a_repository_is_one_and_a_new_one_ends_it() {
     by_hand.get("/api/v1/me").await.expect(200);
     world.app.anonymous().bearer(text(&second["token"])).get("/api/v1/me").await.expect(200);
 }
+
+#[tokio::test]
+async fn an_administrator_makes_a_token_for_a_program_on_the_page_of_tokens() {
+    let world = World::new().await;
+    world.repo("app", [("a.rb", "puts 1\n")]).await;
+    let admin = world.admin.with("accept", "text/html");
+    let form = "kind=service&name=ci&scope=repo%3Aread&scope=reports%3Awrite&repos=local%2Fapp&days=30";
+    let page = admin.form("/admin/tokens", form).await.expect(200);
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    let page = page.text();
+    let at = page.find("plb_svc_").expect("its text is shown this once");
+    let program = world.app.anonymous().bearer(&page[at..at + 57]);
+    assert_eq!(program.get("/api/v1/repos").await.expect(200).value()["items"].as_array().unwrap().len(), 1);
+    assert!(!admin.page("/admin/tokens").await.expect(200).text().contains("plb_svc_"));
+    for bad in ["kind=service&name=&scope=repo%3Aread", "kind=service&name=x&scope=nonsense", "kind=upload&name=x&scope=reports%3Awrite"] {
+        assert!(admin.form("/admin/tokens", bad).await.expect(422).text().contains("role=\"alert\""), "{bad}");
+    }
+    admin.form("/admin/tokens", "kind=personal&name=x&scope=repo%3Aread").await.expect(400);
+}

@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const HEADERS: &[&str] = &[
     "allow",
     "cache-control",
+    "clear-site-data",
     "connection",
     "content-length",
     "content-security-policy",
