@@ -21,6 +21,7 @@ use aho_corasick::nfa::contiguous::NFA;
 use super::secret::Secret;
 
 mod forms;
+pub mod learned;
 
 /// What is shown in place of a secret.
 pub const STARS: &[u8] = b"***";
@@ -55,6 +56,21 @@ struct Values {
     start: StateID,
     /// For each state, how many of the last bytes may be the beginning of something longer.
     held: HashMap<StateID, usize>,
+}
+
+impl Values {
+    fn step(&self, state: StateID, byte: u8) -> StateID {
+        self.automaton.next_state(Anchored::No, state, byte)
+    }
+
+    /// How long the longest form is that the text ends with in a state; `None` if it ends with none.
+    fn longest(&self, state: StateID) -> Option<usize> {
+        if !self.automaton.is_match(state) {
+            return None;
+        }
+        let patterns = (0..self.automaton.match_len(state)).map(|n| self.automaton.match_pattern(state, n));
+        patterns.map(|pattern| self.automaton.pattern_len(pattern)).max()
+    }
 }
 
 impl std::fmt::Debug for Mask {
@@ -182,17 +198,29 @@ impl Stream {
         let mut at = self.from + self.rest.len() as u64;
         self.rest.extend_from_slice(bytes);
         for byte in bytes {
-            state = values.automaton.next_state(Anchored::No, state, *byte);
+            state = values.step(state, *byte);
             at += 1;
-            if values.automaton.is_match(state) {
-                let lengths = (0..values.automaton.match_len(state)).map(|n| values.automaton.match_pattern(state, n));
-                let longest = lengths.map(|pattern| values.automaton.pattern_len(pattern)).max().unwrap_or(0);
+            if let Some(longest) = values.longest(state) {
                 self.cover(at - longest as u64, at);
             }
         }
         self.state = Some(state);
         let held = values.held.get(&state).copied().unwrap_or(0);
         self.give(at - held as u64)
+    }
+
+    /// Goes on with another mask. What is held back passes it from its first byte on.
+    fn change(&mut self, mask: &Mask) {
+        self.mask = mask.clone();
+        self.state = mask.0.as_ref().map(|values| values.start);
+        let (Some(values), Some(mut state)) = (mask.0.clone(), self.state) else { return };
+        for (byte, at) in self.rest.clone().into_iter().zip(self.from + 1..) {
+            state = values.step(state, byte);
+            if let Some(longest) = values.longest(state) {
+                self.cover((at - longest as u64).max(self.from), at);
+            }
+        }
+        self.state = Some(state);
     }
 
     /// Gives what was held back, at the end of the stream.
