@@ -6,9 +6,10 @@
 //!
 //! Committed events are broadcast: pages that are open hear of them, workers wake, attempts that were canceled are told.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::broadcast;
 
@@ -96,6 +97,8 @@ pub struct Inner {
     pub rates: rates::RequestRates,
     /// How many refusals have entries in the trail of late.
     pub refusals: trail::Refusals,
+    /// A proxy in front that `trusted_proxies` does not name, once one was seen.
+    pub unnamed_proxy: OnceLock<IpAddr>,
     /// When the process began.
     pub started_at: Timestamp,
     /// What is counted for `/metrics`.
@@ -249,6 +252,7 @@ impl App {
             guesses,
             rates,
             refusals,
+            unnamed_proxy: OnceLock::new(),
             started_at,
             measures,
             mirrors,

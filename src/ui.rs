@@ -30,7 +30,7 @@ pub mod marks;
 pub mod people;
 pub mod plugins;
 pub mod repo;
-mod routes;
+pub mod routes;
 pub mod secrets;
 pub mod settings;
 pub mod signin;

@@ -5,6 +5,9 @@
 //! anywhere, gently and much later, against many addresses at once. A browser that somebody has signed in with before is counted by
 //! itself alone: whatever others do to that login, and whoever shares its address, its owner gets in.
 //!
+//! Tries from this machine itself have no address in common: they are those of a proxy in front that is not named in `trusted_proxies`,
+//! and whoever is behind it would wait for all the others.
+//!
 //! A try counts before it is judged, so that a thousand at the same moment are a thousand; one that was right takes its count back. All
 //! of it is in memory: a restart forgives, and a flood of names pushes out the oldest.
 
@@ -12,11 +15,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::base::network;
 use crate::base::time::Timestamp;
 use crate::domain::accounts::Hashed;
 
 /// How long a row of wrong tries is remembered after the last.
 const REMEMBERED: Duration = Duration::from_secs(60 * 60);
+/// After how long one wrong try is forgiven while others come: where many share an address, some mistype all day.
+const FORGIVEN_EACH: Duration = Duration::from_secs(15 * 60);
 /// How many rows are remembered.
 const ROWS: usize = 20_000;
 
@@ -40,6 +46,8 @@ enum Row {
     Login(String),
     /// A browser that is known for the login.
     Browser(String, Hashed),
+    /// A session or token, whose person shows their password once more.
+    SignedIn(String),
 }
 
 impl Row {
@@ -50,7 +58,7 @@ impl Row {
             Row::Address(_) => Terms { free: 20, longest: minutes(15) },
             // The owner may be elsewhere, with a new browser: they wait for half a minute, and have a one-time link besides.
             Row::Login(_) => Terms { free: 100, longest: Duration::from_secs(30) },
-            Row::Browser(..) => Terms { free: 10, longest: minutes(15) },
+            Row::Browser(..) | Row::SignedIn(_) => Terms { free: 10, longest: minutes(15) },
         }
     }
 }
@@ -62,6 +70,16 @@ struct Count {
 }
 
 impl Count {
+    /// How many of the wrong tries still count.
+    fn left(&self, now: Timestamp) -> u32 {
+        let silent = now.since(self.last);
+        if silent >= REMEMBERED {
+            return 0;
+        }
+        let forgiven = silent.as_secs() / FORGIVEN_EACH.as_secs();
+        self.wrong.saturating_sub(u32::try_from(forgiven).unwrap_or(u32::MAX))
+    }
+
     /// How long the next try is to wait.
     fn wait(&self, terms: Terms, now: Timestamp) -> Duration {
         let Some(beyond) = self.wrong.checked_sub(terms.free) else { return Duration::ZERO };
@@ -85,11 +103,20 @@ impl Guesses {
     /// Begins a try, or says how long to wait.
     pub fn begin(&self, login: &str, address: Option<&str>, browser: Option<Hashed>, now: Timestamp) -> Result<Guess, Duration> {
         let login = crate::base::text::clip(&login.to_lowercase(), 40).into_owned();
-        let address = address.map_or_else(String::new, network);
-        let rows = match browser {
-            Some(browser) => vec![Row::Browser(login, browser)],
-            None => vec![Row::Address(address.clone()), Row::Pair(login.clone(), address), Row::Login(login)],
+        let rows = match (browser, address.and_then(network::source)) {
+            (Some(browser), _) => vec![Row::Browser(login, browser)],
+            (None, Some(address)) => vec![Row::Address(address.clone()), Row::Pair(login.clone(), address), Row::Login(login)],
+            (None, None) => vec![Row::Login(login)],
         };
+        self.begin_of(rows, now)
+    }
+
+    /// Begins a try of somebody who is signed in, by a session or token of this id; what strangers guess elsewhere is nothing to them.
+    pub fn begin_signed_in(&self, id: String, now: Timestamp) -> Result<Guess, Duration> {
+        self.begin_of(vec![Row::SignedIn(id)], now)
+    }
+
+    fn begin_of(&self, rows: Vec<Row>, now: Timestamp) -> Result<Guess, Duration> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = rows.iter().filter_map(|row| counts.get(row).map(|count| count.wait(row.terms(), now))).max().unwrap_or_default();
         if !wait.is_zero() {
@@ -98,22 +125,41 @@ impl Guesses {
         make_room(&mut counts, rows.len(), now);
         for row in &rows {
             let count = counts.entry(row.clone()).or_insert(Count { wrong: 0, last: now });
-            if now.since(count.last) >= REMEMBERED {
-                count.wrong = 0;
-            }
-            *count = Count { wrong: count.wrong.saturating_add(1), last: now };
+            let wrong = count.left(now).saturating_add(1);
+            *count = Count { wrong, last: now };
         }
         Ok(Guess { guesses: self.clone(), rows })
     }
 }
 
 impl Guess {
+    /// It was not judged: there is no room just now. It is as if it had not come.
+    pub fn was_not_judged(self) {
+        let mut counts = self.guesses.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in &self.rows {
+            if let Some(count) = counts.get_mut(row) {
+                count.wrong = count.wrong.saturating_sub(1);
+            }
+        }
+    }
+
+    /// The password was right, and a code is to be shown yet: a step of every sign-in with codes, for whoever shares the address or login.
+    /// The login from here is left to count, so that codes are not guessed freely.
+    pub fn was_half_right(self) {
+        let mut counts = self.guesses.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in self.rows.iter().filter(|row| matches!(row, Row::Address(_) | Row::Login(_))) {
+            if let Some(count) = counts.get_mut(row) {
+                count.wrong = count.wrong.saturating_sub(1);
+            }
+        }
+    }
+
     /// It was right: what this login did wrong from here is forgiven, and what others did is as before.
     pub fn was_right(self) {
         let mut counts = self.guesses.0.lock().unwrap_or_else(PoisonError::into_inner);
         for row in &self.rows {
             match row {
-                Row::Pair(..) | Row::Browser(..) => {
+                Row::Pair(..) | Row::Browser(..) | Row::SignedIn(_) => {
                     counts.remove(row);
                 }
                 Row::Address(_) | Row::Login(_) => {
@@ -137,17 +183,6 @@ fn make_room(counts: &mut HashMap<Row, Count>, wanted: usize, now: Timestamp) {
         let (_, middle, _) = instants.select_nth_unstable(ROWS / 2);
         let middle = *middle;
         counts.retain(|_, count| count.last > middle);
-    }
-}
-
-/// What one person has of the world's addresses: of the longer ones, the half that a provider hands out.
-fn network(address: &str) -> String {
-    match address.parse() {
-        Ok(std::net::IpAddr::V6(address)) => match address.to_ipv4_mapped() {
-            Some(address) => address.to_string(),
-            None => format!("{:x?}", &address.segments()[..4]),
-        },
-        Ok(std::net::IpAddr::V4(_)) | Err(_) => address.to_owned(),
     }
 }
 

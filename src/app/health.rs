@@ -1,7 +1,7 @@
 //! How the instance fares: what it rests on, looked at from inside while it runs.
 //!
 //! What `plumbline doctor` finds of the host from outside (the sandbox, the tools) is here as it was last surveyed; beside it what only
-//! the process itself knows: its store and the room that is left, its queue, its index, its trail.
+//! the process itself knows: its store and the room that is left, its queue, its index, its vault, and who stands in front.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use crate::base::text::{bytes, count, duration};
 use crate::base::time::Timestamp;
 use crate::domain::admin::{self, LaneDepth};
 use crate::domain::audit::{self, Digest};
+use crate::domain::secrets::{self, KeyState};
 use crate::domain::{issues, search};
 use crate::engine::store;
 use crate::words;
@@ -80,8 +81,9 @@ pub fn look(app: &App) -> store::Result<Health> {
     let (lanes, head, now) = app.read_now(|tx, now| Ok::<_, store::Error>((admin::work_depth(tx, now)?, audit::head(tx)?, now)))?;
     let store_bytes = std::fs::metadata(app.config.data_dir.join("store.redb")).ok().map(|meta| meta.len());
     let free_bytes = free_bytes(app);
-    let mut checks = vec![room(store_bytes, free_bytes), work(&lanes, now), index(app)];
+    let mut checks = vec![room(store_bytes, free_bytes), work(&lanes, now), index(app), vault(app)?];
     checks.extend(host(app));
+    checks.extend(proxy(app));
     Ok(Health { store_bytes, free_bytes, lanes, audit_head: head.map(|head| (head.number, head.hash)), checks })
 }
 
@@ -130,6 +132,34 @@ fn index(app: &App) -> Found {
         }
         Err(error) => found("search", Grade::Weaker, error.to_string(), Some("the index is derived: it is built anew when it is asked")),
     }
+}
+
+/// Whether secrets can be sealed and opened.
+fn vault(app: &App) -> store::Result<Found> {
+    if let Some(error) = app.vault.fault() {
+        let advice = "until then secrets can neither be set nor given to checks, and codes from an app cannot be checked";
+        return Ok(found("vault", Grade::Bad, error.to_string(), Some(advice)));
+    }
+    let keys = app.read_now(|tx, _| secrets::keys(tx))?;
+    let earlier = keys.iter().filter(|key| key.state != KeyState::Present).count();
+    if earlier > 0 && app.read_now(|tx, now| admin::work_depth(tx, now))?.iter().all(|lane| lane.ready + lane.leased == 0) {
+        let says = format!("{} cannot be let go of: something is sealed to it that cannot be opened", count(earlier as u64, "earlier key"));
+        return Ok(found("vault", Grade::Weaker, says, Some("`plumbline keys regenerate-missing` names what is to be set anew")));
+    }
+    Ok(found("vault", Grade::Good, "secrets can be sealed and opened", None))
+}
+
+/// Whether requests come through somebody who is not known to be a proxy.
+fn proxy(app: &App) -> Option<Found> {
+    let address = app.unnamed_proxy.get()?;
+    let says =
+        format!("requests come through {address}, which is not known to be a proxy: limits and the trail cannot tell its clients apart");
+    Some(found(
+        "proxy",
+        Grade::Weaker,
+        says,
+        Some("name it in `trusted_proxies`, and have it write one of `X-Forwarded-For` and `Forwarded`"),
+    ))
 }
 
 /// What the host has to run checks with.

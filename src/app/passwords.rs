@@ -3,6 +3,8 @@
 //! A hash takes 19 MiB and some ten milliseconds of a processor, for anybody who asks. So a few are computed at a time, a few more wait
 //! their turn, and whoever comes then is told to come again: guessing cannot use up the machine.
 
+use std::sync::Arc;
+
 use tokio::sync::Semaphore;
 
 use super::App;
@@ -18,13 +20,13 @@ const WAITING: usize = 64;
 /// Where hashes are computed.
 #[derive(Debug)]
 pub struct Passwords {
-    turns: Semaphore,
-    places: Semaphore,
+    turns: Arc<Semaphore>,
+    places: Arc<Semaphore>,
 }
 
 impl Default for Passwords {
     fn default() -> Passwords {
-        Passwords { turns: Semaphore::new(AT_A_TIME), places: Semaphore::new(AT_A_TIME + WAITING) }
+        Passwords { turns: Arc::new(Semaphore::new(AT_A_TIME)), places: Arc::new(Semaphore::new(AT_A_TIME + WAITING)) }
     }
 }
 
@@ -55,8 +57,13 @@ impl App {
     }
 
     async fn slowly<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-        let _place = self.passwords.places.try_acquire().map_err(|_| Error::Busy)?;
-        let _turn = self.passwords.turns.acquire().await.map_err(|_| Error::Busy)?;
+        let place = Arc::clone(&self.passwords.places).try_acquire_owned().map_err(|_| Error::Busy)?;
+        let turn = Arc::clone(&self.passwords.turns).acquire_owned().await.map_err(|_| Error::Busy)?;
+        // The work goes on when whoever asked has gone away, and so do both.
+        let work = move || {
+            let _held = (place, turn);
+            work()
+        };
         Ok(self.blocking(work).await?)
     }
 }

@@ -17,6 +17,7 @@ use super::rates::{Pace, Rates};
 use crate::base::event::{Actor, Changed, Event, Recorded, SignInChange};
 use crate::base::id::{KeyId, LinkId, RepoId, SecretId, TokenId, UserId};
 use crate::base::name::CommitSha;
+use crate::base::network;
 use crate::base::time::Timestamp;
 use crate::base::work::Work;
 use crate::domain::accounts::{Link, LinkPurpose, Token, User};
@@ -248,7 +249,7 @@ pub struct Refused {
     /// Who asked.
     pub actor: Actor,
     /// The login of the account that they tried to get into.
-    pub wanted: Option<String>,
+    pub wanted: Option<Box<str>>,
     /// The method and the route, as the table has it.
     pub route: String,
     /// The path that was asked for, without secrets.
@@ -257,50 +258,86 @@ pub struct Refused {
     pub code: &'static str,
 }
 
-/// How many refusals have had entries of late.
+/// How many refusals have had entries of late. Those of people and tokens that are known have room of their own: strangers cannot use it
+/// up, however many addresses they have.
 #[derive(Debug)]
 pub struct Refusals(Mutex<Counted>);
 
 #[derive(Debug)]
 struct Counted {
     of_source: Rates,
-    in_all: Rates,
+    of_strangers: Rates,
+    of_known: Rates,
     unrecorded: u64,
 }
 
 impl Default for Refusals {
     fn default() -> Refusals {
-        Refusals(Mutex::new(Counted { of_source: Rates::new(PER_SOURCE), in_all: Rates::new(IN_ALL), unrecorded: 0 }))
+        Refusals(Mutex::new(Counted {
+            of_source: Rates::new(PER_SOURCE),
+            of_strangers: Rates::new(IN_ALL),
+            of_known: Rates::new(IN_ALL),
+            unrecorded: 0,
+        }))
     }
 }
 
 impl Refusals {
     /// Whether one of this source is to have an entry, and how many had none since the last; counts it otherwise.
-    fn admit(&self, source: &str, now: Timestamp) -> Option<u64> {
+    fn admit(&self, source: &Source, now: Timestamp) -> Option<u64> {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if counted.of_source.take(source, 1, now).is_err() || counted.in_all.take("", 1, now).is_err() {
+        let Counted { of_source, of_strangers, of_known, .. } = &mut *counted;
+        let (name, in_all) = match source {
+            Source::Stranger(name) => (name, of_strangers),
+            Source::Known(name) => (name, of_known),
+        };
+        if of_source.take(name, 1, now).is_err() || in_all.take("", 1, now).is_err() {
             counted.unrecorded += 1;
             return None;
         }
         Some(std::mem::take(&mut counted.unrecorded))
+    }
+
+    /// That those could not be told of after all.
+    fn put_back(&self, unrecorded: u64) {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.unrecorded = counted.unrecorded.saturating_add(unrecorded);
+    }
+}
+
+/// What refusals are counted under.
+#[derive(Debug)]
+enum Source {
+    /// A household of addresses.
+    Stranger(String),
+    /// A person, a token, the host.
+    Known(String),
+}
+
+impl Source {
+    fn of(actor: &Actor) -> Source {
+        match actor {
+            Actor::Anonymous { address } => {
+                let address = address.as_deref().and_then(|address| address.parse().ok());
+                Source::Stranger(address.map_or_else(String::new, |address| network::neighbourhood(address).to_string()))
+            }
+            Actor::User { user, .. } => Source::Known(user.to_string()),
+            Actor::Token { token, .. } => Source::Known(token.to_string()),
+            Actor::System | Actor::Host => Source::Known("host".to_owned()),
+        }
     }
 }
 
 impl App {
     /// Writes down that a request was refused, in a transaction of its own; unless there were too many of late.
     pub async fn record_refusal(&self, refused: Refused) {
-        let source = match &refused.actor {
-            Actor::Anonymous { address } => address.clone().unwrap_or_default(),
-            Actor::User { user, .. } => user.to_string(),
-            Actor::Token { token, .. } => token.to_string(),
-            Actor::System | Actor::Host => "host".to_owned(),
-        };
+        let source = Source::of(&refused.actor);
         let Some(unrecorded) = self.refusals.admit(&source, self.clock.now()) else { return };
         let written = self.write(&Actor::System, move |tx, now| {
             let Refused { actor, wanted, route, path, code } = refused.clone();
             let who = who(tx, &actor)?;
             let deed = Deed {
-                actor: Who { name: who.name.clone().or(wanted), ..who },
+                actor: Who { name: who.name.clone().or(wanted.map(String::from)), ..who },
                 action: Action::Request,
                 subject: Some(Subject { kind: SubjectKind::Route, id: Some(route), name: Some(path) }),
                 outcome: Outcome::Refused { code: code.to_owned() },
@@ -310,6 +347,7 @@ impl App {
             audit::record(tx, deed, now).map(drop)
         });
         if let Err(error) = written.await {
+            self.refusals.put_back(unrecorded.saturating_add(1));
             tracing::warn!("a refusal could not be written down: {error}");
         }
     }
@@ -323,14 +361,25 @@ mod tests {
     fn a_stranger_fills_no_disk_and_what_is_left_out_is_counted() {
         let refusals = Refusals::default();
         let now = Timestamp::from_seconds(1_000);
-        let kept = (0..10_000).filter(|_| refusals.admit("192.0.2.7", now).is_some()).count();
-        assert_eq!(kept, 20);
+        let stranger = |address: &str| Source::of(&Actor::Anonymous { address: Some(address.to_owned()) });
+        let kept = (0..10_000).filter(|n| refusals.admit(&stranger(&format!("2001:db8:1:2::{n:x}")), now).is_some()).count();
+        assert_eq!(kept, 20, "a household is one");
         // However many addresses they have.
-        let told: Vec<u64> = (0..1_000).filter_map(|n| refusals.admit(&format!("10.{n}"), now)).collect();
+        let told: Vec<u64> = (0..1_000).filter_map(|n| refusals.admit(&stranger(&format!("10.0.{}.{}", n / 200, n % 200)), now)).collect();
         assert_eq!((told.len(), told.iter().sum()), (280, 10_000 - 20));
         let later = now + Duration::from_secs(60);
-        assert_eq!(refusals.admit("192.0.2.7", later), Some(1_000 - 280));
-        assert_eq!(refusals.admit("192.0.2.7", later), None);
-        assert_eq!(refusals.admit("192.0.2.8", later), Some(1));
+        assert_eq!(refusals.admit(&stranger("2001:db8:1:2::"), later), Some(1_000 - 280));
+        assert_eq!(refusals.admit(&stranger("2001:db8:1:2::"), later), None);
+        assert_eq!(refusals.admit(&stranger("192.0.2.8"), later), Some(1));
+    }
+
+    #[test]
+    fn whoever_is_known_is_told_of_though_strangers_are_refused_without_end() {
+        let refusals = Refusals::default();
+        let now = Timestamp::from_seconds(1_000);
+        for n in 0..1_000 {
+            refusals.admit(&Source::Stranger(format!("10.0.0.{n}")), now);
+        }
+        assert_eq!(refusals.admit(&Source::Known("usr_1".to_owned()), now), Some(700));
     }
 }

@@ -8,10 +8,13 @@
 //! holds back what may yet become one of them: never more than one byte less than the longest form, and mostly nothing, so that a log is
 //! not late. However a text is cut, the same comes out: each run of bytes that values cover, alone or overlapping, becomes one [`STARS`].
 //!
-//! It is a net and no wall. A program that wants to tell can: it reverses the value, or compresses it, or prints a letter a line. Base 64
-//! that is broken into lines is seen where a line holds the value. What keeps a secret is not giving it to such a program.
+//! The same automaton follows the output a second time without its line breaks, wherever they are: base 64 and hexadecimal are broken into
+//! lines of many lengths.
+//!
+//! It is a net and no wall. A program that wants to tell can: it reverses the value, or compresses it, or prints a letter and a blank in
+//! turn. What keeps a secret is not giving it to such a program.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use aho_corasick::Anchored;
@@ -119,8 +122,8 @@ impl Mask {
 
     /// Begins with a stream of bytes.
     pub fn stream(&self) -> Stream {
-        let state = self.0.as_ref().map(|values| values.start);
-        Stream { mask: self.clone(), state, rest: Vec::new(), from: 0, runs: Vec::new() }
+        let states = self.0.as_ref().map(|values| States { whole: values.start, joined: values.start });
+        Stream { mask: self.clone(), states, rest: Vec::new(), from: 0, places: VecDeque::new(), runs: Vec::new() }
     }
 
     /// Masks bytes that are all there.
@@ -169,13 +172,22 @@ fn held(automaton: &NFA, start: StateID, forms: &BTreeSet<Vec<u8>>) -> HashMap<S
 /// A stream of bytes on its way through a mask.
 pub struct Stream {
     mask: Mask,
-    state: Option<StateID>,
+    states: Option<States>,
     /// What was taken and not given.
     rest: Vec<u8>,
     /// The place of its first byte in the stream.
     from: u64,
+    /// The places of those of its bytes that break no line.
+    places: VecDeque<u64>,
     /// What is covered, ascending and apart: from the last given byte on, or up to it.
     runs: Vec<Run>,
+}
+
+/// How far the automaton is: in the text as it is, and in the text without its line breaks.
+#[derive(Clone, Copy)]
+struct States {
+    whole: StateID,
+    joined: StateID,
 }
 
 /// Bytes that are covered.
@@ -194,39 +206,56 @@ impl std::fmt::Debug for Stream {
 impl Stream {
     /// Takes bytes and gives those that are settled.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let (Some(values), Some(mut state)) = (self.mask.0.clone(), self.state) else { return bytes.to_vec() };
+        let (Some(values), Some(mut states)) = (self.mask.0.clone(), self.states) else { return bytes.to_vec() };
         let mut at = self.from + self.rest.len() as u64;
         self.rest.extend_from_slice(bytes);
         for byte in bytes {
-            state = values.step(state, *byte);
+            self.step(&values, &mut states, *byte, at);
             at += 1;
-            if let Some(longest) = values.longest(state) {
-                self.cover(at - longest as u64, at);
-            }
         }
-        self.state = Some(state);
-        let held = values.held.get(&state).copied().unwrap_or(0);
-        self.give(at - held as u64)
+        self.states = Some(states);
+        let held = values.held.get(&states.whole).copied().unwrap_or(0) as u64;
+        // Of what is held back without its line breaks, the first byte may lie lines before.
+        let joined = values.held.get(&states.joined).copied().unwrap_or(0);
+        let first = (joined > 0).then(|| self.places[self.places.len().saturating_sub(joined)]);
+        self.give((at - held).min(first.unwrap_or(at)))
+    }
+
+    /// Takes one byte at its place, and notes what ends with it.
+    fn step(&mut self, values: &Values, states: &mut States, byte: u8, at: u64) {
+        states.whole = values.step(states.whole, byte);
+        if let Some(longest) = values.longest(states.whole) {
+            self.cover((at + 1 - longest as u64).max(self.from), at + 1);
+        }
+        if matches!(byte, b'\n' | b'\r') {
+            return;
+        }
+        self.places.push_back(at);
+        states.joined = values.step(states.joined, byte);
+        if let Some(longest) = values.longest(states.joined) {
+            let first = self.places[self.places.len().saturating_sub(longest)];
+            self.cover(first, at + 1);
+        }
     }
 
     /// Goes on with another mask. What is held back passes it from its first byte on.
     fn change(&mut self, mask: &Mask) {
         self.mask = mask.clone();
-        self.state = mask.0.as_ref().map(|values| values.start);
-        let (Some(values), Some(mut state)) = (mask.0.clone(), self.state) else { return };
-        for (byte, at) in self.rest.clone().into_iter().zip(self.from + 1..) {
-            state = values.step(state, byte);
-            if let Some(longest) = values.longest(state) {
-                self.cover((at - longest as u64).max(self.from), at);
-            }
+        self.states = mask.0.as_ref().map(|values| States { whole: values.start, joined: values.start });
+        self.places.clear();
+        let (Some(values), Some(mut states)) = (mask.0.clone(), self.states) else { return };
+        for (byte, at) in self.rest.clone().into_iter().zip(self.from..) {
+            self.step(&values, &mut states, byte, at);
         }
-        self.state = Some(state);
+        self.states = Some(states);
     }
 
     /// Gives what was held back, at the end of the stream.
     pub fn finish(&mut self) -> Vec<u8> {
-        self.state = self.mask.0.as_ref().map(|values| values.start);
-        self.give(self.from + self.rest.len() as u64)
+        self.states = self.mask.0.as_ref().map(|values| States { whole: values.start, joined: values.start });
+        let given = self.give(self.from + self.rest.len() as u64);
+        self.places.clear();
+        given
     }
 
     /// Notes a run that ends after all others.
@@ -262,6 +291,9 @@ impl Stream {
         }
         self.rest.drain(..usize::try_from(to - self.from).unwrap_or(usize::MAX));
         self.from = to;
+        while self.places.front().is_some_and(|place| *place < to) {
+            self.places.pop_front();
+        }
         // One that touches what comes may go on.
         self.runs.retain(|run| run.end >= to);
         given

@@ -33,6 +33,13 @@ pub fn neighbourhood(address: IpAddr) -> IpAddr {
     }
 }
 
+/// What requests or tries of an address are counted under; `None` for this machine itself: they are its owner's, or those of a proxy in
+/// front that is not named in `trusted_proxies`, whose clients cannot be told apart, and one of them would lock out all the others.
+pub fn source(address: &str) -> Option<String> {
+    let address: IpAddr = address.parse().ok()?;
+    (!plain(address).is_loopback()).then(|| neighbourhood(address).to_string())
+}
+
 impl Network {
     /// Whether an address is in it.
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -97,6 +104,13 @@ mod tests {
         }
         let network: Network = "10.0.0.0/8".parse().unwrap();
         assert_eq!(network.to_string().parse(), Ok(network));
+    }
+
+    #[test]
+    fn this_machine_is_not_counted_and_a_household_is_one() {
+        assert_eq!((source("127.0.0.1"), source("::1"), source("::ffff:127.0.0.2"), source("")), (None, None, None, None));
+        assert_eq!(source("2001:db8:1:2:3:4:5:6"), source("2001:db8:1:2::1"));
+        assert_eq!(source("192.0.2.7").as_deref(), Some("192.0.2.7"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use super::{Error, Result, admin, say};
 use crate::app::config::Config;
-use crate::base::text::count;
+use crate::base::text::thousands;
 use crate::domain::audit::{Digest, Verifier};
 
 /// The longest line that can be an entry.
@@ -49,7 +49,7 @@ pub fn run(command: &Command, config: &Config) -> Result<ExitCode> {
                 None => admin::stream(config, "/api/v1/admin/audit.jsonl", &mut |bytes| verifying.take(bytes))?,
             }
             verifying.end()?;
-            conclude(&verifying.verifier)
+            conclude(&verifying.verifier, file.is_none())
         }
         Command::Export { from, to } => {
             let when = [("from", from), ("to", to)].map(|(name, when)| when.as_ref().map(|when| format!("{name}={}", encoded(when))));
@@ -109,27 +109,36 @@ fn broken(why: impl std::fmt::Display) -> Error {
     Error::new(format!("the trail is broken: {why}"))
 }
 
-fn conclude(verifier: &Verifier) -> Result<ExitCode> {
+/// Says what was found. The instance's own trail is whole, or its beginning was taken away; a file may be a part of it.
+fn conclude(verifier: &Verifier, is_own: bool) -> Result<ExitCode> {
     if verifier.misses() {
         return Err(broken("it holds together, but no entry bears the hash that was noted: its end was cut off, or it was made anew"));
     }
     let Some(verified) = verifier.verified() else {
+        if is_own {
+            return Err(broken("there is no entry, and there is one from the first account on"));
+        }
         say("there is no entry\n");
         return Ok(ExitCode::SUCCESS);
     };
+    if is_own && !verified.is_whole {
+        return Err(broken(format!(
+            "it begins with entry {}, and no entry says that what came before was let go by the age that is set",
+            verified.first
+        )));
+    }
     let (last, hash) = verified.last;
     let span = format!(
         "{}, from {} to {last}, unbroken",
-        if verified.entries == 1 { "1 entry".to_owned() } else { entries(verified.entries) },
+        match verified.entries {
+            1 => "1 entry".to_owned(),
+            many => format!("{} entries", thousands(many)),
+        },
         verified.first
     );
     let before = if verified.is_whole { "" } else { "; what came before them is not here" };
     say(&format!("{span}{before}\nthe last has the hash {hash}\n"));
     Ok(ExitCode::SUCCESS)
-}
-
-fn entries(n: u64) -> String {
-    count(n, "entry").replace("entrys", "entries")
 }
 
 #[cfg(test)]

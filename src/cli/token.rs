@@ -10,7 +10,7 @@ use super::user::all;
 use super::{Error, Result, admin, say};
 use crate::app::config::Config;
 use crate::base::name::RepoSlug;
-use crate::base::time::Clock;
+use crate::base::time::{Clock, Timestamp};
 use crate::domain::accounts::{self, Scope};
 
 /// What `plumbline token` is asked.
@@ -69,9 +69,15 @@ pub fn run(command: Command, config: &Config) -> Result<ExitCode> {
                 say(&format!("{:#}\n", Value::Array(tokens)));
                 return Ok(ExitCode::SUCCESS);
             }
+            let now = Clock::System.now();
             for token in tokens {
                 let text = |key: &str| token[key].as_str().unwrap_or("").to_owned();
-                let state = if token["revoked_at"].is_null() { "good" } else { "revoked" };
+                let is_over = |end: &str| end.parse::<Timestamp>().is_ok_and(|end| end <= now);
+                let state = match (token["revoked_at"].is_null(), token["expires_at"].as_str()) {
+                    (false, _) => "revoked",
+                    (true, Some(end)) if is_over(end) => "expired",
+                    (true, _) => "good",
+                };
                 say(&format!("{} {:<11} {:<8} {}\n", text("id"), text("kind"), state, text("name")));
             }
         }

@@ -21,6 +21,7 @@ use crate::base::page::{Cursor, Limit, Page};
 use crate::base::secret::Secret;
 use crate::base::text::thousands;
 use crate::base::time::Timestamp;
+use crate::domain::accounts::Token;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::engine::vault::{self, Vault};
 
@@ -163,7 +164,7 @@ pub fn set(
         sealed,
         created_at,
         changed_at: now,
-        changed_by: who(tx),
+        changed_by: who(tx)?,
         last_used: before.and_then(|before| before.last_used),
     };
     tx.put(&secret)?;
@@ -288,7 +289,7 @@ fn sealed_key(tx: &mut WriteTx, vault: &Vault, key: SshKey, pair: &KeyPair, now:
         was_made_here: pair.was_made_here,
         sealed: vault.seal(&to, record::binding_of_key(key.id, key.version), pair.private.expose().as_bytes())?,
         changed_at: now,
-        changed_by: who(tx),
+        changed_by: who(tx)?,
         ..key
     })
 }
@@ -356,12 +357,13 @@ pub fn check_value(value: &Secret<String>) -> Result<()> {
     }
 }
 
-/// The person who acts, if it is one.
-fn who(tx: &WriteTx) -> Option<UserId> {
-    match tx.actor() {
+/// The person who acts, in a browser or by a token of theirs.
+fn who(tx: &WriteTx) -> store::Result<Option<UserId>> {
+    Ok(match tx.actor() {
         Actor::User { user, .. } => Some(*user),
-        Actor::System | Actor::Host | Actor::Token { .. } | Actor::Anonymous { .. } => None,
-    }
+        Actor::Token { token, .. } => tx.get::<Token>(token)?.and_then(|token| token.user),
+        Actor::System | Actor::Host | Actor::Anonymous { .. } => None,
+    })
 }
 
 #[cfg(test)]

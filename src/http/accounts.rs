@@ -380,6 +380,9 @@ pub async fn make_token(
             let name = faults.take(parts.whole.clone()).map_or_else(String::new, |body| body.name);
             let named: Vec<RepoSlug> = parts.each("repos");
             let repos = repos_of_token(tx, &permit, &named, &mut faults)?;
+            if named.is_empty() && parts.has("repos") {
+                faults.note(ApiError::field(Code::InvalidBody, "repos", "it names none; leave it out for all repositories"));
+            }
             let is_short = repos.len() < named.len();
             let user = match (&permit.caller, parts.field::<String>("user")) {
                 (Caller::Host, Some(login)) => Some(accounts::find_user(tx, &login)?.id),

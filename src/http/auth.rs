@@ -13,6 +13,7 @@ use axum::response::Response;
 
 use super::code::Code;
 use super::error::ApiError;
+use super::extract::Looked;
 use super::trail::By;
 use crate::app::App;
 use crate::app::config::Config;
@@ -110,6 +111,7 @@ pub struct Lapsed;
 
 /// Finds out who asks, and puts the [`Caller`] on the request.
 pub async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Result<Response, ApiError> {
+    request.extensions_mut().insert(Looked { at: app.clock.now(), limits: app.config.sessions });
     // Put there by the door itself: the host's own socket, or a command that opened the store.
     if matches!(request.extensions().get::<Caller>(), Some(Caller::Host)) {
         let mut response = next.run(request).await;
@@ -238,9 +240,11 @@ fn is_same_origin(config: &Config, headers: &HeaderMap) -> bool {
     }
     if let Some(origin) = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()) {
         let host = host(headers);
-        let is_public = config.public_url.as_deref() == Some(origin);
-        let is_host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) == Some(host) && !host.is_empty();
-        return is_public || is_host;
+        // Where we are reached by https, a page of the same name that came by http is somebody else's.
+        if Transport::of(config, headers) == Transport::Secure {
+            return config.public_url.as_deref() == Some(origin);
+        }
+        return origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) == Some(host) && !host.is_empty();
     }
     // Neither header: no browser of today. What carries no cookie either has nothing that could be abused.
     headers.get(header::COOKIE).is_none()

@@ -22,7 +22,8 @@ use crate::app::repeat::{Behalf, Once};
 use crate::base::id::{IssueId, RepoId};
 use crate::base::name::{CommitSha, RepoSlug, TreePath};
 use crate::base::page::{Cursor, Limit};
-use crate::domain::accounts::{self, Caller, Permission, Refusal, Resource};
+use crate::base::time::Timestamp;
+use crate::domain::accounts::{self, Caller, Permission, Refusal, Resource, SessionLimits};
 use crate::domain::issues::{self, Issue};
 use crate::domain::repos::{self, Repository};
 use crate::engine::store::ReadTx;
@@ -39,6 +40,17 @@ pub struct Permit {
     pub permission: Permission,
     address: Option<String>,
     once: Option<Once>,
+    /// By what sessions are judged once more, and as of when.
+    looked: Looked,
+}
+
+/// When a request's caller was looked up, and how long sessions live.
+#[derive(Debug, Clone, Copy)]
+pub struct Looked {
+    /// When.
+    pub at: Timestamp,
+    /// How long sessions live.
+    pub limits: SessionLimits,
 }
 
 impl Permit {
@@ -78,9 +90,16 @@ impl Permit {
         }
     }
 
+    /// Whoever asks, as they are in this transaction: between their request's first byte and its last they may have been shut out, or have
+    /// become less.
+    fn caller_now(&self, tx: &ReadTx) -> Result<Caller, ApiError> {
+        let caller = accounts::caller_again(tx, &self.caller, self.looked.limits, self.looked.at)?;
+        Ok(caller.ok_or(Refusal::Unauthenticated)?)
+    }
+
     /// Whether the caller is not to learn that this repository is there; who may see it and may not do this is refused.
     fn is_hidden(&self, tx: &ReadTx, repo: RepoId) -> Result<bool, ApiError> {
-        match self.caller.may(tx, self.permission, Resource::Repository(repo)) {
+        match self.caller_now(tx)?.may(tx, self.permission, Resource::Repository(repo)) {
             Ok(()) => Ok(false),
             Err(accounts::Error::Refused(Refusal::Hidden)) => Ok(true),
             Err(error) => Err(error.into()),
@@ -106,9 +125,21 @@ impl Permit {
         Permit { permission: Permission::RepoRead, ..self.clone() }
     }
 
+    /// Refuses a token what makes a way in for people: it would outlive the token, and open more than the token does. A person does that in
+    /// a browser, or on the server itself.
+    pub fn in_person(&self) -> Result<(), ApiError> {
+        match &self.caller {
+            Caller::User { .. } | Caller::Host => Ok(()),
+            Caller::Token { .. } | Caller::Anonymous => {
+                let why = "what lets people in is made by an administrator in a browser that is signed in, or on the server itself";
+                Err(ApiError::new(Code::Forbidden, why))
+            }
+        }
+    }
+
     /// Decides on the instance as a whole.
     pub fn instance(&self, tx: &ReadTx) -> Result<(), ApiError> {
-        Ok(self.caller.may(tx, self.permission, Resource::Instance)?)
+        Ok(self.caller_now(tx)?.may(tx, self.permission, Resource::Instance)?)
     }
 }
 
@@ -124,7 +155,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Permit {
         }
         let address = parts.extensions.get::<Address>().and_then(|address| address.0.clone());
         let once = parts.extensions.get::<Once>().copied();
-        Ok(Permit { caller, permission, address, once })
+        let looked = *parts.extensions.get::<Looked>().ok_or_else(missing)?;
+        Ok(Permit { caller, permission, address, once, looked })
     }
 }
 

@@ -5,10 +5,8 @@
 //! that guessing ends sooner than asking. What is refused here is answered 429 with the time to wait, and costs neither a read nor a
 //! write.
 //!
-//! Requests from this machine itself are not counted by address: they are its owner's, or those of a proxy in front that is not named in
-//! `trusted_proxies`, whose clients cannot be told apart, and one of them would lock out all the others.
+//! Requests from this machine itself are not counted by address ([`network::source`]).
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -27,7 +25,7 @@ const BAD_CREDENTIAL: u32 = 20;
 
 /// Counts a request to the address it comes from.
 pub async fn per_address(State(app): State<App>, request: Request, next: Next) -> Response {
-    let source = request.extensions().get::<Address>().and_then(|address| source(address.0.as_deref()?));
+    let source = request.extensions().get::<Address>().and_then(|address| network::source(address.0.as_deref()?));
     let Some(source) = source else { return next.run(request).await };
     let taken = app.rates.by_address().take(&source, 1, app.clock.now());
     if let Err(wait) = taken {
@@ -40,12 +38,6 @@ pub async fn per_address(State(app): State<App>, request: Request, next: Next) -
         app.rates.by_address().charge(&source, BAD_CREDENTIAL - 1, app.clock.now());
     }
     response
-}
-
-/// What requests of an address are counted under; `None` if they are not.
-fn source(address: &str) -> Option<String> {
-    let address: IpAddr = address.parse().ok()?;
-    (!address.is_loopback()).then(|| network::neighbourhood(address).to_string())
 }
 
 /// Counts a request to whoever makes it.
@@ -64,16 +56,4 @@ pub async fn per_caller(State(app): State<App>, request: Request, next: Next) ->
 fn too_many(of: &str, wait: Duration) -> ApiError {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     ApiError::too_soon(wait, format!("too many requests come {of}; the next is answered in {seconds} s"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn this_machine_is_not_counted_and_a_household_is_one() {
-        assert_eq!((source("127.0.0.1"), source("::1"), source("")), (None, None, None));
-        assert_eq!(source("2001:db8:1:2:3:4:5:6"), source("2001:db8:1:2::1"));
-        assert_eq!(source("192.0.2.7").as_deref(), Some("192.0.2.7"));
-    }
 }

@@ -26,9 +26,25 @@ const HOPS: usize = 16;
 /// Puts the [`Address`] on the request. What comes through the host's own socket has none.
 pub async fn origin(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| network::plain(peer.ip()));
+    if let Some(peer) = peer
+        && is_near(peer)
+        && !is_trusted(peer, &app.config.trusted_proxies)
+        && (request.headers().contains_key(FORWARDED_FOR) || request.headers().contains_key(header::FORWARDED))
+    {
+        // The first will do; health tells of it.
+        let _ = app.unnamed_proxy.set(peer);
+    }
     let address = peer.map(|peer| of(peer, request.headers(), &app.config.trusted_proxies));
     request.extensions_mut().insert(Address(address.map(|address| address.to_string())));
     next.run(request).await
+}
+
+/// Whether an address is of this machine or of a network of its owner's: one from which only a proxy sends on what others asked.
+fn is_near(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
+    }
 }
 
 /// The address that a request of this peer comes from.

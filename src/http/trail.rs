@@ -26,7 +26,7 @@ pub struct By(pub Actor);
 #[derive(Debug, Clone)]
 pub struct Refuses {
     code: Code,
-    wanted: Option<String>,
+    wanted: Option<Box<str>>,
 }
 
 impl From<Code> for Refuses {

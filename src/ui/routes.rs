@@ -17,18 +17,28 @@ use crate::app::App;
 use crate::domain::accounts::Permission;
 
 /// A line of the table.
-struct Page(&'static str, MethodRouter<App>);
+#[derive(Debug)]
+pub struct Page {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// Where it is, with its parameters in braces.
+    pub path: &'static str,
+    /// What whoever asks must be allowed.
+    pub permission: Permission,
+    handler: MethodRouter<App>,
+}
 
 fn shows<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permission, handler: H) -> Page {
-    Page(path, get(handler).layer(Extension(permission)))
+    Page { method: "GET", path, permission, handler: get(handler).layer(Extension(permission)) }
 }
 
 fn takes<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permission, handler: H) -> Page {
-    Page(path, post(handler).layer(Extension(permission)))
+    Page { method: "POST", path, permission, handler: post(handler).layer(Extension(permission)) }
 }
 
+/// Every page, and every place that a form posts to.
 #[rustfmt::skip]
-fn table() -> Vec<Page> {
+pub fn table() -> Vec<Page> {
     use Permission::{Account, Admin, Public, RepoCreate, RepoMembers, RepoRead, RepoSettings, RepoWrite, SecretsInstance, SecretsList, SecretsWrite};
 
     vec![
@@ -109,6 +119,6 @@ fn table() -> Vec<Page> {
 
 /// The pages, to be merged with the API. One highlighter serves them all.
 pub(super) fn pages() -> Router<App> {
-    let router = table().into_iter().fold(Router::new(), |router, Page(path, handler)| router.route(path, handler));
+    let router = table().into_iter().fold(Router::new(), |router, Page { path, handler, .. }| router.route(path, handler));
     router.layer(Extension(Arc::new(Highlighter::start())))
 }

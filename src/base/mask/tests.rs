@@ -24,9 +24,14 @@ fn by_hand(values: &[String], text: &[u8]) -> Vec<u8> {
     let mut all = BTreeSet::new();
     values.iter().for_each(|value| forms::of(value, &mut all));
     let mut covered = vec![false; text.len()];
+    let joined: Vec<usize> = (0..text.len()).filter(|at| !matches!(text[*at], b'\n' | b'\r')).collect();
+    let without: Vec<u8> = joined.iter().map(|at| text[*at]).collect();
     for form in &all {
         for at in (0..text.len()).filter(|at| text[*at..].starts_with(form)) {
             covered[at..at + form.len()].fill(true);
+        }
+        for at in (0..without.len()).filter(|at| without[*at..].starts_with(form)) {
+            covered[joined[at]..=joined[at + form.len() - 1]].fill(true);
         }
     }
     let mut out = Vec::new();
@@ -47,6 +52,23 @@ fn a_value_is_replaced_as_it_is_and_in_each_form() {
     assert_eq!(masked(&["hunter2!"], "68756e7465723221 68756E7465723221 hunter2%21"), "*** *** ***");
     assert_eq!(masked(&["say \"hi\""], r#"{"a":"say \"hi\""} say+%22hi%22"#), r#"{"a":"***"} ***"#);
     assert_eq!(masked(&[], "hunter2!"), "hunter2!");
+}
+
+#[test]
+fn what_is_broken_into_lines_is_seen_wherever_the_lines_end() {
+    let value = "-a secret of more than fifty-seven bytes, as the private halves of keys are, and tokens";
+    let long = mask(&[value]);
+    let whole: Vec<u8> = {
+        let mut all = BTreeSet::new();
+        forms::of(value, &mut all);
+        all.into_iter().find(|form| form.starts_with(b"LWEgc2Vjcm")).unwrap()
+    };
+    for width in [1, 19, 64, 76] {
+        for end in ["\n", "\r\n"] {
+            let lines: Vec<&str> = whole.chunks(width).map(|line| std::str::from_utf8(line).unwrap()).collect();
+            assert_eq!(long.text(&format!("a\n{}\nz", lines.join(end))), "a\n***\nz", "{width}");
+        }
+    }
 }
 
 #[test]
@@ -110,7 +132,7 @@ fn the_most_that_is_taken_makes_an_automaton_of_bounded_size() {
 proptest! {
     #[test]
     fn however_a_text_is_cut_the_same_comes_out_and_no_value_is_in_it(
-        values in prop::collection::vec("[ab/é]{6,8}", 1..4), text in "[abé/]{0,40}", cuts in prop::collection::vec(0usize..80, 0..4),
+        values in prop::collection::vec("[ab/é]{6,8}", 1..4), text in "[abé/\n]{0,40}", cuts in prop::collection::vec(0usize..80, 0..4),
     ) {
         let mask = mask(&values.iter().map(String::as_str).collect::<Vec<_>>());
         let whole = mask.bytes(text.clone().into_bytes());

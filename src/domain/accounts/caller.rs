@@ -210,8 +210,8 @@ impl Caller {
                 if is_enough && self.has_scope(terms.scope) { Ok(()) } else { forbidden }
             }
             Resource::Instance => {
-                // A token that is for some repositories is for nothing beyond them.
-                let is_beyond = terms.instance == InstanceRole::Admin || permission == Permission::Account;
+                // A token that is for some repositories is for nothing beyond them: it may list what it sees, and say who it is.
+                let is_beyond = !matches!(permission, Permission::Identified | Permission::RepoRead);
                 if is_beyond && matches!(self, Caller::Token { token, .. } if !token.repos.is_empty()) {
                     return forbidden;
                 }

@@ -8,7 +8,7 @@ use super::record::{FACTORS_BY_RECIPIENT, SecondFactor};
 use super::token::Hashed;
 use super::{Error, Result, user};
 use crate::base::event::{Event, SignInChange};
-use crate::base::id::UserId;
+use crate::base::id::{SessionId, UserId};
 use crate::base::time::Timestamp;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::engine::vault::{Recipient, Sealed};
@@ -37,12 +37,12 @@ pub fn has_factor(tx: &ReadTx, user: UserId) -> Result<bool> {
 }
 
 /// Begins a set-up with a secret that is sealed for this moment; one that was begun before and not confirmed is forgotten.
-pub fn begin_factor(tx: &mut WriteTx, user: UserId, sealed: Sealed, now: Timestamp) -> Result<()> {
+pub fn begin_factor(tx: &mut WriteTx, user: UserId, session: Option<SessionId>, sealed: Sealed, now: Timestamp) -> Result<()> {
     user::get_user(tx, user)?;
     if has_factor(tx, user)? {
         return Err(Error::FactorThere);
     }
-    Ok(tx.put(&SecondFactor { user, sealed, begun_at: now, confirmed_at: None, last_step: 0, recovery: Vec::new() })?)
+    Ok(tx.put(&SecondFactor { user, sealed, begun_at: now, begun_in: session, confirmed_at: None, last_step: 0, recovery: Vec::new() })?)
 }
 
 /// Ends a set-up with the first code; `begun_at` says which set-up the code was matched with.

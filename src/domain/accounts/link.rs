@@ -82,18 +82,21 @@ pub fn open_reset(tx: &mut WriteTx, user: UserId, secret: Hashed, made_by: Optio
     open(tx, LinkPurpose::SetPassword { user }, secret, made_by, LINK_LIFETIME, now)
 }
 
-/// How many of a person's links are looked at: each lives for half an hour.
-const LINKS_PER_USER: usize = 200;
+/// How many of a person's links are called back at a time.
+const CLOSED_AT_A_TIME: usize = 200;
 
 /// Calls back every link that somebody could use as this person.
 pub(super) fn close_links(tx: &mut WriteTx, user: UserId, now: Timestamp) -> Result<()> {
-    for mut link in tx.find(&record::LINKS_BY_USER.exactly(&user), LINKS_PER_USER)? {
-        if link.spent_at.is_none() && link.revoked_at.is_none() && now < link.expires_at {
-            link.revoked_at = Some(now);
-            tx.put(&link)?;
+    loop {
+        // One that is called back leaves the index.
+        let open = tx.find(&record::OPEN_LINKS_BY_USER.exactly(&user), CLOSED_AT_A_TIME)?;
+        for link in &open {
+            tx.put(&Link { revoked_at: Some(now), ..link.clone() })?;
+        }
+        if open.len() < CLOSED_AT_A_TIME {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 /// Takes whom an invitation is for, in somebody's words; it may be nothing.
@@ -141,6 +144,12 @@ pub fn find_link(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<(Link, O
     }
     if now >= link.expires_at {
         return useless(LinkFault::Expired);
+    }
+    // What an administrator makes for others is worth as much as they are: it ends with their access, and with their being one.
+    if let Some(maker) = link.made_by
+        && !tx.get::<User>(&maker)?.is_some_and(|maker| maker.disabled_at.is_none() && maker.role == InstanceRole::Admin)
+    {
+        return useless(LinkFault::Revoked);
     }
     let user = match link.purpose.user() {
         Some(user) => tx.get::<User>(&user)?.filter(|user| user.disabled_at.is_none()),

@@ -51,18 +51,23 @@ pub(super) const BY_LOGIN: Index<User, String> = Index::on("by_login", |user| us
 pub(super) const ADMINS: Index<User, UserId> =
     Index::some("admins", |user| (user.role == InstanceRole::Admin && user.disabled_at.is_none()).then_some(user.id));
 
+/// What the trail calls those who are no people.
+const RESERVED: [&str; 4] = ["host", "system", "anonymous", "somebody"];
+
 /// Takes a login: 1 to 39 letters, digits, `-`, `_`, `.`, beginning with a letter or digit.
 pub fn parse_login(input: &str) -> Result<String, InvalidName> {
     let good = (1..=39).contains(&input.len())
         && input.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && input.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+        && input.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && input.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        && !RESERVED.contains(&input.to_lowercase().as_str());
     if good {
         return Ok(input.to_owned());
     }
     Err(InvalidName {
         input: crate::base::text::clip(input, 80).into_owned(),
         what: "login",
-        why: "it has 1 to 39 letters, digits, `-`, `_` and `.`, and begins with a letter or digit",
+        why: "it has 1 to 39 letters, digits, `-`, `_` and `.`, begins and ends with a letter or digit, and is none of `host`, `system`, `anonymous`, `somebody`",
     })
 }
 
@@ -178,7 +183,7 @@ impl Record for Link {
     }
 
     fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
-        &[&BY_LINK_SECRET, &LINKS_BY_END, &LINKS_BY_USER, &INVITATIONS]
+        &[&BY_LINK_SECRET, &LINKS_BY_END, &LINKS_BY_USER, &OPEN_LINKS_BY_USER, &INVITATIONS]
     }
 }
 
@@ -188,6 +193,11 @@ pub(super) const BY_LINK_SECRET: Index<Link, Hashed> = Index::on("by_secret", |l
 pub(super) const LINKS_BY_END: Index<Link, Timestamp> = Index::on("by_end", |link| link.expires_at);
 /// Links about somebody who has an account.
 pub(super) const LINKS_BY_USER: Index<Link, UserId> = Index::some("by_user", |link| link.purpose.user());
+/// Those of them that were neither used nor called back.
+pub(super) const OPEN_LINKS_BY_USER: Index<Link, UserId> = Index::some("open_by_user", |link| {
+    let is_open = link.spent_at.is_none() && link.revoked_at.is_none();
+    link.purpose.user().filter(|_| is_open)
+});
 /// Links that give somebody an account.
 pub(super) const INVITATIONS: Index<Link, LinkId> =
     Index::some("invitations", |link| matches!(link.purpose, LinkPurpose::Invitation { .. }).then_some(link.id));
@@ -232,6 +242,8 @@ pub struct SecondFactor {
     pub sealed: Sealed,
     /// When it was begun.
     pub begun_at: Timestamp,
+    /// In which session; nobody else sees its secret.
+    pub begun_in: Option<SessionId>,
     /// When a first code showed that the app has the secret; `None` asks for no codes yet.
     pub confirmed_at: Option<Timestamp>,
     /// The step of the last code that was taken: none is taken twice.

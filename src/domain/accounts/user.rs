@@ -39,12 +39,16 @@ pub fn get_user(tx: &ReadTx, id: UserId) -> Result<User> {
     tx.get::<User>(&id)?.ok_or_else(|| Error::UserNotFound { login: id.to_string() })
 }
 
+/// The most users that one page of a search looks at: who is rare is found over several pages, each soon.
+const LOOKED_AT: usize = 5_000;
+
 /// Users in the order they came, whose login or name has `q` in it.
 pub fn list_users(tx: &ReadTx, q: &str, after: Option<&Cursor>, limit: Limit) -> Result<Page<User>> {
     let q = q.to_lowercase();
-    let (mut items, mut cursor) = (Vec::new(), after.cloned());
+    let (mut items, mut cursor, mut looked_at) = (Vec::new(), after.cloned(), 0);
     loop {
         let page = tx.page(&Scan::<User>::all().after(cursor.as_ref()), limit)?;
+        looked_at += page.items.len();
         let (mut next, total) = (page.next, page.items.len());
         for (n, user) in page.items.into_iter().enumerate() {
             if user.login.to_lowercase().contains(&q) || user.name.to_lowercase().contains(&q) {
@@ -59,8 +63,8 @@ pub fn list_users(tx: &ReadTx, q: &str, after: Option<&Cursor>, limit: Limit) ->
             }
         }
         cursor = next;
-        if cursor.is_none() {
-            return Ok(Page { items, next: None });
+        if cursor.is_none() || looked_at >= LOOKED_AT {
+            return Ok(Page { items, next: cursor });
         }
     }
 }

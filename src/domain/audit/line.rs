@@ -174,7 +174,7 @@ pub struct Verified {
     pub first: u64,
     /// The number and hash of the last.
     pub last: (u64, Digest),
-    /// Whether the first is where the trail begins: nothing before it, or what a checkpoint names.
+    /// Whether the first is where the trail begins: nothing before it, or what was let go by a checkpoint that an entry seals.
     pub is_whole: bool,
 }
 
@@ -185,7 +185,10 @@ pub struct Verifier {
     entries: u64,
     first: Option<u64>,
     last: Option<(u64, Digest)>,
-    is_whole: bool,
+    /// Whether the first entry is the first that there ever was.
+    is_first: bool,
+    /// Where the trail begins by its own word, and whether an entry of it says the same.
+    checkpoint: Option<((u64, Digest), bool)>,
     /// Whether an entry with the hash that somebody noted was seen.
     sought: Option<(Digest, bool)>,
 }
@@ -194,6 +197,21 @@ pub struct Verifier {
 struct Chained {
     number: u64,
     prev: String,
+    #[serde(default)]
+    action: String,
+    #[serde(default)]
+    changes: Vec<Changed>,
+}
+
+impl Chained {
+    /// What was let go by its word, if it is of an entry that seals that.
+    fn seals(&self) -> Option<(u64, Digest)> {
+        let said = |field: &str| self.changes.iter().find(|change| change.field == field)?.after.as_deref();
+        if self.action != Action::TrailShortened.as_str() {
+            return None;
+        }
+        Some((said("through")?.parse().ok()?, Digest::parse(said("hash")?)?))
+    }
 }
 
 #[derive(Deserialize)]
@@ -222,15 +240,16 @@ impl Verifier {
         {
             let hash = Digest::parse(&checkpoint.hash).ok_or_else(|| fault(None, FaultKind::NotAnEntry))?;
             self.last = Some((checkpoint.number, hash));
-            self.is_whole = true;
+            self.checkpoint = Some(((checkpoint.number, hash), false));
             return Ok(());
         }
         let (body, hash) = split(line).ok_or_else(|| fault(None, FaultKind::NotAnEntry))?;
-        let Chained { number, prev } = serde_json::from_str(&body).map_err(|_| fault(None, FaultKind::NotAnEntry))?;
+        let chained: Chained = serde_json::from_str(&body).map_err(|_| fault(None, FaultKind::NotAnEntry))?;
+        let number = chained.number;
         if Digest::of(body.as_bytes()) != hash {
             return Err(fault(Some(number), FaultKind::Changed));
         }
-        let prev = Digest::parse(&prev).ok_or_else(|| fault(Some(number), FaultKind::NotAnEntry))?;
+        let prev = Digest::parse(&chained.prev).ok_or_else(|| fault(Some(number), FaultKind::NotAnEntry))?;
         if let Some((before, expected)) = self.last {
             if before.checked_add(1) != Some(number) {
                 return Err(fault(Some(number), FaultKind::OutOfOrder { expected: before.saturating_add(1) }));
@@ -242,7 +261,10 @@ impl Verifier {
             if prev != Digest::ZERO {
                 return Err(fault(Some(number), FaultKind::Unchained { expected: Digest::ZERO }));
             }
-            self.is_whole = true;
+            self.is_first = true;
+        }
+        if let Some((place, is_sealed)) = &mut self.checkpoint {
+            *is_sealed |= chained.seals() == Some(*place);
         }
         self.first = self.first.or(Some(number));
         self.last = Some((number, hash));
@@ -256,7 +278,8 @@ impl Verifier {
     /// What was verified; `None` where there was no entry.
     pub fn verified(&self) -> Option<Verified> {
         let (first, last) = (self.first?, self.last?);
-        Some(Verified { entries: self.entries, first, last, is_whole: self.is_whole })
+        let is_whole = self.is_first || self.checkpoint.is_some_and(|(_, is_sealed)| is_sealed);
+        Some(Verified { entries: self.entries, first, last, is_whole })
     }
 
     /// Whether the hash that was sought is missing.

@@ -1,6 +1,7 @@
 //! The codes beside one's password, over REST: set up, confirmed, removed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -75,13 +76,30 @@ pub async fn begin(app: &App, permit: &Permit, password: Option<String>) -> Resu
     signin::prove(app, permit, password).await?;
     let secret = TotpSecret::random();
     let (asks, vault, plain) = (permit.clone(), Arc::clone(&app.vault), secret.clone());
+    let session = match &permit.caller {
+        Caller::User { session, .. } => Some(session.id),
+        Caller::Host | Caller::Token { .. } | Caller::Anonymous => None,
+    };
     app.write(&permit.actor(), move |tx, now| -> Result<(), ApiError> {
         asks.instance(tx)?;
         let sealed = secrets::seal(tx, &vault, SecondFactor::binding_of(user, now), plain.expose(), now)?;
-        Ok(accounts::begin_factor(tx, user, sealed, now)?)
+        Ok(accounts::begin_factor(tx, user, session, sealed, now)?)
     })
     .await?;
     view(app, &secret, &login)
+}
+
+/// How long a set-up may take.
+const SET_UP: Duration = Duration::from_secs(15 * 60);
+
+/// Whether this is a set-up that goes on: in the browser where the password was shown for it, and not for long. Its secret is for nobody
+/// else who is signed in as the same person.
+fn is_under_way(app: &App, permit: &Permit, factor: &SecondFactor) -> bool {
+    let session = match &permit.caller {
+        Caller::User { session, .. } => Some(session.id),
+        Caller::Host | Caller::Token { .. } | Caller::Anonymous => None,
+    };
+    factor.confirmed_at.is_none() && factor.begun_in == session && app.clock.now().since(factor.begun_at) < SET_UP
 }
 
 fn view(app: &App, secret: &TotpSecret, login: &str) -> Result<TotpView, ApiError> {
@@ -94,7 +112,7 @@ fn view(app: &App, secret: &TotpSecret, login: &str) -> Result<TotpView, ApiErro
 pub async fn begun(app: &App, permit: &Permit) -> Result<Option<TotpView>, ApiError> {
     let (user, login) = person(permit)?;
     let factor = app.read(move |tx, _| accounts::factor_of(tx, user)).await?;
-    let Some(factor) = factor.filter(|factor| factor.confirmed_at.is_none()) else { return Ok(None) };
+    let Some(factor) = factor.filter(|factor| is_under_way(app, permit, factor)) else { return Ok(None) };
     let secret = signin::open(app, factor).await?;
     view(app, &secret, &login).map(Some)
 }
@@ -103,6 +121,9 @@ pub async fn begun(app: &App, permit: &Permit) -> Result<Option<TotpView>, ApiEr
 pub async fn confirm(app: &App, permit: &Permit, code: &str) -> Result<RecoveryView, ApiError> {
     let (user, _) = person(permit)?;
     let factor = app.read(move |tx, _| accounts::factor_of(tx, user)).await?.ok_or(accounts::Error::FactorMissing)?;
+    if factor.confirmed_at.is_none() && !is_under_way(app, permit, &factor) {
+        return Err(accounts::Error::FactorMissing.into());
+    }
     let begun_at = factor.begun_at;
     let secret = signin::open(app, factor).await?;
     let step = secret.step_of(code, app.clock.now()).ok_or(accounts::Error::CodeWrong)?;
@@ -119,11 +140,8 @@ pub async fn confirm(app: &App, permit: &Permit, code: &str) -> Result<RecoveryV
 
 /// Asks for no codes any more; whoever asks for that shows one. Wrong ones are counted as those at the door are.
 pub async fn remove(app: &App, permit: &Permit, code: &str) -> Result<(), ApiError> {
-    let (user, login) = person(permit)?;
-    let guess = app
-        .guesses
-        .begin(&login, permit.address().as_deref(), None, app.clock.now())
-        .map_err(|wait| ApiError::too_soon(wait, "too many wrong tries; wait a moment"))?;
+    let (user, _) = person(permit)?;
+    let guess = signin::signed_in_guess(app, permit)?;
     let shown = match signin::look_at_code(app, user, Some(code)).await? {
         // Nothing was asked for, and so nothing is wrong but that.
         Shown::Nothing => Shown::Rubbish,

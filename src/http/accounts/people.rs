@@ -14,6 +14,7 @@ use crate::base::page::{Cursor, Limit, ListMark, Page};
 use crate::base::time::Timestamp;
 use crate::domain::accounts::{self, InstanceRole, Link, LinkPurpose, Plain, User, UserChange};
 use crate::engine::store::ReadTx;
+use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Asked, JsonBody, Paging, Params, Permit, Query};
 use crate::http::page::List;
@@ -133,6 +134,9 @@ pub async fn create(
     // Before anything slow is done for them.
     let asks = permit.clone();
     app.read(move |tx, _| asks.instance(tx)).await?;
+    if body.password.is_some() {
+        permit.in_person()?;
+    }
     let hash = match body.password {
         Some(text) => Some(app.hash_password(new_password(text, &body.login)?).await?),
         None => None,
@@ -203,15 +207,30 @@ pub async fn revoke_sessions(State(app): State<App>, permit: Permit, params: Par
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `DELETE /api/v1/admin/users/{id}/totp`.
-pub async fn delete_totp(State(app): State<App>, permit: Permit, params: Params) -> Result<StatusCode, ApiError> {
-    let id: UserId = params.get("id")?;
+/// Takes a person's codes away.
+pub async fn drop_codes(app: &App, permit: Permit, id: UserId) -> Result<(), ApiError> {
     app.write(&permit.actor(), move |tx, now| -> Result<(), ApiError> {
         permit.instance(tx)?;
+        of_others(&permit, id)?;
         Ok(accounts::drop_factor(tx, id, now)?)
     })
-    .await?;
+    .await
+}
+
+/// `DELETE /api/v1/admin/users/{id}/totp`.
+pub async fn delete_totp(State(app): State<App>, permit: Permit, params: Params) -> Result<StatusCode, ApiError> {
+    drop_codes(&app, permit, params.get("id")?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether somebody may change by what others sign in. One's own is changed on one's own page, where the password or a code is asked for: a
+/// browser that an administrator left alone is not enough.
+fn of_others(permit: &Permit, id: UserId) -> Result<(), ApiError> {
+    permit.in_person()?;
+    if permit.caller.user().is_some_and(|user| user.id == id) {
+        return Err(ApiError::new(Code::Forbidden, "your own password and codes are changed on the page of your account"));
+    }
+    Ok(())
 }
 
 /// Makes a link by which a person sets a new password.
@@ -222,6 +241,7 @@ pub async fn reset(app: &App, permit: Permit, id: UserId) -> Result<LinkView, Ap
     let link = app
         .write(&permit.actor(), move |tx, now| -> Result<Link, ApiError> {
             permit.instance(tx)?;
+            of_others(&permit, id)?;
             Ok(accounts::open_reset(tx, id, secret, made_by, now)?)
         })
         .await?;
@@ -284,6 +304,7 @@ pub async fn invite(app: &App, permit: Permit, body: InvitationBody) -> Result<C
     let view = app
         .write(&permit.actor(), move |tx, now| -> Result<InvitationView, ApiError> {
             permit.instance(tx)?;
+            permit.in_person()?;
             let link = accounts::invite(tx, role, &note, secret, made_by, now)?;
             invitation_view(tx, link)
         })

@@ -78,7 +78,11 @@ fn find(tx: &ReadTx, permit: &Permit, id: TokenId, of: Of) -> Result<Token, ApiE
 fn within(permit: &Permit, wanted: &Token) -> Result<(), ApiError> {
     let Caller::Token { token, .. } = &permit.caller else { return Ok(()) };
     if token.id == wanted.id {
-        return Ok(());
+        // Of a token that was rotated, whoever has the text of before is not to have the next one as well.
+        return match token.secret == wanted.secret {
+            true => Ok(()),
+            false => Err(ApiError::new(Code::Forbidden, "this is the token's text of before; rotate it with the present one")),
+        };
     }
     let mut beyond = Faults::default();
     token.exceeded_by(&wanted.as_new()).into_iter().for_each(|(field, why)| beyond.note(ApiError::field(Code::Forbidden, field, why)));
@@ -113,6 +117,8 @@ pub async fn renew(app: &App, permit: Permit, slug: RepoSlug) -> Result<CreatedT
         .write(&permit.actor(), move |tx, now| -> Result<TokenView, ApiError> {
             let repo = permit.repo(tx, &slug)?;
             let token = accounts::renew_upload_token(tx, repo.id, secret, now)?;
+            // Should this be refused, nothing of it is written.
+            within(&permit, &token)?;
             token_view(tx, token)
         })
         .await?;

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::{MeView, me_view};
 use crate::app::App;
+use crate::app::guesses::Guess;
 use crate::base::id::{SessionId, UserId};
 use crate::base::secret::Secret;
 use crate::domain::accounts::totp::{self, TotpSecret};
@@ -155,7 +156,13 @@ pub async fn sign_in(app: &App, permit: &Permit, entrance: &Entrance, body: Sign
     let guess = app.guesses.begin(&login, entrance.address.as_deref(), known, app.clock.now()).map_err(|wait| {
         ApiError::too_soon(wait, "too many wrong tries; wait a moment, or use a browser that you have signed in with before")
     })?;
-    let is_right = app.is_password(hash.clone(), password).await?;
+    let is_right = match app.is_password(hash.clone(), password).await {
+        Ok(is_right) => is_right,
+        Err(error) => {
+            guess.was_not_judged();
+            return Err(error.into());
+        }
+    };
     let matched = hash.filter(|_| is_right);
     let shown = match (user, &matched) {
         (Some(user), Some(_)) => look_at_code(app, user, totp.as_deref()).await?,
@@ -164,6 +171,10 @@ pub async fn sign_in(app: &App, permit: &Permit, entrance: &Entrance, body: Sign
     let (new, cookies) = entrance.begin(app, user).await?;
     let proof = Proof { user, password: matched, shown };
     let signed_in = app.write(&permit.actor(), move |tx, now| accounts::sign_in(tx, &proof, &new, now)).await;
+    if matches!(signed_in, Err(accounts::Error::CodeMissing)) {
+        guess.was_half_right();
+        return Err(ApiError::from(accounts::Error::CodeMissing).wanting(&login.to_lowercase()));
+    }
     let session = signed_in.map_err(|error| {
         let error = ApiError::from(error);
         // What nobody signs in as may be a password that was entered in the wrong field.
@@ -236,16 +247,24 @@ pub async fn change(app: &App, permit: &Permit, body: NewPasswordBody) -> Result
     .await
 }
 
+/// Begins a try of whoever is signed in at something that they are to show once more.
+pub fn signed_in_guess(app: &App, permit: &Permit) -> Result<Guess, ApiError> {
+    let id = match &permit.caller {
+        Caller::User { session, .. } => session.id.to_string(),
+        Caller::Token { token, .. } => token.id.to_string(),
+        Caller::Host | Caller::Anonymous => permit.caller.whose(),
+    };
+    let begun = app.guesses.begin_signed_in(id, app.clock.now());
+    begun.map_err(|wait| ApiError::too_soon(wait, "too many wrong tries; wait a moment"))
+}
+
 /// Has whoever asks show their password once more, if they have one: a browser that was left alone is not enough. Tries are counted as
 /// those at the door are.
 pub async fn prove(app: &App, permit: &Permit, current: Option<String>) -> Result<(), ApiError> {
     let Some(user) = permit.caller.user().cloned() else { return Ok(()) };
     let id = user.id;
     let Some(hash) = app.read(move |tx, _| accounts::password_of(tx, id)).await? else { return Ok(()) };
-    let guess = app
-        .guesses
-        .begin(&user.login, permit.address().as_deref(), None, app.clock.now())
-        .map_err(|wait| ApiError::too_soon(wait, "too many wrong tries; wait a moment"))?;
+    let guess = signed_in_guess(app, permit)?;
     if !app.is_password(Some(hash), Secret::new(current.unwrap_or_default())).await? {
         return Err(accounts::Error::PasswordWrong.into());
     }

@@ -18,6 +18,7 @@ use crate::http::accounts::rotate::{self, Of};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Form, Params, Query};
+use crate::http::trail::Refuses;
 use crate::ui::people::{AnyTokenRow, TokensPage, UsersPage};
 use crate::ui::{href, words};
 
@@ -37,7 +38,7 @@ pub struct Wanted {
 #[derive(Debug, Default)]
 struct Came {
     made: Option<(String, String)>,
-    refused: Option<String>,
+    refused: Option<(Code, String)>,
 }
 
 /// `GET /admin/users`.
@@ -57,18 +58,19 @@ async fn show_users(app: &App, asked: &Asked, wanted: Wanted, came: Came) -> Res
         })
         .await?;
     let next = users.next.map(|next| href::with(&href::with(href::USERS, "q", &q), "cursor", &next.to_string()));
-    let is_refused = came.refused.is_some();
     let me = asked.permit.caller.user().map(|user| user.id);
     let Came { made, refused } = came;
-    finish(&UsersPage { frame: asked.frame(app).await?, q, users: users.items, next, invitations, made, refused, me }, is_refused)
+    let (code, refused) = refused.unzip();
+    finish(&UsersPage { frame: asked.frame(app).await?, q, users: users.items, next, invitations, made, refused, me }, code)
 }
 
 /// A page that may hold what is shown once.
-fn finish(page: &impl askama::Template, is_refused: bool) -> Result<Response, ApiError> {
+fn finish(page: &impl askama::Template, refused: Option<Code>) -> Result<Response, ApiError> {
     let mut response = render(page)?;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if is_refused {
+    if let Some(code) = refused {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+        response.extensions_mut().insert(Refuses::from(code));
     }
     Ok(response)
 }
@@ -77,7 +79,7 @@ fn finish(page: &impl askama::Template, is_refused: bool) -> Result<Response, Ap
 fn refused(error: ApiError) -> Result<Came, ApiError> {
     match error.code {
         Code::LastAdmin | Code::InvalidBody | Code::AlreadyExists | Code::Forbidden | Code::TokenEnded | Code::NotConfirmed => {
-            Ok(Came { made: None, refused: Some(words::sentence(&error.message)) })
+            Ok(Came { made: None, refused: Some((error.code, words::sentence(&error.message))) })
         }
         _ => Err(error),
     }
@@ -193,13 +195,15 @@ async fn show_tokens(app: &App, asked: &Asked, wanted: Wanted, came: Came) -> Re
         })
         .await?;
     let next = next.map(|next| href::with(href::ADMIN_TOKENS, "cursor", &next.to_string()));
-    let is_refused = came.refused.is_some();
     let Came { made, refused } = came;
-    finish(&TokensPage { frame: asked.frame(app).await?, tokens, next, made, refused }, is_refused)
+    let (code, refused) = refused.unzip();
+    finish(&TokensPage { frame: asked.frame(app).await?, tokens, next, made, refused }, code)
 }
 
 /// `POST /admin/tokens`: makes one for a program.
 pub async fn create_token(State(app): State<App>, asked: Asked, Form(form): Form<TokenForm>) -> Result<Response, ApiError> {
+    let asks = asked.permit.clone();
+    app.read(move |tx, _| asks.instance(tx)).await?;
     let Some(kind) = form.kind().filter(|kind| *kind != TokenKind::Personal) else {
         return Err(ApiError::field(Code::InvalidBody, "kind", "not one of the kinds of this page"));
     };

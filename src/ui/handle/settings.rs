@@ -14,6 +14,7 @@ use crate::base::page::Limit;
 use crate::domain::accounts::{self, Caller, Permission, Resource};
 use crate::domain::checks::catalogue::{self, Tool};
 use crate::domain::repos::{self, ApprovalFor, BadgeKey, Change, RepoSource, Repository};
+use crate::domain::settings::{self as of_instance, Settings};
 use crate::engine::store::ReadTx;
 use crate::http::accounts::rotate;
 use crate::http::code::Code;
@@ -55,12 +56,13 @@ impl Entered {
 }
 
 /// The tools that a repository can have switched on.
-fn choices(app: &App, repo: &Repository) -> Vec<ToolChoice> {
+fn choices(app: &App, settings: &Settings, repo: &Repository) -> Vec<ToolChoice> {
+    let everywhere = app.config.default_tools(settings);
     let choice = |tool: &'static Tool| ToolChoice {
         name: &tool.name,
         title: &tool.title,
         is_on: repo.tools.contains(&tool.name),
-        is_everywhere: app.config.default_tools.contains(&tool.name),
+        is_everywhere: everywhere.contains(&tool.name),
         is_here: app.sandboxes.ready(tool).is_ok(),
     };
     catalogue::able().map(choice).collect()
@@ -84,12 +86,12 @@ struct Came {
 
 async fn page(app: &App, asked: &Asked, slug: RepoSlug, came: Came) -> Result<SettingsPage, ApiError> {
     let permit = asked.permit.clone();
-    let repo = app.read(move |tx, _| permit.repo(tx, &slug)).await?;
+    let (repo, settings) = app.read(move |tx, _| -> Result<_, ApiError> { Ok((permit.repo(tx, &slug)?, of_instance::load(tx)?)) }).await?;
     let usage = usage::of(app, repo.id).await?;
     let frame = asked.frame(app).await?;
     // Programs are looked for and asked for their version.
     let (looks, of) = (app.clone(), repo.clone());
-    let tools = app.blocking(move || choices(&looks, &of)).await?;
+    let tools = app.blocking(move || choices(&looks, &settings, &of)).await?;
     let (caller, handle) = (asked.permit.caller.clone(), app.clone());
     app.read(move |tx, _| -> Result<SettingsPage, ApiError> {
         Ok(SettingsPage {

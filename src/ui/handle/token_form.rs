@@ -32,9 +32,15 @@ impl TokenForm {
     pub fn parts(&self, now: Timestamp) -> Parts<NewTokenBody> {
         let scopes: Vec<&String> = self.0.iter().filter(|(key, _)| key == "scope").map(|(_, value)| value).collect();
         let repos: Vec<&str> = self.value("repos").split([',', ' ']).filter(|part| !part.is_empty()).collect();
-        let days = self.value("days").parse::<u64>().ok().filter(|days| (1..=MOST_DAYS).contains(days));
-        let expires_at = days.map(|days| now + Duration::from_secs(days * 24 * 3_600));
-        let repos = (!repos.is_empty()).then_some(repos);
+        // What is no number of days is handed on as it is, and refused as an instant: a token without an end was not asked for.
+        let expires_at = match self.value("days") {
+            "" => None,
+            days => Some(match days.parse::<u64>().ok().filter(|days| (1..=MOST_DAYS).contains(days)) {
+                Some(days) => (now + Duration::from_secs(days * 24 * 3_600)).to_string(),
+                None => days.to_owned(),
+            }),
+        };
+        let repos = (!self.value("repos").is_empty()).then_some(repos);
         Parts::of(json!({"name": self.value("name"), "scopes": scopes, "repos": repos, "expires_at": expires_at}))
     }
 }

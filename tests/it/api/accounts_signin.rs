@@ -131,36 +131,46 @@ async fn a_stranger_cannot_tell_who_has_an_account() {
     app.anonymous().from(9).post("/api/v1/login", json!({"login": "ada", "password": 1, "x": 2})).await.expect(400);
 }
 
+/// An appliance behind a proxy that says where requests come from.
+fn behind_a_proxy() -> TestApp {
+    TestApp::with(|config| config.trusted_proxies = vec!["127.0.0.1".parse().unwrap()])
+}
+
+/// Somebody elsewhere.
+fn at(app: &TestApp, n: u8) -> Client {
+    app.anonymous().with("x-forwarded-for", &format!("192.0.2.{n}"))
+}
+
 #[tokio::test]
 async fn guessing_is_slowed_down_and_the_owner_gets_in() {
-    let app = TestApp::start();
+    let app = behind_a_proxy();
     ada(&app).await;
     // A browser that ada has signed in with, at the address that the guesser comes from as well.
-    let known = app.anonymous().with("cookie", &login(&app.anonymous(), "ada", PASSWORD).await.expect(200).cookies());
+    let known = at(&app, 1).with("cookie", &login(&at(&app, 1), "ada", PASSWORD).await.expect(200).cookies());
     for _ in 0..5 {
-        login(&app.anonymous(), "ada", "not the password").await.expect(401);
+        login(&at(&app, 1), "ada", "not the password").await.expect(401);
     }
-    let slow = login(&app.anonymous(), "Ada", "not the password").await.expect(429);
+    let slow = login(&at(&app, 1), "Ada", "not the password").await.expect(429);
     slow.refused("rate_limited");
     assert_eq!((slow.header("retry-after"), &slow.value()["details"]["retry_after_s"]), (Some("1"), &json!(1)));
     // Nor does the right password get past the wait, or the wait would tell which is right.
-    login(&app.anonymous(), "ada", PASSWORD).await.expect(429);
+    login(&at(&app, 1), "ada", PASSWORD).await.expect(429);
     login(&known, "ada", PASSWORD).await.expect(200);
-    login(&app.anonymous().from(2), "ada", PASSWORD).await.expect(200);
+    login(&at(&app, 2), "ada", PASSWORD).await.expect(200);
     // Somebody who is not there is waited for as well.
     for _ in 0..5 {
-        login(&app.anonymous().from(3), "nobody", "not the password").await.expect(401);
+        login(&at(&app, 3), "nobody", "not the password").await.expect(401);
     }
-    login(&app.anonymous().from(3), "nobody", "not the password").await.expect(429);
+    login(&at(&app, 3), "nobody", "not the password").await.expect(429);
 
     app.advance(Duration::from_secs(1));
-    login(&app.anonymous(), "ada", "not the password").await.expect(401);
-    assert_eq!(login(&app.anonymous(), "ada", PASSWORD).await.expect(429).header("retry-after"), Some("2"));
+    login(&at(&app, 1), "ada", "not the password").await.expect(401);
+    assert_eq!(login(&at(&app, 1), "ada", PASSWORD).await.expect(429).header("retry-after"), Some("2"));
     app.advance(Duration::from_secs(2));
-    login(&app.anonymous(), "ada", PASSWORD).await.expect(200);
-    login(&app.anonymous(), "ada", "not the password").await.expect(401);
+    login(&at(&app, 1), "ada", PASSWORD).await.expect(200);
+    login(&at(&app, 1), "ada", "not the password").await.expect(401);
 
-    let page = app.anonymous().from(3).with("accept", "text/html");
+    let page = at(&app, 3).with("accept", "text/html");
     page.form("/sign-in", "login=nobody&password=a").await.expect(422);
     let slow = page.form("/sign-in", "login=nobody&password=a").await.expect(429);
     assert!(slow.header("retry-after").is_some() && slow.text().contains("Too many wrong tries"), "{}", slow.text());
@@ -168,14 +178,42 @@ async fn guessing_is_slowed_down_and_the_owner_gets_in() {
 
 #[tokio::test]
 async fn many_logins_from_one_address_are_slowed_down_too() {
-    let app = TestApp::start();
+    let app = behind_a_proxy();
     let mut tried = 0;
-    while login(&app.anonymous(), &format!("user{tried}"), "not the password").await.status == 401 {
+    while login(&at(&app, 1), &format!("user{tried}"), "not the password").await.status == 401 {
         tried += 1;
         assert!(tried < 100, "nobody stops it");
     }
     assert_eq!(tried, 20);
-    login(&app.anonymous().from(2), "user1", "not the password").await.expect(401);
+    login(&at(&app, 2), "user1", "not the password").await.expect(401);
+}
+
+#[tokio::test]
+async fn whoever_is_behind_a_proxy_that_is_not_named_does_not_wait_for_all_others() {
+    let app = TestApp::start();
+    ada(&app).await;
+    for n in 0..60 {
+        login(&at(&app, n), &format!("user{n}"), "not the password").await.expect(401);
+    }
+    login(&at(&app, 61), "ada", PASSWORD).await.expect(200);
+    let health = app.admin().await.get("/api/v1/admin/health").await.expect(200).value();
+    let proxy = health["checks"].as_array().unwrap().iter().find(|check| check["name"] == "proxy").unwrap().clone();
+    assert_eq!(proxy["grade"], json!("weaker"));
+    assert!(text(&proxy["advice"]).contains("trusted_proxies"), "{proxy}");
+}
+
+#[tokio::test]
+async fn signing_in_with_a_code_is_no_guess_for_those_at_the_same_address() {
+    let app = behind_a_proxy();
+    let user = ada(&app).await;
+    let (secret, _) = set_up(&app, &app.sign_in(user).await).await;
+    for _ in 0..30 {
+        app.advance(Duration::from_secs(30));
+        login(&at(&app, 1), "ada", PASSWORD).await.expect(401).refused("totp_required");
+        let body = json!({"login": "ada", "password": PASSWORD, "totp": secret.code_at(app.now())});
+        at(&app, 1).post("/api/v1/login", body).await.expect(200);
+    }
+    login(&at(&app, 1), "nobody", "not the password").await.expect(401);
 }
 
 #[tokio::test]

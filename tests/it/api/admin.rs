@@ -217,7 +217,7 @@ async fn health_says_what_there_is_and_a_page_shows_it() {
     let world = World::new().await;
     let health = world.admin.get("/api/v1/admin/health").await.expect(200).value();
     let names: Vec<&str> = health["checks"].as_array().unwrap().iter().map(|check| text(&check["name"])).collect();
-    assert_eq!(names, ["store", "work", "search", "sandbox", "tools"]);
+    assert_eq!(names, ["store", "work", "search", "vault", "sandbox", "tools"]);
     assert!(health["store_bytes"].as_u64().unwrap() > 0 && health["free_bytes"].as_u64().unwrap() > 0);
     assert_eq!((&health["schema"], &health["started_at"]), (&json!(1), &json!("2026-01-31T12:00:00Z")));
     let head = world.app.app().read_now(|tx, _| plumbline::domain::audit::head(tx)).unwrap().unwrap();

@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use plumbline::base::event::Actor;
-use plumbline::domain::accounts::{self, InstanceRole, RepoRole};
+use plumbline::domain::accounts::{self, InstanceRole, Permission, RepoRole};
+use plumbline::ui::routes;
 
+use crate::support::client::Client;
 use crate::support::repo::TestRepo;
 use crate::support::world::{World, text};
 
@@ -19,93 +21,73 @@ async fn every_page_lets_in_whom_it_should() {
     world.app.app().write_now(&Actor::System, move |tx, _| accounts::grant(tx, id, reader, RepoRole::Read)).unwrap();
     let reader = world.app.sign_in(reader).await;
     let anonymous = world.app.anonymous();
-    let pages = [
-        ("GET", "/"),
-        ("GET", "/sign-in"),
-        ("GET", "/link/nonsense"),
-        ("GET", "/api/docs"),
-        ("GET", "/favicon.ico"),
-        ("GET", "/account"),
-        ("POST", "/account/password"),
-        ("POST", "/account/totp"),
-        ("POST", "/account/totp/confirm"),
-        ("POST", "/account/totp/remove"),
-        ("POST", "/account/tokens"),
-        ("POST", "/account/tokens/tok_00000000000000000000000000/rotate"),
-        ("GET", "/admin/users"),
-        ("POST", "/admin/users/usr_00000000000000000000000000"),
-        ("POST", "/admin/invitations"),
-        ("POST", "/admin/invitations/lnk_00000000000000000000000000/revoke"),
-        ("GET", "/admin/tokens"),
-        ("POST", "/admin/tokens"),
-        ("POST", "/admin/tokens/tok_00000000000000000000000000"),
-        ("POST", "/account/sessions/ses_00000000000000000000000000/end"),
-        ("POST", "/account/tokens/tok_00000000000000000000000000/revoke"),
-        ("GET", "/admin"),
-        ("GET", "/admin/repos"),
-        ("GET", "/admin/sessions"),
-        ("POST", "/admin/sessions/ses_00000000000000000000000000/end"),
-        ("GET", "/admin/work"),
-        ("POST", "/admin/work/wrk_00000000000000000000000000/retry"),
-        ("POST", "/admin/work/wrk_00000000000000000000000000/discard"),
-        ("GET", "/admin/audit"),
-        ("GET", "/admin/audit?from=never"),
-        ("GET", "/admin/settings"),
-        ("POST", "/admin/settings"),
-        ("GET", "/issues"),
-        ("GET", "/issues/{issue}"),
-        ("GET", "/plugins"),
-        ("GET", "/r/local/app"),
-        ("GET", "/r/local/nope"),
-        ("POST", "/r/local/app/sync"),
-        ("GET", "/r/local/app/branches"),
-        ("GET", "/r/local/app/compare"),
-        ("GET", "/r/local/app/compare/main...main"),
-        ("GET", "/r/local/app/settings"),
-        ("POST", "/r/local/app/settings"),
-        ("POST", "/r/local/app/settings/badge-key"),
-        ("POST", "/r/local/app/settings/upload-token"),
-        ("POST", "/r/local/app/settings/members"),
-        ("POST", "/r/local/app/settings/members/remove"),
-        ("GET", "/r/local/app/manifest"),
-        ("POST", "/r/local/app/manifest"),
-        ("GET", "/r/local/app/commits"),
-        ("GET", "/r/local/app/commits/{sha}"),
-        ("GET", "/r/local/app/commits/{sha}/checks/hygiene"),
-        ("POST", "/r/local/app/commits/{sha}/checks"),
-        ("POST", "/r/local/app/commits/{sha}/checks/cancel"),
-        ("GET", "/r/local/app/commits/{sha}/tree"),
-        ("GET", "/r/local/app/commits/{sha}/tree/lib"),
-        ("GET", "/r/local/app/commits/{sha}/files/lib/a.json"),
-        ("GET", "/r/local/app/commits/{sha}/files/lib/nope"),
-    ];
-    let mut table = format!("{:66} anonymous  member  reader  admin\n", "");
-    for (method, page) in pages {
-        let path = page.replace("{issue}", &issue).replace("{sha}", &repo.first);
+    let fill = |path: &str| {
+        let id = match path {
+            _ if path.starts_with("/issues/") => issue.as_str(),
+            _ if path.contains("/users/") => "usr_00000000000000000000000000",
+            _ if path.contains("/invitations/") => "lnk_00000000000000000000000000",
+            _ if path.contains("/sessions/") => "ses_00000000000000000000000000",
+            _ if path.contains("/work/") => "wrk_00000000000000000000000000",
+            _ if path.contains("/keys/") => "key_00000000000000000000000000",
+            _ => "tok_00000000000000000000000000",
+        };
+        let below = if path.contains("/tree/") { "lib" } else { "lib/a.json" };
+        let path =
+            path.replace("/assets/{*path}", "/assets/nope").replace("{*path}", below).replace("{owner}", "local").replace("{name}", "app");
+        let path = path.replace("{sha}", &repo.first).replace("{basehead}", "main...main").replace("{check}", "hygiene");
+        path.replace("{secret}", "nonsense").replace("{id}", id)
+    };
+    // What ends the sessions of those who ask is asked last.
+    let (last, others): (Vec<_>, Vec<_>) = routes::table().into_iter().partition(|page| page.path == "/sign-out");
+    let mut table = format!("{:85} anonymous  member  reader  admin\n", "");
+    for page in others.into_iter().chain(last) {
+        let path = fill(page.path);
+        assert!(!path.contains('{'), "{path}");
         let mut cells = Vec::new();
         for client in [&anonymous, &member, &reader, &world.admin] {
             let browser = client.with("accept", "text/html");
-            let answer = match (method, page) {
-                ("POST", "/r/local/app/settings") => browser.form(&path, "description=An+app&private=true").await,
-                ("POST", "/r/local/app/settings/members") => browser.form(&path, "login=nobody&role=read").await,
-                ("POST", "/r/local/app/settings/members/remove") => browser.form(&path, "login=nobody").await,
-                ("POST", "/account/password") => browser.form(&path, "password=short").await,
-                ("POST", page) if page.starts_with("/account/totp") => browser.form(&path, "code=000000").await,
-                ("POST", "/account/tokens") => browser.form(&path, "name=&scope=repo%3Aread").await,
-                ("POST", "/admin/invitations") => browser.form(&path, "note=somebody").await,
-                ("POST", page) if page.starts_with("/admin/") => browser.form(&path, "act=sign_out").await,
-                ("POST", "/admin/tokens") => browser.form(&path, "kind=service&name=&scope=repo%3Aread").await,
-                ("POST", "/admin/settings") => browser.form(&path, "events_kept_days=90").await,
-                ("POST", "/r/local/app/manifest") => browser.form(&path, "manifest=version%3A+1").await,
-                _ => browser.own(method, &path).await,
+            let answer = match (page.method, form(page.path)) {
+                ("GET", _) => browser.page(&path).await,
+                (_, Some(form)) => browser.form(&path, form).await,
+                (method, None) => browser.own(method, &path).await,
             };
-            assert!(answer.status < 500, "{method} {path}: {}", answer.text());
+            assert!(answer.status < 500, "{} {path}: {}", page.method, answer.text());
+            let is_open = page.permission == Permission::Public;
+            assert!(is_open || client_is(client, &anonymous) == (answer.status == 401), "{} {path}: {}", page.method, answer.status);
             cells.push(answer.status);
         }
-        writeln!(table, "{method:5} {page:60} {:>9} {:>7} {:>7} {:>6}", cells[0], cells[1], cells[2], cells[3]).unwrap();
+        let line = format!("{:5} {:58} {:17}", page.method, page.path, page.permission.as_str());
+        writeln!(table, "{line} {:>9} {:>7} {:>7} {:>6}", cells[0], cells[1], cells[2], cells[3]).unwrap();
     }
     world.app.settle().await;
     insta::assert_snapshot!("pages_and_callers", table);
+}
+
+fn client_is(one: &Client, other: &Client) -> bool {
+    std::ptr::eq(one, other)
+}
+
+/// What a form sends that is well formed and changes nothing, so that it is the permit that answers.
+fn form(path: &str) -> Option<&'static str> {
+    Some(match path {
+        "/sign-in" => "login=nobody&password=wrong",
+        "/account/password" => "password=short",
+        "/account/tokens" => "name=&scope=repo%3Aread",
+        "/admin/users/{id}" | "/admin/tokens/{id}" => "act=sign_out",
+        "/admin/invitations" => "note=somebody",
+        "/admin/tokens" => "kind=service&name=&scope=repo%3Aread",
+        "/admin/settings" => "events_kept_days=90",
+        "/admin/secrets" | "/r/{owner}/{name}/settings/secrets" => "name=TOKEN&value=short",
+        "/admin/secrets/remove" | "/r/{owner}/{name}/settings/secrets/remove" => "name=TOKEN",
+        "/repos" => "source=%2Fnowhere%2Fat%2Fall",
+        "/r/{owner}/{name}/settings" => "description=An+app&private=true",
+        "/r/{owner}/{name}/settings/members" => "login=nobody&role=read",
+        "/r/{owner}/{name}/settings/members/remove" => "login=nobody",
+        "/r/{owner}/{name}/settings/keys" => "private_key=none",
+        "/r/{owner}/{name}/manifest" => "manifest=version%3A+1",
+        _ if path.starts_with("/account/totp") => "code=000000",
+        _ => return None,
+    })
 }
 
 #[tokio::test]

@@ -76,6 +76,10 @@ async fn callers(world: &World, repo: RepoId, other: RepoId) -> Vec<Who> {
     add("service, repo:read", scopes(TokenKind::Service, &[Scope::RepoRead]));
     add("service, repo:write", scopes(TokenKind::Service, &[Scope::RepoWrite]));
     add("service, secrets:write", scopes(TokenKind::Service, &[Scope::SecretsWrite]));
+    add(
+        "service, repo:write, this repo",
+        anyone.bearer(&app.token(TokenKind::Service, &[Scope::RepoRead, Scope::RepoWrite], None, &[repo], None)),
+    );
     add("service, repo:write and admin", scopes(TokenKind::Service, &[Scope::RepoWrite, Scope::Admin]));
     add("service, admin", scopes(TokenKind::Service, &[Scope::Admin]));
     add("service, other repo", anyone.bearer(&app.token(TokenKind::Service, &every, None, &[other], None)));
@@ -136,22 +140,32 @@ async fn every_route_lets_in_whom_it_should() {
         let path = fill(route.path, &repo, &issue);
         let mut line = format!("{:6} {:66} {:11} ", route.method.as_str(), route.path, route.permission.as_str());
         for who in &callers {
-            let cell = cell(&who.client, route, &path).await;
+            let cell = cell(&who.client, route, &path, None).await;
             if route.permission == Permission::Public && !["expired", "revoked", "disabled, token"].contains(&who.name) {
                 assert_eq!(cell, "ok", "{} is public, to {}", route.path, who.name);
             }
             write!(line, "{cell:>4}").unwrap();
         }
         writeln!(table, "{line}").unwrap();
+        if route.path == "/api/v1/repos" && route.method == "POST" {
+            // What others may fetch as well is for more people than what lies on the host; nothing is beneath this name.
+            let mut line = format!("{:6} {:66} {:11} ", "POST", "/api/v1/repos by a URL", route.permission.as_str());
+            for who in &callers {
+                let body = json!({"url": "https://repositories.invalid/acme/app.git", "name": "not a name"});
+                write!(line, "{:>4}", cell(&who.client, route, &path, Some(body)).await).unwrap();
+            }
+            writeln!(table, "{line}").unwrap();
+        }
         world.app.settle().await;
     }
     insta::assert_snapshot!("routes_and_callers", table);
 }
 
 /// How far a caller comes.
-async fn cell(client: &Client, route: &routes::Route, path: &str) -> &'static str {
+async fn cell(client: &Client, route: &routes::Route, path: &str, given: Option<serde_json::Value>) -> &'static str {
     // Bodies that are well formed and do nothing, so that it is the permit that answers.
     let body = match (route.method.as_str(), route.path) {
+        _ if given.is_some() => given,
         ("POST", "/api/v1/repos") => Some(json!({"path": "/nowhere/at/all"})),
         ("PATCH", "/api/v1/repos/{owner}/{name}") => Some(json!({})),
         ("DELETE", "/api/v1/repos/{owner}/{name}") => Some(json!({"confirm": "not/this"})),

@@ -67,6 +67,7 @@ const SAMPLES: &[fn() -> Shape] = &[
             user: UserId::from_u128(1),
             sealed: sealed(),
             begun_at: at(4),
+            begun_in: Some(SessionId::from_u128(9)),
             confirmed_at: Some(at(5)),
             last_step: 600,
             recovery: vec![Hashed::of("code")],
