@@ -29,6 +29,7 @@ pub mod config;
 pub mod guesses;
 pub mod health;
 pub mod indexing;
+pub mod issuers;
 pub mod live;
 pub mod measures;
 pub mod passwords;
@@ -98,6 +99,8 @@ pub struct Inner {
     pub rates: rates::RequestRates,
     /// How many refusals have entries in the trail of late.
     pub refusals: trail::Refusals,
+    /// Whose tokens say of which repository a workload is, and their keys.
+    pub issuers: issuers::Issuers,
     /// When the process began.
     pub started_at: Timestamp,
     /// What is counted for `/metrics`.
@@ -233,6 +236,7 @@ impl App {
         let (passwords, guesses) = (passwords::Passwords::default(), guesses::Guesses::default());
         let seal = seal::Seal::at(config.data_dir.join("totp.key"));
         let (rates, refusals) = (rates::RequestRates::new(&config.limits), trail::Refusals::default());
+        let issuers = issuers::Issuers::new(&config.oidc_issuers);
         let started_at = clock.now();
         Ok(App(Arc::new(Inner {
             config,
@@ -253,6 +257,7 @@ impl App {
             seal,
             rates,
             refusals,
+            issuers,
             started_at,
             measures,
             mirrors,

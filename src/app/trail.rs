@@ -196,6 +196,9 @@ fn who(tx: &ReadTx, actor: &Actor) -> store::Result<Who> {
                 ..Who::of(ActorKind::Token)
             }
         }
+        Actor::Workload { repository, run, address } => {
+            Who { id: run.clone(), name: Some(repository.clone()), address: address.clone(), ..Who::of(ActorKind::Workload) }
+        }
     })
 }
 
@@ -248,6 +251,7 @@ impl App {
             Actor::Anonymous { address } => address.clone().unwrap_or_default(),
             Actor::User { user, .. } => user.to_string(),
             Actor::Token { token, .. } => token.to_string(),
+            Actor::Workload { repository, .. } => repository.clone(),
             Actor::System | Actor::Host => "host".to_owned(),
         };
         let Some(unrecorded) = self.refusals.admit(&source, self.clock.now()) else { return };

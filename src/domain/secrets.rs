@@ -360,7 +360,7 @@ pub fn check_value(value: &Secret<String>) -> Result<()> {
 fn who(tx: &WriteTx) -> Option<UserId> {
     match tx.actor() {
         Actor::User { user, .. } => Some(*user),
-        Actor::System | Actor::Host | Actor::Token { .. } | Actor::Anonymous { .. } => None,
+        Actor::System | Actor::Host | Actor::Token { .. } | Actor::Anonymous { .. } | Actor::Workload { .. } => None,
     }
 }
 

@@ -60,7 +60,7 @@ pub struct RecoveryView {
 fn person(permit: &Permit) -> Result<(UserId, String), ApiError> {
     match &permit.caller {
         Caller::User { user, .. } => Ok((user.id, user.login.clone())),
-        Caller::Host | Caller::Token { .. } | Caller::Anonymous => {
+        Caller::Host | Caller::Token { .. } | Caller::Anonymous | Caller::Workload { .. } => {
             Err(ApiError::new(Code::Forbidden, "codes are set up by their person, in a browser that is signed in"))
         }
     }

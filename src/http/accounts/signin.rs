@@ -87,7 +87,7 @@ impl Entrance {
         }
         let replaces = match &permit.caller {
             Caller::User { session, .. } => Some(session.id),
-            Caller::Host | Caller::Token { .. } | Caller::Anonymous => None,
+            Caller::Host | Caller::Token { .. } | Caller::Anonymous | Caller::Workload { .. } => None,
         };
         let browser = auth::cookie(headers, transport.browser_cookie()).filter(|text| !text.is_empty());
         Ok(Entrance { transport, agent: auth::agent(headers), address: permit.address(), replaces, browser })
