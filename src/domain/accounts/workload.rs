@@ -1,7 +1,7 @@
 //! Workloads: runs of a forge's own automation, which show by a token of the forge whose run they are.
 //!
 //! A job on GitHub Actions can ask for a JSON Web Token that GitHub has signed and that says from which repository, commit and run it
-//! comes (OpenID Connect). Whoever takes such a token needs no secret of ours in the job, so none can leak there. What is believed is
+//! comes (`OpenID` Connect). Whoever takes such a token needs no secret of ours in the job, so none can leak there. What is believed is
 //! little: an issuer that the configuration names, a key that this issuer publishes, an audience that is this instance, an hour that is
 //! now. Then the token's word counts for one thing: which repository it is.
 //!
