@@ -418,6 +418,9 @@ async fn an_issuer_that_is_down_turns_nobody_away_for_a_day_and_is_told_of_after
     me().await.expect(200);
 }
 
+/// What an issuer may answer that it should not.
+type Wrong<'a> = (&'static str, &'a dyn Fn(&mut Published));
+
 #[tokio::test]
 async fn an_issuer_is_believed_of_itself_and_of_keys_at_home_alone() {
     let issuer = Issuer::new();
@@ -425,7 +428,7 @@ async fn an_issuer_is_believed_of_itself_and_of_keys_at_home_alone() {
     let (world, ..) = world(&issuer).await;
     let token = || issuer.token(world.app.now());
     let (home, other) = (issuer.url(), elsewhere.url());
-    let faults: [(&str, &dyn Fn(&mut Published)); 12] = [
+    let faults: [Wrong<'_>; 12] = [
         ("another issuer", &|p| p.issuer = Some(other.clone())),
         ("itself with a slash", &|p| p.issuer = Some(format!("{home}/"))),
         ("keys on another host", &|p| p.jwks_uri = Some(format!("{other}/keys"))),
