@@ -225,14 +225,18 @@ fn fetch(client: &outbound::Client, issuer: &str) -> Result<(Keys, Duration), Fe
     if discovery.issuer != issuer {
         return Err(wrong("is that of another issuer"));
     }
-    let is_at_home = discovery.jwks_uri.strip_prefix(origin(issuer)).is_some_and(|path| path.starts_with('/'));
-    if !is_at_home {
+    if !is_at_home(issuer, &discovery.jwks_uri) {
         return Err(wrong("names keys on another host, which are not asked for"));
     }
     let document = "list of keys";
     let (body, age) = get(client, &discovery.jwks_uri, document, KEYS_BYTES)?;
     let keys = Keys::read(&body).ok_or(FetchError::Document { document, why: "has none that can be used" })?;
     Ok((keys, age))
+}
+
+/// Whether an address is one of the issuer's own host.
+fn is_at_home(issuer: &str, url: &str) -> bool {
+    url.strip_prefix(origin(issuer)).is_some_and(|path| path.starts_with('/'))
 }
 
 /// Scheme, host and port of an address.
@@ -327,5 +331,15 @@ mod tests {
     fn keys_are_at_home_on_the_issuers_own_host_alone() {
         assert_eq!(origin("https://issuer.example/_services/token"), "https://issuer.example");
         assert_eq!(origin("http://127.0.0.1:80"), "http://127.0.0.1:80");
+        let is_at_home = |url| is_at_home("https://issuer.example/acme", url);
+        assert!(is_at_home("https://issuer.example/keys"));
+        for elsewhere in ["", "/keys", "http://issuer.example/keys", "https://issuer.example.evil/keys", "https://issuer.example@evil/keys"]
+        {
+            assert!(!is_at_home(elsewhere), "{elsewhere}");
+        }
+        for elsewhere in ["https://issuer.example:8443/keys", "https://evil/https://issuer.example/keys", "https://issuer.example\\@evil/"]
+        {
+            assert!(!is_at_home(elsewhere), "{elsewhere}");
+        }
     }
 }
