@@ -30,6 +30,7 @@ pub mod config;
 pub mod guesses;
 pub mod health;
 pub mod indexing;
+pub mod issuers;
 pub mod live;
 pub mod measures;
 pub mod passwords;
@@ -99,6 +100,8 @@ pub struct Inner {
     pub refusals: trail::Refusals,
     /// A proxy in front that `trusted_proxies` does not name, once one was seen.
     pub unnamed_proxy: OnceLock<IpAddr>,
+    /// Whose tokens say of which repository a workload is, and their keys.
+    pub issuers: issuers::Issuers,
     /// When the process began.
     pub started_at: Timestamp,
     /// What is counted for `/metrics`.
@@ -233,6 +236,7 @@ impl App {
         let (streams, under_way) = (streams::Streams::default(), repeat::UnderWay::default());
         let (passwords, guesses) = (passwords::Passwords::default(), guesses::Guesses::default());
         let (rates, refusals) = (rates::RequestRates::new(&config.limits), trail::Refusals::default());
+        let issuers = issuers::Issuers::new(&config.oidc_issuers);
         let started_at = clock.now();
         Ok(App(Arc::new(Inner {
             config,
@@ -253,6 +257,7 @@ impl App {
             rates,
             refusals,
             unnamed_proxy: OnceLock::new(),
+            issuers,
             started_at,
             measures,
             mirrors,

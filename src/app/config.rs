@@ -27,7 +27,7 @@ mod values;
 
 pub use keys::{KEYS, Key};
 pub use values::listen_address;
-use values::{DAY, count, host_memory, long_span, memory, pace, socket, span, span_text, url};
+use values::{DAY, audience, count, host_memory, issuer, long_span, memory, pace, socket, span, span_text, url};
 
 words! {
     /// How the log is written.
@@ -95,6 +95,11 @@ impl Default for Limits {
     }
 }
 
+/// Who signs the tokens of GitHub's own automation.
+const GITHUB_ACTIONS: &str = "https://token.actions.githubusercontent.com";
+/// The most issuers whose tokens are taken.
+const MOST_ISSUERS: usize = 16;
+
 /// Where the vault's keys are, in the data directory, unless something else is said.
 const KEY_FILE: &str = "vault.key";
 
@@ -145,6 +150,10 @@ pub struct Config {
     pub allow_hosts: Vec<String>,
     /// Certificates of the authorities to trust.
     pub ca_file: Option<PathBuf>,
+    /// Whose tokens say which repository a run of a forge's automation is of.
+    pub oidc_issuers: Vec<String>,
+    /// An audience that such tokens may have, beside the address by which people reach the instance.
+    pub oidc_audience: Option<String>,
     /// What others may cost us at the rim.
     pub limits: Limits,
     /// How much is logged.
@@ -307,6 +316,8 @@ impl Config {
             search_path: OsString::new(),
             allow_hosts: list(values, "outbound.allow_hosts"),
             ca_file: parse(values, "outbound.ca_file", |text| Ok(PathBuf::from(text)))?,
+            oidc_issuers: issuers(values)?,
+            oidc_audience: parse(values, "oidc.audience", audience)?,
             limits: Limits {
                 connections: parse(values, "limits.connections", count)?.unwrap_or(Limits::default().connections),
                 streams: parse(values, "limits.streams", count)?.unwrap_or(Limits::default().streams),
@@ -386,6 +397,8 @@ impl Config {
         out += &format!("\n[vault]\nkey_file = {:?}\n", self.vault_key_file.display().to_string());
         out += &format!("\n[outbound]\nallow_hosts = [{}]\n", quoted(&mut self.allow_hosts.iter().cloned()));
         out += &optional("ca_file", self.ca_file.as_ref().map(|path| path.display().to_string()));
+        out += &format!("\n[oidc]\nissuers = [{}]\n", quoted(&mut self.oidc_issuers.iter().cloned()));
+        out += &optional("audience", self.oidc_audience.clone());
         let Limits { connections, streams, streams_per_caller, requests_per_address, requests_per_caller, .. } = self.limits;
         out += &format!("\n[limits]\nconnections = {connections}\nstreams = {streams}\nstreams_per_caller = {streams_per_caller}\n");
         out += &format!("requests_per_address = {requests_per_address}\nrequests_per_caller = {requests_per_caller}\n");
@@ -468,7 +481,7 @@ fn flatten(place: &str, prefix: &str, table: &toml::Table, values: &mut Values) 
 const FILE_BYTES: u64 = 1 << 20;
 
 /// The keys that hold several values.
-const LISTS: [&str; 4] = ["repos.local_roots", "outbound.allow_hosts", "checks.default_tools", "trusted_proxies"];
+const LISTS: [&str; 5] = ["repos.local_roots", "outbound.allow_hosts", "checks.default_tools", "trusted_proxies", "oidc.issuers"];
 
 fn environment(env: &BTreeMap<String, String>) -> Result<Values, Error> {
     let mut values = Values::new();
@@ -511,6 +524,16 @@ fn networks(values: &Values) -> Result<Vec<Network>, Error> {
     let Some((place, texts)) = values.get("trusted_proxies") else { return Ok(Vec::new()) };
     let wrong = |why: String| Error::Value { place: place.clone(), key: "trusted_proxies", why };
     texts.iter().map(|text| text.parse::<Network>().map_err(|error| wrong(error.to_string()))).collect()
+}
+
+/// Whose tokens are taken: GitHub's own unless something else is said, nobody's if an empty list is.
+fn issuers(values: &Values) -> Result<Vec<String>, Error> {
+    let Some((place, texts)) = values.get("oidc.issuers") else { return Ok(vec![GITHUB_ACTIONS.to_owned()]) };
+    let wrong = |why: String| Error::Value { place: place.clone(), key: "oidc.issuers", why };
+    if texts.len() > MOST_ISSUERS {
+        return Err(wrong(format!("a list of more than {MOST_ISSUERS}")));
+    }
+    texts.iter().map(|text| issuer(text.trim()).map_err(wrong)).collect()
 }
 
 /// The tools that run by default.

@@ -240,6 +240,9 @@ fn who(tx: &ReadTx, actor: &Actor) -> store::Result<Who> {
                 ..Who::of(ActorKind::Token)
             }
         }
+        Actor::Workload { repository, run, address } => {
+            Who { id: run.clone(), name: Some(repository.clone()), address: address.clone(), ..Who::of(ActorKind::Workload) }
+        }
     })
 }
 
@@ -323,6 +326,7 @@ impl Source {
             }
             Actor::User { user, .. } => Source::Known(user.to_string()),
             Actor::Token { token, .. } => Source::Known(token.to_string()),
+            Actor::Workload { repository, .. } => Source::Known(repository.clone()),
             Actor::System | Actor::Host => Source::Known("host".to_owned()),
         }
     }

@@ -373,6 +373,15 @@ pub enum Actor {
     },
     /// Whoever owns the data directory, at the host.
     Host,
+    /// A run of a forge's automation.
+    Workload {
+        /// The repository it ran for, with its host: `github.com/acme/app`.
+        repository: String,
+        /// The number of the run, and which attempt at it, where it said so.
+        run: Option<String>,
+        /// From where.
+        address: Option<String>,
+    },
 }
 
 /// A fact with its number, its instant and who did it.

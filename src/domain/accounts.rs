@@ -7,6 +7,9 @@
 //! Secrets of all kinds are made outside of transactions, handed over once, and kept as hashes: a stolen store signs nobody in. The one
 //! that must be read again, that of somebody's codes, is kept sealed.
 //!
+//! A run of a forge's automation needs neither: it shows a token of the forge, which is believed for what it says of the repository
+//! ([`workload`]).
+//!
 //! The ways in are a one-time link (`accounts/link.rs`) and a password (`signin.rs`), beside which a code may be asked for (`factor.rs`).
 //! People come by invitation or are given an account, and go without taking anything along (`user.rs`).
 
@@ -33,6 +36,7 @@ mod signin;
 mod token;
 pub mod totp;
 mod user;
+pub mod workload;
 
 pub use caller::{Caller, Permission, Refusal, Resource, recognise};
 pub use factor::{
@@ -383,6 +387,7 @@ pub fn caller_again(tx: &ReadTx, caller: &Caller, limits: SessionLimits, now: Ti
             Some(token) => speaking_token(tx, token, shown.secret, now),
             None => Ok(None),
         },
+        Caller::Workload { workload, .. } => Ok(workload.is_good(now).then(|| caller.clone())),
     }
 }
 
@@ -409,7 +414,8 @@ pub fn mark_seen(tx: &mut WriteTx, caller: &Caller, now: Timestamp) -> Result<()
                 tx.put(&token)?;
             }
         }
-        Caller::Host | Caller::Anonymous => {}
+        // Of a workload there is no row: the log and the trail have what it did.
+        Caller::Workload { .. } | Caller::Host | Caller::Anonymous => {}
     }
     Ok(())
 }

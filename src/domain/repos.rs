@@ -24,6 +24,7 @@ use crate::engine::store::key::RowKey;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::words;
 
+use super::accounts::workload::Workload;
 use super::accounts::{self, RepoRole};
 
 mod badge;
@@ -247,6 +248,17 @@ pub fn get(tx: &ReadTx, id: RepoId) -> Result<Repository> {
 /// The repository that is fetched from `remote`, if one is.
 pub fn find_by_remote(tx: &ReadTx, remote: &str) -> Result<Option<Repository>> {
     Ok(tx.first(&record::BY_REMOTE.exactly(&remote.to_owned()))?)
+}
+
+/// The most repositories that one workload speaks for: so often one may be added.
+const WORKLOAD_REPOS: usize = 20;
+
+/// The repositories here that are the one a workload runs for: those that are fetched, encrypted, from its name on its forge. A name is
+/// all that is known of them; one that comes through GitHub's App also keeps the number that GitHub knows it by, and is to be matched by
+/// that (`repository_id`) alone, so that neither a rename nor whoever takes the name next comes between.
+pub fn of_workload(tx: &ReadTx, workload: &Workload) -> Result<Vec<RepoId>> {
+    let place = format!("{}/{}", workload.forge(), workload.repository).to_lowercase();
+    Ok(tx.find(&record::BY_FORGE.exactly(&place), WORKLOAD_REPOS)?.into_iter().map(|repo| repo.id).collect())
 }
 
 /// All repositories, by name.

@@ -362,7 +362,7 @@ fn who(tx: &WriteTx) -> store::Result<Option<UserId>> {
     Ok(match tx.actor() {
         Actor::User { user, .. } => Some(*user),
         Actor::Token { token, .. } => tx.get::<Token>(token)?.and_then(|token| token.user),
-        Actor::System | Actor::Host | Actor::Anonymous { .. } => None,
+        Actor::System | Actor::Host | Actor::Anonymous { .. } | Actor::Workload { .. } => None,
     })
 }
 

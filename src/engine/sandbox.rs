@@ -40,6 +40,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::mask::Mask;
+use crate::base::mask::learned::Values;
 use crate::base::name::TreePath;
 use crate::base::secret::Secret;
 use crate::words;
@@ -404,12 +405,12 @@ impl Sandbox {
 }
 
 /// What masks the secrets of an environment and of files in all that comes out of a run.
-fn mask<'a>(env: impl Iterator<Item = &'a Value>, files: impl Iterator<Item = &'a Secret<String>>) -> Result<Mask> {
+fn known<'a>(env: impl Iterator<Item = &'a Value>, files: impl Iterator<Item = &'a Secret<String>>) -> Result<Values> {
     let of_env = env.filter_map(|value| match value {
         Value::Plain(_) => None,
         Value::Secret(value) => Some(value),
     });
-    Mask::new(of_env.chain(files)).map_err(|refused| Error::BadCommand { why: refused.to_string() })
+    Values::new(of_env.chain(files).cloned().collect()).map_err(|refused| Error::BadCommand { why: refused.to_string() })
 }
 
 /// Where programs look for secrets that are given to them as files, beside their home directory.

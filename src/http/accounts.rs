@@ -18,12 +18,14 @@ use super::page::List;
 use super::parts::{self, Parts};
 use crate::app::App;
 use crate::base::id::{RepoId, SessionId, TokenId, UserId};
-use crate::base::name::RepoSlug;
+use crate::base::name::{CommitSha, RepoSlug};
 use crate::base::page::{Cursor, Limit, ListMark, Page};
 use crate::base::time::Timestamp;
+use crate::domain::accounts::workload::Workload;
 use crate::domain::accounts::{self, Caller, InstanceRole, NewToken, Plain, Scope, Session, Token, TokenKind, User};
 use crate::domain::repos;
 use crate::engine::store::ReadTx;
+use crate::words;
 
 pub mod factor;
 pub mod people;
@@ -66,13 +68,57 @@ impl From<User> for UserView {
     }
 }
 
+words! {
+    /// What kind of caller one is.
+    pub enum CallerKind: "kind of caller" {
+        /// A person in a browser.
+        User = "user",
+        /// A program with a token.
+        Token = "token",
+        /// A run of a forge's automation, with a token of that forge.
+        Workload = "workload",
+        /// Whoever owns the data directory, at the host.
+        Host = "host",
+    }
+}
+
+/// A run of a forge's automation, as its token says.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct WorkloadView {
+    /// Who has signed the token.
+    pub issuer: String,
+    /// The repository it runs for, as the forge names it.
+    pub repository: String,
+    /// What that repository is called here, for each time that it was added: those it may hand reports in for.
+    pub repos: Vec<String>,
+    /// The branch, tag or pull request it runs for.
+    #[serde(rename = "ref")]
+    pub git_ref: Option<String>,
+    /// The commit it runs for.
+    pub sha: Option<CommitSha>,
+    /// The file that says what runs.
+    pub workflow: Option<String>,
+    /// What set it off.
+    pub event: Option<String>,
+    /// The number of the run.
+    pub run_id: Option<String>,
+    /// Which attempt at the run it is.
+    pub run_attempt: Option<u64>,
+    /// When the token ends.
+    pub expires_at: Timestamp,
+}
+
 /// Who you are.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MeView {
+    /// What kind of caller.
+    pub kind: CallerKind,
     /// The person; null for a token that acts for itself.
     pub user: Option<UserView>,
     /// The token that was sent, if one was.
     pub token: Option<TokenView>,
+    /// The run that asks, if it is one of a forge's automation.
+    pub workload: Option<WorkloadView>,
     /// Whether you may administer the instance.
     pub admin: bool,
     /// Whether you have a password; false for a token that acts for itself.
@@ -184,7 +230,7 @@ pub async fn me(State(app): State<App>, permit: Permit) -> Result<Json<MeView>, 
             permit.instance(tx)?;
             let token = match &permit.caller {
                 Caller::Token { token, .. } => Some(token_view(tx, token.clone())?),
-                Caller::Host | Caller::User { .. } | Caller::Anonymous => None,
+                Caller::Host | Caller::User { .. } | Caller::Anonymous | Caller::Workload { .. } => None,
             };
             me_view(tx, &permit.caller, token)
         })
@@ -199,7 +245,41 @@ fn me_view(tx: &ReadTx, caller: &Caller, token: Option<TokenView>) -> Result<MeV
         Some(user) => (accounts::password_of(tx, user.id)?.is_some(), accounts::has_factor(tx, user.id)?),
         None => (false, false),
     };
-    Ok(MeView { user: user.map(UserView::from), token, admin: caller.is_admin(), password, totp })
+    let (kind, workload) = match caller {
+        Caller::Workload { workload, repos } => (CallerKind::Workload, Some(workload_view(tx, workload, repos)?)),
+        Caller::Token { .. } => (CallerKind::Token, None),
+        Caller::Host => (CallerKind::Host, None),
+        Caller::User { .. } | Caller::Anonymous => (CallerKind::User, None),
+    };
+    Ok(MeView { kind, user: user.map(UserView::from), token, workload, admin: caller.is_admin(), password, totp })
+}
+
+fn workload_view(tx: &ReadTx, workload: &Workload, repos: &[RepoId]) -> Result<WorkloadView, ApiError> {
+    Ok(WorkloadView {
+        issuer: workload.issuer.clone(),
+        repository: workload.repository.clone(),
+        repos: names_of(tx, repos)?,
+        git_ref: workload.git_ref.clone(),
+        sha: workload.sha,
+        workflow: workload.workflow.clone(),
+        event: workload.event.clone(),
+        run_id: workload.run.map(|run| run.to_string()),
+        run_attempt: workload.attempt,
+        expires_at: workload.expires_at,
+    })
+}
+
+/// What repositories are called, those that were deleted excepted.
+fn names_of(tx: &ReadTx, repos: &[RepoId]) -> Result<Vec<String>, ApiError> {
+    let mut names = Vec::new();
+    for repo in repos {
+        match repos::get(tx, *repo) {
+            Ok(repo) => names.push(repo.slug.to_string()),
+            Err(repos::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(names)
 }
 
 /// `POST /api/v1/logout`.
@@ -233,7 +313,7 @@ pub fn own_sessions(tx: &ReadTx, permit: &Permit, after: Option<&Cursor>, limit:
     let Some(user) = permit.caller.user().map(|user| user.id) else { return Ok(Page { items: Vec::new(), next: None }) };
     let current = match &permit.caller {
         Caller::User { session, .. } => Some(session.id),
-        Caller::Host | Caller::Token { .. } | Caller::Anonymous => None,
+        Caller::Host | Caller::Token { .. } | Caller::Anonymous | Caller::Workload { .. } => None,
     };
     let list = ListMark::of("sessions").by(user);
     let after = after.map(|after| after.clone().unmarked(list)).transpose()?;
@@ -271,7 +351,7 @@ pub async fn delete_sessions(State(app): State<App>, permit: Permit, Query(query
     let keep = match (query.keep.as_deref(), &permit.caller) {
         (None | Some(""), _) => None,
         (Some("current"), Caller::User { session, .. }) => Some(session.id),
-        (Some("current"), Caller::Token { .. } | Caller::Host | Caller::Anonymous) => None,
+        (Some("current"), Caller::Token { .. } | Caller::Host | Caller::Anonymous | Caller::Workload { .. }) => None,
         (Some(_), _) => return Err(ApiError::field(Code::InvalidParameter, "keep", "not `current`")),
     };
     app.write(&permit.actor(), move |tx, now| -> Result<(), ApiError> {
@@ -287,14 +367,7 @@ pub async fn delete_sessions(State(app): State<App>, permit: Permit, Query(query
 
 /// A token as it is shown.
 pub(super) fn token_view(tx: &ReadTx, token: Token) -> Result<TokenView, ApiError> {
-    let mut names = Vec::new();
-    for repo in &token.repos {
-        match repos::get(tx, *repo) {
-            Ok(repo) => names.push(repo.slug.to_string()),
-            Err(repos::Error::NotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let names = names_of(tx, &token.repos)?;
     Ok(TokenView {
         id: token.id,
         kind: token.kind,
@@ -380,7 +453,7 @@ pub async fn make_token(
             let name = faults.take(parts.whole.clone()).map_or_else(String::new, |body| body.name);
             let named: Vec<RepoSlug> = parts.each("repos");
             let repos = repos_of_token(tx, &permit, &named, &mut faults)?;
-            if named.is_empty() && parts.has("repos") {
+            if parts.field::<Vec<serde_json::Value>>("repos").is_some_and(|list| list.is_empty()) {
                 faults.note(ApiError::field(Code::InvalidBody, "repos", "it names none; leave it out for all repositories"));
             }
             let is_short = repos.len() < named.len();

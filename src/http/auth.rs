@@ -17,9 +17,10 @@ use super::extract::Looked;
 use super::trail::By;
 use crate::app::App;
 use crate::app::config::Config;
+use crate::app::issuers;
 use crate::base::event::Actor;
 use crate::base::secret::Secret;
-use crate::domain::accounts::{self, Caller, Cookie, Hashed};
+use crate::domain::accounts::{self, Caller, Cookie, Hashed, workload};
 
 /// The session's cookie where the connection is encrypted: bound to the host, to its root, and to https.
 pub const SECURE_COOKIE: &str = "__Host-plumbline";
@@ -132,6 +133,7 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
         (Some(text), _) => {
             let caller = match accounts::recognise(&text) {
                 Some(secret) => caller_of_token(&app, secret, address.clone()).await?,
+                None if workload::looks_like_one(&text) => caller_of_workload(&app, &text).await?,
                 None => None,
             };
             let refused = || ApiError::new(Code::Unauthenticated, "the token is not one of ours, has expired or was revoked");
@@ -167,6 +169,19 @@ async fn caller_of_token(app: &App, secret: Hashed, address: Option<String>) -> 
         seen(app, &caller, address).await;
     }
     Ok(Some(caller))
+}
+
+/// The workload that a token of its forge is of. Why one is refused stands in the log alone.
+async fn caller_of_workload(app: &App, text: &str) -> Result<Option<Caller>, ApiError> {
+    match app.workload_of(text).await {
+        Ok(caller) => Ok(Some(caller)),
+        Err(issuers::Error::Refused(fault)) => {
+            tracing::info!("the token of a workload was refused: {fault}");
+            Ok(None)
+        }
+        Err(issuers::Error::Unavailable { wait }) => Err(ApiError::of(Code::IssuerUnavailable).after(wait)),
+        Err(issuers::Error::Repos(error)) => Err(error.into()),
+    }
 }
 
 async fn caller_of_cookie(app: &App, secret: Hashed, agent: String, address: Option<String>) -> Result<Option<Caller>, ApiError> {

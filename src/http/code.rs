@@ -95,5 +95,6 @@ codes! {
     Internal           "internal"             500  "Something failed on our side; quote the request id.";
     IndexRebuilding    "index_rebuilding"     503  "The search index is being built; ask again in a moment.";
     VaultUnavailable   "vault_unavailable"    503  "Secrets can neither be set nor opened right now; the server's log says what is wrong with the key file.";
+    IssuerUnavailable  "issuer_unavailable"   503  "The issuer of the token cannot be asked for its keys right now; try again in a minute.";
     Unavailable        "unavailable"          503  "The store cannot be used right now, for example because the disk is full; try again later.";
 }

@@ -130,7 +130,7 @@ impl Permit {
     pub fn in_person(&self) -> Result<(), ApiError> {
         match &self.caller {
             Caller::User { .. } | Caller::Host => Ok(()),
-            Caller::Token { .. } | Caller::Anonymous => {
+            Caller::Token { .. } | Caller::Anonymous | Caller::Workload { .. } => {
                 let why = "what lets people in is made by an administrator in a browser that is signed in, or on the server itself";
                 Err(ApiError::new(Code::Forbidden, why))
             }

@@ -43,7 +43,7 @@ pub async fn per_address(State(app): State<App>, request: Request, next: Next) -
 /// Counts a request to whoever makes it.
 pub async fn per_caller(State(app): State<App>, request: Request, next: Next) -> Response {
     let whose = match request.extensions().get::<Caller>() {
-        Some(caller @ (Caller::User { .. } | Caller::Token { .. })) => caller.whose(),
+        Some(caller @ (Caller::User { .. } | Caller::Token { .. } | Caller::Workload { .. })) => caller.whose(),
         Some(Caller::Host | Caller::Anonymous) | None => return next.run(request).await,
     };
     let taken = app.rates.by_caller().take(&whose, 1, app.clock.now());

@@ -12,4 +12,5 @@ mod pages;
 mod permissions;
 mod redaction;
 pub mod sandbox;
+mod workloads;
 mod xss;

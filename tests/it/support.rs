@@ -10,6 +10,7 @@ pub mod daemon;
 #[path = "../../src/engine/git/tests/fixture.rs"]
 pub mod fixture;
 pub mod host;
+pub mod issuer;
 pub mod raw;
 pub mod registry;
 pub mod repo;

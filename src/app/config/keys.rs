@@ -135,6 +135,18 @@ pub const KEYS: &[Key] = &[
         about: "Certificates (PEM) of the authorities to trust instead",
     },
     Key {
+        name: "oidc.issuers",
+        env: "PLUMBLINE_OIDC_ISSUERS",
+        default: "`https://token.actions.githubusercontent.com`",
+        about: "Whose tokens say of which repository a CI job is, so that it hands in reports without a secret; an empty list takes nobody's",
+    },
+    Key {
+        name: "oidc.audience",
+        env: "PLUMBLINE_OIDC_AUDIENCE",
+        default: "none",
+        about: "The audience that such tokens have, beside `public_url` if that is set; without either, none is taken",
+    },
+    Key {
         name: "limits.connections",
         env: "PLUMBLINE_LIMITS_CONNECTIONS",
         default: "`1000`",

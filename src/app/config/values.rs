@@ -55,6 +55,30 @@ pub(super) fn url(text: &str) -> Result<String, String> {
     }
 }
 
+/// Who signs tokens: an address whose connection is encrypted, or leads to this machine itself. Kept letter by letter, since tokens repeat
+/// it so.
+pub(super) fn issuer(text: &str) -> Result<String, String> {
+    let wrong = || "not an issuer such as https://token.actions.githubusercontent.com".to_owned();
+    let is_here = |host: &str| {
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        matches!(name, "127.0.0.1" | "localhost" | "[::1]")
+    };
+    let host_of = |rest: &str| rest.split('/').next().unwrap_or_default().to_owned();
+    let host = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+        (Some(rest), _) => host_of(rest),
+        (_, Some(rest)) if is_here(&host_of(rest)) => host_of(rest),
+        _ => return Err(wrong()),
+    };
+    let is_plain = !text.contains(['?', '#', '@', '"', '<', '\\']) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if host.is_empty() || !is_plain || text.len() > 500 { Err(wrong()) } else { Ok(text.to_owned()) }
+}
+
+/// What tokens that are meant for this instance have as their audience.
+pub(super) fn audience(text: &str) -> Result<String, String> {
+    let is_good = text.len() <= 500 && !text.chars().any(char::is_control);
+    if is_good { Ok(text.to_owned()) } else { Err("not a text of one line".to_owned()) }
+}
+
 /// The path of a socket, also where it is written as an address.
 pub(super) fn socket(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text.strip_prefix("unix://").unwrap_or(text));

@@ -3,8 +3,9 @@
 use super::record::{Membership, Session, User};
 use super::role::{InstanceRole, RepoRole, Scope};
 use super::token::{self, Hashed, Token, TokenKind};
+use super::workload::Workload;
 use crate::base::event::Actor;
-use crate::base::id::RepoId;
+use crate::base::id::{RepoId, SessionId};
 use crate::engine::store::{self, ReadTx};
 use crate::words;
 
@@ -29,6 +30,13 @@ pub enum Caller {
     },
     /// Nobody we know.
     Anonymous,
+    /// A run of a forge's automation.
+    Workload {
+        /// What its token says.
+        workload: Box<Workload>,
+        /// The repositories here that are the one it runs for.
+        repos: Vec<RepoId>,
+    },
 }
 
 words! {
@@ -45,6 +53,8 @@ words! {
         RepoRead = "repo_read",
         /// Fetch a repository now; run and cancel its checks.
         RepoWrite = "repo_write",
+        /// Hand in findings, coverage and tests of a repository.
+        ReportsWrite = "reports_write",
         /// Ignore an issue.
         IssueIgnore = "issue_ignore",
         /// Set and remove the rules by which a repository's issues are ignored.
@@ -117,6 +127,10 @@ impl Permission {
             }
             Permission::RepoRead => (Some(Scope::RepoRead), Some(RepoRole::Read), Member, "the scope repo:read and the role read"),
             Permission::RepoWrite => (Some(Scope::RepoWrite), Some(RepoRole::Write), Member, "the scope repo:write and the role write"),
+            Permission::ReportsWrite => {
+                let needs = "the scope reports:write and the role write, an upload token of the repository, or a run of its own workflows";
+                (Some(Scope::ReportsWrite), Some(RepoRole::Write), Admin, needs)
+            }
             Permission::IssueIgnore => {
                 (Some(Scope::IssuesWrite), Some(RepoRole::Triage), Admin, "the scope issues:write and the role triage")
             }
@@ -154,6 +168,9 @@ impl Caller {
             Caller::User { user, .. } => Actor::User { user: user.id, address },
             Caller::Token { token, .. } => Actor::Token { token: token.id, address },
             Caller::Anonymous => Actor::Anonymous { address },
+            Caller::Workload { workload, .. } => {
+                Actor::Workload { repository: format!("{}/{}", workload.forge(), workload.repository), run: workload.run_name(), address }
+            }
         }
     }
 
@@ -162,7 +179,15 @@ impl Caller {
         match self {
             Caller::User { user, .. } => Some(user),
             Caller::Token { user, .. } => user.as_ref(),
-            Caller::Host | Caller::Anonymous => None,
+            Caller::Host | Caller::Anonymous | Caller::Workload { .. } => None,
+        }
+    }
+
+    /// The session, if it is a person in a browser.
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Caller::User { session, .. } => Some(session.id),
+            Caller::Host | Caller::Token { .. } | Caller::Anonymous | Caller::Workload { .. } => None,
         }
     }
 
@@ -173,6 +198,7 @@ impl Caller {
             Caller::User { user, .. } | Caller::Token { user: Some(user), .. } => user.id.to_string(),
             Caller::Token { token, user: None } => token.id.to_string(),
             Caller::Anonymous => "anonymous".to_owned(),
+            Caller::Workload { workload, .. } => workload.whose(),
         }
     }
 
@@ -186,7 +212,7 @@ impl Caller {
                     && token.scopes.contains(&Scope::Admin)
                     && user.as_ref().is_none_or(|user| user.role == InstanceRole::Admin)
             }
-            Caller::Anonymous => false,
+            Caller::Anonymous | Caller::Workload { .. } => false,
         }
     }
 
@@ -205,6 +231,9 @@ impl Caller {
         let forbidden = Err(Refusal::Forbidden { needs: terms.needs }.into());
         match resource {
             Resource::Repository(repo) => {
+                if permission == Permission::ReportsWrite && self.reports_on(repo) {
+                    return Ok(());
+                }
                 let Some(role) = self.role_in(tx, repo)? else { return Err(Refusal::Hidden.into()) };
                 let is_enough = terms.repo.is_some_and(|least| role >= least);
                 if is_enough && self.has_scope(terms.scope) { Ok(()) } else { forbidden }
@@ -219,7 +248,7 @@ impl Caller {
                     Caller::User { user, .. } | Caller::Token { user: Some(user), .. } => user.role >= terms.instance,
                     // A service token has no person behind it: its scopes alone say what it may.
                     Caller::Token { token, user: None } => token.kind == TokenKind::Service && permission != Permission::Account,
-                    Caller::Host | Caller::Anonymous => false,
+                    Caller::Host | Caller::Anonymous | Caller::Workload { .. } => false,
                 };
                 let is_enough = is_enough || permission == Permission::Identified;
                 if is_enough && self.has_scope(terms.scope) { Ok(()) } else { forbidden }
@@ -227,10 +256,22 @@ impl Caller {
         }
     }
 
+    /// Whether it is there to hand in reports of this repository, and for nothing else.
+    fn reports_on(&self, repo: RepoId) -> bool {
+        match self {
+            Caller::Token { token, .. } => {
+                token.kind == TokenKind::Upload && token.repos.contains(&repo) && token.scopes.contains(&Scope::ReportsWrite)
+            }
+            Caller::Workload { repos, .. } => repos.contains(&repo),
+            Caller::Host | Caller::User { .. } | Caller::Anonymous => false,
+        }
+    }
+
     fn has_scope(&self, scope: Option<Scope>) -> bool {
         match self {
             Caller::Token { token, .. } => scope.is_none_or(|scope| token.scopes.contains(&scope)),
             Caller::Host | Caller::User { .. } => true,
+            Caller::Workload { .. } => scope.is_none(),
             Caller::Anonymous => false,
         }
     }
@@ -242,7 +283,7 @@ impl Caller {
             Caller::User { user, .. } => user.role == InstanceRole::Admin,
             Caller::Token { token, user: Some(user) } => token.repos.is_empty() && user.role == InstanceRole::Admin,
             Caller::Token { token, user: None } => token.repos.is_empty() && token.kind == TokenKind::Service,
-            Caller::Anonymous => false,
+            Caller::Anonymous | Caller::Workload { .. } => false,
         }
     }
 
@@ -250,7 +291,8 @@ impl Caller {
     pub fn role_in(&self, tx: &ReadTx, repo: RepoId) -> store::Result<Option<RepoRole>> {
         let user = match self {
             Caller::Host => return Ok(Some(RepoRole::Admin)),
-            Caller::Anonymous => return Ok(None),
+            // A workload sees nothing; what it may hand in is decided where it is handed in.
+            Caller::Anonymous | Caller::Workload { .. } => return Ok(None),
             Caller::User { user, .. } => user,
             Caller::Token { token, user } => {
                 if !token.repos.is_empty() && !token.repos.contains(&repo) {
@@ -306,7 +348,7 @@ fn role_by_scopes(scopes: &[Scope]) -> RepoRole {
         RepoRole::Admin
     } else if has(Scope::SecretsWrite) {
         RepoRole::Maintain
-    } else if has(Scope::RepoWrite) {
+    } else if has(Scope::RepoWrite) || has(Scope::ReportsWrite) {
         RepoRole::Write
     } else if has(Scope::IssuesWrite) {
         RepoRole::Triage

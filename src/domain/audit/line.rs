@@ -57,10 +57,10 @@ pub struct Line {
 pub struct LineActor {
     /// What kind of somebody.
     pub kind: ActorKind,
-    /// The id of the person or token.
+    /// The id of the person or token; of a workload, the number of its run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id: Option<String>,
-    /// The login of the person, or what the token was called, at that time.
+    /// The login of the person, or what the token was called, at that time; of a workload, its repository with its host.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub name: Option<String>,
     /// The login of the person that the token acts as.

@@ -93,6 +93,8 @@ words! {
         Token = "token",
         /// Nobody we know.
         Anonymous = "anonymous",
+        /// A run of a forge's automation.
+        Workload = "workload",
     }
 }
 
@@ -167,9 +169,9 @@ impl std::fmt::Debug for Digest {
 pub struct Who {
     /// What kind of somebody.
     pub kind: ActorKind,
-    /// The id of the person or token.
+    /// The id of the person or token; of a workload, the number of its run.
     pub id: Option<String>,
-    /// The login of the person, or what the token was called, at that time.
+    /// The login of the person, or what the token was called, at that time; of a workload, its repository with its host.
     pub name: Option<String>,
     /// The login of the person that the token acts as.
     pub user: Option<String>,

@@ -75,7 +75,7 @@ impl Record for Repository {
     }
 
     fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
-        &[&BY_SLUG, &BY_REMOTE]
+        &[&BY_SLUG, &BY_REMOTE, &BY_FORGE]
     }
 }
 
@@ -83,6 +83,24 @@ impl Record for Repository {
 pub(super) const BY_SLUG: Index<Repository, RepoSlug> = Index::on("by_slug", |repo| repo.slug.clone());
 /// Repositories by what is fetched.
 pub(super) const BY_REMOTE: Index<Repository, String> = Index::on("by_remote", |repo| repo.remote.clone());
+
+/// Repositories by their place on a forge, for those that are fetched from one.
+pub(super) const BY_FORGE: Index<Repository, String> = Index::some("by_forge", |repo| forge_place(&repo.remote));
+
+/// Where on a forge a repository is that is fetched from this URL: `host/owner/name` in lower case, since forges do not tell names apart
+/// by case. Only what is fetched through an encrypted connection is known to be what the forge means by the name.
+pub(super) fn forge_place(remote: &str) -> Option<String> {
+    let rest = remote.split_at_checked("https://".len()).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("https://"))?.1;
+    let mut parts = rest.trim_end_matches('/').split('/');
+    let (host, owner, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let name = name.strip_suffix(".git").unwrap_or(name);
+    let is_plain = |part: &str| !part.is_empty() && !part.contains(['@', '?', '#', '%', '\\']);
+    if parts.next().is_some() || ![host, owner, name].into_iter().all(is_plain) {
+        return None;
+    }
+    let host = host.strip_suffix(":443").unwrap_or(host);
+    Some(format!("{host}/{owner}/{name}").to_lowercase())
+}
 
 /// A branch, as the last fetch found it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

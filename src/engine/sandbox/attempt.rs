@@ -25,7 +25,7 @@ use super::proxy::Proxy;
 use super::scratch::Scratch;
 use super::wire::{self, Bounds, Ended, Failure, Landlock, Order, Orders, Place, Report};
 use super::{
-    Command, Error, File, How, Kept, Limit, Limits, Network, Outcome, Output, Result, Sandbox, Tier, Unread, Value, mask, mounts, native,
+    Command, Error, File, How, Kept, Limit, Limits, Network, Outcome, Output, Result, Sandbox, Tier, Unread, Value, known, mounts, native,
     process, trusted,
 };
 use crate::base::mask::Mask;
@@ -60,7 +60,7 @@ pub(super) fn run(
     cancel: &dyn Fn() -> bool,
     out: &mut dyn Output,
 ) -> Result<Outcome> {
-    let mask = mask(command.env.values(), command.secret_files.iter().map(|(_, secret)| secret))?;
+    let values = known(command.env.values(), command.secret_files.iter().map(|(_, secret)| secret))?;
     let settings = &sandbox.settings;
     let is_native = settings.tier == Tier::Native;
     let user = if is_native { native::user(settings, number) } else { None };
@@ -111,8 +111,7 @@ pub(super) fn run(
         coming_up: settings.coming_up,
         next_watch: Instant::now(),
         heard: Heard { files: command.outputs.iter().map(|path| Gathered::new(path)).collect(), ..Heard::default() },
-        outputs: Outputs::new(limits, &mask, out),
-        mask,
+        outputs: Outputs::new(limits, values, out),
         stop: None,
         late: None,
         peak_watched: None,
@@ -213,7 +212,6 @@ struct Attempt<'a> {
     next_watch: Instant,
     heard: Heard,
     outputs: Outputs<'a>,
-    mask: Mask,
     /// Why we end it: the first cause.
     stop: Option<How>,
     /// What of ours did not come in time: no fault of the program's.
@@ -507,7 +505,7 @@ impl Attempt<'_> {
         // What happened before its end alone decides how it ended.
         let (decided, late) = (self.stop, self.late);
         let is_gone = self.end();
-        let (stdout, stderr) = self.outputs.finish();
+        let (stdout, stderr, mask) = self.outputs.finish();
         let counted = self.group.counted();
         result?;
         if !is_gone {
@@ -535,13 +533,13 @@ impl Attempt<'_> {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let mut asked = self.proxy.map(Proxy::finish).unwrap_or_default();
         for one in &mut asked {
-            one.host = self.mask.text(&one.host);
+            one.host = mask.text(&one.host);
         }
         Ok(Outcome {
             how,
             stdout,
             stderr,
-            files: self.heard.files.into_iter().map(|file| file.finish(&self.mask)).collect(),
+            files: self.heard.files.into_iter().map(|file| file.finish(&mask)).collect(),
             refused: refused.into_iter().map(|(path, why)| (TreePath::new(path), why)).collect(),
             asked,
             wall_ms: millis(ended.saturating_duration_since(began)),

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use super::Limits;
-use crate::base::mask::{Mask, Stream};
+use crate::base::mask::Mask;
+use crate::base::mask::learned::{Heard, Values};
 
 /// Hears what is written while it is written.
 pub trait Output {
@@ -108,6 +109,8 @@ pub(super) enum To {
 
 /// Both outputs of a run on their way: through the mask, to whoever listens, and into what is kept.
 pub(super) struct Outputs<'a> {
+    /// The secrets of the run: those it was given, and those it registers.
+    values: Values,
     stdout: Masked,
     stderr: Masked,
     /// How many bytes were written, as they were written, and how many may be.
@@ -117,21 +120,22 @@ pub(super) struct Outputs<'a> {
 }
 
 struct Masked {
-    stream: Stream,
+    heard: Heard,
     keeping: Keeping,
 }
 
 impl<'a> Outputs<'a> {
-    pub(super) fn new(limits: &Limits, mask: &Mask, out: &'a mut dyn Output) -> Outputs<'a> {
-        let masked = |cap| Masked { stream: mask.stream(), keeping: Keeping::new(cap) };
+    pub(super) fn new(limits: &Limits, values: Values, out: &'a mut dyn Output) -> Outputs<'a> {
+        let masked = |cap| Masked { heard: Heard::new(&values), keeping: Keeping::new(cap) };
         let (stdout, stderr) = (masked(limits.stdout_bytes), masked(limits.stderr_bytes));
-        Outputs { stdout, stderr, written: 0, most: limits.output_bytes, out }
+        Outputs { values, stdout, stderr, written: 0, most: limits.output_bytes, out }
     }
 
     /// Takes what was written.
     pub(super) fn push(&mut self, to: To, bytes: &[u8]) {
         self.written = self.written.saturating_add(bytes.len() as u64);
-        let masked = self.of(to).stream.push(bytes);
+        let (masked, values) = self.of(to);
+        let masked = masked.heard.push(values, bytes);
         self.take(to, &masked);
     }
 
@@ -140,19 +144,20 @@ impl<'a> Outputs<'a> {
         self.written > self.most
     }
 
-    /// Gives what the mask held back: there is no more to come. Answers what was kept.
-    pub(super) fn finish(mut self) -> (Kept, Kept) {
+    /// Gives what the mask held back: there is no more to come. Answers what was kept of both, and what masks the rest of the run.
+    pub(super) fn finish(mut self) -> (Kept, Kept, Mask) {
         for to in [To::Stdout, To::Stderr] {
-            let rest = self.of(to).stream.finish();
+            let (masked, values) = self.of(to);
+            let rest = masked.heard.finish(values);
             self.take(to, &rest);
         }
-        (self.stdout.keeping.finish(), self.stderr.keeping.finish())
+        (self.stdout.keeping.finish(), self.stderr.keeping.finish(), self.values.mask().clone())
     }
 
-    fn of(&mut self, to: To) -> &mut Masked {
+    fn of(&mut self, to: To) -> (&mut Masked, &mut Values) {
         match to {
-            To::Stdout => &mut self.stdout,
-            To::Stderr => &mut self.stderr,
+            To::Stdout => (&mut self.stdout, &mut self.values),
+            To::Stderr => (&mut self.stderr, &mut self.values),
         }
     }
 
@@ -160,7 +165,7 @@ impl<'a> Outputs<'a> {
         if masked.is_empty() {
             return;
         }
-        self.of(to).keeping.push(masked);
+        self.of(to).0.keeping.push(masked);
         match to {
             To::Stdout => self.out.stdout(masked),
             To::Stderr => self.out.stderr(masked),
@@ -176,9 +181,9 @@ mod tests {
 
     /// Hears all, and which of both it was.
     #[derive(Default)]
-    struct Heard(Vec<(To, Vec<u8>)>);
+    struct Listener(Vec<(To, Vec<u8>)>);
 
-    impl Output for Heard {
+    impl Output for Listener {
         fn stdout(&mut self, bytes: &[u8]) {
             self.0.push((To::Stdout, bytes.to_vec()));
         }
@@ -191,17 +196,17 @@ mod tests {
     #[test]
     fn what_is_heard_and_kept_of_both_outputs_is_masked_and_what_is_counted_is_what_was_written() {
         let secret = crate::base::secret::Secret::new("correct-horse-battery".to_owned());
-        let mask = Mask::new(std::iter::once(&secret)).unwrap();
+        let values = Values::new(vec![secret]).unwrap();
         let limits = Limits { output_bytes: 60, ..Limits::default() };
-        let mut heard = Heard::default();
-        let mut outputs = Outputs::new(&limits, &mask, &mut heard);
+        let mut heard = Listener::default();
+        let mut outputs = Outputs::new(&limits, values, &mut heard);
         outputs.push(To::Stdout, b"out correct-horse-");
         outputs.push(To::Stderr, b"err correct-horse");
         outputs.push(To::Stdout, b"battery");
         assert!(!outputs.are_over());
         outputs.push(To::Stdout, &[b'.'; 40]);
         assert!(outputs.are_over());
-        let (stdout, stderr) = outputs.finish();
+        let (stdout, stderr, _) = outputs.finish();
         assert!(stdout.text().starts_with("out ") && stdout.text().ends_with("...."));
         assert_eq!(stderr.text(), "err correct-horse", "what looked like the beginning of a secret comes in the end");
         assert!(!stdout.text().contains("horse"), "{}", stdout.text());
@@ -209,6 +214,18 @@ mod tests {
             let all: Vec<u8> = heard.0.iter().filter(|(of, _)| *of == to).flat_map(|(_, bytes)| bytes.clone()).collect();
             assert_eq!(kept.whole(), Some(&all[..]), "{to:?}");
         }
+    }
+
+    #[test]
+    fn what_a_program_registers_on_one_output_is_masked_on_the_other_and_in_what_is_read_afterwards() {
+        let mut heard = Listener::default();
+        let mut outputs = Outputs::new(&Limits::default(), Values::new(Vec::new()).unwrap(), &mut heard);
+        outputs.push(To::Stdout, b"{}");
+        outputs.push(To::Stderr, b"::add-mask::marigold\nmarigold");
+        outputs.push(To::Stdout, b" marigold");
+        let (stdout, stderr, mask) = outputs.finish();
+        assert_eq!((stdout.text(), stderr.text()), ("{} ***".to_owned(), "***".to_owned()));
+        assert_eq!(mask.bytes(b"marigold".to_vec()), b"***");
     }
 
     fn kept(cap: usize, parts: &[&[u8]]) -> Kept {

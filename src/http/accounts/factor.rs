@@ -64,7 +64,7 @@ pub struct RecoveryView {
 fn person(permit: &Permit) -> Result<(UserId, String), ApiError> {
     match &permit.caller {
         Caller::User { user, .. } => Ok((user.id, user.login.clone())),
-        Caller::Host | Caller::Token { .. } | Caller::Anonymous => {
+        Caller::Host | Caller::Token { .. } | Caller::Anonymous | Caller::Workload { .. } => {
             Err(ApiError::new(Code::Forbidden, "codes are set up by their person, in a browser that is signed in"))
         }
     }
@@ -76,10 +76,7 @@ pub async fn begin(app: &App, permit: &Permit, password: Option<String>) -> Resu
     signin::prove(app, permit, password).await?;
     let secret = TotpSecret::random();
     let (asks, vault, plain) = (permit.clone(), Arc::clone(&app.vault), secret.clone());
-    let session = match &permit.caller {
-        Caller::User { session, .. } => Some(session.id),
-        Caller::Host | Caller::Token { .. } | Caller::Anonymous => None,
-    };
+    let session = permit.caller.session();
     app.write(&permit.actor(), move |tx, now| -> Result<(), ApiError> {
         asks.instance(tx)?;
         let sealed = secrets::seal(tx, &vault, SecondFactor::binding_of(user, now), plain.expose(), now)?;
@@ -95,11 +92,7 @@ const SET_UP: Duration = Duration::from_secs(15 * 60);
 /// Whether this is a set-up that goes on: in the browser where the password was shown for it, and not for long. Its secret is for nobody
 /// else who is signed in as the same person.
 fn is_under_way(app: &App, permit: &Permit, factor: &SecondFactor) -> bool {
-    let session = match &permit.caller {
-        Caller::User { session, .. } => Some(session.id),
-        Caller::Host | Caller::Token { .. } | Caller::Anonymous => None,
-    };
-    factor.confirmed_at.is_none() && factor.begun_in == session && app.clock.now().since(factor.begun_at) < SET_UP
+    factor.confirmed_at.is_none() && factor.begun_in == permit.caller.session() && app.clock.now().since(factor.begun_at) < SET_UP
 }
 
 fn view(app: &App, secret: &TotpSecret, login: &str) -> Result<TotpView, ApiError> {

@@ -92,7 +92,7 @@ impl Entrance {
         }
         let replaces = match &permit.caller {
             Caller::User { session, .. } => Some(session.id),
-            Caller::Host | Caller::Token { .. } | Caller::Anonymous => None,
+            Caller::Host | Caller::Token { .. } | Caller::Anonymous | Caller::Workload { .. } => None,
         };
         let browser = auth::cookie(headers, transport.browser_cookie()).filter(|text| !text.is_empty());
         Ok(Entrance { transport, agent: auth::agent(headers), address: permit.address(), replaces, browser })
@@ -249,11 +249,7 @@ pub async fn change(app: &App, permit: &Permit, body: NewPasswordBody) -> Result
 
 /// Begins a try of whoever is signed in at something that they are to show once more.
 pub fn signed_in_guess(app: &App, permit: &Permit) -> Result<Guess, ApiError> {
-    let id = match &permit.caller {
-        Caller::User { session, .. } => session.id.to_string(),
-        Caller::Token { token, .. } => token.id.to_string(),
-        Caller::Host | Caller::Anonymous => permit.caller.whose(),
-    };
+    let id = permit.caller.session().map_or_else(|| permit.caller.whose(), |session| session.to_string());
     let begun = app.guesses.begin_signed_in(id, app.clock.now());
     begun.map_err(|wait| ApiError::too_soon(wait, "too many wrong tries; wait a moment"))
 }

@@ -45,7 +45,7 @@ pub fn page(tx: &ReadTx, permit: &Permit, after: Option<Cursor>, limit: Limit) -
     let after = after.map(|after| after.unmarked(list)).transpose()?;
     let current = match &permit.caller {
         Caller::User { session, .. } => Some(session.id),
-        Caller::Host | Caller::Token { .. } | Caller::Anonymous => None,
+        Caller::Host | Caller::Token { .. } | Caller::Anonymous | Caller::Workload { .. } => None,
     };
     let page = accounts::list_all_sessions(tx, after.as_ref(), limit)?;
     let mut items = Vec::with_capacity(page.items.len());

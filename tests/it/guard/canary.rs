@@ -4,7 +4,7 @@
 use plumbline::domain::accounts::{InstanceRole, Scope, TokenKind};
 use serde_json::{Value, json};
 
-use super::redaction::{contains, search};
+use super::redaction::{contains, logged, search};
 use crate::support::world::World;
 
 /// The forms in which a planted value is looked for.
@@ -57,6 +57,7 @@ fn absent(planted: &[(&str, String)], where_: &str, bytes: &[u8]) {
 #[tokio::test]
 async fn no_planted_secret_is_found_anywhere() {
     let has_sandbox = crate::guard::sandbox::native().is_ok();
+    let logged = logged();
     let mut world = World::new().await;
     let planted = vec![
         ("the instance's secret", "canary of the instance/\"1\" + \u{e9}".to_owned()),
@@ -150,6 +151,9 @@ async fn no_planted_secret_is_found_anywhere() {
         });
     });
     assert!(searched > 10_000, "{searched} bytes were searched");
+    let logged = logged.bytes();
+    assert!(contains(&logged, b"/checks/house/log"), "requests are logged at all");
+    absent(&planted, "the log", &logged);
 }
 
 #[test]

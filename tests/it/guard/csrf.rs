@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use plumbline::domain::accounts::{InstanceRole, Scope, TokenKind};
+use plumbline::http::routes;
 
 use crate::support::app::TestApp;
 
@@ -60,6 +61,29 @@ async fn what_changes_something_comes_from_our_own_pages_or_carries_a_token() {
     }
     let table: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     insta::assert_snapshot!("origins_and_callers", table);
+}
+
+#[tokio::test]
+async fn no_route_takes_a_change_from_another_site() {
+    let app = TestApp::start();
+    let browser = app.sign_in(app.user("root", InstanceRole::Admin)).await;
+    let api = routes::table().into_iter().map(|route| (route.method.to_string(), route.path.to_owned()));
+    // The pages' own table, line by line.
+    let pages =
+        include_str!("../../../src/ui/routes.rs").lines().filter_map(|line| line.trim().strip_prefix("takes(\"")?.split('"').next());
+    let all: Vec<(String, String)> = api.chain(pages.map(|path| ("POST".to_owned(), path.to_owned()))).collect();
+    let unsafe_ones = all.iter().filter(|(method, _)| !matches!(method.as_str(), "GET" | "HEAD"));
+    let mut asked = 0;
+    for (method, path) in unsafe_ones {
+        let path: String = path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect::<Vec<_>>().join("/");
+        for (origin, site) in [("https://evil.example.org", "cross-site"), ("https://evil.example.org", "same-site"), ("null", "none")] {
+            let answer = browser.with("origin", origin).with("sec-fetch-site", site).send(method, &path, Some(b"{}")).await;
+            assert_eq!(answer.status, 403, "{method} {path} from {origin}, {site}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 3 * 60, "{asked} were asked");
+    browser.get("/api/v1/me").await.expect(200);
 }
 
 #[tokio::test]

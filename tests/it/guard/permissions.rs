@@ -14,6 +14,7 @@ use plumbline::http::routes;
 use serde_json::json;
 
 use crate::support::client::Client;
+use crate::support::issuer::{Issuer, fetched_from};
 use crate::support::world::{Repo, World, text};
 
 /// A way to be somebody.
@@ -23,7 +24,7 @@ struct Who {
 }
 
 /// The callers, from nobody to whoever may do all.
-async fn callers(world: &World, repo: RepoId, other: RepoId) -> Vec<Who> {
+async fn callers(world: &World, issuer: &Issuer, repo: RepoId, other: RepoId) -> Vec<Who> {
     let app = &world.app;
     let mut callers = vec![Who { name: "anonymous", client: app.anonymous() }];
     let mut add = |name, client| callers.push(Who { name, client });
@@ -87,6 +88,10 @@ async fn callers(world: &World, repo: RepoId, other: RepoId) -> Vec<Who> {
     add("admin's, repo:read", personal(&[Scope::RepoRead], &[], None));
     add("admin's, other repo", personal(&every, &[other], None));
     add("admin", app.sign_in(admin).await);
+    add("workload", anyone.bearer(&issuer.token(app.now())));
+    let mut foreign = issuer.draft(app.now());
+    foreign.claims["repository"] = json!("acme/other");
+    add("workload, other repo", anyone.bearer(&issuer.sign(&foreign)));
     callers
 }
 
@@ -116,13 +121,14 @@ fn fill(path: &str, repo: &Repo<'_>, issue: &str) -> String {
 
 #[tokio::test]
 async fn every_route_lets_in_whom_it_should() {
-    let world = World::new().await;
+    let issuer = Issuer::new();
+    let world = World::of(issuer.app()).await;
     let repo = world.repo("app", [("lib/a.json", "{\n")]).await;
     let other = world.repo("other", [("a.rb", "puts 1\n")]).await;
     let id = |repo: &serde_json::Value| text(&repo["id"]).parse::<RepoId>().unwrap();
     let (id_of_repo, id_of_other) = (id(&repo.see("").await), id(&other.see("").await));
     let issue = text(&repo.issues(&repo.first, "open").await[0]["id"]).to_owned();
-    let callers = callers(&world, id_of_repo, id_of_other).await;
+    let callers = callers(&world, &issuer, id_of_repo, id_of_other).await;
 
     let routes = routes::table();
     let mut table = String::new();
@@ -140,7 +146,14 @@ async fn every_route_lets_in_whom_it_should() {
         let path = fill(route.path, &repo, &issue);
         let mut line = format!("{:6} {:66} {:11} ", route.method.as_str(), route.path, route.permission.as_str());
         for who in &callers {
+            // For as long as a workload asks, the repositories are those of its forge; nothing else could fetch them from there.
+            let is_workload = who.name.starts_with("workload");
+            let places = [(id_of_repo, "acme/app"), (id_of_other, "acme/other")];
+            let before = places.map(|(id, place)| is_workload.then(|| (id, issuer.adopt(&world.app, id, place))));
             let cell = cell(&who.client, route, &path, None).await;
+            for (id, remote) in before.into_iter().flatten() {
+                fetched_from(&world.app, id, &remote);
+            }
             if route.permission == Permission::Public && !["expired", "revoked", "disabled, token"].contains(&who.name) {
                 assert_eq!(cell, "ok", "{} is public, to {}", route.path, who.name);
             }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use plumbline::domain::accounts::{InstanceRole, Scope, TokenKind};
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::support::world::text;
 
 /// What was logged in this process since it was installed.
 #[derive(Clone, Default)]
-struct Logged(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Logged(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Logged {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -25,15 +25,30 @@ impl Write for Logged {
     }
 }
 
+/// What is logged in this process from the first call on, by the tests beside the one that asks as well: a server has threads of its own,
+/// so there is one log for all.
+pub(super) fn logged() -> Logged {
+    static LOGGED: OnceLock<Logged> = OnceLock::new();
+    let install = || {
+        let logged = Logged::default();
+        let writer = logged.clone();
+        let log = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE);
+        tracing::subscriber::set_global_default(log.with_writer(move || writer.clone()).finish()).unwrap();
+        logged
+    };
+    LOGGED.get_or_init(install).clone()
+}
+
+impl Logged {
+    /// All of it so far.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 #[tokio::test]
 async fn no_secret_is_found_in_the_data_directory_or_the_log() {
-    let logged = Logged::default();
-    let writer = logged.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
-    // For the whole process, since the server has a thread of its own. No other test installs one.
-    tracing::subscriber::set_global_default(subscriber).unwrap();
-
+    let logged = logged();
     let mut app = TestApp::start();
     let ada = app.user("ada", InstanceRole::Admin);
     let link = app.link(ada);
@@ -69,7 +84,7 @@ async fn no_secret_is_found_in_the_data_directory_or_the_log() {
         }
     });
     assert!(searched > 10_000, "{searched} bytes were searched");
-    let logged = logged.0.lock().unwrap().clone();
+    let logged = logged.bytes();
     for (n, secret) in secrets.iter().enumerate() {
         assert!(!contains(&logged, secret.as_bytes()), "secret {n} was logged: {}", lines_with(&logged, secret));
     }
@@ -81,7 +96,7 @@ fn lines_with(logged: &[u8], secret: &str) -> String {
 }
 
 pub(super) fn contains(bytes: &[u8], needle: &[u8]) -> bool {
-    bytes.windows(needle.len()).any(|window| window == needle)
+    memchr::memmem::find(bytes, needle).is_some()
 }
 
 pub(super) fn search(dir: &Path, look: &mut dyn FnMut(&Path, &[u8])) {

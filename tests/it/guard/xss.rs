@@ -195,6 +195,25 @@ fn plant(world: &World, payloads: &[String], repo: RepoId, sha: CommitSha) -> Us
     user
 }
 
+/// Invites people by such notes and gives a repository keys of such names, as far as those are taken; answers how many keys there are.
+async fn invite_and_key(world: &World, payloads: &[String]) -> usize {
+    let notes: Vec<String> = payloads.iter().filter(|payload| accounts::parse_note(payload).is_ok()).step_by(6).cloned().collect();
+    assert!(notes.len() > 20, "{} notes", notes.len());
+    let invite = move |tx: &mut plumbline::engine::store::WriteTx, now| {
+        for note in &notes {
+            accounts::invite(tx, InstanceRole::Member, note, Plain::session().hashed(), None, now)?;
+        }
+        Ok::<_, accounts::Error>(())
+    };
+    world.app.app().write_now(&Actor::System, invite).unwrap();
+    let mut keys = 0;
+    for payload in payloads.iter().step_by(12) {
+        let key = serde_json::json!({"generate": "ed25519", "name": payload});
+        keys += usize::from(world.admin.post("/api/v1/repos/local/files/keys", key).await.status == 201);
+    }
+    keys
+}
+
 #[tokio::test]
 async fn nothing_that_people_write_runs_in_a_browser() {
     let browser = match Browser::start() {
@@ -223,7 +242,23 @@ async fn nothing_that_people_write_runs_in_a_browser() {
     assert_eq!(browser.run("return document.querySelectorAll('iframe, [onerror]').length"), 2);
     assert!(!browser.complaints().is_empty(), "what the policy stops is complained of");
 
-    for path in ["/", "/account", "/plugins", "/admin", "/admin/repos", "/admin/sessions", "/admin/work", "/admin/settings"] {
+    let named = invite_and_key(&world, &payloads).await;
+    assert!(named > 10, "{named} keys have such names");
+    for path in [
+        "/",
+        "/account",
+        "/plugins",
+        "/admin",
+        "/admin/repos",
+        "/admin/sessions",
+        "/admin/work",
+        "/admin/settings",
+        "/admin/users",
+        "/admin/users?q=mallory",
+        "/admin/tokens",
+        "/admin/secrets",
+        "/r/local/files/settings/secrets",
+    ] {
         see(path);
     }
     for repo in ["files", "said"] {
@@ -271,6 +306,7 @@ async fn nothing_that_people_write_runs_in_a_browser() {
             "/?q=",
             "/admin/audit?who=",
             "/admin/audit?from=",
+            "/admin/users?q=",
             "/r/local/files?branch=",
             "/r/local/files/compare/main...",
             "/sign-in?reason=",

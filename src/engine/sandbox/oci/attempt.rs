@@ -14,11 +14,11 @@ use hyper::body::Bytes;
 use tokio::sync::mpsc;
 
 use super::{HOME, Image, LABEL, No, Oci, PROCESS, Plugin, TIER, random, said, tar};
-use crate::base::mask::Mask;
+use crate::base::mask::learned::Values;
 use crate::base::name::TreePath;
 use crate::engine::sandbox::output::{Outputs, To};
 use crate::engine::sandbox::{
-    COMMAND_BYTES, Error, File, How, Landlock, Limit, Limits, Outcome, Output, REFUSED, Result, Unread, Value, mask,
+    COMMAND_BYTES, Error, File, How, Landlock, Limit, Limits, Outcome, Output, REFUSED, Result, Unread, Value, known,
 };
 
 /// How often we look whether anybody still wants it, and at the clock.
@@ -64,9 +64,10 @@ pub(super) fn run(
     out: &mut dyn Output,
 ) -> Result<Outcome> {
     let plugin = checked(plugin)?;
-    let mask = mask(plugin.env.values(), plugin.secret_files.iter().map(|(_, secret)| secret))?;
+    let values = known(plugin.env.values(), plugin.secret_files.iter().map(|(_, secret)| secret))?;
+    let mask = values.mask().clone();
     // A daemon that refuses says what it was asked for, the environment too.
-    unmasked(oci, image, &plugin, limits, files, cancel, Watched::new(limits, &mask, out)).map_err(|error| error.masked(&mask))
+    unmasked(oci, image, &plugin, limits, files, cancel, Watched::new(limits, values, out)).map_err(|error| error.masked(&mask))
 }
 
 fn unmasked(
@@ -109,8 +110,8 @@ fn unmasked(
         _ => Err("it was ended before".to_owned()),
     };
     drop(container);
-    let output = output.map(|bytes| done.mask.bytes(bytes)).map_err(|why| done.mask.text(&why));
-    let (stdout, stderr) = done.outputs.finish();
+    let (stdout, stderr, mask) = done.outputs.finish();
+    let output = output.map(|bytes| mask.bytes(bytes)).map_err(|why| mask.text(&why));
     Ok(Outcome {
         how: done.how,
         stdout,
@@ -132,12 +133,11 @@ struct Watched<'a> {
     how: How,
     wall: Duration,
     outputs: Outputs<'a>,
-    mask: &'a Mask,
 }
 
 impl<'a> Watched<'a> {
-    fn new(limits: &Limits, mask: &'a Mask, out: &'a mut dyn Output) -> Watched<'a> {
-        Watched { how: How::Canceled, wall: Duration::ZERO, outputs: Outputs::new(limits, mask, out), mask }
+    fn new(limits: &Limits, values: Values, out: &'a mut dyn Output) -> Watched<'a> {
+        Watched { how: How::Canceled, wall: Duration::ZERO, outputs: Outputs::new(limits, values, out) }
     }
 
     fn hear(&mut self, piece: &LogOutput) {
