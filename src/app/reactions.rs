@@ -71,7 +71,8 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         | Event::BadgeKeyRotated { .. }
         | Event::WorkRetried { .. }
         | Event::SettingsChanged { .. }
-        | Event::CommandEntered { .. } => Vec::new(),
+        | Event::CommandEntered { .. }
+        | Event::GithubAppSet { .. } => Vec::new(),
     }
 }
 

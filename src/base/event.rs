@@ -276,6 +276,13 @@ pub enum Event {
         /// The line, without what may be a secret.
         line: String,
     },
+    /// The instance became an App on GitHub.
+    GithubAppSet {
+        /// GitHub's number for it.
+        app: u64,
+        /// Its name in addresses.
+        slug: String,
+    },
 }
 
 /// A value that somebody changed, in words.

@@ -89,6 +89,7 @@ fn events() -> Vec<Event> {
         Event::BadgeKeyRotated { repo },
         Event::SettingsChanged { changes: Vec::new() },
         Event::CommandEntered { line: String::new() },
+        Event::GithubAppSet { app: 7, slug: String::new() },
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));
     events.extend(works().into_iter().map(|was| Event::WorkRetried { work: WorkId::from_u128(5), was }));

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::Result;
+use super::kept::{KEPT_BY_RECIPIENT, Kept, Purpose};
 use super::record::{KEYS_BY_RECIPIENT, KeyState, NamedSecret, SECRETS_BY_RECIPIENT, SshKey, VaultKey};
 use crate::base::event::Event;
 use crate::base::id::{KeyId, SecretId};
@@ -25,6 +26,8 @@ pub enum What {
     Secret(SecretId),
     /// A key for SSH.
     Key(KeyId),
+    /// A secret of the appliance's own.
+    Kept(Purpose),
 }
 
 /// Something that is sealed to another key than the present one.
@@ -83,6 +86,8 @@ pub fn stale(tx: &ReadTx, besides: &BTreeSet<What>, limit: usize) -> Result<Opti
         some.extend(secrets.map(|one| Stale { what: What::Secret(one.id), version: one.version, sealed: one.sealed }));
         let keys = tx.find(&KEYS_BY_RECIPIENT.exactly(&recipient), most)?.into_iter();
         some.extend(keys.map(|one| Stale { what: What::Key(one.id), version: one.version, sealed: one.sealed }));
+        let kept = tx.find(&KEPT_BY_RECIPIENT.exactly(&recipient), most)?.into_iter();
+        some.extend(kept.map(|one| Stale { what: What::Kept(one.purpose), version: one.version, sealed: one.sealed }));
     }
     some.retain(|stale| !besides.contains(&stale.what));
     some.truncate(limit);
@@ -101,6 +106,10 @@ pub fn rewrapped(tx: &mut WriteTx, stale: &Stale, sealed: &Sealed) -> Result<boo
             Some(now) => tx.put(&SshKey { sealed: sealed.clone(), ..now })?,
             None => return Ok(false),
         },
+        What::Kept(purpose) => match super::kept::kept(tx, purpose)?.filter(|now| is_same(now.version, &now.sealed)) {
+            Some(now) => tx.put(&Kept { sealed: sealed.clone(), ..now })?,
+            None => return Ok(false),
+        },
     }
     Ok(true)
 }
@@ -108,7 +117,8 @@ pub fn rewrapped(tx: &mut WriteTx, stale: &Stale, sealed: &Sealed) -> Result<boo
 /// How much is sealed to a key, counted up to `cap` of each kind.
 pub fn sealed_to(tx: &ReadTx, key: &Recipient, cap: usize) -> Result<usize> {
     let key = key.as_str().to_owned();
-    Ok(tx.count(&SECRETS_BY_RECIPIENT.exactly(&key), cap)? + tx.count(&KEYS_BY_RECIPIENT.exactly(&key), cap)?)
+    let people = tx.count(&SECRETS_BY_RECIPIENT.exactly(&key), cap)? + tx.count(&KEYS_BY_RECIPIENT.exactly(&key), cap)?;
+    Ok(people + tx.count(&KEPT_BY_RECIPIENT.exactly(&key), cap)?)
 }
 
 /// Writes down of every earlier key that nothing is sealed to any more that it is retired; answers all that are.
