@@ -13,6 +13,7 @@ use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::repos::{Branch, Commit, Repository};
 use crate::domain::secrets::{Kept, NamedSecret, SshKey, VaultKey};
 use crate::domain::settings::Settings;
+use crate::domain::statuses::PostedStatus;
 use crate::engine::queue::{Served, WorkItem};
 use crate::engine::store::journal::Journaled;
 use crate::engine::store::{Migration, Schema, TableSpec};
@@ -67,6 +68,7 @@ pub fn schema() -> Schema {
             Settings,
             Kept,
             GithubApp,
+            PostedStatus,
         ],
         migrations: MIGRATIONS,
     }

@@ -91,6 +91,7 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         | Event::WorkDied { .. }
         | Event::Due { .. }
         | Event::SyncDue { .. }
+        | Event::StatusDue { .. }
         | Event::IndexRebuilt
         | Event::HeadReturned { .. } => None,
     }

@@ -9,6 +9,9 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::base::event::Event;
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
@@ -265,6 +268,12 @@ pub fn webhook_secrets(tx: &ReadTx, vault: &Vault, configured: &Configured) -> R
         }
     }
     Ok(secrets)
+}
+
+/// What git shows GitHub: the value of an `Authorization` header.
+pub fn git_credentials(token: &Secret<String>) -> Secret<String> {
+    let plain = zeroize::Zeroizing::new(format!("x-access-token:{}", token.expose()));
+    Secret::new(format!("Basic {}", STANDARD.encode(plain.as_bytes())))
 }
 
 /// A secret, from the file that the configuration names, else from the vault.

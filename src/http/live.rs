@@ -307,6 +307,7 @@ impl Woken {
             | Event::WorkDiscarded { .. }
             | Event::SettingsChanged { .. }
             | Event::CommandEntered { .. }
+            | Event::StatusDue { .. }
             | Event::GithubAppSet { .. }
             | Event::Due { .. } => return None,
         })

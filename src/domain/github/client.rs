@@ -126,7 +126,7 @@ struct Sorry {
 
 impl Hub {
     /// A hub for the GitHub that is configured, whose hosts are asked whatever their address is: the operator has named them.
-    pub fn new(configured: &Configured, outbound: &outbound::Client, clock: Clock) -> Result<Hub> {
+    pub fn new(configured: &Configured, outbound: &outbound::Client, clock: Clock) -> outbound::Result<Hub> {
         let mut outbound = outbound.clone();
         for url in [&configured.url, &configured.api_url].into_iter().flatten() {
             outbound = outbound.allowing_url(url)?;
@@ -280,22 +280,31 @@ impl Client<'_> {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<(Head, Zeroizing<Vec<u8>>)> {
-        self.hub.limits().ask(who.installation(), lane, self.hub.clock.now())?;
-        match self.exchange(who, method, url, headers, body) {
-            Err(Error::Refused { status: 401, .. }) if who.installation().is_some() => {
-                who.installation().into_iter().for_each(|installation| self.forget_token(installation));
-                self.exchange(who, method, url, headers, body)
+        match (self.exchange(who, lane, method, url, headers, body), who) {
+            (Err(Error::Refused { status: 401, .. }), As::Installation(installation)) => {
+                self.forget_token(installation);
+                self.exchange(who, lane, method, url, headers, body)
             }
-            other => other,
+            (other, _) => other,
         }
     }
 
-    fn exchange(&self, who: As, method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<(Head, Zeroizing<Vec<u8>>)> {
+    fn exchange(
+        &self,
+        who: As,
+        lane: Lane,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<(Head, Zeroizing<Vec<u8>>)> {
         let shown = match who {
             As::App => statement(self.identity.app_id, &self.keys.private_key()?, self.hub.clock.now())?,
             As::Installation(id) => self.token(id)?,
         };
         let shown = Secret::new(format!("Bearer {}", shown.expose()));
+        // Last of all: making a token asks for itself.
+        self.hub.limits().ask(who.installation(), lane, self.hub.clock.now())?;
         let mut url = url.to_owned();
         for _ in 0..=REDIRECTS {
             let (head, answer) = self.once(who, method, &url, headers, &shown, body)?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use plumbline::app::repeat::{Repeat, Tally};
 use plumbline::app::schema::schema;
-use plumbline::base::event::{Actor, Changed, Event, Recorded, Upkeep, Verdict};
+use plumbline::base::event::{Actor, Changed, Event, Recorded, StatusContext, Upkeep, Verdict};
 use plumbline::base::id::{AttemptId, CheckId, Id, IssueId, KeyId, LinkId, RepoId, SecretId, SessionId, TokenId, UserId, WorkId};
 use plumbline::base::name::{BlobId, CommitSha, RepoSlug, TreePath};
 use plumbline::base::time::Timestamp;
@@ -27,6 +27,7 @@ use plumbline::domain::issues::{
 use plumbline::domain::repos::{ApprovalFor, Author, BadgeKey, Branch, Commit, RepoSource, Repository, SyncError};
 use plumbline::domain::secrets::{Kept, KeyState, NamedSecret, Purpose, Scope, SshKey, Use, VaultKey};
 use plumbline::domain::settings::Settings;
+use plumbline::domain::statuses::{PostedStatus, Said};
 use plumbline::engine::queue::{Lease, Served, WorkItem, WorkState};
 use plumbline::engine::store::Record;
 use plumbline::engine::store::blob::BlobHash;
@@ -95,6 +96,16 @@ const SAMPLES: &[fn() -> Shape] = &[
             api_url: "https://git.example/api/v3".to_owned(),
             page: "https://git.example/apps/plumbline-acme".to_owned(),
             made_at: at(1),
+        })
+    },
+    || {
+        shape(&PostedStatus {
+            repo: repo(),
+            sha: sha(1),
+            context: StatusContext::Gate,
+            said: Said { verdict: Verdict::Failure, sentence: "2 new issues".to_owned(), url: "https://p.example/r/a".to_owned() },
+            at: at(2),
+            refused: Some("no commit found".to_owned()),
         })
     },
 ];
