@@ -15,6 +15,7 @@ use crate::base::text::nearest;
 use crate::domain::accounts::SessionLimits;
 use crate::domain::admin::Intervals;
 use crate::domain::checks::catalogue;
+use crate::domain::github;
 use crate::domain::repos::manifest::MAX_TIMEOUT;
 use crate::domain::settings::Settings;
 use crate::engine::{git, outbound};
@@ -25,7 +26,7 @@ mod values;
 
 pub use keys::{KEYS, Key};
 pub use values::listen_address;
-use values::{DAY, count, host_memory, long_span, memory, pace, socket, span, span_text, url};
+use values::{DAY, base, count, host_memory, long_span, memory, number, pace, path, socket, span, span_text, url};
 
 words! {
     /// How the log is written.
@@ -155,6 +156,8 @@ pub struct Config {
     pub allow_hosts: Vec<String>,
     /// Certificates of the authorities to trust.
     pub ca_file: Option<PathBuf>,
+    /// What is said of the App on GitHub.
+    pub github: github::Configured,
     /// What others may cost us at the rim.
     pub limits: Limits,
     /// How much is logged.
@@ -318,6 +321,15 @@ impl Config {
             search_path: OsString::new(),
             allow_hosts: list(values, "outbound.allow_hosts"),
             ca_file: parse(values, "outbound.ca_file", |text| Ok(PathBuf::from(text)))?,
+            github: github::Configured {
+                url: parse(values, "github.url", url)?,
+                api_url: parse(values, "github.api_url", base)?,
+                app_id: parse(values, "github.app_id", number)?,
+                private_key_file: parse(values, "github.private_key_file", path)?,
+                webhook_secret_file: parse(values, "github.webhook_secret_file", path)?,
+                client_id: parse(values, "github.client_id", |text| Ok(text.to_owned()))?,
+                client_secret_file: parse(values, "github.client_secret_file", path)?,
+            },
             limits: Limits {
                 connections: parse(values, "limits.connections", count)?.unwrap_or(Limits::default().connections),
                 streams: parse(values, "limits.streams", count)?.unwrap_or(Limits::default().streams),
@@ -397,6 +409,15 @@ impl Config {
         out += &format!("\n[vault]\nkey_file = {:?}\n", self.vault_key_file.display().to_string());
         out += &format!("\n[outbound]\nallow_hosts = [{}]\n", quoted(&mut self.allow_hosts.iter().cloned()));
         out += &optional("ca_file", self.ca_file.as_ref().map(|path| path.display().to_string()));
+        let github::Configured { url, api_url, app_id, private_key_file, webhook_secret_file, client_id, client_secret_file } =
+            &self.github;
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        out += &format!("\n[github]\n{}{}", optional("url", url.clone()), optional("api_url", api_url.clone()));
+        out += &app_id.map_or_else(|| optional("app_id", None), |id| format!("app_id = {id}\n"));
+        out += &optional("private_key_file", path(private_key_file));
+        out += &optional("webhook_secret_file", path(webhook_secret_file));
+        out += &optional("client_id", client_id.clone());
+        out += &optional("client_secret_file", path(client_secret_file));
         let Limits { connections, streams, streams_per_caller, requests_per_address, requests_per_caller, .. } = self.limits;
         out += &format!("\n[limits]\nconnections = {connections}\nstreams = {streams}\nstreams_per_caller = {streams_per_caller}\n");
         out += &format!("requests_per_address = {requests_per_address}\nrequests_per_caller = {requests_per_caller}\n");

@@ -8,10 +8,12 @@ use crate::domain::accounts::{Browser, Link, Membership, PasswordRow, SecondFact
 use crate::domain::admin::Recurrence;
 use crate::domain::audit::{Checkpoint, Entry as AuditEntry};
 use crate::domain::checks::{CheckSet, ImagePin, TrustedManifest};
+use crate::domain::github::GithubApp;
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::repos::{Branch, Commit, Repository};
-use crate::domain::secrets::{NamedSecret, SshKey, VaultKey};
+use crate::domain::secrets::{Kept, NamedSecret, SshKey, VaultKey};
 use crate::domain::settings::Settings;
+use crate::domain::statuses::PostedStatus;
 use crate::engine::queue::{Served, WorkItem};
 use crate::engine::store::journal::Journaled;
 use crate::engine::store::{Migration, Schema, TableSpec};
@@ -64,6 +66,9 @@ pub fn schema() -> Schema {
             AuditEntry,
             Checkpoint,
             Settings,
+            Kept,
+            GithubApp,
+            PostedStatus,
         ],
         migrations: MIGRATIONS,
     }

@@ -72,6 +72,7 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
             plain(Action::WorkDiscarded, About::Named(SubjectKind::Work, Some(work.to_string()), work_name(was)))
         }
         Event::CommandEntered { line } => plain(Action::CommandEntered, About::Named(SubjectKind::Command, None, line.clone())),
+        Event::GithubAppSet { slug, .. } => plain(Action::GithubAppSet, About::Named(SubjectKind::Instance, None, slug.clone())),
         Event::SyncRequested { repo } if !is_automatic => plain(Action::SyncRequested, About::Repository(*repo)),
         Event::CheckSetRequested { repo, sha, .. } if !is_automatic => plain(Action::ChecksRequested, About::Commit(*repo, *sha)),
         Event::CheckSetCanceled { repo, sha, .. } if !is_automatic => plain(Action::ChecksCanceled, About::Commit(*repo, *sha)),
@@ -90,6 +91,7 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         | Event::WorkDied { .. }
         | Event::Due { .. }
         | Event::SyncDue { .. }
+        | Event::StatusDue { .. }
         | Event::IndexRebuilt
         | Event::HeadReturned { .. } => None,
     }

@@ -276,6 +276,20 @@ pub enum Event {
         /// The line, without what may be a secret.
         line: String,
     },
+    /// How a commit stands is to be said on GitHub, where its repository is.
+    StatusDue {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+    },
+    /// The instance became an App on GitHub.
+    GithubAppSet {
+        /// GitHub's number for it.
+        app: u64,
+        /// Its name in addresses.
+        slug: String,
+    },
 }
 
 /// A value that somebody changed, in words.
@@ -304,8 +318,9 @@ const CHANGED_BYTES: usize = 200;
 impl Event {
     /// Whether the journal keeps it. That a turn of the clock has come is followed like any event and then over: nothing has changed by
     /// it, nobody did it, and with one a minute for each repository the facts between them would be hard to find.
+    /// That something is to be said somewhere stands beside what is said.
     pub fn is_kept(&self) -> bool {
-        !matches!(self, Event::Due { .. } | Event::SyncDue { .. })
+        !matches!(self, Event::Due { .. } | Event::SyncDue { .. } | Event::StatusDue { .. })
     }
 }
 
@@ -332,6 +347,14 @@ words! {
         Failure = "failure",
         /// We cannot tell.
         Error = "error",
+    }
+}
+
+words! {
+    /// Under which name something is said of a commit on GitHub.
+    pub enum StatusContext: "context of a status" {
+        /// How the gate stands.
+        Gate = "plumbline",
     }
 }
 

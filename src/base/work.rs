@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::StatusContext;
 use super::id::{AttemptId, RepoId, UserId};
 use super::name::CommitSha;
 use crate::words;
@@ -64,6 +65,15 @@ pub enum Work {
         /// The person.
         user: UserId,
     },
+    /// Say on GitHub how a commit stands.
+    PostStatus {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+        /// Under which name.
+        context: StatusContext,
+    },
 }
 
 words! {
@@ -104,6 +114,7 @@ impl Work {
             Work::CloseBranch { .. } => "close_branch",
             Work::Rewrap => "rewrap",
             Work::EraseUser { .. } => "erase_user",
+            Work::PostStatus { .. } => "post_status",
         }
     }
 
@@ -120,6 +131,7 @@ impl Work {
             | Work::Rewrap
             | Work::CloseBranch { .. }
             | Work::EraseUser { .. } => Lane::Upkeep,
+            Work::PostStatus { .. } => Lane::Outbound,
         }
     }
 
@@ -130,7 +142,8 @@ impl Work {
             | Work::RunCheckSet { repo, .. }
             | Work::AbandonCheckSet { repo, .. }
             | Work::EraseRepository { repo }
-            | Work::CloseBranch { repo, .. } => Some(*repo),
+            | Work::CloseBranch { repo, .. }
+            | Work::PostStatus { repo, .. } => Some(*repo),
             Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap | Work::EraseUser { .. } => None,
         }
     }
@@ -138,7 +151,7 @@ impl Work {
     /// The commit it is about.
     pub fn sha(&self) -> Option<CommitSha> {
         match self {
-            Work::RunCheckSet { sha, .. } | Work::AbandonCheckSet { sha, .. } => Some(*sha),
+            Work::RunCheckSet { sha, .. } | Work::AbandonCheckSet { sha, .. } | Work::PostStatus { sha, .. } => Some(*sha),
             Work::CloseBranch { head, .. } => Some(*head),
             Work::SyncRepository { .. }
             | Work::EraseRepository { .. }
@@ -158,6 +171,8 @@ impl Work {
             Work::RunCheckSet { .. } => 3,
             Work::PollRepositories | Work::Expire | Work::Sweep => 2,
             Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues | Work::Rewrap => 8,
+            // Each answer of GitHub's to ask later is one; with the longest waits this is a fortnight.
+            Work::PostStatus { .. } => 60,
             // Each look at checks that are under way is one.
             Work::CloseBranch { .. } => 200,
             // Deletion is a promise.
@@ -177,6 +192,7 @@ impl Work {
             Work::SyncRepository { repo } | Work::EraseRepository { repo } => Some(format!("{}:{repo}", self.name())),
             // One per attempt: a later attempt must not be swallowed by an earlier one that is still ending.
             Work::RunCheckSet { attempt, .. } | Work::AbandonCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
+            Work::PostStatus { repo, sha, context } => Some(format!("{}:{repo}:{sha}:{context}", self.name())),
             Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
             Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap => Some(self.name().to_owned()),
             Work::EraseUser { user } => Some(format!("{}:{user}", self.name())),

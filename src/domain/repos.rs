@@ -32,7 +32,7 @@ mod record;
 mod slugs;
 
 pub use badge::BadgeKey;
-pub use record::{Author, Branch, Commit, Repository, SyncError};
+pub use record::{Author, Branch, Commit, RepoSource, Repository, SyncError};
 pub use slugs::Slugs;
 
 words! {
@@ -46,8 +46,8 @@ words! {
 }
 
 words! {
-    /// Where a repository comes from.
-    pub enum RepoSource: "source of a repository" {
+    /// Where a repository comes from, in a word.
+    pub enum SourceKind: "source of a repository" {
         /// GitHub, through the App.
         Github = "github",
         /// A URL that is polled.
@@ -72,6 +72,9 @@ pub enum Error {
         /// What was looked for.
         repo: String,
     },
+    /// GitHub's repository of this number was added before.
+    #[error("this repository of GitHub was added before")]
+    GithubTaken,
     /// The name is taken. Local repositories share one space of names, so whoever may add one learns that a name is not free; that is
     /// all they learn, whether they may see what has it or not.
     #[error("the name `{slug}` is not free; give another")]
@@ -136,6 +139,11 @@ pub struct NewRepository {
 pub fn add(tx: &mut WriteTx, new: NewRepository, now: Timestamp) -> Result<Repository> {
     if tx.first(&record::BY_SLUG.exactly(&new.slug))?.is_some() {
         return Err(Error::SlugTaken { slug: new.slug });
+    }
+    if let RepoSource::GitHub { id, .. } = new.source
+        && find_by_github(tx, id)?.is_some()
+    {
+        return Err(Error::GithubTaken);
     }
     let repo = Repository {
         id: tx.new_id(now),
@@ -247,6 +255,11 @@ pub fn get(tx: &ReadTx, id: RepoId) -> Result<Repository> {
 /// The repository that is fetched from `remote`, if one is.
 pub fn find_by_remote(tx: &ReadTx, remote: &str) -> Result<Option<Repository>> {
     Ok(tx.first(&record::BY_REMOTE.exactly(&remote.to_owned()))?)
+}
+
+/// The repository that GitHub knows by this number, if it was added.
+pub fn find_by_github(tx: &ReadTx, id: u64) -> Result<Option<Repository>> {
+    Ok(tx.first(&record::BY_GITHUB.exactly(&id))?)
 }
 
 /// All repositories, by name.

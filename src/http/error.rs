@@ -245,7 +245,7 @@ impl From<repos::Error> for ApiError {
             repos::Error::Store(error) => error.into(),
             repos::Error::InvalidName(_) => ApiError::field(Code::InvalidParameter, "name", message),
             repos::Error::NotFound { .. } => ApiError::new(Code::RepoNotFound, message),
-            repos::Error::SlugTaken { .. } => ApiError::new(Code::AlreadyExists, message),
+            repos::Error::SlugTaken { .. } | repos::Error::GithubTaken => ApiError::new(Code::AlreadyExists, message),
             repos::Error::DescriptionTooLong { .. } => ApiError::field(Code::InvalidBody, "description", message),
             repos::Error::BranchNotFound { .. } => ApiError::new(Code::BranchNotFound, message),
             repos::Error::CommitNotFound { .. } => ApiError::new(Code::CommitNotFound, message),

@@ -307,6 +307,8 @@ impl Woken {
             | Event::WorkDiscarded { .. }
             | Event::SettingsChanged { .. }
             | Event::CommandEntered { .. }
+            | Event::StatusDue { .. }
+            | Event::GithubAppSet { .. }
             | Event::Due { .. } => return None,
         })
     }

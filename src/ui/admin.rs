@@ -274,6 +274,7 @@ fn told(action: Action) -> &'static str {
         Action::CommandEntered => "entered",
         Action::TrailShortened => "let go of what was old in the trail",
         Action::Request => "asked",
+        Action::GithubAppSet => "set up the App on GitHub",
     }
 }
 

@@ -40,7 +40,7 @@ use crate::domain::checks::catalogue::Fetches;
 use crate::domain::issues::finding::{Kind, Severity};
 use crate::domain::issues::issue::IssueState;
 use crate::domain::repos::manifest::{FailOn, ManifestName};
-use crate::domain::repos::{ApprovalFor, RepoSource};
+use crate::domain::repos::{ApprovalFor, SourceKind};
 use crate::http::accounts::UserView;
 use crate::http::accounts::people::InvitationView;
 use crate::http::checks::dry_run::{DryCheckView, DryRunView, GateView, ManifestErrorView};
@@ -117,7 +117,7 @@ impl World {
             id: self.id(),
             owner: owner.to_owned(),
             name: name.to_owned(),
-            source: RepoSource::Local,
+            source: SourceKind::Local,
             description: Some(self.say("The public API and its workers")),
             default_branch: "main".parse().ok(),
             private: false,

@@ -135,6 +135,48 @@ pub const KEYS: &[Key] = &[
         about: "Certificates (PEM) of the authorities to trust instead",
     },
     Key {
+        name: "github.url",
+        env: "PLUMBLINE_GITHUB_URL",
+        default: "`https://github.com`",
+        about: "Where people find GitHub: an Enterprise Server's address",
+    },
+    Key {
+        name: "github.api_url",
+        env: "PLUMBLINE_GITHUB_API_URL",
+        default: "beneath `github.url`",
+        about: "Where programs find it, if that is elsewhere",
+    },
+    Key {
+        name: "github.app_id",
+        env: "PLUMBLINE_GITHUB_APP_ID",
+        default: "the App that the set-up made",
+        about: "GitHub's number for an App that was made by hand",
+    },
+    Key {
+        name: "github.private_key_file",
+        env: "PLUMBLINE_GITHUB_PRIVATE_KEY_FILE",
+        default: "the vault",
+        about: "The App's private key (PEM), of an App that was made by hand",
+    },
+    Key {
+        name: "github.webhook_secret_file",
+        env: "PLUMBLINE_GITHUB_WEBHOOK_SECRET_FILE",
+        default: "the vault",
+        about: "What GitHub signs deliveries with: one secret a line, the present one first",
+    },
+    Key {
+        name: "github.client_id",
+        env: "PLUMBLINE_GITHUB_CLIENT_ID",
+        default: "the App that the set-up made",
+        about: "The App's client id, which people sign in through",
+    },
+    Key {
+        name: "github.client_secret_file",
+        env: "PLUMBLINE_GITHUB_CLIENT_SECRET_FILE",
+        default: "the vault",
+        about: "The client's secret",
+    },
+    Key {
         name: "limits.connections",
         env: "PLUMBLINE_LIMITS_CONNECTIONS",
         default: "`1000`",

@@ -77,6 +77,8 @@ words! {
         TrailShortened = "trail_shortened",
         /// A request was refused.
         Request = "request",
+        /// The instance became an App on GitHub.
+        GithubAppSet = "github_app_set",
     }
 }
 

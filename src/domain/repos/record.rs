@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ApprovalFor, BadgeKey, RepoSource};
+use super::{ApprovalFor, BadgeKey, SourceKind};
 use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha, RepoSlug};
 use crate::base::text::clip;
@@ -10,6 +10,41 @@ use crate::base::time::Timestamp;
 use crate::engine::git::CommitInfo;
 use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{AnyIndex, Index, Record};
+
+/// Where a repository comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RepoSource {
+    /// GitHub, through the App.
+    GitHub {
+        /// GitHub's number for it, the same through renames and transfers.
+        id: u64,
+        /// The installation of the App that lets us at it.
+        installation: u64,
+    },
+    /// A URL that is polled.
+    Git,
+    /// A path on the appliance's host.
+    Local,
+}
+
+impl RepoSource {
+    /// The word for it.
+    pub fn kind(self) -> SourceKind {
+        match self {
+            RepoSource::GitHub { .. } => SourceKind::Github,
+            RepoSource::Git => SourceKind::Git,
+            RepoSource::Local => SourceKind::Local,
+        }
+    }
+
+    /// GitHub's number for it, if it is GitHub's.
+    pub fn github(self) -> Option<u64> {
+        match self {
+            RepoSource::GitHub { id, .. } => Some(id),
+            RepoSource::Git | RepoSource::Local => None,
+        }
+    }
+}
 
 /// A repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +87,7 @@ pub struct Repository {
 impl Repository {
     /// Whether it is looked at from time to time, since nobody tells us of its pushes.
     pub fn is_polled(&self) -> bool {
-        !self.is_archived && self.source != RepoSource::Github
+        !self.is_archived && self.source.github().is_none()
     }
 }
 
@@ -75,7 +110,7 @@ impl Record for Repository {
     }
 
     fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
-        &[&BY_SLUG, &BY_REMOTE]
+        &[&BY_SLUG, &BY_REMOTE, &BY_GITHUB]
     }
 }
 
@@ -83,6 +118,8 @@ impl Record for Repository {
 pub(super) const BY_SLUG: Index<Repository, RepoSlug> = Index::on("by_slug", |repo| repo.slug.clone());
 /// Repositories by what is fetched.
 pub(super) const BY_REMOTE: Index<Repository, String> = Index::on("by_remote", |repo| repo.remote.clone());
+/// Repositories of GitHub by its number.
+pub(super) const BY_GITHUB: Index<Repository, u64> = Index::some("by_github", |repo| repo.source.github());
 
 /// A branch, as the last fetch found it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -40,7 +40,13 @@ impl House {
 }
 
 fn store() -> Arc<Store> {
-    let tables = vec![TableSpec::of::<Journaled>(), TableSpec::of::<VaultKey>(), TableSpec::of::<NamedSecret>(), TableSpec::of::<SshKey>()];
+    let tables = vec![
+        TableSpec::of::<Journaled>(),
+        TableSpec::of::<VaultKey>(),
+        TableSpec::of::<NamedSecret>(),
+        TableSpec::of::<SshKey>(),
+        TableSpec::of::<Kept>(),
+    ];
     Arc::new(Store::in_memory(Schema { number: 1, tables, migrations: &[] }, Ids::seeded(1), Box::new(|_| {})).unwrap())
 }
 

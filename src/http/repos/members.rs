@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::base::name::RepoSlug;
 use crate::base::page::{Cursor, Limit, ListMark, Page};
 use crate::domain::accounts::{self, Member, RepoRole};
-use crate::domain::repos::{RepoSource, Repository};
+use crate::domain::repos::Repository;
 use crate::engine::store::ReadTx;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
@@ -73,7 +73,7 @@ pub async fn list(
 /// The repository, if roles in it are given here.
 fn own_roles(tx: &ReadTx, permit: &Permit, slug: &RepoSlug) -> Result<Repository, ApiError> {
     let repo = permit.repo(tx, slug)?;
-    if repo.source == RepoSource::Github {
+    if repo.source.github().is_some() {
         return Err(ApiError::of(Code::RoleMirrored));
     }
     Ok(repo)

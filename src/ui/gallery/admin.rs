@@ -54,7 +54,7 @@ fn lists(world: &World, out: &mut Pages) {
         id: world.id(),
         owner: "acme".to_owned(),
         name: "api".to_owned(),
-        source: RepoSource::Git,
+        source: SourceKind::Git,
         remote: world.say("https://example.org/acme/api.git"),
         members: 4,
         created_at: before(900_000),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use plumbline::app::repeat::{Repeat, Tally};
 use plumbline::app::schema::schema;
-use plumbline::base::event::{Actor, Changed, Event, Recorded, Upkeep, Verdict};
+use plumbline::base::event::{Actor, Changed, Event, Recorded, StatusContext, Upkeep, Verdict};
 use plumbline::base::id::{AttemptId, CheckId, Id, IssueId, KeyId, LinkId, RepoId, SecretId, SessionId, TokenId, UserId, WorkId};
 use plumbline::base::name::{BlobId, CommitSha, RepoSlug, TreePath};
 use plumbline::base::time::Timestamp;
@@ -18,14 +18,16 @@ use plumbline::domain::accounts::{
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::audit::{Action, ActorKind, Checkpoint, Digest, Entry, Outcome, Subject, SubjectKind, Who};
 use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor};
+use plumbline::domain::github::GithubApp;
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
 use plumbline::domain::issues::track::{Fingerprint, Mark};
 use plumbline::domain::issues::{
     Chunk, Counts, Issue, IssueState, Kind, Node, Revision, Severity, Sighting, Span, Standing, Turn, TurnKind,
 };
 use plumbline::domain::repos::{ApprovalFor, Author, BadgeKey, Branch, Commit, RepoSource, Repository, SyncError};
-use plumbline::domain::secrets::{KeyState, NamedSecret, Scope, SshKey, Use, VaultKey};
+use plumbline::domain::secrets::{Kept, KeyState, NamedSecret, Purpose, Scope, SshKey, Use, VaultKey};
 use plumbline::domain::settings::Settings;
+use plumbline::domain::statuses::{PostedStatus, Said};
 use plumbline::engine::queue::{Lease, Served, WorkItem, WorkState};
 use plumbline::engine::store::Record;
 use plumbline::engine::store::blob::BlobHash;
@@ -81,6 +83,29 @@ const SAMPLES: &[fn() -> Shape] = &[
             poll_interval_s: Some(300),
             events_kept_days: Some(301),
             audit_kept_days: Some(302),
+        })
+    },
+    || shape(&Kept { purpose: Purpose::GithubWebhookSecret, version: 300, sealed: sealed(), changed_at: at(1) }),
+    || {
+        shape(&GithubApp {
+            app_id: 300,
+            slug: "plumbline-acme".to_owned(),
+            name: "Plumbline of Acme".to_owned(),
+            client_id: "Iv1.0".to_owned(),
+            url: "https://git.example".to_owned(),
+            api_url: "https://git.example/api/v3".to_owned(),
+            page: "https://git.example/apps/plumbline-acme".to_owned(),
+            made_at: at(1),
+        })
+    },
+    || {
+        shape(&PostedStatus {
+            repo: repo(),
+            sha: sha(1),
+            context: StatusContext::Gate,
+            said: Said { verdict: Verdict::Failure, sentence: "2 new issues".to_owned(), url: "https://p.example/r/a".to_owned() },
+            at: at(2),
+            refused: Some("no commit found".to_owned()),
         })
     },
 ];
@@ -235,7 +260,7 @@ fn repository() -> Repository {
     Repository {
         id: repo(),
         slug: RepoSlug::new("acme", "app").unwrap(),
-        source: RepoSource::Git,
+        source: RepoSource::GitHub { id: 300, installation: 301 },
         remote: "https://example.org/app.git".to_owned(),
         is_trusted: true,
         description: Some("an app".to_owned()),
