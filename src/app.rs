@@ -24,6 +24,7 @@ use crate::engine::queue;
 use crate::engine::store::{self, Blobs, ReadTx, Store, WriteTx};
 use crate::engine::vault::Vault;
 
+pub mod abroad;
 pub mod admission;
 pub mod check;
 pub mod config;
@@ -34,6 +35,7 @@ pub mod indexing;
 pub mod live;
 pub mod measures;
 pub mod passwords;
+pub mod people;
 pub mod rates;
 pub mod reactions;
 pub mod regenerate;
@@ -96,6 +98,8 @@ pub struct Inner {
     pub passwords: passwords::Passwords,
     /// The tries at passwords that were wrong.
     pub guesses: guesses::Guesses,
+    /// The browsers that were sent to GitHub.
+    pub abroad: abroad::Abroad,
     /// How many requests there were of late, by address and by caller.
     pub rates: rates::RequestRates,
     /// How many refusals have entries in the trail of late.
@@ -253,6 +257,7 @@ impl App {
             under_way,
             passwords,
             guesses,
+            abroad: abroad::Abroad::default(),
             rates,
             refusals,
             started_at,

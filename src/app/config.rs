@@ -329,6 +329,11 @@ impl Config {
                 webhook_secret_file: parse(values, "github.webhook_secret_file", path)?,
                 client_id: parse(values, "github.client_id", |text| Ok(text.to_owned()))?,
                 client_secret_file: parse(values, "github.client_secret_file", path)?,
+                orgs: orgs(values)?,
+                outside_collaborators: parse(values, "github.outside_collaborators", |text| {
+                    text.parse().map_err(|_| "not `true` or `false`".to_owned())
+                })?
+                .unwrap_or(false),
             },
             limits: Limits {
                 connections: parse(values, "limits.connections", count)?.unwrap_or(Limits::default().connections),
@@ -361,7 +366,8 @@ impl Config {
 
     /// How often upkeep is done.
     pub fn intervals(&self) -> Intervals {
-        Intervals { poll: self.poll_interval, expire: Duration::from_secs(3_600), sweep: Duration::from_secs(24 * 3_600) }
+        let day = Duration::from_secs(DAY);
+        Intervals { poll: self.poll_interval, expire: Duration::from_secs(3_600), sweep: day, people: day }
     }
 
     /// How often repositories are asked for new commits: as the configuration says where it does, else as it is set.
@@ -409,7 +415,7 @@ impl Config {
         out += &format!("\n[vault]\nkey_file = {:?}\n", self.vault_key_file.display().to_string());
         out += &format!("\n[outbound]\nallow_hosts = [{}]\n", quoted(&mut self.allow_hosts.iter().cloned()));
         out += &optional("ca_file", self.ca_file.as_ref().map(|path| path.display().to_string()));
-        let github::Configured { url, api_url, app_id, private_key_file, webhook_secret_file, client_id, client_secret_file } =
+        let github::Configured { url, api_url, app_id, private_key_file, webhook_secret_file, client_id, client_secret_file, .. } =
             &self.github;
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         out += &format!("\n[github]\n{}{}", optional("url", url.clone()), optional("api_url", api_url.clone()));
@@ -418,6 +424,8 @@ impl Config {
         out += &optional("webhook_secret_file", path(webhook_secret_file));
         out += &optional("client_id", client_id.clone());
         out += &optional("client_secret_file", path(client_secret_file));
+        out += &format!("orgs = [{}]\n", quoted(&mut self.github.orgs.iter().cloned()));
+        out += &format!("outside_collaborators = {}\n", self.github.outside_collaborators);
         let Limits { connections, streams, streams_per_caller, requests_per_address, requests_per_caller, .. } = self.limits;
         out += &format!("\n[limits]\nconnections = {connections}\nstreams = {streams}\nstreams_per_caller = {streams_per_caller}\n");
         out += &format!("requests_per_address = {requests_per_address}\nrequests_per_caller = {requests_per_caller}\n");
@@ -500,7 +508,7 @@ fn flatten(place: &str, prefix: &str, table: &toml::Table, values: &mut Values) 
 const FILE_BYTES: u64 = 1 << 20;
 
 /// The keys that hold several values.
-const LISTS: [&str; 4] = ["repos.local_roots", "outbound.allow_hosts", "checks.default_tools", "trusted_proxies"];
+const LISTS: [&str; 5] = ["repos.local_roots", "outbound.allow_hosts", "checks.default_tools", "trusted_proxies", "github.orgs"];
 
 fn environment(env: &BTreeMap<String, String>) -> Result<Values, Error> {
     let mut values = Values::new();
@@ -543,6 +551,19 @@ fn networks(values: &Values) -> Result<Vec<Network>, Error> {
     let Some((place, texts)) = values.get("trusted_proxies") else { return Ok(Vec::new()) };
     let wrong = |why: String| Error::Value { place: place.clone(), key: "trusted_proxies", why };
     texts.iter().map(|text| text.parse::<Network>().map_err(|error| wrong(error.to_string()))).collect()
+}
+
+/// The organizations whose members are let in.
+fn orgs(values: &Values) -> Result<Vec<String>, Error> {
+    let Some((place, names)) = values.get("github.orgs") else { return Ok(Vec::new()) };
+    let is_one = |name: &String| (1..=100).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    match names.iter().find(|name| !is_one(name)) {
+        None => Ok(names.clone()),
+        Some(bad) => {
+            let why = format!("not a list of organizations' names on GitHub: `{}`", crate::base::text::clip(bad, 80));
+            Err(Error::Value { place: place.clone(), key: "github.orgs", why })
+        }
+    }
 }
 
 /// The tools that run by default.

@@ -38,11 +38,15 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         Event::BranchDeleted { repo, head, .. } => now(Work::CloseBranch { repo: *repo, head: *head }),
         Event::IssuesChanged => now(Work::IndexIssues),
         Event::VaultRotated => now(Work::Rewrap),
+        Event::RolesDue { repo } => now(Work::MirrorRoles { repo: *repo }),
+        Event::PersonDue { user } | Event::ResyncRequested { user: Some(user) } => now(Work::SyncPerson { user: *user }),
+        Event::PeopleDue | Event::ResyncRequested { user: None } => now(Work::SyncPeople),
         Event::WorkDied { was, .. } | Event::WorkDiscarded { was, .. } => given_up(was),
         Event::Due { upkeep } => now(match upkeep {
             Upkeep::Poll => Work::PollRepositories,
             Upkeep::Expire => Work::Expire,
             Upkeep::Sweep => Work::Sweep,
+            Upkeep::People => Work::SyncPeople,
         }),
         // Facts that pages and the feed tell of, and that nothing follows from.
         Event::RepositoryChanged { .. }
@@ -91,6 +95,9 @@ fn given_up(was: &Work) -> Vec<Followup> {
         | Work::Sweep
         | Work::Rewrap
         | Work::CloseBranch { .. }
-        | Work::PostStatus { .. } => Vec::new(),
+        | Work::PostStatus { .. }
+        | Work::MirrorRoles { .. }
+        | Work::SyncPeople
+        | Work::SyncPerson { .. } => Vec::new(),
     }
 }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{App, CancelToken, check, github, indexing, rewrap, sweep, sync, upkeep};
+use super::{App, CancelToken, check, github, indexing, people, rewrap, sweep, sync, upkeep};
 use crate::base::event::Actor;
 use crate::base::id::WorkId;
 use crate::base::work::{Lane, Work};
@@ -144,7 +144,10 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         | Work::Rewrap
         | Work::CloseBranch { .. }
         | Work::EraseUser { .. }
-        | Work::PostStatus { .. } => CancelToken::default(),
+        | Work::PostStatus { .. }
+        | Work::MirrorRoles { .. }
+        | Work::SyncPeople
+        | Work::SyncPerson { .. } => CancelToken::default(),
     };
     let attempt = Attempt { claim, cancel };
     let _held = held.map(|held| held.hold(&attempt));
@@ -196,6 +199,9 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::Rewrap => rewrap::perform(app, attempt),
         Work::PostStatus { repo, sha, context } => github::post_status(app, attempt, *repo, *sha, *context),
         Work::EraseUser { user } => upkeep::erase_user(app, attempt, *user),
+        Work::MirrorRoles { repo } => people::mirror_roles(app, attempt, *repo),
+        Work::SyncPeople => people::sync_people(app, attempt),
+        Work::SyncPerson { user } => people::sync_person(app, attempt, *user),
     }
 }
 

@@ -4,7 +4,7 @@
 //! steps: shapes are free.
 
 use crate::app::repeat::{Repeat, Tally};
-use crate::domain::accounts::{Browser, Link, Membership, PasswordRow, SecondFactor, Session, Token, User};
+use crate::domain::accounts::{Browser, Email, Identity, Link, Membership, PasswordRow, Roster, SecondFactor, Session, Token, User};
 use crate::domain::admin::Recurrence;
 use crate::domain::audit::{Checkpoint, Entry as AuditEntry};
 use crate::domain::checks::{CheckSet, ImagePin, TrustedManifest};
@@ -69,6 +69,9 @@ pub fn schema() -> Schema {
             Kept,
             GithubApp,
             PostedStatus,
+            Identity,
+            Email,
+            Roster,
         ],
         migrations: MIGRATIONS,
     }

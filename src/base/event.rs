@@ -103,6 +103,8 @@ pub enum Event {
     SignedIn {
         /// The person.
         user: UserId,
+        /// By what.
+        by: WayIn,
     },
     /// A person signed out.
     SignedOut {
@@ -290,6 +292,23 @@ pub enum Event {
         /// Its name in addresses.
         slug: String,
     },
+    /// Who has which role in a repository on GitHub may be otherwise than before.
+    RolesDue {
+        /// The repository.
+        repo: RepoId,
+    },
+    /// Somebody may not be among those any more who are let in.
+    PersonDue {
+        /// The person.
+        user: UserId,
+    },
+    /// Anybody may not be.
+    PeopleDue,
+    /// Somebody asked for people to be taken over from GitHub now.
+    ResyncRequested {
+        /// Whom; `None` is everybody.
+        user: Option<UserId>,
+    },
 }
 
 /// A value that somebody changed, in words.
@@ -320,7 +339,15 @@ impl Event {
     /// it, nobody did it, and with one a minute for each repository the facts between them would be hard to find.
     /// That something is to be said somewhere stands beside what is said.
     pub fn is_kept(&self) -> bool {
-        !matches!(self, Event::Due { .. } | Event::SyncDue { .. } | Event::StatusDue { .. })
+        !matches!(
+            self,
+            Event::Due { .. }
+                | Event::SyncDue { .. }
+                | Event::StatusDue { .. }
+                | Event::RolesDue { .. }
+                | Event::PersonDue { .. }
+                | Event::PeopleDue
+        )
     }
 }
 
@@ -333,6 +360,22 @@ words! {
         TotpSet = "totp_set",
         /// They are asked for no more.
         TotpRemoved = "totp_removed",
+        /// An account on GitHub was linked.
+        GithubLinked = "github_linked",
+        /// It was taken away again.
+        GithubUnlinked = "github_unlinked",
+    }
+}
+
+words! {
+    /// By what somebody signed in.
+    pub enum WayIn: "way in" {
+        /// A password, and a code where one is asked for.
+        Password = "password",
+        /// A one-time link.
+        Link = "link",
+        /// GitHub, which said who they are.
+        Github = "github",
     }
 }
 
@@ -367,6 +410,8 @@ words! {
         Expire = "expire",
         /// Remove what nothing names: blobs, staged rows, mirrors.
         Sweep = "sweep",
+        /// Take over from GitHub who is let in and who has which role.
+        People = "people",
     }
 }
 

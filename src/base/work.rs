@@ -74,6 +74,18 @@ pub enum Work {
         /// Under which name.
         context: StatusContext,
     },
+    /// Take over from GitHub who has which role in a repository.
+    MirrorRoles {
+        /// The repository.
+        repo: RepoId,
+    },
+    /// Take over from GitHub who is let in, and have the roles in every repository taken over.
+    SyncPeople,
+    /// Ask GitHub whether somebody is still let in.
+    SyncPerson {
+        /// The person.
+        user: UserId,
+    },
 }
 
 words! {
@@ -115,13 +127,16 @@ impl Work {
             Work::Rewrap => "rewrap",
             Work::EraseUser { .. } => "erase_user",
             Work::PostStatus { .. } => "post_status",
+            Work::MirrorRoles { .. } => "mirror_roles",
+            Work::SyncPeople => "sync_people",
+            Work::SyncPerson { .. } => "sync_person",
         }
     }
 
     /// Whose threads carry it out.
     pub fn lane(&self) -> Lane {
         match self {
-            Work::SyncRepository { .. } => Lane::Git,
+            Work::SyncRepository { .. } | Work::MirrorRoles { .. } | Work::SyncPeople | Work::SyncPerson { .. } => Lane::Git,
             Work::RunCheckSet { .. } | Work::AbandonCheckSet { .. } => Lane::Checks,
             Work::IndexIssues
             | Work::EraseRepository { .. }
@@ -143,8 +158,16 @@ impl Work {
             | Work::AbandonCheckSet { repo, .. }
             | Work::EraseRepository { repo }
             | Work::CloseBranch { repo, .. }
-            | Work::PostStatus { repo, .. } => Some(*repo),
-            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap | Work::EraseUser { .. } => None,
+            | Work::PostStatus { repo, .. }
+            | Work::MirrorRoles { repo } => Some(*repo),
+            Work::IndexIssues
+            | Work::PollRepositories
+            | Work::Expire
+            | Work::Sweep
+            | Work::Rewrap
+            | Work::EraseUser { .. }
+            | Work::SyncPeople
+            | Work::SyncPerson { .. } => None,
         }
     }
 
@@ -160,7 +183,10 @@ impl Work {
             | Work::Expire
             | Work::Sweep
             | Work::Rewrap
-            | Work::EraseUser { .. } => None,
+            | Work::EraseUser { .. }
+            | Work::MirrorRoles { .. }
+            | Work::SyncPeople
+            | Work::SyncPerson { .. } => None,
         }
     }
 
@@ -173,6 +199,8 @@ impl Work {
             Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues | Work::Rewrap => 8,
             // Each answer of GitHub's to ask later is one; with the longest waits this is a fortnight.
             Work::PostStatus { .. } => 60,
+            // Who has left is to be shut out, however long GitHub is away.
+            Work::MirrorRoles { .. } | Work::SyncPeople | Work::SyncPerson { .. } => 60,
             // Each look at checks that are under way is one.
             Work::CloseBranch { .. } => 200,
             // Deletion is a promise.
@@ -194,8 +222,11 @@ impl Work {
             Work::RunCheckSet { attempt, .. } | Work::AbandonCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
             Work::PostStatus { repo, sha, context } => Some(format!("{}:{repo}:{sha}:{context}", self.name())),
             Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
-            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap => Some(self.name().to_owned()),
-            Work::EraseUser { user } => Some(format!("{}:{user}", self.name())),
+            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap | Work::SyncPeople => {
+                Some(self.name().to_owned())
+            }
+            Work::EraseUser { user } | Work::SyncPerson { user } => Some(format!("{}:{user}", self.name())),
+            Work::MirrorRoles { repo } => Some(format!("{}:{repo}", self.name())),
         }
     }
 }

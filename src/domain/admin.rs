@@ -43,6 +43,8 @@ pub struct Intervals {
     pub expire: Duration,
     /// Sweeping what nothing names.
     pub sweep: Duration,
+    /// Taking over from GitHub who is let in.
+    pub people: Duration,
 }
 
 impl Intervals {
@@ -51,6 +53,7 @@ impl Intervals {
             Upkeep::Poll => self.poll,
             Upkeep::Expire => self.expire,
             Upkeep::Sweep => self.sweep,
+            Upkeep::People => self.people,
         }
     }
 }

@@ -24,6 +24,8 @@ use super::secrets::{self, Purpose};
 mod app_auth;
 pub mod client;
 mod limits;
+pub mod oauth;
+pub mod people;
 mod record;
 pub mod status;
 pub mod sync;
@@ -58,6 +60,10 @@ pub struct Configured {
     pub client_id: Option<String>,
     /// The file with the client's secret.
     pub client_secret_file: Option<PathBuf>,
+    /// The organizations whose members are let in; none named are all where the App is.
+    pub orgs: Vec<String>,
+    /// Whether those are let in who work in one of their repositories and are no members.
+    pub outside_collaborators: bool,
 }
 
 /// What can fail with the App.

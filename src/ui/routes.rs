@@ -10,7 +10,7 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
 use super::handle::{
-    account, admin, assets, check, commit, compare, docs, files, home, issues, manifest, people, plugins, repo, secrets, settings, signin,
+    account, admin, assets, check, commit, compare, docs, files, github, home, issues, manifest, people, plugins, repo, secrets, settings, signin,
 };
 use super::source::Highlighter;
 use crate::app::App;
@@ -37,6 +37,8 @@ fn table() -> Vec<Page> {
         shows("/api/docs", Public, docs::show),
         shows("/sign-in", Public, signin::show),
         takes("/sign-in", Public, signin::enter),
+        shows("/auth/github", Public, github::set_out),
+        shows("/auth/github/callback", Public, github::come_back),
         shows("/link/{secret}", Public, signin::link),
         takes("/link/{secret}", Public, signin::spend_link),
         takes("/sign-out", Public, signin::sign_out),
@@ -45,6 +47,7 @@ fn table() -> Vec<Page> {
         takes("/account/totp", Account, account::begin_totp),
         takes("/account/totp/confirm", Account, account::confirm_totp),
         takes("/account/totp/remove", Account, account::remove_totp),
+        takes("/account/github/unlink", Account, account::unlink_github),
         takes("/account/sessions/end-others", Account, account::end_others),
         takes("/account/tokens", Account, account::create_token),
         takes("/account/tokens/{id}/rotate", Account, account::rotate_token),
@@ -56,6 +59,7 @@ fn table() -> Vec<Page> {
         takes("/admin/secrets/remove", SecretsInstance, secrets::remove),
         shows("/admin/users", Admin, people::users),
         takes("/admin/users/{id}", Admin, people::act),
+        takes("/admin/resync", Admin, people::resync),
         takes("/admin/invitations", Admin, people::invite),
         takes("/admin/invitations/{id}/revoke", Admin, people::call_back),
         shows("/admin/tokens", Admin, people::tokens),

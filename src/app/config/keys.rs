@@ -177,6 +177,18 @@ pub const KEYS: &[Key] = &[
         about: "The client's secret",
     },
     Key {
+        name: "github.orgs",
+        env: "PLUMBLINE_GITHUB_ORGS",
+        default: "all where the App is installed",
+        about: "Organizations whose members may sign in through GitHub (a comma between two in the environment)",
+    },
+    Key {
+        name: "github.outside_collaborators",
+        env: "PLUMBLINE_GITHUB_OUTSIDE_COLLABORATORS",
+        default: "`false`",
+        about: "Lets those sign in as well who work in a repository of these organizations and are no members",
+    },
+    Key {
         name: "limits.connections",
         env: "PLUMBLINE_LIMITS_CONNECTIONS",
         default: "`1000`",

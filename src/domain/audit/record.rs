@@ -79,6 +79,12 @@ words! {
         Request = "request",
         /// The instance became an App on GitHub.
         GithubAppSet = "github_app_set",
+        /// An account on GitHub was linked to a person.
+        GithubLinked = "github_linked",
+        /// It was taken away again.
+        GithubUnlinked = "github_unlinked",
+        /// Somebody had people taken over from GitHub.
+        ResyncRequested = "resync_requested",
     }
 }
 

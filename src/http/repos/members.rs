@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::base::name::RepoSlug;
 use crate::base::page::{Cursor, Limit, ListMark, Page};
-use crate::domain::accounts::{self, Member, RepoRole};
+use crate::domain::accounts::{self, Member, MembershipSource, RepoRole};
 use crate::domain::repos::Repository;
 use crate::engine::store::ReadTx;
 use crate::http::code::Code;
@@ -26,14 +26,16 @@ pub struct MemberView {
     pub name: String,
     /// What they may do in it.
     pub role: RepoRole,
+    /// Whether it was given here, or GitHub says so.
+    pub source: MembershipSource,
     /// Whether their access to the instance was taken away.
     pub disabled: bool,
 }
 
 impl From<Member> for MemberView {
     fn from(member: Member) -> MemberView {
-        let Member { user, role } = member;
-        MemberView { login: user.login, name: user.name, role, disabled: user.disabled_at.is_some() }
+        let Member { user, role, source } = member;
+        MemberView { login: user.login, name: user.name, role, source, disabled: user.disabled_at.is_some() }
     }
 }
 
