@@ -30,6 +30,14 @@ impl App {
     }
 }
 
+impl App {
+    /// Where people find GitHub.
+    pub async fn github_url(&self) -> github::Result<String> {
+        let configured = self.config.github.clone();
+        self.read(move |tx, _| Ok(github::places(&configured, github::app(tx)?.as_ref()).0)).await
+    }
+}
+
 /// Something to be said, and of what.
 struct Due {
     installation: u64,

@@ -210,6 +210,17 @@ pub fn change(tx: &mut WriteTx, repo: RepoId, change: &Change, now: Timestamp) -
     Ok(repository)
 }
 
+/// Takes over what GitHub says of a repository of its own.
+pub fn mirror(tx: &mut WriteTx, repo: RepoId, description: Option<&str>, is_private: bool, is_archived: bool) -> Result<Repository> {
+    let mut repository = get(tx, repo)?;
+    let said: String = description.unwrap_or("").trim().chars().take(DESCRIPTION_CHARS).collect();
+    repository.description = (!said.is_empty()).then_some(said);
+    repository.is_private = is_private;
+    repository.is_archived = is_archived;
+    tx.put(&repository)?;
+    Ok(repository)
+}
+
 /// What is said otherwise of a repository than before.
 fn differences(before: &Repository, after: &Repository) -> Vec<Changed> {
     [

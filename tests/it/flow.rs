@@ -4,6 +4,7 @@ mod approval;
 mod commit_to_verdict;
 mod deletion;
 mod duplication;
+mod github;
 mod hostile_repositories;
 mod images;
 mod polling;
