@@ -102,7 +102,6 @@ codes! {
     GithubUnavailable  "github_unavailable"   503  "GitHub cannot be asked right now; the message or the server's log says why.";
     Internal           "internal"             500  "Something failed on our side; quote the request id.";
     IndexRebuilding    "index_rebuilding"     503  "The search index is being built; ask again in a moment.";
-    GithubUnavailable  "github_unavailable"   503  "GitHub cannot be asked right now, or not by us; the server's log says what is wrong.";
     VaultUnavailable   "vault_unavailable"    503  "Secrets can neither be set nor opened right now; the server's log says what is wrong with the key file.";
     Unavailable        "unavailable"          503  "The store cannot be used right now, for example because the disk is full; try again later.";
 }

@@ -12,7 +12,7 @@ use super::page::List;
 use crate::app::App;
 use crate::base::name::{InvalidName, RepoSlug};
 use crate::base::page::{Cursor, Limit, ListMark, Page};
-use crate::domain::accounts::{Permission, Resource};
+use crate::domain::accounts::{self, Permission, Resource};
 use crate::domain::github::{self, sync};
 use crate::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
 use crate::engine::store::ReadTx;
@@ -130,6 +130,7 @@ pub async fn add(app: &App, permit: Permit, name: &str) -> Result<RepoView, ApiE
         let repo = repos::add(tx, new, now)?;
         let sync::Remote { description, private, archived, .. } = &seen.repo;
         let repo = repos::mirror(tx, repo.id, description.as_deref(), *private, *archived)?;
+        accounts::roles_changed(tx, repo.id, now)?;
         repo_view(tx, &permit.caller, repo)
     })
     .await

@@ -7,6 +7,7 @@ mod duplication;
 mod github;
 mod hostile_repositories;
 mod images;
+mod people;
 mod polling;
 mod power_cut;
 pub mod programs;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use plumbline::app::{reactions, runner};
-use plumbline::base::event::{Event, SignInChange, StatusContext, Upkeep, Verdict};
+use plumbline::base::event::{Event, SignInChange, StatusContext, Upkeep, Verdict, WayIn};
 use plumbline::base::id::{AttemptId, Id, KeyId, LinkId, RepoId, SecretId, TokenId, UserId, WorkId};
 use plumbline::base::name::{CommitSha, RepoSlug};
 use plumbline::base::work::Work;
@@ -44,6 +44,9 @@ fn works() -> Vec<Work> {
         Work::Rewrap,
         Work::EraseUser { user: UserId::from_u128(3) },
         Work::PostStatus { repo, sha, context: StatusContext::Gate },
+        Work::MirrorRoles { repo },
+        Work::SyncPeople,
+        Work::SyncPerson { user: UserId::from_u128(3) },
     ]
 }
 
@@ -67,7 +70,7 @@ fn events() -> Vec<Event> {
         Event::CheckSetCanceled { repo, sha, attempt },
         Event::IssuesChanged,
         Event::UserCreated { user },
-        Event::SignedIn { user },
+        Event::SignedIn { user, by: WayIn::Password },
         Event::SignedOut { user },
         Event::TokenCreated { token },
         Event::TokenRevoked { token },
@@ -92,6 +95,11 @@ fn events() -> Vec<Event> {
         Event::CommandEntered { line: String::new() },
         Event::StatusDue { repo, sha },
         Event::GithubAppSet { app: 7, slug: String::new() },
+        Event::RolesDue { repo },
+        Event::PersonDue { user },
+        Event::PeopleDue,
+        Event::ResyncRequested { user: None },
+        Event::ResyncRequested { user: Some(user) },
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));
     events.extend(works().into_iter().map(|was| Event::WorkRetried { work: WorkId::from_u128(5), was }));

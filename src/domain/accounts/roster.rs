@@ -1,8 +1,8 @@
 //! Roles that GitHub gives: who has which role in each of its repositories, taken over as it says.
 //!
 //! What GitHub said of a repository is kept whole, those included who have no account here: whoever signs in for the first time has their
-//! roles in the same moment, without a question to anybody. A roster is one row, replaced when GitHub is asked again; roles that were given
-//! here are not touched by it.
+//! roles in the same moment, without a question to anybody. A roster is one row, replaced when GitHub is asked again. In a repository that
+//! has one GitHub alone gives roles: what whoever added it was given until then goes.
 
 use std::collections::HashMap;
 
@@ -73,12 +73,9 @@ pub fn mirror_repo(tx: &mut WriteTx, repo: RepoId, mut people: Vec<(u64, RepoRol
     tx.put(&Roster { repo, people, taken_at: now })?;
     let mut changes = Changes::of(repo);
     for membership in tx.find(&Scan::<Membership>::prefix(repo), MEMBERS)? {
-        let is_ours_to_say = membership.source == MembershipSource::Github;
-        match wanted.remove(&membership.user) {
-            Some(role) if role == membership.role && is_ours_to_say => {}
-            Some(role) => changes.set(tx, membership.user, Some(membership.role), Some(role))?,
-            None if is_ours_to_say => changes.set(tx, membership.user, Some(membership.role), None)?,
-            None => {}
+        let after = wanted.remove(&membership.user);
+        if after != Some(membership.role) || membership.source != MembershipSource::Github {
+            changes.set(tx, membership.user, Some(membership.role), after)?;
         }
     }
     for (user, role) in wanted {

@@ -236,21 +236,26 @@ async fn sign_in(app: &App, permit: &Permit, entrance: &Entrance, profile: Profi
 fn said_no(error: &str) -> ApiError {
     match error {
         "access_denied" => ApiError::new(Code::GithubDenied, "you did not let GitHub tell who you are, so nobody is signed in"),
-        _ => ApiError::of(Code::GithubUnavailable).because(format!("GitHub refuses to sign anybody in: {}", crate::base::text::clip(error, 80))),
+        _ => away(format!("GitHub refuses to sign anybody in: {}", crate::base::text::clip(error, 80))),
     }
+}
+
+/// To whoever is at the door nothing is told of what is beneath.
+fn away(cause: impl std::fmt::Display) -> ApiError {
+    ApiError::new(Code::GithubUnavailable, "GitHub cannot be asked right now, or not by us; the server's log says what is wrong").because(cause)
 }
 
 fn beneath(error: github::Error) -> ApiError {
     match error {
         github::Error::Store(error) => error.into(),
-        other => ApiError::of(Code::GithubUnavailable).because(other),
+        other => away(other),
     }
 }
 
 fn unavailable(fault: Fault) -> ApiError {
     match fault {
         Fault::CodeRefused => ApiError::new(Code::GithubDenied, "what GitHub gave your browser is worth nothing any more; begin anew"),
-        other => ApiError::of(Code::GithubUnavailable).because(other),
+        other => away(other),
     }
 }
 

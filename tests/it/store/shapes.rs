@@ -12,8 +12,8 @@ use plumbline::base::name::{BlobId, CommitSha, RepoSlug, TreePath};
 use plumbline::base::time::Timestamp;
 use plumbline::base::work::{Lane, Work};
 use plumbline::domain::accounts::{
-    Browser, Hashed, InstanceRole, Link, LinkPurpose, Membership, PasswordRow, Previous, RepoRole, Scope as TokenScope, SecondFactor,
-    Session, Token, TokenKind, User,
+    Browser, Email, Hashed, Identity, InstanceRole, Left, Link, LinkPurpose, Membership, MembershipSource, PasswordRow, Previous, Provider,
+    RepoRole, Roster, Scope as TokenScope, SecondFactor, Session, Source, Token, TokenKind, User,
 };
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::audit::{Action, ActorKind, Checkpoint, Digest, Entry, Outcome, Subject, SubjectKind, Who};
@@ -47,7 +47,7 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&session()),
     || shape(&link()),
     || shape(&token()),
-    || shape(&Membership { repo: repo(), user: UserId::from_u128(2), role: RepoRole::Maintain }),
+    || shape(&Membership { repo: repo(), user: UserId::from_u128(2), role: RepoRole::Maintain, source: MembershipSource::Github }),
     || shape(&repository()),
     || shape(&branch()),
     || shape(&commit()),
@@ -108,6 +108,19 @@ const SAMPLES: &[fn() -> Shape] = &[
             refused: Some("no commit found".to_owned()),
         })
     },
+    || {
+        shape(&Identity {
+            provider: Provider::Github,
+            subject: 300,
+            user: UserId::from_u128(1),
+            login: "octocat".to_owned(),
+            linked_at: at(1),
+            seen_at: at(2),
+            left: Some(Left { at: at(3), has_closed: true }),
+        })
+    },
+    || shape(&Email { address: "ada@acme.example".to_owned(), user: UserId::from_u128(1), verified_at: at(1) }),
+    || shape(&Roster { repo: repo(), people: vec![(300, RepoRole::Write)], taken_at: at(1) }),
 ];
 
 /// A record's name with its version, and the encoding of its sample.
@@ -210,6 +223,8 @@ fn user() -> User {
         disabled_at: Some(at(2)),
         created_at: at(3),
         last_seen_at: Some(at(4)),
+        sources: vec![Source::Local, Source::Github],
+        avatar_url: Some("https://github.example/a.png".to_owned()),
     }
 }
 

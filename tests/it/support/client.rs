@@ -92,6 +92,11 @@ impl Client {
         self.with("authorization", &format!("Bearer {token}"))
     }
 
+    /// What it sends with every request under this name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, None).await
     }

@@ -7,6 +7,7 @@ mod faults;
 mod git;
 mod interface;
 mod payload;
+mod people;
 mod show;
 
 use std::collections::{BTreeMap, HashMap};
@@ -71,6 +72,7 @@ struct State {
     /// What each budget has left.
     left: HashMap<u64, u64>,
     deliveries: u64,
+    people: people::People,
 }
 
 struct Hosted {
@@ -105,6 +107,7 @@ impl GitHub {
             asked: Vec::new(),
             left: HashMap::new(),
             deliveries: 0,
+            people: people::People::default(),
         };
         let state = Arc::new(Mutex::new(state));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -11,6 +11,8 @@ pub enum Door {
     Tokens,
     /// Statuses of commits, written.
     Statuses,
+    /// The exchange of a code for somebody's token.
+    SignIn,
     /// Everything else of the interface.
     Interface,
     /// Git.
@@ -36,6 +38,11 @@ impl Next<'_> {
     /// A status with a sentence.
     pub fn answers(self, status: u16) {
         self.fails(Fault::Answers(status, Vec::new(), r#"{"message":"not this time"}"#.to_owned()));
+    }
+
+    /// This.
+    pub fn answers_body(self, status: u16, body: &str) {
+        self.fails(Fault::Answers(status, Vec::new(), body.to_owned()));
     }
 
     /// A page for people.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::git::{self, plain};
-use super::{Door, Fault, State, Status, Token, show};
+use super::{Door, Fault, State, Status, Token, people, show};
 
 /// How many requests an installation has an hour.
 const BUDGET: u64 = 5_000;
@@ -34,12 +34,12 @@ pub(super) async fn serve(
 }
 
 /// One request, as its parts.
-struct Asked {
+pub(super) struct Asked {
     method: String,
     path: String,
     query: String,
     headers: HeaderMap,
-    body: Bytes,
+    pub(super) body: Bytes,
     /// Where it came to.
     address: SocketAddr,
 }
@@ -54,6 +54,7 @@ async fn any(Of((state, address)): Of<(Shared, SocketAddr)>, request: Request) -
 
 fn answer(state: &Shared, asked: &Asked) -> Response<Body> {
     let door = match asked.path.strip_prefix("/api/v3") {
+        None if asked.path.starts_with("/login/") => Door::SignIn,
         None => Door::Git,
         Some(path) if path.ends_with("/access_tokens") => Door::Tokens,
         Some(path) if path.contains("/statuses/") => Door::Statuses,
@@ -84,6 +85,7 @@ fn answer(state: &Shared, asked: &Asked) -> Response<Body> {
 fn reply(state: &Shared, asked: &Asked) -> Response<Body> {
     match asked.path.strip_prefix("/api/v3") {
         Some(path) => interface(&mut state.lock().unwrap(), path, asked),
+        None if asked.path == "/login/oauth/access_token" => people::exchange(&mut state.lock().unwrap(), asked),
         None => fetch(state, asked),
     }
 }
@@ -122,6 +124,9 @@ fn interface(state: &mut State, path: &str, asked: &Asked) -> Response<Body> {
         }
         _ => {}
     }
+    if let Some(answer) = people::of_person(state, &shown, &parts, asked) {
+        return answer;
+    }
     let Some(installation) = state.shown(&shown) else { return no(401, "Bad credentials") };
     let left = state.left.entry(installation).or_insert(BUDGET);
     *left = left.saturating_sub(1);
@@ -139,6 +144,10 @@ fn of_installation(state: &mut State, installation: u64, parts: &[&str], asked: 
     if let ("GET", ["installation", "repositories"]) = (asked.method.as_str(), parts) {
         let of = state.repos.iter().filter(|(_, hosted)| hosted.installation == installation);
         return list(of.map(|(slug, hosted)| hosted.view(slug)).collect(), Some("repositories"), asked);
+    }
+    let account = state.installations[&installation].account.clone();
+    if let Some(answer) = people::of_installation(state, &account, parts, asked) {
+        return answer;
     }
     let ["repos", owner, name, rest @ ..] = parts else { return no(404, "Not Found") };
     let slug = format!("{owner}/{name}");
@@ -195,12 +204,12 @@ impl Asked {
     }
 }
 
-fn no(status: u16, message: &str) -> Response<Body> {
+pub(super) fn no(status: u16, message: &str) -> Response<Body> {
     plain(StatusCode::from_u16(status).unwrap(), json!({"message": message}).to_string())
 }
 
 /// What is there, or that it has not changed.
-fn good(value: &Value, asked: &Asked) -> Response<Body> {
+pub(super) fn good(value: &Value, asked: &Asked) -> Response<Body> {
     let text = value.to_string();
     let etag = format!("\"{}\"", Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>());
     let is_known = asked.header("if-none-match") == etag;
@@ -210,7 +219,7 @@ fn good(value: &Value, asked: &Asked) -> Response<Body> {
 }
 
 /// A page of a list, and where the next is.
-fn list(all: Vec<Value>, field: Option<&str>, asked: &Asked) -> Response<Body> {
+pub(super) fn list(all: Vec<Value>, field: Option<&str>, asked: &Asked) -> Response<Body> {
     let (page, size) = (asked.number("page", 1), asked.number("per_page", 30).min(100));
     let total = all.len();
     let items: Vec<Value> = all.into_iter().skip((page - 1) * size).take(size).collect();
