@@ -556,7 +556,8 @@ fn networks(values: &Values) -> Result<Vec<Network>, Error> {
 /// The organizations whose members are let in.
 fn orgs(values: &Values) -> Result<Vec<String>, Error> {
     let Some((place, names)) = values.get("github.orgs") else { return Ok(Vec::new()) };
-    let is_one = |name: &String| (1..=100).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let is_one =
+        |name: &String| (1..=100).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     match names.iter().find(|name| !is_one(name)) {
         None => Ok(names.clone()),
         Some(bad) => {

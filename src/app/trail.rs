@@ -43,7 +43,9 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         Event::SignInChanged { user, change } => plain(sign_in(*change), About::User(*user)),
         Event::LinkMade { link } => plain(Action::LinkMade, About::Link(*link)),
         Event::LinkRevoked { link } => plain(Action::LinkRevoked, About::Link(*link)),
-        Event::SignedIn { user, by } => Some((Action::SignedIn, About::User(*user), Changed::of("by", None::<&str>, Some(by)).into_iter().collect())),
+        Event::SignedIn { user, by } => {
+            Some((Action::SignedIn, About::User(*user), Changed::of("by", None::<&str>, Some(by)).into_iter().collect()))
+        }
         Event::SignedOut { user } => plain(Action::SignedOut, About::User(*user)),
         Event::TokenCreated { token } => plain(Action::TokenCreated, About::Token(*token)),
         Event::TokenRotated { token } => plain(Action::TokenRotated, About::Token(*token)),

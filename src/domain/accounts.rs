@@ -40,10 +40,10 @@ pub mod totp;
 mod user;
 
 pub use caller::{Caller, Permission, Refusal, Resource, recognise};
+pub use email::{Email, emails_of, user_of_email};
 pub use factor::{
     Shown, all_factors, begin_factor, confirm_factor, drop_factor, factor_of, factors_sealed_to, has_factor, remove_factor, rewrap_factor,
 };
-pub use email::{Email, emails_of, user_of_email};
 pub use identity::{
     Identity, Left, Profile, Provider, Source, github_identity, github_identity_of, leave_github, link_github, list_identities,
     rename_github, revoke_github_authorization, sign_in_by_github, unlink_github,

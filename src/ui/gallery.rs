@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use askama::Template;
 use serde_json::json;
 
+use super::abroad::GithubFaultPage;
 use super::account::{AccountPage, GithubPart, Outcome, Part, SessionRow, TokenRow};
 use super::chart::Point;
 use super::check::{CheckPage, LogText};
@@ -18,7 +19,6 @@ use super::error::ErrorPage;
 use super::escape::Markup;
 use super::file::{Content, EntryKind, FilePage, TreeEntry, TreePage};
 use super::frame::{Frame, Place, Viewer};
-use super::github::GithubFaultPage;
 use super::home::{AddForm, HomePage, RepoRow, RunningRow};
 use super::issue::IssuePage;
 use super::issues::{Found, IssueRow, IssuesPage, QueryFault, Rebuilding, Results};

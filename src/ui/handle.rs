@@ -30,6 +30,7 @@ use crate::http::error::{ApiError, Failed};
 use crate::http::extract::Permit;
 use crate::http::layers;
 
+pub(super) mod abroad;
 pub(super) mod account;
 pub(super) mod admin;
 pub(super) mod assets;
@@ -38,7 +39,7 @@ pub(super) mod commit;
 pub(super) mod compare;
 pub(super) mod docs;
 pub(super) mod files;
-pub(super) mod github;
+
 pub(super) mod home;
 pub(super) mod issues;
 pub(super) mod manifest;

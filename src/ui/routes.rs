@@ -10,7 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
 use super::handle::{
-    account, admin, assets, check, commit, compare, docs, files, github, home, issues, manifest, people, plugins, repo, secrets, settings, signin,
+    abroad, account, admin, assets, check, commit, compare, docs, files, home, issues, manifest, people, plugins, repo, secrets, settings,
+    signin,
 };
 use super::source::Highlighter;
 use crate::app::App;
@@ -37,8 +38,8 @@ fn table() -> Vec<Page> {
         shows("/api/docs", Public, docs::show),
         shows("/sign-in", Public, signin::show),
         takes("/sign-in", Public, signin::enter),
-        shows("/auth/github", Public, github::set_out),
-        shows("/auth/github/callback", Public, github::come_back),
+        shows("/auth/github", Public, abroad::set_out),
+        shows("/auth/github/callback", Public, abroad::come_back),
         shows("/link/{secret}", Public, signin::link),
         takes("/link/{secret}", Public, signin::spend_link),
         takes("/sign-out", Public, signin::sign_out),

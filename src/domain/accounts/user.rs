@@ -6,9 +6,9 @@
 //!
 //! One administrator stays: whatever would leave the instance without any is refused.
 
-use super::password::{PasswordHash, PasswordRow};
 use super::email::{EMAILS_BY_USER, Email};
 use super::identity::{self, IDENTITIES_BY_USER, Identity, Source};
+use super::password::{PasswordHash, PasswordRow};
 use super::record::{self, Browser, Link, Membership, SecondFactor, Session, User};
 use super::role::InstanceRole;
 use super::{Error, Result, Token, link, session, token};

@@ -78,7 +78,9 @@ pub enum Fault {
     #[error("GitHub takes the code for nothing (any more)")]
     CodeRefused,
     /// GitHub does not take us for whom we say we are.
-    #[error("GitHub does not take our client id, secret or address: {said}; look at `github.client_id`, `github.client_secret_file` and `public_url`")]
+    #[error(
+        "GitHub does not take our client id, secret or address: {said}; look at `github.client_id`, `github.client_secret_file` and `public_url`"
+    )]
     NotUs {
         /// What it says.
         said: String,
@@ -195,13 +197,8 @@ impl Door {
         let token = self.exchange(http, code, cookie)?;
         let ask = Ask { http, api_url: &self.api_url, authorization: Secret::new(format!("Bearer {}", token.expose())) };
         let person: Person = ask.must("/user", "who somebody is")?;
-        let profile = Profile {
-            subject: person.id,
-            emails: ask.emails()?,
-            name: person.name,
-            avatar_url: person.avatar_url,
-            login: person.login,
-        };
+        let profile =
+            Profile { subject: person.id, emails: ask.emails()?, name: person.name, avatar_url: person.avatar_url, login: person.login };
         let admitted = ask.admitted(&profile.login, let_in)?;
         Ok(Visitor { profile, admitted })
     }

@@ -74,10 +74,7 @@ pub async fn is_open(app: &App) -> Result<bool, ApiError> {
 
 async fn door(app: &App) -> Result<Door, ApiError> {
     let handle = app.clone();
-    let door = app
-        .read(move |tx, _| oauth::door(tx, &handle.vault, &handle.config.github, &handle.public_url()))
-        .await
-        .map_err(beneath)?;
+    let door = app.read(move |tx, _| oauth::door(tx, &handle.vault, &handle.config.github, &handle.public_url())).await.map_err(beneath)?;
     door.ok_or_else(|| ApiError::new(Code::NotFound, "signing in through GitHub is not set up here"))
 }
 
@@ -96,7 +93,9 @@ fn own_path(next: Option<&str>) -> String {
 /// A path as a value in a query.
 fn encoded(path: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.');
-    path.bytes().fold(String::new(), |out, byte| if is_plain(byte) { out + char::from(byte).encode_utf8(&mut [0; 4]) } else { out + &format!("%{byte:02X}") })
+    path.bytes().fold(String::new(), |out, byte| {
+        if is_plain(byte) { out + char::from(byte).encode_utf8(&mut [0; 4]) } else { out + &format!("%{byte:02X}") }
+    })
 }
 
 /// Counts a step of the trip to the address it comes from.
@@ -146,7 +145,8 @@ pub async fn come_back(app: &App, permit: &Permit, headers: &HeaderMap, answer: 
     count(app, permit)?;
     let transport = Transport::of(&app.config, headers);
     let foreign = || {
-        let why = "this is no answer to a question that this browser asked within the last ten minutes, or it was given already; begin anew";
+        let why =
+            "this is no answer to a question that this browser asked within the last ten minutes, or it was given already; begin anew";
         ApiError::new(Code::StateInvalid, why)
     };
     let cookie = auth::cookie(headers, transport.trip_cookie()).filter(|cookie| !cookie.is_empty()).ok_or_else(foreign)?;
@@ -242,7 +242,8 @@ fn said_no(error: &str) -> ApiError {
 
 /// To whoever is at the door nothing is told of what is beneath.
 fn away(cause: impl std::fmt::Display) -> ApiError {
-    ApiError::new(Code::GithubUnavailable, "GitHub cannot be asked right now, or not by us; the server's log says what is wrong").because(cause)
+    ApiError::new(Code::GithubUnavailable, "GitHub cannot be asked right now, or not by us; the server's log says what is wrong")
+        .because(cause)
 }
 
 fn beneath(error: github::Error) -> ApiError {
@@ -351,8 +352,17 @@ mod tests {
         }
         let long = format!("/{}", "a".repeat(NEXT_BYTES));
         let foreign = [
-            "", "account", "//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "/a\r\nset-cookie: a=b", "/a\\b",
-            "javascript:alert(1)", "/auth/github", &long,
+            "",
+            "account",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/\t/evil.example",
+            "/a\r\nset-cookie: a=b",
+            "/a\\b",
+            "javascript:alert(1)",
+            "/auth/github",
+            &long,
         ];
         for other in foreign {
             assert_eq!(own_path(Some(other)), "/", "{other:?}");

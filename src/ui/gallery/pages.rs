@@ -171,8 +171,20 @@ fn settings(world: &World, out: &mut Pages) {
         tools: ["ruff", "shellcheck", "yamllint"].map(tool_choice).to_vec(),
         members: Some(Members {
             rows: vec![
-                MemberView { login: world.say("ada"), name: world.say("Ada Lovelace"), role: RepoRole::Admin, source: MembershipSource::Local, disabled: false },
-                MemberView { login: world.say("grace"), name: world.say("grace"), role: RepoRole::Triage, source: MembershipSource::Github, disabled: true },
+                MemberView {
+                    login: world.say("ada"),
+                    name: world.say("Ada Lovelace"),
+                    role: RepoRole::Admin,
+                    source: MembershipSource::Local,
+                    disabled: false,
+                },
+                MemberView {
+                    login: world.say("grace"),
+                    name: world.say("grace"),
+                    role: RepoRole::Triage,
+                    source: MembershipSource::Github,
+                    disabled: true,
+                },
             ],
             is_cut: is_private,
             are_given_here: is_private,

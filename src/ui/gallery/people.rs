@@ -18,7 +18,8 @@ pub(super) fn doors(world: &World, out: &mut Pages) {
         add(out, name, &SignInPage { frame: world.outside(), reason, has_passwords, by_github, login: String::new(), fault: None });
     }
     let fault = Some(world.say("The login, the password or the code is not right."));
-    let refused = SignInPage { frame: world.outside(), reason: Reason::Asked, has_passwords: true, by_github: true, login: world.say("ada"), fault };
+    let refused =
+        SignInPage { frame: world.outside(), reason: Reason::Asked, has_passwords: true, by_github: true, login: world.say("ada"), fault };
     add(out, "signin-refused", &refused);
     let short = || world.say("A password has at least 12 characters; a sentence of four or five words is easy to remember.");
     for (name, leads, fault) in [

@@ -59,7 +59,10 @@ async fn show_users(app: &App, asked: &Asked, wanted: Wanted, came: Came) -> Res
     let me = asked.permit.caller.user().map(|user| user.id);
     let Came { made, refused } = came;
     let by_github = crate::http::accounts::github::is_open(app).await?;
-    finish(&UsersPage { frame: asked.frame(app).await?, q, users: users.items, next, invitations, made, refused, me, by_github }, is_refused)
+    finish(
+        &UsersPage { frame: asked.frame(app).await?, q, users: users.items, next, invitations, made, refused, me, by_github },
+        is_refused,
+    )
 }
 
 /// A page that may hold what is shown once.
@@ -75,9 +78,13 @@ fn finish(page: &impl askama::Template, is_refused: bool) -> Result<Response, Ap
 /// What a person can mend is said on the page.
 fn refused(error: ApiError) -> Result<Came, ApiError> {
     match error.code {
-        Code::NotFound | Code::LastAdmin | Code::InvalidBody | Code::AlreadyExists | Code::Forbidden | Code::TokenEnded | Code::NotConfirmed => {
-            Ok(Came { made: None, refused: Some(words::sentence(&error.message)) })
-        }
+        Code::NotFound
+        | Code::LastAdmin
+        | Code::InvalidBody
+        | Code::AlreadyExists
+        | Code::Forbidden
+        | Code::TokenEnded
+        | Code::NotConfirmed => Ok(Came { made: None, refused: Some(words::sentence(&error.message)) }),
         _ => Err(error),
     }
 }

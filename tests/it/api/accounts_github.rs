@@ -318,7 +318,9 @@ async fn a_wrong_secret_of_ours_is_ours_to_mend() {
 async fn where_to_go_afterwards_is_a_path_of_our_own() {
     let side = Side::new();
     let octocat = side.github.member("octocat");
-    for (next, led) in [("//evil.example", "/"), ("https%3A%2F%2Fevil.example", "/"), ("/%5Cevil.example", "/"), ("/r/acme/app%3Fa=b", "/r/acme/app?a=b")] {
+    for (next, led) in
+        [("//evil.example", "/"), ("https%3A%2F%2Fevil.example", "/"), ("/%5Cevil.example", "/"), ("/r/acme/app%3Fa=b", "/r/acme/app?a=b")]
+    {
         let sent = side.app.anonymous().get(&format!("/auth/github?next={next}")).await.expect(303);
         let back = side.github.says_yes(octocat, sent.header("location").unwrap());
         let answer = side.app.anonymous().with("cookie", &sent.cookies()).get(&back).await.expect(303);
@@ -378,7 +380,10 @@ async fn whoever_is_signed_in_links_their_account_and_signs_in_by_it_later() {
     let answer = side.answer(&ada.with("sec-fetch-site", "same-origin"), octocat).await.expect(303);
     assert!(!answer.cookies().contains("plumbline_session="), "the session goes on as it was: {}", answer.cookies());
     let me = ada.get("/api/v1/me").await.expect(200).value();
-    assert_eq!((&me["user"]["sources"], &me["github"], &me["user"]["name"]), (&json!(["local", "github"]), &json!("octocat"), &json!("ada")));
+    assert_eq!(
+        (&me["user"]["sources"], &me["github"], &me["user"]["name"]),
+        (&json!(["local", "github"]), &json!("octocat"), &json!("ada"))
+    );
     let by_github = side.sign_in(octocat).await.get("/api/v1/me").await.expect(200).value();
     assert_eq!(by_github["user"]["id"], user.to_string());
     assert!(side.trail().await.contains(&"github_linked ada".to_owned()));

@@ -166,7 +166,9 @@ async fn a_github_that_does_not_answer_locks_nobody_out() {
     side.resync().await;
     browser.get("/api/v1/me").await.expect(200);
     // A list that came out short is not believed by itself: the one who is missing is asked after.
-    side.github.next(Door::Interface).answers_body(200, &json!([{"id": 42, "account": {"login": "acme"}, "suspended_at": null}]).to_string());
+    side.github
+        .next(Door::Interface)
+        .answers_body(200, &json!([{"id": 42, "account": {"login": "acme"}, "suspended_at": null}]).to_string());
     side.github.next(Door::Interface).answers_body(200, "[]");
     side.world.app.advance(Duration::from_secs(3_600));
     side.github.advance(Duration::from_secs(3_600));

@@ -64,7 +64,8 @@ impl GitHub {
         let mut state = self.state();
         let id = 9_000 + state.people.accounts.len() as u64;
         let emails = vec![(format!("{login}@acme.example"), true), (format!("{login}@unverified.example"), false)];
-        let account = Account { login: login.to_owned(), name: format!("{login} of GitHub"), emails, orgs: BTreeMap::new(), roles: BTreeMap::new() };
+        let account =
+            Account { login: login.to_owned(), name: format!("{login} of GitHub"), emails, orgs: BTreeMap::new(), roles: BTreeMap::new() };
         state.people.accounts.insert(id, account);
         id
     }
@@ -173,10 +174,13 @@ pub(super) fn of_person(state: &State, authorization: &str, parts: &[&str], aske
     Some(match parts {
         ["user"] => good(&shown(id, account), asked),
         ["user", "emails"] => {
-            let view = |(email, verified): &(String, bool)| json!({"email": email, "verified": verified, "primary": false, "visibility": null});
+            let view =
+                |(email, verified): &(String, bool)| json!({"email": email, "verified": verified, "primary": false, "visibility": null});
             list(account.emails.iter().map(view).collect(), None, asked)
         }
-        ["user", "memberships", "orgs", org] if state.people.guarded.iter().any(|one| one == org) => no(403, "Resource protected by organization SAML enforcement."),
+        ["user", "memberships", "orgs", org] if state.people.guarded.iter().any(|one| one == org) => {
+            no(403, "Resource protected by organization SAML enforcement.")
+        }
         ["user", "memberships", "orgs", org] => match account.orgs.get(*org) {
             Some(how) => good(&json!({"state": how, "role": "member", "organization": {"login": org}, "user": shown(id, account)}), asked),
             None => no(404, "Not Found"),
@@ -195,12 +199,18 @@ pub(super) fn of_installation(state: &State, account: &str, parts: &[&str], aske
     let people = &state.people.accounts;
     let is_member = |one: &Account| one.orgs.get(account) == Some(&"active");
     let works_here = |one: &Account| one.roles.keys().any(|slug| slug.split('/').next() == Some(account));
-    let all = |is: &dyn Fn(&Account) -> bool| list(people.iter().filter(|(_, one)| is(one)).map(|(id, one)| shown(*id, one)).collect(), None, asked);
+    let all = |is: &dyn Fn(&Account) -> bool| {
+        list(people.iter().filter(|(_, one)| is(one)).map(|(id, one)| shown(*id, one)).collect(), None, asked)
+    };
     Some(match parts {
         ["orgs", org, "members"] if *org == account => all(&is_member),
         ["orgs", org, "outside_collaborators"] if *org == account => all(&|one| works_here(one) && !is_member(one)),
         ["orgs", org, "memberships", login] if *org == account => {
-            match people.iter().find(|(_, one)| one.login.eq_ignore_ascii_case(login)).and_then(|(id, one)| Some((id, one, one.orgs.get(*org)?))) {
+            match people
+                .iter()
+                .find(|(_, one)| one.login.eq_ignore_ascii_case(login))
+                .and_then(|(id, one)| Some((id, one, one.orgs.get(*org)?)))
+            {
                 Some((id, one, how)) => good(&json!({"state": how, "user": shown(*id, one)}), asked),
                 None => no(404, "Not Found"),
             }

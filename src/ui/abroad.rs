@@ -8,7 +8,7 @@ use crate::http::code::Code;
 
 /// Nobody came in by GitHub.
 #[derive(Debug, Template)]
-#[template(path = "github_fault.html", config = ".askama.toml")]
+#[template(path = "abroad.html", config = ".askama.toml")]
 pub struct GithubFaultPage {
     /// The request.
     pub frame: Frame,

@@ -12,7 +12,7 @@ use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::Query;
 use crate::http::trail::Refuses;
-use crate::ui::github::GithubFaultPage;
+use crate::ui::abroad::GithubFaultPage;
 
 /// What somebody sets out with.
 #[derive(Debug, Default, Deserialize)]
@@ -23,12 +23,7 @@ pub struct Wanted {
 }
 
 /// `GET /auth/github`.
-pub async fn set_out(
-    State(app): State<App>,
-    asked: Asked,
-    headers: HeaderMap,
-    Query(wanted): Query<Wanted>,
-) -> Result<Response, ApiError> {
+pub async fn set_out(State(app): State<App>, asked: Asked, headers: HeaderMap, Query(wanted): Query<Wanted>) -> Result<Response, ApiError> {
     match github::set_out(&app, &asked.permit, &headers, wanted.next.as_deref(), wanted.here.is_some()).await {
         Ok(Departure { location, cookie }) => {
             let mut response = see(&location)?;
