@@ -11,7 +11,6 @@ mod show;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -62,6 +61,8 @@ struct State {
     now: Timestamp,
     /// By `owner/name`.
     repos: BTreeMap<String, Hosted>,
+    /// Old names, and where they lead.
+    moved: BTreeMap<String, String>,
     installations: BTreeMap<u64, Installation>,
     tokens: HashMap<String, Token>,
     made: usize,
@@ -98,6 +99,7 @@ impl GitHub {
         let state = State {
             now: NOON.parse().unwrap(),
             repos: BTreeMap::new(),
+            moved: BTreeMap::new(),
             installations: BTreeMap::from([(INSTALLATION, Installation { account: "acme".to_owned(), is_suspended: false })]),
             tokens: HashMap::new(),
             made: 0,
@@ -207,6 +209,7 @@ impl GitHub {
     pub fn rename(&self, slug: &str, to: &str) {
         let mut state = self.state();
         let hosted = state.repos.remove(slug).unwrap();
+        state.moved.insert(slug.to_owned(), to.to_owned());
         state.repos.insert(to.to_owned(), hosted);
     }
 
@@ -270,9 +273,4 @@ impl Hosted {
     fn has(&self, sha: &str) -> bool {
         !self.forgotten.iter().any(|gone| gone == sha) && git::has(self.git.path(), sha)
     }
-}
-
-/// The fixture that is a key, for whoever needs its file.
-pub fn key_file() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/github/app.pem"))
 }

@@ -95,6 +95,12 @@ fn fetch(state: &Shared, asked: &Asked) -> Response<Body> {
         let state = state.lock().unwrap();
         let whose = state.shown_by_git(&asked.header("authorization"));
         let Some(installation) = whose else { return no(401, "Bad credentials") };
+        if let Some(to) = state.moved.get(slug) {
+            return moved(
+                301,
+                &format!("http://{}/{to}.git/{rest}{}{}", asked.address, if asked.query.is_empty() { "" } else { "?" }, asked.query),
+            );
+        }
         let Some(hosted) = state.repos.get(slug).filter(|hosted| hosted.installation == installation) else { return no(404, "Not Found") };
         hosted.git.path().to_owned()
     };
@@ -140,8 +146,16 @@ fn of_installation(state: &mut State, installation: u64, parts: &[&str], asked: 
         let of = state.repos.iter().filter(|(_, hosted)| hosted.installation == installation);
         return list(of.map(|(slug, hosted)| hosted.view(slug)).collect(), Some("repositories"), asked);
     }
-    let ["repos", owner, name, rest @ ..] = parts else { return no(404, "Not Found") };
-    let slug = format!("{owner}/{name}");
+    let by_number = |id: &str| state.repos.iter().find(|(_, hosted)| hosted.id.to_string() == id).map(|(slug, _)| slug.clone());
+    let (slug, rest) = match parts {
+        ["repos", owner, name, rest @ ..] => (format!("{owner}/{name}"), rest),
+        ["repositories", id, rest @ ..] => (by_number(id).unwrap_or_default(), rest),
+        _ => return no(404, "Not Found"),
+    };
+    if let Some(hosted) = state.moved.get(&slug).and_then(|to| state.repos.get(to)) {
+        let to = format!("http://{}/api/v3/repositories/{}/{}", asked.address, hosted.id, rest.join("/"));
+        return moved(if asked.method == "GET" { 301 } else { 307 }, &to);
+    }
     let Some(hosted) = state.repos.get_mut(&slug).filter(|hosted| hosted.installation == installation) else {
         return no(404, "Not Found");
     };
@@ -193,6 +207,12 @@ impl Asked {
         let found = self.query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         found.and_then(|text| text.parse().ok()).unwrap_or(otherwise)
     }
+}
+
+fn moved(status: u16, to: &str) -> Response<Body> {
+    let mut answer = plain(StatusCode::from_u16(status).unwrap(), String::new());
+    answer.headers_mut().insert("location", to.parse().unwrap());
+    answer
 }
 
 fn no(status: u16, message: &str) -> Response<Body> {
