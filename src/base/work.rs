@@ -74,6 +74,13 @@ pub enum Work {
         /// Under which name.
         context: StatusContext,
     },
+    /// Put on GitHub what was found beside a commit's lines.
+    PostReport {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+    },
 }
 
 words! {
@@ -115,6 +122,7 @@ impl Work {
             Work::Rewrap => "rewrap",
             Work::EraseUser { .. } => "erase_user",
             Work::PostStatus { .. } => "post_status",
+            Work::PostReport { .. } => "post_report",
         }
     }
 
@@ -131,7 +139,7 @@ impl Work {
             | Work::Rewrap
             | Work::CloseBranch { .. }
             | Work::EraseUser { .. } => Lane::Upkeep,
-            Work::PostStatus { .. } => Lane::Outbound,
+            Work::PostStatus { .. } | Work::PostReport { .. } => Lane::Outbound,
         }
     }
 
@@ -143,7 +151,8 @@ impl Work {
             | Work::AbandonCheckSet { repo, .. }
             | Work::EraseRepository { repo }
             | Work::CloseBranch { repo, .. }
-            | Work::PostStatus { repo, .. } => Some(*repo),
+            | Work::PostStatus { repo, .. }
+            | Work::PostReport { repo, .. } => Some(*repo),
             Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap | Work::EraseUser { .. } => None,
         }
     }
@@ -151,7 +160,10 @@ impl Work {
     /// The commit it is about.
     pub fn sha(&self) -> Option<CommitSha> {
         match self {
-            Work::RunCheckSet { sha, .. } | Work::AbandonCheckSet { sha, .. } | Work::PostStatus { sha, .. } => Some(*sha),
+            Work::RunCheckSet { sha, .. }
+            | Work::AbandonCheckSet { sha, .. }
+            | Work::PostStatus { sha, .. }
+            | Work::PostReport { sha, .. } => Some(*sha),
             Work::CloseBranch { head, .. } => Some(*head),
             Work::SyncRepository { .. }
             | Work::EraseRepository { .. }
@@ -172,7 +184,7 @@ impl Work {
             Work::PollRepositories | Work::Expire | Work::Sweep => 2,
             Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues | Work::Rewrap => 8,
             // Each answer of GitHub's to ask later is one; with the longest waits this is a fortnight.
-            Work::PostStatus { .. } => 60,
+            Work::PostStatus { .. } | Work::PostReport { .. } => 60,
             // Each look at checks that are under way is one.
             Work::CloseBranch { .. } => 200,
             // Deletion is a promise.
@@ -193,6 +205,7 @@ impl Work {
             // One per attempt: a later attempt must not be swallowed by an earlier one that is still ending.
             Work::RunCheckSet { attempt, .. } | Work::AbandonCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
             Work::PostStatus { repo, sha, context } => Some(format!("{}:{repo}:{sha}:{context}", self.name())),
+            Work::PostReport { repo, sha } => Some(format!("{}:{repo}:{sha}", self.name())),
             Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
             Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap => Some(self.name().to_owned()),
             Work::EraseUser { user } => Some(format!("{}:{user}", self.name())),

@@ -22,6 +22,7 @@ use crate::engine::vault::Vault;
 use super::secrets::{self, Purpose};
 
 mod app_auth;
+pub mod check_run;
 pub mod client;
 mod limits;
 mod record;

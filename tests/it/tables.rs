@@ -44,6 +44,7 @@ fn works() -> Vec<Work> {
         Work::Rewrap,
         Work::EraseUser { user: UserId::from_u128(3) },
         Work::PostStatus { repo, sha, context: StatusContext::Gate },
+        Work::PostReport { repo, sha },
     ]
 }
 
@@ -90,7 +91,7 @@ fn events() -> Vec<Event> {
         Event::BadgeKeyRotated { repo },
         Event::SettingsChanged { changes: Vec::new() },
         Event::CommandEntered { line: String::new() },
-        Event::StatusDue { repo, sha },
+        Event::StatusDue { repo, sha, is_over: true },
         Event::GithubAppSet { app: 7, slug: String::new() },
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));

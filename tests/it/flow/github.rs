@@ -289,3 +289,38 @@ async fn a_repository_is_added_once_by_the_name_that_github_has_for_it() {
     nobody.admin.post("/api/v1/repos", json!({"github": SLUG})).await.refused("github_not_set_up");
     nobody.admin.get("/api/v1/github/repos").await.refused("github_not_set_up");
 }
+
+#[tokio::test]
+async fn new_issues_stand_at_their_lines_the_gravest_first_fifty_at_a_time_and_the_rest_is_linked() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    let run = &side.github.runs(SLUG, &side.first.sha)[0];
+    assert_eq!((run.conclusion.as_str(), run.annotations.len()), ("success", 0));
+
+    let conflicts = "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> topic\n".repeat(230);
+    let broken = side.github.push(SLUG, "main", [("a.rb", conflicts.as_str()), ("b.json", "{\"a\": }\n")]);
+    // The second of the requests is lost, and what it brought is not.
+    side.github.next(Door::Runs).does_and_fails();
+    side.look().await;
+    side.advance(Duration::from_secs(15)).await;
+    let runs = side.github.runs(SLUG, &broken.sha);
+    assert_eq!((runs.len(), runs[0].conclusion.as_str(), runs[0].annotations.len(), runs[0].sent), (1, "failure", 200, 4));
+    let level = |at: usize| text(&runs[0].annotations[at]["annotation_level"]).to_owned();
+    assert_eq!((level(0), text(&runs[0].annotations[0]["path"])), ("failure".to_owned(), "a.rb"));
+    let lines: std::collections::BTreeSet<u64> = runs[0].annotations.iter().map(|note| note["start_line"].as_u64().unwrap()).collect();
+    assert_eq!(lines.len(), 200, "no note is there twice");
+    assert!(runs[0].title.ends_with("new issues of severity minor or above"), "{}", runs[0].title);
+    assert!(runs[0].summary.contains("| hygiene | succeeded | 231 |"), "{}", runs[0].summary);
+    let rest = "31 new issues more that have no note here.";
+    let link = format!("[All of it]({}/r/acme/app/commits/{})", side.world.app.app().public_url(), broken.sha);
+    assert!(runs[0].summary.contains(rest) && runs[0].summary.contains(&link), "{}", runs[0].summary);
+}
+
+#[tokio::test]
+async fn where_the_app_may_not_write_runs_the_status_is_said_all_the_same() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    let push = side.github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    side.github.next(Door::Runs).answers(403);
+    side.look().await;
+    assert_eq!((side.said(&push.sha), side.github.runs(SLUG, &push.sha).len()), (vec![CLEAN.to_owned()], 0));
+    assert!(side.world.app.work(WorkState::Ready).is_empty(), "a refusal is settled");
+}

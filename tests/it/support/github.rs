@@ -56,6 +56,19 @@ impl std::fmt::Display for Status {
     }
 }
 
+/// A run of checks.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub sha: String,
+    pub external_id: String,
+    pub conclusion: String,
+    pub title: String,
+    pub summary: String,
+    pub annotations: Vec<Value>,
+    /// How many requests brought them.
+    pub sent: usize,
+}
+
 /// What it has.
 struct State {
     now: Timestamp,
@@ -80,6 +93,7 @@ struct Hosted {
     git: TestRepo,
     description: String,
     statuses: Vec<(String, Status)>,
+    runs: Vec<Run>,
     forgotten: Vec<String>,
 }
 
@@ -154,6 +168,7 @@ impl GitHub {
             git: TestRepo::bare(),
             description: format!("what {slug} is for"),
             statuses: Vec::new(),
+            runs: Vec::new(),
             forgotten: Vec::new(),
         };
         state.repos.insert(slug.to_owned(), hosted);
@@ -222,6 +237,11 @@ impl GitHub {
     pub fn all_statuses(&self, slug: &str, sha: &str) -> Vec<Status> {
         let state = self.state();
         state.repos[slug].statuses.iter().filter(|(of, _)| of == sha).map(|(_, status)| status.clone()).collect()
+    }
+
+    /// A commit's runs of checks.
+    pub fn runs(&self, slug: &str, sha: &str) -> Vec<Run> {
+        self.state().repos[slug].runs.iter().filter(|run| run.sha == sha).cloned().collect()
     }
 
     /// Turns its clock's hand forward.

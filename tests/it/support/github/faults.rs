@@ -11,6 +11,8 @@ pub enum Door {
     Tokens,
     /// Statuses of commits, written.
     Statuses,
+    /// Runs of checks, written.
+    Runs,
     /// Everything else of the interface.
     Interface,
     /// Git.

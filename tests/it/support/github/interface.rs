@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::git::{self, plain};
-use super::{Door, Fault, State, Status, Token, show};
+use super::{Door, Fault, Hosted, Run, State, Status, Token, show};
 
 /// How many requests an installation has an hour.
 const BUDGET: u64 = 5_000;
@@ -57,6 +57,7 @@ fn answer(state: &Shared, asked: &Asked) -> Response<Body> {
         None => Door::Git,
         Some(path) if path.ends_with("/access_tokens") => Door::Tokens,
         Some(path) if path.contains("/statuses/") => Door::Statuses,
+        Some(path) if path.contains("/check-runs") && asked.method != "GET" => Door::Runs,
         Some(_) => Door::Interface,
     };
     let fault = {
@@ -180,8 +181,45 @@ fn of_installation(state: &mut State, installation: u64, parts: &[&str], asked: 
             let view = |status: &Status| json!({"context": status.context, "state": status.state, "description": status.description, "target_url": status.target_url});
             list(of.map(|(_, status)| view(status)).collect(), None, asked)
         }
+        ("POST", ["check-runs"]) => run(hosted, None, &asked.body),
+        ("PATCH", ["check-runs", id]) => run(hosted, id.parse().ok(), &asked.body),
+        ("GET", ["commits", sha, "check-runs"]) => {
+            let of = hosted.runs.iter().enumerate().filter(|(_, run)| run.sha == *sha);
+            let view = |(id, run): (usize, &Run)| json!({"id": id, "external_id": run.external_id, "output": {"annotations_count": run.annotations.len()}});
+            list(of.map(view).collect(), Some("check_runs"), asked)
+        }
         _ => no(404, "Not Found"),
     }
+}
+
+/// A run is made, or more is said of one.
+fn run(hosted: &mut Hosted, id: Option<usize>, body: &[u8]) -> Response<Body> {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else { return no(400, "Problems parsing JSON") };
+    let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+    let notes = body["output"]["annotations"].as_array().cloned().unwrap_or_default();
+    if notes.len() > 50 || text(&body["output"]["summary"]).chars().count() > 65_535 {
+        return no(422, "Invalid request: too much at a time");
+    }
+    let id = id.unwrap_or(hosted.runs.len());
+    if id == hosted.runs.len() {
+        let sha = text(&body["head_sha"]);
+        if !hosted.has(&sha) {
+            return no(422, "No commit found for SHA");
+        }
+        let (external_id, annotations) = (text(&body["external_id"]), Vec::new());
+        let (conclusion, title, summary) = (String::new(), String::new(), String::new());
+        hosted.runs.push(Run { sha, external_id, conclusion, title, summary, annotations, sent: 0 });
+    }
+    let Some(run) = hosted.runs.get_mut(id) else { return no(404, "Not Found") };
+    run.conclusion = text(&body["conclusion"]);
+    run.title = text(&body["output"]["title"]);
+    run.summary = text(&body["output"]["summary"]);
+    run.annotations.extend(notes);
+    run.sent += 1;
+    plain(
+        StatusCode::CREATED,
+        json!({"id": id, "external_id": run.external_id, "output": {"annotations_count": run.annotations.len()}}).to_string(),
+    )
 }
 
 fn token(state: &mut State, id: &str) -> Response<Body> {
