@@ -26,6 +26,7 @@ pub mod check_run;
 pub mod client;
 mod limits;
 mod record;
+pub mod setup;
 pub mod status;
 pub mod sync;
 

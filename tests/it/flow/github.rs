@@ -296,8 +296,11 @@ async fn new_issues_stand_at_their_lines_the_gravest_first_fifty_at_a_time_and_t
     let run = &side.github.runs(SLUG, &side.first.sha)[0];
     assert_eq!((run.conclusion.as_str(), run.annotations.len()), ("success", 0));
 
-    let conflicts = "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> topic\n".repeat(230);
-    let broken = side.github.push(SLUG, "main", [("a.rb", conflicts.as_str()), ("b.json", "{\"a\": }\n")]);
+    // One file has fifty at most.
+    let conflicts = "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> topic\n".repeat(46);
+    let files = ["a.rb", "b.rb", "c.rb", "d.rb", "e.rb"].map(|path| (path, conflicts.as_str()));
+    side.github.push(SLUG, "topic", files);
+    let broken = side.github.push(SLUG, "topic", [("b.json", "{\"a\": }\n")]);
     // The second of the requests is lost, and what it brought is not.
     side.github.next(Door::Runs).does_and_fails();
     side.look().await;
@@ -306,7 +309,8 @@ async fn new_issues_stand_at_their_lines_the_gravest_first_fifty_at_a_time_and_t
     assert_eq!((runs.len(), runs[0].conclusion.as_str(), runs[0].annotations.len(), runs[0].sent), (1, "failure", 200, 4));
     let level = |at: usize| text(&runs[0].annotations[at]["annotation_level"]).to_owned();
     assert_eq!((level(0), text(&runs[0].annotations[0]["path"])), ("failure".to_owned(), "a.rb"));
-    let lines: std::collections::BTreeSet<u64> = runs[0].annotations.iter().map(|note| note["start_line"].as_u64().unwrap()).collect();
+    let lines: std::collections::BTreeSet<(String, u64)> =
+        runs[0].annotations.iter().map(|note| (text(&note["path"]).to_owned(), note["start_line"].as_u64().unwrap())).collect();
     assert_eq!(lines.len(), 200, "no note is there twice");
     assert!(runs[0].title.ends_with("new issues of severity minor or above"), "{}", runs[0].title);
     assert!(runs[0].summary.contains("| hygiene | succeeded | 231 |"), "{}", runs[0].summary);
@@ -323,4 +327,47 @@ async fn where_the_app_may_not_write_runs_the_status_is_said_all_the_same() {
     side.look().await;
     assert_eq!((side.said(&push.sha), side.github.runs(SLUG, &push.sha).len()), (vec![CLEAN.to_owned()], 0));
     assert!(side.world.app.work(WorkState::Ready).is_empty(), "a refusal is settled");
+}
+
+/// What stands in an attribute of a page, as a browser reads it.
+fn attribute<'a>(page: &'a str, before: &str) -> String {
+    let rest: &'a str = page.split(before).nth(1).unwrap_or_else(|| panic!("{before} is not in {page}"));
+    rest.split('"').next().unwrap().replace("&#34;", "\"").replace("&quot;", "\"").replace("&#38;", "&").replace("&amp;", "&")
+}
+
+#[tokio::test]
+async fn the_app_is_made_with_one_button_and_works() {
+    let github = GitHub::start();
+    github.repo(SLUG);
+    let push = github.push(SLUG, "main", [GATED]);
+    let world = World::of(TestApp::with(|config| config.github.url = Some(github.url()))).await;
+    let page = world.admin.page("/admin/github?owner=acme").await.expect(200).text();
+    let door = attribute(&page, "method=\"post\" action=\"");
+    assert!(door.starts_with(&format!("{}/organizations/acme/settings/apps/new?state=", github.url())), "{door}");
+    let state = door.rsplit('=').next().unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&attribute(&page, "name=\"manifest\" value=\"")).unwrap();
+    assert_eq!(manifest["redirect_url"], format!("{}/admin/github/made", world.app.app().public_url()));
+
+    let code = github.make_app(&manifest);
+    // Nobody else's browser is led to take somebody's App for ours.
+    let eve = world.app.sign_in(world.app.user("eve", InstanceRole::Admin)).await;
+    eve.page(&format!("/admin/github/made?code={code}&state={state}")).await.expect(400);
+    world.admin.page(&format!("/admin/github/made?code={code}&state=0")).await.expect(400);
+    let back = world.admin.page(&format!("/admin/github/made?code={code}&state={state}")).await.expect(303);
+    assert_eq!(back.header("location"), Some("/admin/github"));
+    world.admin.page(&format!("/admin/github/made?code={code}&state={state}")).await.expect(400);
+
+    let seen = world.admin.get("/api/v1/admin/github").await.expect(200).value();
+    assert_eq!((&seen["app_id"], &seen["installations"][0]["account"]), (&json!(7), &json!("acme")));
+    let says: Vec<&str> = seen["checks"].as_array().unwrap().iter().map(|check| text(&check["says"])).collect();
+    assert!(says.contains(&"the App lacks `checks: write`") && says.contains(&"GitHub takes what is signed with it"), "{says:?}");
+    let page = world.admin.page("/admin/github").await.expect(200).text();
+    assert!(page.contains("/apps/plumbline-acme/installations/new") && !page.contains("BEGIN RSA") && !page.contains("marigold"), "{page}");
+
+    world.admin.post("/api/v1/repos", json!({"github": SLUG})).await.expect(201);
+    world.app.settle().await;
+    assert_eq!(github.statuses(SLUG, &push.sha), [BASELINE]);
+    let store = std::fs::read(world.app.data_dir().join("store.redb")).unwrap();
+    let kept = |text: &str| store.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(!kept("BEGIN RSA") && !kept("client-marigold") && !kept("a secret to everybody"), "secrets are sealed in the store");
 }

@@ -85,6 +85,8 @@ struct State {
     /// What each budget has left.
     left: HashMap<u64, u64>,
     deliveries: u64,
+    /// Codes that were handed out, and the manifest of each.
+    codes: HashMap<String, Value>,
 }
 
 struct Hosted {
@@ -121,6 +123,7 @@ impl GitHub {
             asked: Vec::new(),
             left: HashMap::new(),
             deliveries: 0,
+            codes: HashMap::new(),
         };
         let state = Arc::new(Mutex::new(state));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -153,6 +156,14 @@ impl GitHub {
         config.github.app_id = Some(APP_ID);
         config.github.private_key_file = file("app.pem", KEY);
         config.github.webhook_secret_file = file("webhook", WEBHOOK_SECRET);
+    }
+
+    /// Makes an App of the manifest that a browser brings, and hands out a code.
+    pub fn make_app(&self, manifest: &Value) -> String {
+        let mut state = self.state();
+        let code = format!("code{}", state.codes.len());
+        state.codes.insert(code.clone(), manifest.clone());
+        code
     }
 
     /// Gives an organization a repository without a commit; answers GitHub's number for it.

@@ -8,10 +8,12 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State as Of};
 use axum::http::{HeaderMap, Response, StatusCode};
+use plumbline::domain::github::setup::{EVENTS, PERMISSIONS};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::git::{self, plain};
+use super::{APP_ID, KEY, WEBHOOK_SECRET};
 use super::{Door, Fault, Hosted, Run, State, Status, Token, show};
 
 /// How many requests an installation has an hour.
@@ -116,6 +118,14 @@ fn interface(state: &mut State, path: &str, asked: &Asked) -> Response<Body> {
         return if is_app { token(state, id) } else { no(401, "A JSON web token could not be decoded") };
     }
     match (asked.method.as_str(), parts.as_slice()) {
+        ("POST", ["app-manifests", code, "conversions"]) => return convert(state, code, asked),
+        ("GET", ["app"]) if is_app => {
+            let mut permissions: serde_json::Map<String, Value> = serde_json::Map::new();
+            permissions.extend(PERMISSIONS.iter().map(|(name, level)| ((*name).to_owned(), json!(level))));
+            permissions.insert("checks".to_owned(), json!("read"));
+            let page = format!("http://{}/apps/plumbline-acme", asked.address);
+            return good(&json!({"id": APP_ID, "html_url": page, "permissions": permissions, "events": EVENTS}), asked);
+        }
         ("GET", ["app", "installations"]) if is_app => {
             let all = state.installations.iter().map(|(id, one)| {
                 let suspended = one.is_suspended.then(|| state.now.to_string());
@@ -220,6 +230,16 @@ fn run(hosted: &mut Hosted, id: Option<usize>, body: &[u8]) -> Response<Body> {
         StatusCode::CREATED,
         json!({"id": id, "external_id": run.external_id, "output": {"annotations_count": run.annotations.len()}}).to_string(),
     )
+}
+
+/// Hands out an App for a code, once.
+fn convert(state: &mut State, code: &str, asked: &Asked) -> Response<Body> {
+    let Some(manifest) = state.codes.remove(code) else { return no(404, "Not Found") };
+    let made = json!({
+        "id": APP_ID, "slug": "plumbline-acme", "name": manifest["name"], "client_id": "Iv1.0", "client_secret": "client-marigold",
+        "webhook_secret": WEBHOOK_SECRET, "pem": KEY, "html_url": format!("http://{}/apps/plumbline-acme", asked.address),
+    });
+    plain(StatusCode::CREATED, made.to_string())
 }
 
 fn token(state: &mut State, id: &str) -> Response<Body> {
