@@ -13,7 +13,7 @@ use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::repos::{Branch, Commit, Repository};
 use crate::domain::secrets::{Kept, NamedSecret, SshKey, VaultKey};
 use crate::domain::settings::Settings;
-use crate::domain::statuses::PostedStatus;
+use crate::domain::statuses::{PostedReport, PostedStatus};
 use crate::engine::queue::{Served, WorkItem};
 use crate::engine::store::journal::Journaled;
 use crate::engine::store::{Migration, Schema, TableSpec};
@@ -69,6 +69,7 @@ pub fn schema() -> Schema {
             Kept,
             GithubApp,
             PostedStatus,
+            PostedReport,
             Identity,
             Email,
             Roster,

@@ -74,6 +74,13 @@ pub enum Work {
         /// Under which name.
         context: StatusContext,
     },
+    /// Put on GitHub what was found beside a commit's lines.
+    PostReport {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+    },
     /// Take over from GitHub who has which role in a repository.
     MirrorRoles {
         /// The repository.
@@ -127,6 +134,7 @@ impl Work {
             Work::Rewrap => "rewrap",
             Work::EraseUser { .. } => "erase_user",
             Work::PostStatus { .. } => "post_status",
+            Work::PostReport { .. } => "post_report",
             Work::MirrorRoles { .. } => "mirror_roles",
             Work::SyncPeople => "sync_people",
             Work::SyncPerson { .. } => "sync_person",
@@ -146,7 +154,7 @@ impl Work {
             | Work::Rewrap
             | Work::CloseBranch { .. }
             | Work::EraseUser { .. } => Lane::Upkeep,
-            Work::PostStatus { .. } => Lane::Outbound,
+            Work::PostStatus { .. } | Work::PostReport { .. } => Lane::Outbound,
         }
     }
 
@@ -159,6 +167,7 @@ impl Work {
             | Work::EraseRepository { repo }
             | Work::CloseBranch { repo, .. }
             | Work::PostStatus { repo, .. }
+            | Work::PostReport { repo, .. }
             | Work::MirrorRoles { repo } => Some(*repo),
             Work::IndexIssues
             | Work::PollRepositories
@@ -174,7 +183,10 @@ impl Work {
     /// The commit it is about.
     pub fn sha(&self) -> Option<CommitSha> {
         match self {
-            Work::RunCheckSet { sha, .. } | Work::AbandonCheckSet { sha, .. } | Work::PostStatus { sha, .. } => Some(*sha),
+            Work::RunCheckSet { sha, .. }
+            | Work::AbandonCheckSet { sha, .. }
+            | Work::PostStatus { sha, .. }
+            | Work::PostReport { sha, .. } => Some(*sha),
             Work::CloseBranch { head, .. } => Some(*head),
             Work::SyncRepository { .. }
             | Work::EraseRepository { .. }
@@ -198,7 +210,7 @@ impl Work {
             Work::PollRepositories | Work::Expire | Work::Sweep => 2,
             Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues | Work::Rewrap => 8,
             // Each answer of GitHub's to ask later is one; with the longest waits this is a fortnight.
-            Work::PostStatus { .. } => 60,
+            Work::PostStatus { .. } | Work::PostReport { .. } => 60,
             // Who has left is to be shut out, however long GitHub is away.
             Work::MirrorRoles { .. } | Work::SyncPeople | Work::SyncPerson { .. } => 60,
             // Each look at checks that are under way is one.
@@ -221,6 +233,7 @@ impl Work {
             // One per attempt: a later attempt must not be swallowed by an earlier one that is still ending.
             Work::RunCheckSet { attempt, .. } | Work::AbandonCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
             Work::PostStatus { repo, sha, context } => Some(format!("{}:{repo}:{sha}:{context}", self.name())),
+            Work::PostReport { repo, sha } => Some(format!("{}:{repo}:{sha}", self.name())),
             Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
             Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap | Work::SyncPeople => {
                 Some(self.name().to_owned())

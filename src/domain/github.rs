@@ -22,11 +22,13 @@ use crate::engine::vault::Vault;
 use super::secrets::{self, Purpose};
 
 mod app_auth;
+pub mod check_run;
 pub mod client;
 mod limits;
 pub mod oauth;
 pub mod people;
 mod record;
+pub mod setup;
 pub mod status;
 pub mod sync;
 

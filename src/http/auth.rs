@@ -253,7 +253,7 @@ pub fn is_from_elsewhere(config: &Config, headers: &HeaderMap) -> bool {
         return site != "same-origin" && site != "none";
     }
     let Some(referer) = headers.get(header::REFERER) else { return false };
-    let origin = referer.to_str().ok().and_then(|referer| referer.splitn(4, '/').nth(2));
+    let origin = referer.to_str().ok().and_then(|referer| referer.split('/').nth(2));
     let public = config.public_url.as_deref().and_then(|url| url.split_once("://")).map(|(_, host)| host);
     origin.is_none_or(|origin| origin != host(headers) && Some(origin) != public)
 }

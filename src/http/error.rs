@@ -43,7 +43,7 @@ pub struct ApiError {
     /// After how long it is worth another try, where that is known.
     pub retry_after: Option<Duration>,
     /// The login of the account that somebody tried to get into: for the trail, never sent.
-    pub wanted: Option<String>,
+    pub wanted: Option<Box<str>>,
 }
 
 /// The body of an error.
@@ -95,7 +95,7 @@ impl ApiError {
 
     /// The error of whoever tried to get into this account.
     pub fn wanting(mut self, login: &str) -> ApiError {
-        self.wanted = Some(login.to_owned());
+        self.wanted = Some(login.into());
         self
     }
 

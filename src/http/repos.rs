@@ -17,7 +17,7 @@ use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha};
 use crate::base::page::{Cursor, Limit, ListMark, Page};
 use crate::base::time::Timestamp;
-use crate::domain::accounts::Caller;
+use crate::domain::accounts::{self, Caller};
 use crate::domain::checks::{self, CheckState};
 use crate::domain::issues;
 use crate::domain::repos::{self, ApprovalFor, Commit, Repository, SourceKind};
@@ -205,7 +205,11 @@ pub fn commit_view(tx: &ReadTx, commit: &Commit) -> Result<CommitView, ApiError>
         sha,
         short: sha.short(),
         message: commit.message.clone(),
-        author: AuthorView { name: commit.author.name.clone(), email: commit.author.email.clone(), user: None },
+        author: AuthorView {
+            name: commit.author.name.clone(),
+            email: commit.author.email.clone(),
+            user: accounts::user_of_email(tx, &commit.author.email)?.map(|user| user.login),
+        },
         authored_at: commit.authored_at,
         parents: commit.parents.clone(),
         branches: repos::branches_at(tx, repo, sha)?,

@@ -148,6 +148,7 @@ pub fn table() -> Vec<Route> {
         delete("/api/v1/repos/{owner}/{name}/keys/{id}", SecretsWrite, secrets::keys::delete, "Removes a key for SSH").says(|doc| doc.answers_nothing(204)),
         get("/api/v1/admin/sessions", Admin, admin::sessions::list, "Every browser that is signed in").says(|doc| doc.list::<admin::sessions::AnySessionView>()),
         delete("/api/v1/admin/sessions/{id}", Admin, admin::sessions::delete, "Signs one of them out").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/admin/github", Admin, admin::github::find, "Who the instance is on GitHub, and what of that works").says(|doc| doc.answers::<admin::github::GithubAdminView>(200)),
         get("/api/v1/admin/repos", Admin, admin::repos::list, "Every repository and the room it takes").says(|doc| doc.list::<admin::repos::RepoUsageView>()),
         get("/api/v1/admin/work", Admin, admin::work::list, "The work that waits, is being carried out or was given up").says(|doc| doc.query::<admin::work::WorkQuery>().list::<admin::work::WorkView>()),
         post("/api/v1/admin/work/{id}/retry", Admin, admin::work::retry, "Gives work that was given up another set of attempts").says(|doc| doc.answers::<admin::work::WorkView>(202)),

@@ -37,7 +37,7 @@ impl From<Code> for Refuses {
 
 impl From<&ApiError> for Refuses {
     fn from(error: &ApiError) -> Refuses {
-        Refuses { code: error.code, wanted: error.wanted.clone() }
+        Refuses { code: error.code, wanted: error.wanted.as_deref().map(str::to_owned) }
     }
 }
 

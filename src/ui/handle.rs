@@ -39,7 +39,7 @@ pub(super) mod commit;
 pub(super) mod compare;
 pub(super) mod docs;
 pub(super) mod files;
-
+pub(super) mod github;
 pub(super) mod home;
 pub(super) mod issues;
 pub(super) mod manifest;

@@ -182,6 +182,3 @@ impl Changes {
         Ok(self.count)
     }
 }
-
-#[cfg(test)]
-mod tests;

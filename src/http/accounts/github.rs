@@ -181,13 +181,11 @@ async fn ask(app: &App, door: Door, code: String, cookie: String) -> Result<Visi
     let busy = || ApiError::too_soon(std::time::Duration::from_secs(2), "many sign in through GitHub at this moment; try again");
     let _leave = app.abroad.ask().ok_or_else(busy)?;
     let handle = app.clone();
-    let visitor = app
-        .blocking(move || -> Result<Visitor, ApiError> {
-            let let_in = who_is_let_in(&handle).map_err(beneath)?;
-            door.visitor(handle.hub.outbound(), code, &cookie, &let_in).map_err(unavailable)
-        })
-        .await?;
-    visitor
+    app.blocking(move || -> Result<Visitor, ApiError> {
+        let let_in = who_is_let_in(&handle).map_err(beneath)?;
+        door.visitor(handle.hub.outbound(), code, &cookie, &let_in).map_err(unavailable)
+    })
+    .await?
 }
 
 /// Who is let in: the organizations that the configuration names, else all where the App is.

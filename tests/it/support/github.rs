@@ -12,7 +12,6 @@ mod show;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -58,11 +57,26 @@ impl std::fmt::Display for Status {
     }
 }
 
+/// A run of checks.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub sha: String,
+    pub external_id: String,
+    pub conclusion: String,
+    pub title: String,
+    pub summary: String,
+    pub annotations: Vec<Value>,
+    /// How many requests brought them.
+    pub sent: usize,
+}
+
 /// What it has.
 struct State {
     now: Timestamp,
     /// By `owner/name`.
     repos: BTreeMap<String, Hosted>,
+    /// Old names, and where they lead.
+    moved: BTreeMap<String, String>,
     installations: BTreeMap<u64, Installation>,
     tokens: HashMap<String, Token>,
     made: usize,
@@ -72,6 +86,8 @@ struct State {
     /// What each budget has left.
     left: HashMap<u64, u64>,
     deliveries: u64,
+    /// Codes that were handed out, and the manifest of each.
+    codes: HashMap<String, Value>,
     people: people::People,
 }
 
@@ -81,6 +97,7 @@ struct Hosted {
     git: TestRepo,
     description: String,
     statuses: Vec<(String, Status)>,
+    runs: Vec<Run>,
     forgotten: Vec<String>,
 }
 
@@ -100,6 +117,7 @@ impl GitHub {
         let state = State {
             now: NOON.parse().unwrap(),
             repos: BTreeMap::new(),
+            moved: BTreeMap::new(),
             installations: BTreeMap::from([(INSTALLATION, Installation { account: "acme".to_owned(), is_suspended: false })]),
             tokens: HashMap::new(),
             made: 0,
@@ -107,6 +125,7 @@ impl GitHub {
             asked: Vec::new(),
             left: HashMap::new(),
             deliveries: 0,
+            codes: HashMap::new(),
             people: people::People::default(),
         };
         let state = Arc::new(Mutex::new(state));
@@ -142,6 +161,14 @@ impl GitHub {
         config.github.webhook_secret_file = file("webhook", WEBHOOK_SECRET);
     }
 
+    /// Makes an App of the manifest that a browser brings, and hands out a code.
+    pub fn make_app(&self, manifest: &Value) -> String {
+        let mut state = self.state();
+        let code = format!("code{}", state.codes.len());
+        state.codes.insert(code.clone(), manifest.clone());
+        code
+    }
+
     /// Gives an organization a repository without a commit; answers GitHub's number for it.
     pub fn repo(&self, slug: &str) -> u64 {
         let mut state = self.state();
@@ -155,6 +182,7 @@ impl GitHub {
             git: TestRepo::bare(),
             description: format!("what {slug} is for"),
             statuses: Vec::new(),
+            runs: Vec::new(),
             forgotten: Vec::new(),
         };
         state.repos.insert(slug.to_owned(), hosted);
@@ -210,6 +238,7 @@ impl GitHub {
     pub fn rename(&self, slug: &str, to: &str) {
         let mut state = self.state();
         let hosted = state.repos.remove(slug).unwrap();
+        state.moved.insert(slug.to_owned(), to.to_owned());
         state.repos.insert(to.to_owned(), hosted);
     }
 
@@ -222,6 +251,11 @@ impl GitHub {
     pub fn all_statuses(&self, slug: &str, sha: &str) -> Vec<Status> {
         let state = self.state();
         state.repos[slug].statuses.iter().filter(|(of, _)| of == sha).map(|(_, status)| status.clone()).collect()
+    }
+
+    /// A commit's runs of checks.
+    pub fn runs(&self, slug: &str, sha: &str) -> Vec<Run> {
+        self.state().repos[slug].runs.iter().filter(|run| run.sha == sha).cloned().collect()
     }
 
     /// Turns its clock's hand forward.
@@ -273,9 +307,4 @@ impl Hosted {
     fn has(&self, sha: &str) -> bool {
         !self.forgotten.iter().any(|gone| gone == sha) && git::has(self.git.path(), sha)
     }
-}
-
-/// The fixture that is a key, for whoever needs its file.
-pub fn key_file() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/github/app.pem"))
 }

@@ -11,6 +11,8 @@ pub enum Door {
     Tokens,
     /// Statuses of commits, written.
     Statuses,
+    /// Runs of checks, written.
+    Runs,
     /// The exchange of a code for somebody's token.
     SignIn,
     /// Everything else of the interface.

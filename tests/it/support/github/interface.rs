@@ -8,11 +8,13 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State as Of};
 use axum::http::{HeaderMap, Response, StatusCode};
+use plumbline::domain::github::setup::{EVENTS, PERMISSIONS};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::git::{self, plain};
-use super::{Door, Fault, State, Status, Token, people, show};
+use super::{APP_ID, KEY, WEBHOOK_SECRET};
+use super::{Door, Fault, Hosted, Run, State, Status, Token, people, show};
 
 /// How many requests an installation has an hour.
 const BUDGET: u64 = 5_000;
@@ -58,6 +60,7 @@ fn answer(state: &Shared, asked: &Asked) -> Response<Body> {
         None => Door::Git,
         Some(path) if path.ends_with("/access_tokens") => Door::Tokens,
         Some(path) if path.contains("/statuses/") => Door::Statuses,
+        Some(path) if path.contains("/check-runs") && asked.method != "GET" => Door::Runs,
         Some(_) => Door::Interface,
     };
     let fault = {
@@ -97,6 +100,12 @@ fn fetch(state: &Shared, asked: &Asked) -> Response<Body> {
         let state = state.lock().unwrap();
         let whose = state.shown_by_git(&asked.header("authorization"));
         let Some(installation) = whose else { return no(401, "Bad credentials") };
+        if let Some(to) = state.moved.get(slug) {
+            return moved(
+                301,
+                &format!("http://{}/{to}.git/{rest}{}{}", asked.address, if asked.query.is_empty() { "" } else { "?" }, asked.query),
+            );
+        }
         let Some(hosted) = state.repos.get(slug).filter(|hosted| hosted.installation == installation) else { return no(404, "Not Found") };
         hosted.git.path().to_owned()
     };
@@ -111,6 +120,14 @@ fn interface(state: &mut State, path: &str, asked: &Asked) -> Response<Body> {
         return if is_app { token(state, id) } else { no(401, "A JSON web token could not be decoded") };
     }
     match (asked.method.as_str(), parts.as_slice()) {
+        ("POST", ["app-manifests", code, "conversions"]) => return convert(state, code, asked),
+        ("GET", ["app"]) if is_app => {
+            let mut permissions: serde_json::Map<String, Value> = serde_json::Map::new();
+            permissions.extend(PERMISSIONS.iter().map(|(name, level)| ((*name).to_owned(), json!(level))));
+            permissions.insert("checks".to_owned(), json!("read"));
+            let page = format!("http://{}/apps/plumbline-acme", asked.address);
+            return good(&json!({"id": APP_ID, "html_url": page, "permissions": permissions, "events": EVENTS}), asked);
+        }
         ("GET", ["app", "installations"]) if is_app => {
             let all = state.installations.iter().map(|(id, one)| {
                 let suspended = one.is_suspended.then(|| state.now.to_string());
@@ -149,8 +166,16 @@ fn of_installation(state: &mut State, installation: u64, parts: &[&str], asked: 
     if let Some(answer) = people::of_installation(state, &account, parts, asked) {
         return answer;
     }
-    let ["repos", owner, name, rest @ ..] = parts else { return no(404, "Not Found") };
-    let slug = format!("{owner}/{name}");
+    let by_number = |id: &str| state.repos.iter().find(|(_, hosted)| hosted.id.to_string() == id).map(|(slug, _)| slug.clone());
+    let (slug, rest) = match parts {
+        ["repos", owner, name, rest @ ..] => (format!("{owner}/{name}"), rest),
+        ["repositories", id, rest @ ..] => (by_number(id).unwrap_or_default(), rest),
+        _ => return no(404, "Not Found"),
+    };
+    if let Some(hosted) = state.moved.get(&slug).and_then(|to| state.repos.get(to)) {
+        let to = format!("http://{}/api/v3/repositories/{}/{}", asked.address, hosted.id, rest.join("/"));
+        return moved(if asked.method == "GET" { 301 } else { 307 }, &to);
+    }
     let Some(hosted) = state.repos.get_mut(&slug).filter(|hosted| hosted.installation == installation) else {
         return no(404, "Not Found");
     };
@@ -175,8 +200,55 @@ fn of_installation(state: &mut State, installation: u64, parts: &[&str], asked: 
             let view = |status: &Status| json!({"context": status.context, "state": status.state, "description": status.description, "target_url": status.target_url});
             list(of.map(|(_, status)| view(status)).collect(), None, asked)
         }
+        ("POST", ["check-runs"]) => run(hosted, None, &asked.body),
+        ("PATCH", ["check-runs", id]) => run(hosted, id.parse().ok(), &asked.body),
+        ("GET", ["commits", sha, "check-runs"]) => {
+            let of = hosted.runs.iter().enumerate().filter(|(_, run)| run.sha == *sha);
+            let view = |(id, run): (usize, &Run)| json!({"id": id, "external_id": run.external_id, "output": {"annotations_count": run.annotations.len()}});
+            list(of.map(view).collect(), Some("check_runs"), asked)
+        }
         _ => no(404, "Not Found"),
     }
+}
+
+/// A run is made, or more is said of one.
+fn run(hosted: &mut Hosted, id: Option<usize>, body: &[u8]) -> Response<Body> {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else { return no(400, "Problems parsing JSON") };
+    let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+    let notes = body["output"]["annotations"].as_array().cloned().unwrap_or_default();
+    if notes.len() > 50 || text(&body["output"]["summary"]).chars().count() > 65_535 {
+        return no(422, "Invalid request: too much at a time");
+    }
+    let id = id.unwrap_or(hosted.runs.len());
+    if id == hosted.runs.len() {
+        let sha = text(&body["head_sha"]);
+        if !hosted.has(&sha) {
+            return no(422, "No commit found for SHA");
+        }
+        let (external_id, annotations) = (text(&body["external_id"]), Vec::new());
+        let (conclusion, title, summary) = (String::new(), String::new(), String::new());
+        hosted.runs.push(Run { sha, external_id, conclusion, title, summary, annotations, sent: 0 });
+    }
+    let Some(run) = hosted.runs.get_mut(id) else { return no(404, "Not Found") };
+    run.conclusion = text(&body["conclusion"]);
+    run.title = text(&body["output"]["title"]);
+    run.summary = text(&body["output"]["summary"]);
+    run.annotations.extend(notes);
+    run.sent += 1;
+    plain(
+        StatusCode::CREATED,
+        json!({"id": id, "external_id": run.external_id, "output": {"annotations_count": run.annotations.len()}}).to_string(),
+    )
+}
+
+/// Hands out an App for a code, once.
+fn convert(state: &mut State, code: &str, asked: &Asked) -> Response<Body> {
+    let Some(manifest) = state.codes.remove(code) else { return no(404, "Not Found") };
+    let made = json!({
+        "id": APP_ID, "slug": "plumbline-acme", "name": manifest["name"], "client_id": "Iv1.0", "client_secret": "client-marigold",
+        "webhook_secret": WEBHOOK_SECRET, "pem": KEY, "html_url": format!("http://{}/apps/plumbline-acme", asked.address),
+    });
+    plain(StatusCode::CREATED, made.to_string())
 }
 
 fn token(state: &mut State, id: &str) -> Response<Body> {
@@ -202,6 +274,12 @@ impl Asked {
         let found = self.query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         found.and_then(|text| text.parse().ok()).unwrap_or(otherwise)
     }
+}
+
+fn moved(status: u16, to: &str) -> Response<Body> {
+    let mut answer = plain(StatusCode::from_u16(status).unwrap(), String::new());
+    answer.headers_mut().insert("location", to.parse().unwrap());
+    answer
 }
 
 pub(super) fn no(status: u16, message: &str) -> Response<Body> {
