@@ -336,7 +336,8 @@ impl Ask<'_> {
 
     /// Whether they are among those that are let in. Who was invited and has not come is no member, nor is who may not be seen.
     fn admitted(&self, login: &str, let_in: &LetIn) -> Result<Admitted> {
-        let mut otherwise = Admitted::No;
+        // Where nobody is served nobody can have left either.
+        let mut otherwise = if let_in.orgs.is_empty() { Admitted::Unsaid } else { Admitted::No };
         for org in let_in.orgs.iter().take(ORGS) {
             if org.eq_ignore_ascii_case(login) {
                 return Ok(Admitted::Yes);

@@ -60,7 +60,7 @@ impl Side {
             let name = one["subject"]["name"].as_str().unwrap_or("");
             let by = one["changes"].as_array().into_iter().flatten().find(|change| change["field"] == "by");
             let by = by.map(|change| format!(" by {}", text(&change["after"]))).unwrap_or_default();
-            let code = one["outcome"]["code"].as_str().map(|code| format!(" {code}")).unwrap_or_default();
+            let code = one["code"].as_str().map(|code| format!(" {code}")).unwrap_or_default();
             format!("{} {name}{by}{code}", text(&one["action"]))
         };
         all["items"].as_array().unwrap().iter().map(line).collect()
