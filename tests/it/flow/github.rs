@@ -342,8 +342,8 @@ async fn the_app_is_made_with_one_button_and_works() {
     let push = github.push(SLUG, "main", [GATED]);
     let world = World::of(TestApp::with(|config| config.github.url = Some(github.url()))).await;
     let page = world.admin.page("/admin/github?owner=acme").await.expect(200).text();
-    let door = attribute(&page, "method=\"post\" action=\"");
-    assert!(door.starts_with(&format!("{}/organizations/acme/settings/apps/new?state=", github.url())), "{door}");
+    let door = attribute(&page, &format!("action=\"{}", github.url()));
+    assert!(door.starts_with("/organizations/acme/settings/apps/new?state="), "{door}");
     let state = door.rsplit('=').next().unwrap();
     let manifest: serde_json::Value = serde_json::from_str(&attribute(&page, "name=\"manifest\" value=\"")).unwrap();
     assert_eq!(manifest["redirect_url"], format!("{}/admin/github/made", world.app.app().public_url()));
@@ -370,4 +370,19 @@ async fn the_app_is_made_with_one_button_and_works() {
     let store = std::fs::read(world.app.data_dir().join("store.redb")).unwrap();
     let kept = |text: &str| store.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(!kept("BEGIN RSA") && !kept("client-marigold") && !kept("a secret to everybody"), "secrets are sealed in the store");
+}
+
+/// Deliveries are lost: while the appliance was away, or GitHub could not reach it.
+#[tokio::test]
+async fn a_push_that_nobody_tells_of_is_found_once_nothing_was_heard_for_a_while() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    side.world.app.tick().await;
+    side.github.asked();
+    let push = side.github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    side.advance(Duration::from_secs(100)).await;
+    side.world.app.tick().await;
+    assert_eq!(side.github.asked(), [""; 0], "a repository that was heard of is left alone");
+    side.advance(Duration::from_secs(100)).await;
+    side.world.app.tick().await;
+    assert_eq!(side.said(&push.sha), [CLEAN]);
 }
