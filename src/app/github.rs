@@ -3,6 +3,7 @@
 //! What is to be said is composed when it is said. It may be said twice only if the process ended between saying it and writing that
 //! down, and then GitHub is asked first what it has.
 
+pub mod heal;
 pub mod look;
 
 use super::App;

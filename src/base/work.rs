@@ -81,6 +81,8 @@ pub enum Work {
         /// The commit.
         sha: CommitSha,
     },
+    /// Ask GitHub for what it could not deliver.
+    HealDeliveries,
 }
 
 words! {
@@ -123,6 +125,7 @@ impl Work {
             Work::EraseUser { .. } => "erase_user",
             Work::PostStatus { .. } => "post_status",
             Work::PostReport { .. } => "post_report",
+            Work::HealDeliveries => "heal_deliveries",
         }
     }
 
@@ -139,7 +142,7 @@ impl Work {
             | Work::Rewrap
             | Work::CloseBranch { .. }
             | Work::EraseUser { .. } => Lane::Upkeep,
-            Work::PostStatus { .. } | Work::PostReport { .. } => Lane::Outbound,
+            Work::PostStatus { .. } | Work::PostReport { .. } | Work::HealDeliveries => Lane::Outbound,
         }
     }
 
@@ -153,7 +156,13 @@ impl Work {
             | Work::CloseBranch { repo, .. }
             | Work::PostStatus { repo, .. }
             | Work::PostReport { repo, .. } => Some(*repo),
-            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap | Work::EraseUser { .. } => None,
+            Work::IndexIssues
+            | Work::PollRepositories
+            | Work::Expire
+            | Work::Sweep
+            | Work::Rewrap
+            | Work::EraseUser { .. }
+            | Work::HealDeliveries => None,
         }
     }
 
@@ -172,7 +181,8 @@ impl Work {
             | Work::Expire
             | Work::Sweep
             | Work::Rewrap
-            | Work::EraseUser { .. } => None,
+            | Work::EraseUser { .. }
+            | Work::HealDeliveries => None,
         }
     }
 
@@ -181,7 +191,7 @@ impl Work {
         match self {
             // A check set that twice took the process with it will do so again.
             Work::RunCheckSet { .. } => 3,
-            Work::PollRepositories | Work::Expire | Work::Sweep => 2,
+            Work::PollRepositories | Work::Expire | Work::Sweep | Work::HealDeliveries => 2,
             Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues | Work::Rewrap => 8,
             // Each answer of GitHub's to ask later is one; with the longest waits this is a fortnight.
             Work::PostStatus { .. } | Work::PostReport { .. } => 60,
@@ -207,7 +217,9 @@ impl Work {
             Work::PostStatus { repo, sha, context } => Some(format!("{}:{repo}:{sha}:{context}", self.name())),
             Work::PostReport { repo, sha } => Some(format!("{}:{repo}:{sha}", self.name())),
             Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
-            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap => Some(self.name().to_owned()),
+            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap | Work::HealDeliveries => {
+                Some(self.name().to_owned())
+            }
             Work::EraseUser { user } => Some(format!("{}:{user}", self.name())),
         }
     }

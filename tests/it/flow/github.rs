@@ -402,3 +402,24 @@ async fn a_push_that_nobody_tells_of_is_found_once_nothing_was_heard_for_a_while
     side.world.app.tick().await;
     assert_eq!(side.said(&push.sha), [CLEAN]);
 }
+
+#[tokio::test]
+async fn what_github_could_not_deliver_is_asked_for_again_once() {
+    let side = Side::with([GATED]).await;
+    side.world.app.tick().await;
+    for n in 0..130 {
+        let push = side.github.push(SLUG, &format!("topic-{n}"), [("app.rb", "puts 2\n")]);
+        side.github.tried(&push.delivery, if n % 2 == 0 { 502 } else { 202 });
+    }
+    side.github.asked();
+    let again = |asked: Vec<String>| asked.into_iter().filter(|asked| asked.ends_with("/attempts")).count();
+    side.advance(Duration::from_secs(130)).await;
+    side.world.app.tick().await;
+    assert_eq!(again(side.github.asked()), 65);
+    side.advance(Duration::from_secs(130)).await;
+    side.world.app.tick().await;
+    assert_eq!(again(side.github.asked()), 0);
+    let seen = side.world.admin.get("/api/v1/admin/github").await.expect(200).value();
+    let says: Vec<&str> = seen["checks"].as_array().unwrap().iter().map(|check| text(&check["says"])).collect();
+    assert!(says.iter().any(|says| says.ends_with("there were none")), "{says:?}");
+}
