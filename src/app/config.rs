@@ -367,7 +367,7 @@ impl Config {
     /// How often upkeep is done.
     pub fn intervals(&self) -> Intervals {
         let day = Duration::from_secs(DAY);
-        Intervals { poll: self.poll_interval, expire: Duration::from_secs(3_600), sweep: day, people: day }
+        Intervals { poll: self.poll_interval, expire: Duration::from_secs(3_600), sweep: day, heal: Duration::from_secs(120), people: day }
     }
 
     /// How often repositories are asked for new commits: as the configuration says where it does, else as it is set.

@@ -52,6 +52,7 @@ pub fn follow(event: &Event) -> Vec<Followup> {
             Upkeep::Poll => Work::PollRepositories,
             Upkeep::Expire => Work::Expire,
             Upkeep::Sweep => Work::Sweep,
+            Upkeep::Heal => Work::HealDeliveries,
             Upkeep::People => Work::SyncPeople,
         }),
         // Facts that pages and the feed tell of, and that nothing follows from.
@@ -103,6 +104,7 @@ fn given_up(was: &Work) -> Vec<Followup> {
         | Work::CloseBranch { .. }
         | Work::PostStatus { .. }
         | Work::PostReport { .. }
+        | Work::HealDeliveries
         | Work::MirrorRoles { .. }
         | Work::SyncPeople
         | Work::SyncPerson { .. } => Vec::new(),

@@ -146,6 +146,7 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         | Work::EraseUser { .. }
         | Work::PostStatus { .. }
         | Work::PostReport { .. }
+        | Work::HealDeliveries
         | Work::MirrorRoles { .. }
         | Work::SyncPeople
         | Work::SyncPerson { .. } => CancelToken::default(),
@@ -200,6 +201,7 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::Rewrap => rewrap::perform(app, attempt),
         Work::PostStatus { repo, sha, context } => github::post_status(app, attempt, *repo, *sha, *context),
         Work::PostReport { repo, sha } => github::post_report(app, attempt, *repo, *sha),
+        Work::HealDeliveries => github::heal::perform(app, attempt),
         Work::EraseUser { user } => upkeep::erase_user(app, attempt, *user),
         Work::MirrorRoles { repo } => people::mirror_roles(app, attempt, *repo),
         Work::SyncPeople => people::sync_people(app, attempt),

@@ -9,6 +9,7 @@ use crate::domain::admin::Recurrence;
 use crate::domain::audit::{Checkpoint, Entry as AuditEntry};
 use crate::domain::checks::{CheckSet, ImagePin, TrustedManifest};
 use crate::domain::github::GithubApp;
+use crate::domain::github::deliveries::Healing;
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::repos::{Branch, Commit, Repository};
 use crate::domain::secrets::{Kept, NamedSecret, SshKey, VaultKey};
@@ -70,6 +71,7 @@ pub fn schema() -> Schema {
             GithubApp,
             PostedStatus,
             PostedReport,
+            Healing,
             Identity,
             Email,
             Roster,

@@ -412,6 +412,8 @@ words! {
         Expire = "expire",
         /// Remove what nothing names: blobs, staged rows, mirrors.
         Sweep = "sweep",
+        /// Ask GitHub for what it could not deliver.
+        Heal = "heal",
         /// Take over from GitHub who is let in and who has which role.
         People = "people",
     }

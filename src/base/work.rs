@@ -81,6 +81,8 @@ pub enum Work {
         /// The commit.
         sha: CommitSha,
     },
+    /// Ask GitHub for what it could not deliver.
+    HealDeliveries,
     /// Take over from GitHub who has which role in a repository.
     MirrorRoles {
         /// The repository.
@@ -135,6 +137,7 @@ impl Work {
             Work::EraseUser { .. } => "erase_user",
             Work::PostStatus { .. } => "post_status",
             Work::PostReport { .. } => "post_report",
+            Work::HealDeliveries => "heal_deliveries",
             Work::MirrorRoles { .. } => "mirror_roles",
             Work::SyncPeople => "sync_people",
             Work::SyncPerson { .. } => "sync_person",
@@ -154,7 +157,7 @@ impl Work {
             | Work::Rewrap
             | Work::CloseBranch { .. }
             | Work::EraseUser { .. } => Lane::Upkeep,
-            Work::PostStatus { .. } | Work::PostReport { .. } => Lane::Outbound,
+            Work::PostStatus { .. } | Work::PostReport { .. } | Work::HealDeliveries => Lane::Outbound,
         }
     }
 
@@ -175,6 +178,7 @@ impl Work {
             | Work::Sweep
             | Work::Rewrap
             | Work::EraseUser { .. }
+            | Work::HealDeliveries
             | Work::SyncPeople
             | Work::SyncPerson { .. } => None,
         }
@@ -196,6 +200,7 @@ impl Work {
             | Work::Sweep
             | Work::Rewrap
             | Work::EraseUser { .. }
+            | Work::HealDeliveries
             | Work::MirrorRoles { .. }
             | Work::SyncPeople
             | Work::SyncPerson { .. } => None,
@@ -207,7 +212,7 @@ impl Work {
         match self {
             // A check set that twice took the process with it will do so again.
             Work::RunCheckSet { .. } => 3,
-            Work::PollRepositories | Work::Expire | Work::Sweep => 2,
+            Work::PollRepositories | Work::Expire | Work::Sweep | Work::HealDeliveries => 2,
             Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues | Work::Rewrap => 8,
             // Each answer of GitHub's to ask later is one; with the longest waits this is a fortnight.
             Work::PostStatus { .. } | Work::PostReport { .. } => 60,
@@ -235,9 +240,13 @@ impl Work {
             Work::PostStatus { repo, sha, context } => Some(format!("{}:{repo}:{sha}:{context}", self.name())),
             Work::PostReport { repo, sha } => Some(format!("{}:{repo}:{sha}", self.name())),
             Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
-            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap | Work::SyncPeople => {
-                Some(self.name().to_owned())
-            }
+            Work::IndexIssues
+            | Work::PollRepositories
+            | Work::Expire
+            | Work::Sweep
+            | Work::Rewrap
+            | Work::HealDeliveries
+            | Work::SyncPeople => Some(self.name().to_owned()),
             Work::EraseUser { user } | Work::SyncPerson { user } => Some(format!("{}:{user}", self.name())),
             Work::MirrorRoles { repo } => Some(format!("{}:{repo}", self.name())),
         }

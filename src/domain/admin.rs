@@ -43,6 +43,8 @@ pub struct Intervals {
     pub expire: Duration,
     /// Sweeping what nothing names.
     pub sweep: Duration,
+    /// Asking GitHub for what it could not deliver.
+    pub heal: Duration,
     /// Taking over from GitHub who is let in.
     pub people: Duration,
 }
@@ -53,6 +55,7 @@ impl Intervals {
             Upkeep::Poll => self.poll,
             Upkeep::Expire => self.expire,
             Upkeep::Sweep => self.sweep,
+            Upkeep::Heal => self.heal,
             Upkeep::People => self.people,
         }
     }

@@ -292,10 +292,10 @@ pub fn request_sync(tx: &mut WriteTx, repo: RepoId, now: Timestamp) -> Result<()
     Ok(tx.record(Event::SyncRequested { repo }, now)?)
 }
 
-/// Asks for a fetch of every repository that is polled: one page of them. Answers where the next page begins.
+/// Asks for a fetch of every repository whose turn has come: one page of them. Answers where the next page begins.
 pub fn poll(tx: &mut WriteTx, after: Option<&Cursor>, now: Timestamp) -> Result<Option<Cursor>> {
     let page = list(tx, after, Limit::MAX)?;
-    for repo in page.items.iter().filter(|repo| repo.is_polled()) {
+    for repo in page.items.iter().filter(|repo| repo.is_due(now)) {
         tx.record(Event::SyncDue { repo: repo.id }, now)?;
     }
     Ok(page.next)

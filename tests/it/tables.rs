@@ -45,6 +45,7 @@ fn works() -> Vec<Work> {
         Work::EraseUser { user: UserId::from_u128(3) },
         Work::PostStatus { repo, sha, context: StatusContext::Gate },
         Work::PostReport { repo, sha },
+        Work::HealDeliveries,
         Work::MirrorRoles { repo },
         Work::SyncPeople,
         Work::SyncPerson { user: UserId::from_u128(3) },

@@ -65,8 +65,9 @@ pub async fn show(State(app): State<App>, asked: Asked, Query(wanted): Query<For
 
 /// `GET /admin/github/made`: GitHub sends a browser here once it has made the App.
 pub async fn made(State(app): State<App>, asked: Asked, Query(made): Query<Made>) -> Result<Response, ApiError> {
-    let (permit, user) = (asked.permit.clone(), person(&asked)?);
+    let permit = asked.permit.clone();
     app.read(move |tx, _| permit.instance(tx)).await?;
+    let user = person(&asked)?;
     if !app.hub.begun().redeem(&made.state, user, app.clock.now()) {
         let message = "this was not begun here by you, or longer than an hour ago; begin once more at `/admin/github`";
         return Err(ApiError::field(Code::InvalidParameter, "state", message));

@@ -19,6 +19,7 @@ use plumbline::domain::admin::Recurrence;
 use plumbline::domain::audit::{Action, ActorKind, Checkpoint, Digest, Entry, Outcome, Subject, SubjectKind, Who};
 use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor};
 use plumbline::domain::github::GithubApp;
+use plumbline::domain::github::deliveries::Healing;
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
 use plumbline::domain::issues::track::{Fingerprint, Mark};
 use plumbline::domain::issues::{
@@ -117,6 +118,7 @@ const SAMPLES: &[fn() -> Shape] = &[
             refused: Some("resource not accessible".to_owned()),
         })
     },
+    || shape(&Healing { asked_at: at(1), known_until: Some(at(2)), missed: 300, again: 301, error: Some("no".to_owned()) }),
     || {
         shape(&Identity {
             provider: Provider::Github,
