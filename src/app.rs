@@ -16,6 +16,7 @@ use tokio::sync::broadcast;
 use crate::base::event::{Actor, Event, Recorded};
 use crate::base::id::{AttemptId, Ids, RepoId};
 use crate::base::time::{Clock, Timestamp};
+use crate::domain::github::Hub;
 use crate::domain::search::SearchIndex;
 use crate::domain::secrets;
 use crate::engine::git::{self, Mirror};
@@ -24,9 +25,11 @@ use crate::engine::queue;
 use crate::engine::store::{self, Blobs, ReadTx, Store, WriteTx};
 use crate::engine::vault::Vault;
 
+pub mod abroad;
 pub mod admission;
 pub mod check;
 pub mod config;
+pub mod github;
 pub mod guesses;
 pub mod health;
 pub mod indexing;
@@ -34,6 +37,7 @@ pub mod issuers;
 pub mod live;
 pub mod measures;
 pub mod passwords;
+pub mod people;
 pub mod rates;
 pub mod reactions;
 pub mod regenerate;
@@ -78,6 +82,8 @@ pub struct Inner {
     pub vault: Arc<Vault>,
     /// Requests to other machines.
     pub outbound: outbound::Client,
+    /// What all who ask GitHub share.
+    pub hub: Hub,
     /// The logs of what is running.
     pub live: LiveLogs,
     /// Who is about to name rows that nothing names yet.
@@ -94,6 +100,8 @@ pub struct Inner {
     pub passwords: passwords::Passwords,
     /// The tries at passwords that were wrong.
     pub guesses: guesses::Guesses,
+    /// The browsers that were sent to GitHub.
+    pub abroad: abroad::Abroad,
     /// How many requests there were of late, by address and by caller.
     pub rates: rates::RequestRates,
     /// How many refusals have entries in the trail of late.
@@ -225,6 +233,7 @@ impl App {
         }))?;
         let vault = Arc::new(vault(&store)?);
         let outbound = outbound::Client::new(&config.outbound())?;
+        let hub = Hub::new(&config.github, &outbound, clock.clone())?;
         let live = LiveLogs::in_directory(config.data_dir.join("live"));
         let mirrors = config.data_dir.join("repos");
         let wake = runner::Wake::default();
@@ -246,6 +255,7 @@ impl App {
             index,
             vault,
             outbound,
+            hub,
             live,
             staging,
             sandboxes,
@@ -254,6 +264,7 @@ impl App {
             under_way,
             passwords,
             guesses,
+            abroad: abroad::Abroad::default(),
             rates,
             refusals,
             unnamed_proxy: OnceLock::new(),

@@ -7,6 +7,7 @@
 //! [`escape`] is how text becomes part of a page, [`words`] and [`marks`] how pages speak, [`href`] where things are, [`frame`] what
 //! stands around every page; then one module a page family.
 
+pub mod abroad;
 pub mod account;
 pub mod admin;
 pub mod ansi;
@@ -20,6 +21,7 @@ pub mod error;
 pub mod escape;
 pub mod file;
 pub mod frame;
+pub mod github;
 mod handle;
 pub mod home;
 pub mod href;

@@ -16,6 +16,7 @@ use crate::base::text::nearest;
 use crate::domain::accounts::SessionLimits;
 use crate::domain::admin::Intervals;
 use crate::domain::checks::catalogue;
+use crate::domain::github;
 use crate::domain::repos::manifest::MAX_TIMEOUT;
 use crate::domain::settings::Settings;
 use crate::engine::sandbox::Tier;
@@ -27,7 +28,7 @@ mod values;
 
 pub use keys::{KEYS, Key};
 pub use values::listen_address;
-use values::{DAY, audience, count, host_memory, issuer, long_span, memory, pace, socket, span, span_text, url};
+use values::{DAY, audience, base, count, host_memory, issuer, long_span, memory, number, pace, path, socket, span, span_text, url};
 
 words! {
     /// How the log is written.
@@ -154,6 +155,8 @@ pub struct Config {
     pub oidc_issuers: Vec<String>,
     /// An audience that such tokens may have, beside the address by which people reach the instance.
     pub oidc_audience: Option<String>,
+    /// What is said of the App on GitHub.
+    pub github: github::Configured,
     /// What others may cost us at the rim.
     pub limits: Limits,
     /// How much is logged.
@@ -318,6 +321,20 @@ impl Config {
             ca_file: parse(values, "outbound.ca_file", |text| Ok(PathBuf::from(text)))?,
             oidc_issuers: issuers(values)?,
             oidc_audience: parse(values, "oidc.audience", audience)?,
+            github: github::Configured {
+                url: parse(values, "github.url", url)?,
+                api_url: parse(values, "github.api_url", base)?,
+                app_id: parse(values, "github.app_id", number)?,
+                private_key_file: parse(values, "github.private_key_file", path)?,
+                webhook_secret_file: parse(values, "github.webhook_secret_file", path)?,
+                client_id: parse(values, "github.client_id", |text| Ok(text.to_owned()))?,
+                client_secret_file: parse(values, "github.client_secret_file", path)?,
+                orgs: orgs(values)?,
+                outside_collaborators: parse(values, "github.outside_collaborators", |text| {
+                    text.parse().map_err(|_| "not `true` or `false`".to_owned())
+                })?
+                .unwrap_or(false),
+            },
             limits: Limits {
                 connections: parse(values, "limits.connections", count)?.unwrap_or(Limits::default().connections),
                 streams: parse(values, "limits.streams", count)?.unwrap_or(Limits::default().streams),
@@ -349,7 +366,8 @@ impl Config {
 
     /// How often upkeep is done.
     pub fn intervals(&self) -> Intervals {
-        Intervals { poll: self.poll_interval, expire: Duration::from_secs(3_600), sweep: Duration::from_secs(24 * 3_600) }
+        let day = Duration::from_secs(DAY);
+        Intervals { poll: self.poll_interval, expire: Duration::from_secs(3_600), sweep: day, heal: Duration::from_secs(120), people: day }
     }
 
     /// How often repositories are asked for new commits: as the configuration says where it does, else as it is set.
@@ -399,6 +417,17 @@ impl Config {
         out += &optional("ca_file", self.ca_file.as_ref().map(|path| path.display().to_string()));
         out += &format!("\n[oidc]\nissuers = [{}]\n", quoted(&mut self.oidc_issuers.iter().cloned()));
         out += &optional("audience", self.oidc_audience.clone());
+        let github::Configured { url, api_url, app_id, private_key_file, webhook_secret_file, client_id, client_secret_file, .. } =
+            &self.github;
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        out += &format!("\n[github]\n{}{}", optional("url", url.clone()), optional("api_url", api_url.clone()));
+        out += &app_id.map_or_else(|| optional("app_id", None), |id| format!("app_id = {id}\n"));
+        out += &optional("private_key_file", path(private_key_file));
+        out += &optional("webhook_secret_file", path(webhook_secret_file));
+        out += &optional("client_id", client_id.clone());
+        out += &optional("client_secret_file", path(client_secret_file));
+        out += &format!("orgs = [{}]\n", quoted(&mut self.github.orgs.iter().cloned()));
+        out += &format!("outside_collaborators = {}\n", self.github.outside_collaborators);
         let Limits { connections, streams, streams_per_caller, requests_per_address, requests_per_caller, .. } = self.limits;
         out += &format!("\n[limits]\nconnections = {connections}\nstreams = {streams}\nstreams_per_caller = {streams_per_caller}\n");
         out += &format!("requests_per_address = {requests_per_address}\nrequests_per_caller = {requests_per_caller}\n");
@@ -481,7 +510,8 @@ fn flatten(place: &str, prefix: &str, table: &toml::Table, values: &mut Values) 
 const FILE_BYTES: u64 = 1 << 20;
 
 /// The keys that hold several values.
-const LISTS: [&str; 5] = ["repos.local_roots", "outbound.allow_hosts", "checks.default_tools", "trusted_proxies", "oidc.issuers"];
+const LISTS: [&str; 6] =
+    ["repos.local_roots", "outbound.allow_hosts", "checks.default_tools", "trusted_proxies", "oidc.issuers", "github.orgs"];
 
 fn environment(env: &BTreeMap<String, String>) -> Result<Values, Error> {
     let mut values = Values::new();
@@ -534,6 +564,20 @@ fn issuers(values: &Values) -> Result<Vec<String>, Error> {
         return Err(wrong(format!("a list of more than {MOST_ISSUERS}")));
     }
     texts.iter().map(|text| issuer(text.trim()).map_err(wrong)).collect()
+}
+
+/// The organizations whose members are let in.
+fn orgs(values: &Values) -> Result<Vec<String>, Error> {
+    let Some((place, names)) = values.get("github.orgs") else { return Ok(Vec::new()) };
+    let is_one =
+        |name: &String| (1..=100).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    match names.iter().find(|name| !is_one(name)) {
+        None => Ok(names.clone()),
+        Some(bad) => {
+            let why = format!("not a list of organizations' names on GitHub: `{}`", crate::base::text::clip(bad, 80));
+            Err(Error::Value { place: place.clone(), key: "github.orgs", why })
+        }
+    }
 }
 
 /// The tools that run by default.

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::base::event::{Event, Upkeep};
+use crate::base::event::{Event, StatusContext, Upkeep};
 use crate::base::work::Work;
 
 /// Work that follows, and how long it waits.
@@ -34,14 +34,26 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         Event::CheckSetRequested { repo, sha, attempt } | Event::HeadReturned { repo, sha, attempt } => {
             now(Work::RunCheckSet { repo: *repo, sha: *sha, attempt: *attempt })
         }
+        Event::StatusDue { repo, sha, is_over } => {
+            let mut follows = now(Work::PostStatus { repo: *repo, sha: *sha, context: StatusContext::Gate });
+            if *is_over {
+                follows.extend(now(Work::PostReport { repo: *repo, sha: *sha }));
+            }
+            follows
+        }
         Event::BranchDeleted { repo, head, .. } => now(Work::CloseBranch { repo: *repo, head: *head }),
         Event::IssuesChanged => now(Work::IndexIssues),
         Event::VaultRotated => now(Work::Rewrap),
+        Event::RolesDue { repo } => now(Work::MirrorRoles { repo: *repo }),
+        Event::PersonDue { user } | Event::ResyncRequested { user: Some(user) } => now(Work::SyncPerson { user: *user }),
+        Event::PeopleDue | Event::ResyncRequested { user: None } => now(Work::SyncPeople),
         Event::WorkDied { was, .. } | Event::WorkDiscarded { was, .. } => given_up(was),
         Event::Due { upkeep } => now(match upkeep {
             Upkeep::Poll => Work::PollRepositories,
             Upkeep::Expire => Work::Expire,
             Upkeep::Sweep => Work::Sweep,
+            Upkeep::Heal => Work::HealDeliveries,
+            Upkeep::People => Work::SyncPeople,
         }),
         // Facts that pages and the feed tell of, and that nothing follows from.
         Event::RepositoryChanged { .. }
@@ -71,7 +83,8 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         | Event::BadgeKeyRotated { .. }
         | Event::WorkRetried { .. }
         | Event::SettingsChanged { .. }
-        | Event::CommandEntered { .. } => Vec::new(),
+        | Event::CommandEntered { .. }
+        | Event::GithubAppSet { .. } => Vec::new(),
     }
 }
 
@@ -88,6 +101,12 @@ fn given_up(was: &Work) -> Vec<Followup> {
         | Work::Expire
         | Work::Sweep
         | Work::Rewrap
-        | Work::CloseBranch { .. } => Vec::new(),
+        | Work::CloseBranch { .. }
+        | Work::PostStatus { .. }
+        | Work::PostReport { .. }
+        | Work::HealDeliveries
+        | Work::MirrorRoles { .. }
+        | Work::SyncPeople
+        | Work::SyncPerson { .. } => Vec::new(),
     }
 }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{App, CancelToken, check, indexing, rewrap, sweep, sync, upkeep};
+use super::{App, CancelToken, check, github, indexing, people, rewrap, sweep, sync, upkeep};
 use crate::base::event::Actor;
 use crate::base::id::WorkId;
 use crate::base::work::{Lane, Work};
@@ -143,7 +143,13 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         | Work::Sweep
         | Work::Rewrap
         | Work::CloseBranch { .. }
-        | Work::EraseUser { .. } => CancelToken::default(),
+        | Work::EraseUser { .. }
+        | Work::PostStatus { .. }
+        | Work::PostReport { .. }
+        | Work::HealDeliveries
+        | Work::MirrorRoles { .. }
+        | Work::SyncPeople
+        | Work::SyncPerson { .. } => CancelToken::default(),
     };
     let attempt = Attempt { claim, cancel };
     let _held = held.map(|held| held.hold(&attempt));
@@ -193,7 +199,13 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::Sweep => sweep::perform(app, attempt),
         Work::CloseBranch { repo, head } => check::close_branch(app, attempt, *repo, *head),
         Work::Rewrap => rewrap::perform(app, attempt),
+        Work::PostStatus { repo, sha, context } => github::post_status(app, attempt, *repo, *sha, *context),
+        Work::PostReport { repo, sha } => github::post_report(app, attempt, *repo, *sha),
+        Work::HealDeliveries => github::heal::perform(app, attempt),
         Work::EraseUser { user } => upkeep::erase_user(app, attempt, *user),
+        Work::MirrorRoles { repo } => people::mirror_roles(app, attempt, *repo),
+        Work::SyncPeople => people::sync_people(app, attempt),
+        Work::SyncPerson { user } => people::sync_person(app, attempt, *user),
     }
 }
 
@@ -279,8 +291,10 @@ pub fn workers(lane: Lane) -> usize {
         Lane::Git => 2,
         // One after the other: what erases, what sweeps and what indexes must not cross.
         Lane::Upkeep => 1,
+        // Each waits for another machine, and hardly for this one.
+        Lane::Outbound => 4,
         // No work goes there: a thread would wait for nothing.
-        Lane::Hooks | Lane::Outbound => 0,
+        Lane::Hooks => 0,
     }
 }
 

@@ -4,14 +4,17 @@
 //! steps: shapes are free.
 
 use crate::app::repeat::{Repeat, Tally};
-use crate::domain::accounts::{Browser, Link, Membership, PasswordRow, SecondFactor, Session, Token, User};
+use crate::domain::accounts::{Browser, Email, Identity, Link, Membership, PasswordRow, Roster, SecondFactor, Session, Token, User};
 use crate::domain::admin::Recurrence;
 use crate::domain::audit::{Checkpoint, Entry as AuditEntry};
 use crate::domain::checks::{CheckSet, ImagePin, TrustedManifest};
+use crate::domain::github::GithubApp;
+use crate::domain::github::deliveries::Healing;
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::repos::{Branch, Commit, Repository};
-use crate::domain::secrets::{NamedSecret, SshKey, VaultKey};
+use crate::domain::secrets::{Kept, NamedSecret, SshKey, VaultKey};
 use crate::domain::settings::Settings;
+use crate::domain::statuses::{PostedReport, PostedStatus};
 use crate::engine::queue::{Served, WorkItem};
 use crate::engine::store::journal::Journaled;
 use crate::engine::store::{Migration, Schema, TableSpec};
@@ -64,6 +67,14 @@ pub fn schema() -> Schema {
             AuditEntry,
             Checkpoint,
             Settings,
+            Kept,
+            GithubApp,
+            PostedStatus,
+            PostedReport,
+            Healing,
+            Identity,
+            Email,
+            Roster,
         ],
         migrations: MIGRATIONS,
     }

@@ -44,7 +44,9 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         Event::SignInChanged { user, change } => plain(sign_in(*change), About::User(*user)),
         Event::LinkMade { link } => plain(Action::LinkMade, About::Link(*link)),
         Event::LinkRevoked { link } => plain(Action::LinkRevoked, About::Link(*link)),
-        Event::SignedIn { user } => plain(Action::SignedIn, About::User(*user)),
+        Event::SignedIn { user, by } => {
+            Some((Action::SignedIn, About::User(*user), Changed::of("by", None::<&str>, Some(by)).into_iter().collect()))
+        }
         Event::SignedOut { user } => plain(Action::SignedOut, About::User(*user)),
         Event::TokenCreated { token } => plain(Action::TokenCreated, About::Token(*token)),
         Event::TokenRotated { token } => plain(Action::TokenRotated, About::Token(*token)),
@@ -60,6 +62,7 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         Event::KeyRemoved { repo, key, name } => {
             plain(Action::KeyRemoved, About::Part(SubjectKind::Key, key.to_string(), name.clone(), Some(*repo)))
         }
+        Event::ResyncRequested { user } => plain(Action::ResyncRequested, user.map_or(About::Instance, About::User)),
         Event::VaultRotated => plain(Action::VaultRotated, About::Instance),
         Event::BadgeKeyRotated { repo } => plain(Action::BadgeKeyRotated, About::Repository(*repo)),
         Event::RepositoryDeleted { repo, slug } => {
@@ -73,6 +76,7 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
             plain(Action::WorkDiscarded, About::Named(SubjectKind::Work, Some(work.to_string()), work_name(was)))
         }
         Event::CommandEntered { line } => plain(Action::CommandEntered, About::Named(SubjectKind::Command, None, line.clone())),
+        Event::GithubAppSet { slug, .. } => plain(Action::GithubAppSet, About::Named(SubjectKind::Instance, None, slug.clone())),
         Event::SyncRequested { repo } if !is_automatic => plain(Action::SyncRequested, About::Repository(*repo)),
         Event::CheckSetRequested { repo, sha, .. } if !is_automatic => plain(Action::ChecksRequested, About::Commit(*repo, *sha)),
         Event::CheckSetCanceled { repo, sha, .. } if !is_automatic => plain(Action::ChecksCanceled, About::Commit(*repo, *sha)),
@@ -91,6 +95,10 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         | Event::WorkDied { .. }
         | Event::Due { .. }
         | Event::SyncDue { .. }
+        | Event::RolesDue { .. }
+        | Event::PersonDue { .. }
+        | Event::PeopleDue
+        | Event::StatusDue { .. }
         | Event::IndexRebuilt
         | Event::HeadReturned { .. } => None,
     }
@@ -117,6 +125,8 @@ fn sign_in(change: SignInChange) -> Action {
         SignInChange::PasswordSet => Action::PasswordSet,
         SignInChange::TotpSet => Action::TotpSet,
         SignInChange::TotpRemoved => Action::TotpRemoved,
+        SignInChange::GithubLinked => Action::GithubLinked,
+        SignInChange::GithubUnlinked => Action::GithubUnlinked,
     }
 }
 
@@ -138,7 +148,7 @@ fn entry(tx: &ReadTx, recorded: &Recorded) -> store::Result<Option<Deed>> {
     let Some((action, about, changes)) = told(&recorded.event, &recorded.actor) else { return Ok(None) };
     let actor = match (&recorded.event, &recorded.actor) {
         // Until they had signed in they were nobody.
-        (Event::SignedIn { user }, Actor::Anonymous { address }) => who(tx, &Actor::User { user: *user, address: address.clone() })?,
+        (Event::SignedIn { user, .. }, Actor::Anonymous { address }) => who(tx, &Actor::User { user: *user, address: address.clone() })?,
         (_, actor) => who(tx, actor)?,
     };
     let changes = if changes.is_empty() { begun(tx, &recorded.event)? } else { changes };

@@ -103,6 +103,8 @@ pub enum Event {
     SignedIn {
         /// The person.
         user: UserId,
+        /// By what.
+        by: WayIn,
     },
     /// A person signed out.
     SignedOut {
@@ -276,6 +278,39 @@ pub enum Event {
         /// The line, without what may be a secret.
         line: String,
     },
+    /// How a commit stands is to be said on GitHub, where its repository is.
+    StatusDue {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+        /// Whether its checks have ended.
+        is_over: bool,
+    },
+    /// The instance became an App on GitHub.
+    GithubAppSet {
+        /// GitHub's number for it.
+        app: u64,
+        /// Its name in addresses.
+        slug: String,
+    },
+    /// Who has which role in a repository on GitHub may be otherwise than before.
+    RolesDue {
+        /// The repository.
+        repo: RepoId,
+    },
+    /// Somebody may not be among those any more who are let in.
+    PersonDue {
+        /// The person.
+        user: UserId,
+    },
+    /// Anybody may not be.
+    PeopleDue,
+    /// Somebody asked for people to be taken over from GitHub now.
+    ResyncRequested {
+        /// Whom; `None` is everybody.
+        user: Option<UserId>,
+    },
 }
 
 /// A value that somebody changed, in words.
@@ -304,8 +339,17 @@ const CHANGED_BYTES: usize = 200;
 impl Event {
     /// Whether the journal keeps it. That a turn of the clock has come is followed like any event and then over: nothing has changed by
     /// it, nobody did it, and with one a minute for each repository the facts between them would be hard to find.
+    /// That something is to be said somewhere stands beside what is said.
     pub fn is_kept(&self) -> bool {
-        !matches!(self, Event::Due { .. } | Event::SyncDue { .. })
+        !matches!(
+            self,
+            Event::Due { .. }
+                | Event::SyncDue { .. }
+                | Event::StatusDue { .. }
+                | Event::RolesDue { .. }
+                | Event::PersonDue { .. }
+                | Event::PeopleDue
+        )
     }
 }
 
@@ -318,6 +362,22 @@ words! {
         TotpSet = "totp_set",
         /// They are asked for no more.
         TotpRemoved = "totp_removed",
+        /// An account on GitHub was linked.
+        GithubLinked = "github_linked",
+        /// It was taken away again.
+        GithubUnlinked = "github_unlinked",
+    }
+}
+
+words! {
+    /// By what somebody signed in.
+    pub enum WayIn: "way in" {
+        /// A password, and a code where one is asked for.
+        Password = "password",
+        /// A one-time link.
+        Link = "link",
+        /// GitHub, which said who they are.
+        Github = "github",
     }
 }
 
@@ -336,6 +396,14 @@ words! {
 }
 
 words! {
+    /// Under which name something is said of a commit on GitHub.
+    pub enum StatusContext: "context of a status" {
+        /// How the gate stands.
+        Gate = "plumbline",
+    }
+}
+
+words! {
     /// What recurs by the clock.
     pub enum Upkeep: "upkeep" {
         /// Look for new commits in the repositories.
@@ -344,6 +412,10 @@ words! {
         Expire = "expire",
         /// Remove what nothing names: blobs, staged rows, mirrors.
         Sweep = "sweep",
+        /// Ask GitHub for what it could not deliver.
+        Heal = "heal",
+        /// Take over from GitHub who is let in and who has which role.
+        People = "people",
     }
 }
 

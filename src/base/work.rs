@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::StatusContext;
 use super::id::{AttemptId, RepoId, UserId};
 use super::name::CommitSha;
 use crate::words;
@@ -64,6 +65,36 @@ pub enum Work {
         /// The person.
         user: UserId,
     },
+    /// Say on GitHub how a commit stands.
+    PostStatus {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+        /// Under which name.
+        context: StatusContext,
+    },
+    /// Put on GitHub what was found beside a commit's lines.
+    PostReport {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+    },
+    /// Ask GitHub for what it could not deliver.
+    HealDeliveries,
+    /// Take over from GitHub who has which role in a repository.
+    MirrorRoles {
+        /// The repository.
+        repo: RepoId,
+    },
+    /// Take over from GitHub who is let in, and have the roles in every repository taken over.
+    SyncPeople,
+    /// Ask GitHub whether somebody is still let in.
+    SyncPerson {
+        /// The person.
+        user: UserId,
+    },
 }
 
 words! {
@@ -104,13 +135,19 @@ impl Work {
             Work::CloseBranch { .. } => "close_branch",
             Work::Rewrap => "rewrap",
             Work::EraseUser { .. } => "erase_user",
+            Work::PostStatus { .. } => "post_status",
+            Work::PostReport { .. } => "post_report",
+            Work::HealDeliveries => "heal_deliveries",
+            Work::MirrorRoles { .. } => "mirror_roles",
+            Work::SyncPeople => "sync_people",
+            Work::SyncPerson { .. } => "sync_person",
         }
     }
 
     /// Whose threads carry it out.
     pub fn lane(&self) -> Lane {
         match self {
-            Work::SyncRepository { .. } => Lane::Git,
+            Work::SyncRepository { .. } | Work::MirrorRoles { .. } | Work::SyncPeople | Work::SyncPerson { .. } => Lane::Git,
             Work::RunCheckSet { .. } | Work::AbandonCheckSet { .. } => Lane::Checks,
             Work::IndexIssues
             | Work::EraseRepository { .. }
@@ -120,6 +157,7 @@ impl Work {
             | Work::Rewrap
             | Work::CloseBranch { .. }
             | Work::EraseUser { .. } => Lane::Upkeep,
+            Work::PostStatus { .. } | Work::PostReport { .. } | Work::HealDeliveries => Lane::Outbound,
         }
     }
 
@@ -130,15 +168,29 @@ impl Work {
             | Work::RunCheckSet { repo, .. }
             | Work::AbandonCheckSet { repo, .. }
             | Work::EraseRepository { repo }
-            | Work::CloseBranch { repo, .. } => Some(*repo),
-            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap | Work::EraseUser { .. } => None,
+            | Work::CloseBranch { repo, .. }
+            | Work::PostStatus { repo, .. }
+            | Work::PostReport { repo, .. }
+            | Work::MirrorRoles { repo } => Some(*repo),
+            Work::IndexIssues
+            | Work::PollRepositories
+            | Work::Expire
+            | Work::Sweep
+            | Work::Rewrap
+            | Work::EraseUser { .. }
+            | Work::HealDeliveries
+            | Work::SyncPeople
+            | Work::SyncPerson { .. } => None,
         }
     }
 
     /// The commit it is about.
     pub fn sha(&self) -> Option<CommitSha> {
         match self {
-            Work::RunCheckSet { sha, .. } | Work::AbandonCheckSet { sha, .. } => Some(*sha),
+            Work::RunCheckSet { sha, .. }
+            | Work::AbandonCheckSet { sha, .. }
+            | Work::PostStatus { sha, .. }
+            | Work::PostReport { sha, .. } => Some(*sha),
             Work::CloseBranch { head, .. } => Some(*head),
             Work::SyncRepository { .. }
             | Work::EraseRepository { .. }
@@ -147,7 +199,11 @@ impl Work {
             | Work::Expire
             | Work::Sweep
             | Work::Rewrap
-            | Work::EraseUser { .. } => None,
+            | Work::EraseUser { .. }
+            | Work::HealDeliveries
+            | Work::MirrorRoles { .. }
+            | Work::SyncPeople
+            | Work::SyncPerson { .. } => None,
         }
     }
 
@@ -156,8 +212,12 @@ impl Work {
         match self {
             // A check set that twice took the process with it will do so again.
             Work::RunCheckSet { .. } => 3,
-            Work::PollRepositories | Work::Expire | Work::Sweep => 2,
+            Work::PollRepositories | Work::Expire | Work::Sweep | Work::HealDeliveries => 2,
             Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues | Work::Rewrap => 8,
+            // Each answer of GitHub's to ask later is one; with the longest waits this is a fortnight.
+            Work::PostStatus { .. } | Work::PostReport { .. } => 60,
+            // Who has left is to be shut out, however long GitHub is away.
+            Work::MirrorRoles { .. } | Work::SyncPeople | Work::SyncPerson { .. } => 60,
             // Each look at checks that are under way is one.
             Work::CloseBranch { .. } => 200,
             // Deletion is a promise.
@@ -177,9 +237,18 @@ impl Work {
             Work::SyncRepository { repo } | Work::EraseRepository { repo } => Some(format!("{}:{repo}", self.name())),
             // One per attempt: a later attempt must not be swallowed by an earlier one that is still ending.
             Work::RunCheckSet { attempt, .. } | Work::AbandonCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
+            Work::PostStatus { repo, sha, context } => Some(format!("{}:{repo}:{sha}:{context}", self.name())),
+            Work::PostReport { repo, sha } => Some(format!("{}:{repo}:{sha}", self.name())),
             Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
-            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap => Some(self.name().to_owned()),
-            Work::EraseUser { user } => Some(format!("{}:{user}", self.name())),
+            Work::IndexIssues
+            | Work::PollRepositories
+            | Work::Expire
+            | Work::Sweep
+            | Work::Rewrap
+            | Work::HealDeliveries
+            | Work::SyncPeople => Some(self.name().to_owned()),
+            Work::EraseUser { user } | Work::SyncPerson { user } => Some(format!("{}:{user}", self.name())),
+            Work::MirrorRoles { repo } => Some(format!("{}:{repo}", self.name())),
         }
     }
 }

@@ -10,7 +10,9 @@
 //! A run of a forge's automation needs neither: it shows a token of the forge, which is believed for what it says of the repository
 //! ([`workload`]).
 //!
-//! The ways in are a one-time link (`accounts/link.rs`) and a password (`signin.rs`), beside which a code may be asked for (`factor.rs`).
+//! The ways in are a one-time link (`accounts/link.rs`), a password (`signin.rs`), beside which a code may be asked for (`factor.rs`), and
+//! GitHub, which says who somebody is (`identity.rs`), by which addresses their commits are known (`email.rs`) and which roles they have in
+//! its repositories (`roster.rs`).
 //! People come by invitation or are given an account, and go without taking anything along (`user.rs`).
 
 use std::time::Duration;
@@ -25,12 +27,15 @@ use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 mod caller;
 mod common;
 mod device;
+mod email;
 mod factor;
+mod identity;
 mod link;
 mod member;
 mod password;
 mod record;
 mod role;
+mod roster;
 mod session;
 mod signin;
 mod token;
@@ -39,8 +44,13 @@ mod user;
 pub mod workload;
 
 pub use caller::{Caller, Permission, Refusal, Resource, recognise};
+pub use email::{Email, emails_of, user_of_email};
 pub use factor::{
     Shown, all_factors, begin_factor, confirm_factor, drop_factor, factor_of, factors_sealed_to, has_factor, remove_factor, rewrap_factor,
+};
+pub use identity::{
+    Identity, Left, Profile, Provider, Source, github_identity, github_identity_of, leave_github, link_github, list_identities,
+    rename_github, revoke_github_authorization, sign_in_by_github, unlink_github,
 };
 pub use link::{
     INVITATION_LIFETIME, LINK_LIFETIME, LINK_REMEMBERED, LinkFault, Opens, accept_invitation, find_link, invite, list_invitations,
@@ -48,8 +58,11 @@ pub use link::{
 };
 pub use member::{Member, count_members, grant, list_members, remove_member, revoke_all, set_member};
 pub use password::{LEAST_CHARS, MOST_BYTES, Password, PasswordFault, PasswordHash, PasswordRow};
-pub use record::{Browser, Link, LinkPurpose, Membership, SecondFactor, Session, User, parse_login};
+pub use record::{Browser, Link, LinkPurpose, Membership, MembershipSource, SecondFactor, Session, User, parse_login};
 pub use role::{InstanceRole, RepoRole, Scope};
+pub use roster::{
+    PEOPLE_PER_REPO, Roster, mirror_repo, people_changed, person_changed, request_resync, request_user_sync, roles_changed, roster,
+};
 pub use session::{
     BROWSER_KNOWN, Cookie, NewSession, SESSIONS_PER_USER, SessionLimits, caller_of_session, end_session, is_known_browser,
     list_all_sessions, list_sessions, sign_out, sign_out_all, sign_out_own,
@@ -176,6 +189,30 @@ pub enum Error {
     /// A token of this kind is for certain repositories.
     #[error("an upload token is for one repository; name it")]
     RepositoryMissing,
+    /// The account was closed.
+    #[error("this account is closed; whoever runs the server can open it again")]
+    UserDisabled,
+    /// An account elsewhere is another person's.
+    #[error("the account `{login}` on GitHub is linked to somebody else here; sign in through it, or unlink it there first")]
+    IdentityTaken {
+        /// What it is called there.
+        login: String,
+    },
+    /// There is another account elsewhere already.
+    #[error("the account `{login}` on GitHub is linked already; unlink it first")]
+    IdentityThere {
+        /// What it is called there.
+        login: String,
+    },
+    /// There is no account elsewhere.
+    #[error("no account on GitHub is linked")]
+    IdentityMissing,
+    /// The account stands on the one elsewhere.
+    #[error("this account came by GitHub and stands on it; it cannot be without")]
+    IdentityNeeded,
+    /// Nothing would be left to sign in by.
+    #[error("nothing would be left to sign in by; set a password first")]
+    LastWayIn,
     /// A personal token needs its person.
     #[error("a personal token belongs to a user; name one")]
     UserMissing,

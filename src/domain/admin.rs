@@ -43,6 +43,10 @@ pub struct Intervals {
     pub expire: Duration,
     /// Sweeping what nothing names.
     pub sweep: Duration,
+    /// Asking GitHub for what it could not deliver.
+    pub heal: Duration,
+    /// Taking over from GitHub who is let in.
+    pub people: Duration,
 }
 
 impl Intervals {
@@ -51,6 +55,8 @@ impl Intervals {
             Upkeep::Poll => self.poll,
             Upkeep::Expire => self.expire,
             Upkeep::Sweep => self.sweep,
+            Upkeep::Heal => self.heal,
+            Upkeep::People => self.people,
         }
     }
 }

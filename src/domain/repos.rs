@@ -33,7 +33,7 @@ mod record;
 mod slugs;
 
 pub use badge::BadgeKey;
-pub use record::{Author, Branch, Commit, Repository, SyncError};
+pub use record::{Author, Branch, Commit, RepoSource, Repository, SyncError};
 pub use slugs::Slugs;
 
 words! {
@@ -47,8 +47,8 @@ words! {
 }
 
 words! {
-    /// Where a repository comes from.
-    pub enum RepoSource: "source of a repository" {
+    /// Where a repository comes from, in a word.
+    pub enum SourceKind: "source of a repository" {
         /// GitHub, through the App.
         Github = "github",
         /// A URL that is polled.
@@ -73,6 +73,9 @@ pub enum Error {
         /// What was looked for.
         repo: String,
     },
+    /// GitHub's repository of this number was added before.
+    #[error("this repository of GitHub was added before")]
+    GithubTaken,
     /// The name is taken. Local repositories share one space of names, so whoever may add one learns that a name is not free; that is
     /// all they learn, whether they may see what has it or not.
     #[error("the name `{slug}` is not free; give another")]
@@ -137,6 +140,11 @@ pub struct NewRepository {
 pub fn add(tx: &mut WriteTx, new: NewRepository, now: Timestamp) -> Result<Repository> {
     if tx.first(&record::BY_SLUG.exactly(&new.slug))?.is_some() {
         return Err(Error::SlugTaken { slug: new.slug });
+    }
+    if let RepoSource::GitHub { id, .. } = new.source
+        && find_by_github(tx, id)?.is_some()
+    {
+        return Err(Error::GithubTaken);
     }
     let repo = Repository {
         id: tx.new_id(now),
@@ -203,6 +211,17 @@ pub fn change(tx: &mut WriteTx, repo: RepoId, change: &Change, now: Timestamp) -
     Ok(repository)
 }
 
+/// Takes over what GitHub says of a repository of its own.
+pub fn mirror(tx: &mut WriteTx, repo: RepoId, description: Option<&str>, is_private: bool, is_archived: bool) -> Result<Repository> {
+    let mut repository = get(tx, repo)?;
+    let said: String = description.unwrap_or("").trim().chars().take(DESCRIPTION_CHARS).collect();
+    repository.description = (!said.is_empty()).then_some(said);
+    repository.is_private = is_private;
+    repository.is_archived = is_archived;
+    tx.put(&repository)?;
+    Ok(repository)
+}
+
 /// What is said otherwise of a repository than before.
 fn differences(before: &Repository, after: &Repository) -> Vec<Changed> {
     [
@@ -253,12 +272,19 @@ pub fn find_by_remote(tx: &ReadTx, remote: &str) -> Result<Option<Repository>> {
 /// The most repositories that one workload speaks for: so often one may be added.
 const WORKLOAD_REPOS: usize = 20;
 
-/// The repositories here that are the one a workload runs for: those that are fetched, encrypted, from its name on its forge. A name is
-/// all that is known of them; one that comes through GitHub's App also keeps the number that GitHub knows it by, and is to be matched by
-/// that (`repository_id`) alone, so that neither a rename nor whoever takes the name next comes between.
+/// The repositories here that are the one a workload runs for: those that are fetched, encrypted, from its name on its forge. One that comes
+/// through GitHub's App keeps the number that GitHub knows it by, and is matched by that as well, so that whoever takes a name next speaks
+/// for nothing that had it before.
 pub fn of_workload(tx: &ReadTx, workload: &Workload) -> Result<Vec<RepoId>> {
     let place = format!("{}/{}", workload.forge(), workload.repository).to_lowercase();
-    Ok(tx.find(&record::BY_FORGE.exactly(&place), WORKLOAD_REPOS)?.into_iter().map(|repo| repo.id).collect())
+    let found = tx.find(&record::BY_FORGE.exactly(&place), WORKLOAD_REPOS)?.into_iter();
+    let is_same = |repo: &Repository| repo.source.github().is_none_or(|id| workload.repository_id == id);
+    Ok(found.filter(is_same).map(|repo| repo.id).collect())
+}
+
+/// The repository that GitHub knows by this number, if it was added.
+pub fn find_by_github(tx: &ReadTx, id: u64) -> Result<Option<Repository>> {
+    Ok(tx.first(&record::BY_GITHUB.exactly(&id))?)
 }
 
 /// All repositories, by name.
@@ -280,10 +306,10 @@ pub fn request_sync(tx: &mut WriteTx, repo: RepoId, now: Timestamp) -> Result<()
     Ok(tx.record(Event::SyncRequested { repo }, now)?)
 }
 
-/// Asks for a fetch of every repository that is polled: one page of them. Answers where the next page begins.
+/// Asks for a fetch of every repository whose turn has come: one page of them. Answers where the next page begins.
 pub fn poll(tx: &mut WriteTx, after: Option<&Cursor>, now: Timestamp) -> Result<Option<Cursor>> {
     let page = list(tx, after, Limit::MAX)?;
-    for repo in page.items.iter().filter(|repo| repo.is_polled()) {
+    for repo in page.items.iter().filter(|repo| repo.is_due(now)) {
         tx.record(Event::SyncDue { repo: repo.id }, now)?;
     }
     Ok(page.next)

@@ -25,11 +25,13 @@ use crate::domain::accounts::Token;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::engine::vault::{self, Vault};
 
+mod kept;
 pub mod key;
 mod name;
 mod record;
 mod rotate;
 
+pub use kept::{Kept, Purpose, keep, kept, let_go, open_kept};
 pub use key::{KeyPair, Unusable};
 pub use name::{Availability, NameState, SecretName};
 pub use record::{KeyState, NamedSecret, Scope, SshKey, Use, VaultKey};

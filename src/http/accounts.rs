@@ -22,12 +22,13 @@ use crate::base::name::{CommitSha, RepoSlug};
 use crate::base::page::{Cursor, Limit, ListMark, Page};
 use crate::base::time::Timestamp;
 use crate::domain::accounts::workload::Workload;
-use crate::domain::accounts::{self, Caller, InstanceRole, NewToken, Plain, Scope, Session, Token, TokenKind, User};
+use crate::domain::accounts::{self, Caller, InstanceRole, NewToken, Plain, Scope, Session, Source, Token, TokenKind, User};
 use crate::domain::repos;
 use crate::engine::store::ReadTx;
 use crate::words;
 
 pub mod factor;
+pub mod github;
 pub mod people;
 pub mod rotate;
 pub mod signin;
@@ -46,7 +47,7 @@ pub struct UserView {
     /// What they are on the instance.
     pub role: InstanceRole,
     /// Where their account comes from.
-    pub sources: Vec<&'static str>,
+    pub sources: Vec<Source>,
     /// Whether their access was taken away.
     pub disabled: bool,
     /// When they were last seen.
@@ -59,9 +60,9 @@ impl From<User> for UserView {
             id: user.id,
             login: user.login,
             name: user.name,
-            avatar_url: None,
+            avatar_url: user.avatar_url,
             role: user.role,
-            sources: vec!["local"],
+            sources: user.sources,
             disabled: user.disabled_at.is_some(),
             last_seen_at: user.last_seen_at,
         }
@@ -125,6 +126,8 @@ pub struct MeView {
     pub password: bool,
     /// Whether you are asked for a code beside it.
     pub totp: bool,
+    /// The login of your account on GitHub, if one is linked.
+    pub github: Option<String>,
 }
 
 /// A browser that is signed in.
@@ -241,9 +244,12 @@ pub async fn me(State(app): State<App>, permit: Permit) -> Result<Json<MeView>, 
 /// Who a caller is.
 fn me_view(tx: &ReadTx, caller: &Caller, token: Option<TokenView>) -> Result<MeView, ApiError> {
     let user = caller.user().cloned();
-    let (password, totp) = match &user {
-        Some(user) => (accounts::password_of(tx, user.id)?.is_some(), accounts::has_factor(tx, user.id)?),
-        None => (false, false),
+    let (password, totp, github) = match &user {
+        Some(user) => {
+            let identity = accounts::github_identity_of(tx, user.id)?;
+            (accounts::password_of(tx, user.id)?.is_some(), accounts::has_factor(tx, user.id)?, identity.map(|identity| identity.login))
+        }
+        None => (false, false, None),
     };
     let (kind, workload) = match caller {
         Caller::Workload { workload, repos } => (CallerKind::Workload, Some(workload_view(tx, workload, repos)?)),
@@ -251,7 +257,7 @@ fn me_view(tx: &ReadTx, caller: &Caller, token: Option<TokenView>) -> Result<MeV
         Caller::Host => (CallerKind::Host, None),
         Caller::User { .. } | Caller::Anonymous => (CallerKind::User, None),
     };
-    Ok(MeView { kind, user: user.map(UserView::from), token, workload, admin: caller.is_admin(), password, totp })
+    Ok(MeView { kind, user: user.map(UserView::from), token, workload, admin: caller.is_admin(), password, totp, github })
 }
 
 fn workload_view(tx: &ReadTx, workload: &Workload, repos: &[RepoId]) -> Result<WorkloadView, ApiError> {

@@ -16,6 +16,7 @@ use super::error::ApiError;
 use super::extract::Looked;
 use super::trail::By;
 use crate::app::App;
+use crate::app::abroad::TRIP;
 use crate::app::config::Config;
 use crate::app::issuers;
 use crate::base::event::Actor;
@@ -75,6 +76,19 @@ impl Transport {
         self.set(self.browser_cookie(), Some(value), accounts::BROWSER_KNOWN)
     }
 
+    /// The cookie of a browser that was sent to GitHub.
+    pub fn trip_cookie(self) -> &'static str {
+        match self {
+            Transport::Secure => "__Host-plumbline-github",
+            Transport::Trusted | Transport::Plain => "plumbline_github",
+        }
+    }
+
+    /// The header that sets the cookie of a browser that is sent to GitHub; with no value, the one that removes it.
+    pub fn set_trip_cookie(self, value: Option<&str>) -> String {
+        self.set(self.trip_cookie(), value, TRIP)
+    }
+
     fn set(self, name: &str, value: Option<&str>, lifetime: Duration) -> String {
         let secure = if self == Transport::Secure { "; Secure" } else { "" };
         let age = if value.is_some() { lifetime.as_secs() } else { 0 };
@@ -82,7 +96,8 @@ impl Transport {
     }
 }
 
-fn host(headers: &HeaderMap) -> &str {
+/// The host that a request names, with its port.
+pub fn host(headers: &HeaderMap) -> &str {
     headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("")
 }
 
@@ -247,6 +262,17 @@ pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 /// Whether a request with this method may change something.
 pub fn is_unsafe(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whether another site sent the browser here, as far as it says. A browser that says nothing is taken at its person's word.
+pub fn is_from_elsewhere(config: &Config, headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site != "same-origin" && site != "none";
+    }
+    let Some(referer) = headers.get(header::REFERER) else { return false };
+    let origin = referer.to_str().ok().and_then(|referer| referer.split('/').nth(2));
+    let public = config.public_url.as_deref().and_then(|url| url.split_once("://")).map(|(_, host)| host);
+    origin.is_none_or(|origin| origin != host(headers) && Some(origin) != public)
 }
 
 fn is_same_origin(config: &Config, headers: &HeaderMap) -> bool {

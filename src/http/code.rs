@@ -39,6 +39,7 @@ macro_rules! codes {
 codes! {
     InvalidBody        "invalid_body"         400  "The body is not what this endpoint takes; `details.fields` names every bad field.";
     InvalidParameter   "invalid_parameter"    400  "A part of the path or query is not what this endpoint takes; `details.fields` names it.";
+    StateInvalid       "state_invalid"        400  "This answer of GitHub is to no question that this browser has asked of late, or was given already.";
     BadRequest         "bad_request"          400  "The request is not HTTP as it should be; the message says what is wrong.";
     Unauthenticated    "unauthenticated"      401  "Nobody is signed in, or the token is not good (any more).";
     SignInRefused      "sign_in_refused"      401  "The login, the password or the code is not right; which, is not told.";
@@ -47,6 +48,9 @@ codes! {
     CrossSite          "cross_site"           403  "A browser's request that changes something must come from our own pages.";
     PasswordWrong      "password_wrong"       403  "What was sent as the present password is not.";
     InsecureTransport  "insecure_transport"   403  "Nobody signs in over plain http from another machine.";
+    GithubDenied       "github_denied"        403  "GitHub did not say who somebody is: they said no there, or took too long.";
+    NotLetIn           "not_let_in"           403  "GitHub knows who it is, and they are in none of the organizations whose members may sign in.";
+    UserDisabled       "user_disabled"        403  "The account is closed; whoever runs the server can open it again.";
     NotFound           "not_found"            404  "There is nothing at this path.";
     RepoNotFound       "repo_not_found"       404  "No repository by that name is known here, or you may not see it.";
     BranchNotFound     "branch_not_found"     404  "The repository has no branch by that name.";
@@ -66,6 +70,8 @@ codes! {
     MethodNotAllowed   "method_not_allowed"   405  "This path does not take that method.";
     RequestTimeout     "request_timeout"      408  "The body did not arrive in time; send it again.";
     AlreadyExists      "already_exists"       409  "There is one by that name already.";
+    IdentityTaken      "identity_taken"       409  "The account on GitHub is linked to somebody else here, or another one is linked already.";
+    LastWayIn          "last_way_in"          409  "Nothing would be left to sign in by.";
     LastAdmin          "last_admin"           409  "Nobody would be left to run the instance; make somebody else an administrator first.";
     RoleMirrored       "role_mirrored"        409  "Roles in this repository are taken over from GitHub, and are changed there.";
     TokenEnded         "token_ended"          409  "The token has expired or was revoked; make a new one.";
@@ -92,6 +98,8 @@ codes! {
     QueryInvalid       "query_invalid"        422  "The search query does not parse; `details.position` says where.";
     RepositoryUnreadable "repository_unreadable" 422 "The repository holds something that cannot be read; the message says what.";
     RateLimited        "rate_limited"         429  "Too much at a time; try again after the time in `Retry-After`.";
+    GithubNotSetUp     "github_not_set_up"    409  "The instance is no App on GitHub yet.";
+    GithubUnavailable  "github_unavailable"   503  "GitHub cannot be asked right now; the message or the server's log says why.";
     Internal           "internal"             500  "Something failed on our side; quote the request id.";
     IndexRebuilding    "index_rebuilding"     503  "The search index is being built; ask again in a moment.";
     VaultUnavailable   "vault_unavailable"    503  "Secrets can neither be set nor opened right now; the server's log says what is wrong with the key file.";

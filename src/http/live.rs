@@ -283,6 +283,10 @@ impl Woken {
             | Event::HeadReturned { .. }
             | Event::ManifestApproved { .. }
             | Event::SyncDue { .. }
+            | Event::RolesDue { .. }
+            | Event::PersonDue { .. }
+            | Event::PeopleDue
+            | Event::ResyncRequested { .. }
             | Event::RepositoryDeleted { .. }
             | Event::IssuesChanged
             | Event::UserCreated { .. }
@@ -307,6 +311,8 @@ impl Woken {
             | Event::WorkDiscarded { .. }
             | Event::SettingsChanged { .. }
             | Event::CommandEntered { .. }
+            | Event::StatusDue { .. }
+            | Event::GithubAppSet { .. }
             | Event::Due { .. } => return None,
         })
     }

@@ -17,10 +17,10 @@ use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha};
 use crate::base::page::{Cursor, Limit, ListMark, Page};
 use crate::base::time::Timestamp;
-use crate::domain::accounts::Caller;
+use crate::domain::accounts::{self, Caller};
 use crate::domain::checks::{self, CheckState};
 use crate::domain::issues;
-use crate::domain::repos::{self, ApprovalFor, Commit, RepoSource, Repository};
+use crate::domain::repos::{self, ApprovalFor, Commit, Repository, SourceKind};
 use crate::engine::store::ReadTx;
 
 pub mod create;
@@ -40,7 +40,7 @@ pub struct RepoView {
     /// The part of its name after the slash.
     pub name: String,
     /// Where it comes from.
-    pub source: RepoSource,
+    pub source: SourceKind,
     /// What it is for, in its owner's words.
     pub description: Option<String>,
     /// Its default branch; null while it has no commit.
@@ -180,7 +180,7 @@ pub fn repo_view(tx: &ReadTx, caller: &Caller, repo: Repository) -> Result<RepoV
         id: repo.id,
         owner: repo.slug.owner().to_owned(),
         name: repo.slug.name().to_owned(),
-        source: repo.source,
+        source: repo.source.kind(),
         description: repo.description.clone(),
         default_branch: repo.default_branch.clone(),
         private: repo.is_private,
@@ -205,7 +205,11 @@ pub fn commit_view(tx: &ReadTx, commit: &Commit) -> Result<CommitView, ApiError>
         sha,
         short: sha.short(),
         message: commit.message.clone(),
-        author: AuthorView { name: commit.author.name.clone(), email: commit.author.email.clone(), user: None },
+        author: AuthorView {
+            name: commit.author.name.clone(),
+            email: commit.author.email.clone(),
+            user: accounts::user_of_email(tx, &commit.author.email)?.map(|user| user.login),
+        },
         authored_at: commit.authored_at,
         parents: commit.parents.clone(),
         branches: repos::branches_at(tx, repo, sha)?,

@@ -9,7 +9,9 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::openapi::Doc;
-use super::{accounts, admin, badges, checks, compare, files, health, issues, live, plugins, repos, search, secrets, trends, usage};
+use super::{
+    accounts, admin, badges, checks, compare, files, github, health, issues, live, plugins, repos, search, secrets, trends, usage,
+};
 use crate::app::App;
 use crate::domain::accounts::Permission;
 
@@ -87,7 +89,7 @@ fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permis
 /// Every route of the API.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    use Permission::{Account, Admin, Host, Identified, Public, RepoCreate, RepoDelete, RepoMembers, RepoRead, RepoSettings, RepoWrite, SecretsInstance, SecretsList, SecretsWrite};
+    use Permission::{Account, Admin, Host, Identified, Public, RepoCreate, RepoCreateLocal, RepoDelete, RepoMembers, RepoRead, RepoSettings, RepoWrite, SecretsInstance, SecretsList, SecretsWrite};
 
     vec![
         get("/livez", Public, health::live, "Whether the process answers").says(|doc| doc.answers::<health::HealthView>(200)).public(),
@@ -106,6 +108,7 @@ pub fn table() -> Vec<Route> {
         put("/api/v1/me/password", Account, accounts::signin::set_password, "Sets your password, and signs your other browsers out").says(|doc| doc.takes::<accounts::signin::NewPasswordBody>().answers_nothing(204)),
         post("/api/v1/me/totp", Account, accounts::factor::create, "Begins to ask you for codes; with one, confirms that your app shows them").says(|doc| doc.takes::<accounts::factor::TotpBody>().answers::<accounts::factor::TotpView>(201).answers::<accounts::factor::RecoveryView>(200)),
         delete("/api/v1/me/totp", Account, accounts::factor::delete, "Asks you for codes no more").says(|doc| doc.takes::<accounts::factor::CodeBody>().answers_nothing(204)),
+        delete("/api/v1/me/github", Account, accounts::github::delete, "Takes the link to your account on GitHub away, if you have a password to sign in by").says(|doc| doc.takes::<accounts::github::UnlinkBody>().answers_nothing(204)),
         get("/api/v1/me/tokens", Account, accounts::list_own_tokens, "Your tokens").says(|doc| doc.list::<accounts::TokenView>()),
         post("/api/v1/me/tokens", Account, accounts::create_own_token, "Makes a personal token; its text is shown this once").says(|doc| doc.takes::<accounts::NewTokenBody>().answers::<accounts::CreatedTokenView>(201)),
         delete("/api/v1/me/tokens/{id}", Account, accounts::delete_own_token, "Ends one of your tokens").says(|doc| doc.answers_nothing(204)),
@@ -117,6 +120,8 @@ pub fn table() -> Vec<Route> {
         post("/api/v1/admin/users/{id}/revoke-sessions", Admin, accounts::people::revoke_sessions, "Signs all of somebody's browsers out").says(|doc| doc.answers_nothing(204)),
         post("/api/v1/admin/users/{id}/reset-password", Admin, accounts::people::reset_password, "Makes a one-time link by which somebody sets a new password").says(|doc| doc.answers::<accounts::LinkView>(201)),
         delete("/api/v1/admin/users/{id}/totp", Admin, accounts::people::delete_totp, "Asks somebody for codes no more, who has lost the app and the recovery codes").says(|doc| doc.answers_nothing(204)),
+        post("/api/v1/admin/users/{id}/sync", Admin, accounts::github::sync, "Asks GitHub whether somebody is still let in; who is not loses sessions, tokens and roles").says(|doc| doc.answers::<accounts::UserView>(202)),
+        post("/api/v1/admin/resync", Admin, accounts::github::resync, "Takes over from GitHub who is let in, and who has which role in every repository").says(|doc| doc.answers::<accounts::github::ResyncView>(202)),
         get("/api/v1/admin/invitations", Admin, accounts::people::list_invitations, "The invitations that are remembered, latest first").says(|doc| doc.list::<accounts::people::InvitationView>()),
         post("/api/v1/admin/invitations", Admin, accounts::people::create_invitation, "Invites somebody by a one-time link, which is shown this once").says(|doc| doc.takes::<accounts::people::InvitationBody>().answers::<accounts::people::CreatedInvitationView>(201)),
         delete("/api/v1/admin/invitations/{id}", Admin, accounts::people::delete_invitation, "Calls an invitation back").says(|doc| doc.answers_nothing(204)),
@@ -143,6 +148,7 @@ pub fn table() -> Vec<Route> {
         delete("/api/v1/repos/{owner}/{name}/keys/{id}", SecretsWrite, secrets::keys::delete, "Removes a key for SSH").says(|doc| doc.answers_nothing(204)),
         get("/api/v1/admin/sessions", Admin, admin::sessions::list, "Every browser that is signed in").says(|doc| doc.list::<admin::sessions::AnySessionView>()),
         delete("/api/v1/admin/sessions/{id}", Admin, admin::sessions::delete, "Signs one of them out").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/admin/github", Admin, admin::github::find, "Who the instance is on GitHub, and what of that works").says(|doc| doc.answers::<admin::github::GithubAdminView>(200)),
         get("/api/v1/admin/repos", Admin, admin::repos::list, "Every repository and the room it takes").says(|doc| doc.list::<admin::repos::RepoUsageView>()),
         get("/api/v1/admin/work", Admin, admin::work::list, "The work that waits, is being carried out or was given up").says(|doc| doc.query::<admin::work::WorkQuery>().list::<admin::work::WorkView>()),
         post("/api/v1/admin/work/{id}/retry", Admin, admin::work::retry, "Gives work that was given up another set of attempts").says(|doc| doc.answers::<admin::work::WorkView>(202)),
@@ -155,7 +161,8 @@ pub fn table() -> Vec<Route> {
         post("/api/v1/admin/console", Host, admin::console::entered, "Writes down a line of the host's console; on the server itself alone").says(|doc| doc.takes::<admin::console::CommandBody>().answers_nothing(204)),
 
         get("/api/v1/repos", RepoRead, repos::list, "The repositories you may see").says(|doc| doc.query::<repos::ListQuery>().list::<repos::RepoView>()),
-        post("/api/v1/repos", RepoCreate, repos::create::create, "Adds a repository by URL or path").says(|doc| doc.takes::<repos::create::NewRepoBody>().answers::<repos::RepoView>(201)),
+        post("/api/v1/repos", RepoCreate, repos::create::create, "Adds a repository of GitHub, or one by URL or path").says(|doc| doc.takes::<repos::create::NewRepoBody>().answers::<repos::RepoView>(201)),
+        get("/api/v1/github/repos", RepoCreateLocal, github::list, "The repositories of GitHub that the App can see").says(|doc| doc.query::<github::GithubReposQuery>().list::<github::GithubRepoView>()),
         get("/api/v1/repos/{owner}/{name}", RepoRead, repos::find, "A repository").says(|doc| doc.answers::<repos::RepoView>(200)),
         patch("/api/v1/repos/{owner}/{name}", RepoSettings, repos::settings::change, "Changes what is said of a repository, and whether its badges need a key").says(|doc| doc.takes::<repos::settings::RepoChangeBody>().answers::<repos::RepoView>(200)),
         delete("/api/v1/repos/{owner}/{name}", RepoDelete, repos::delete, "Deletes a repository and all that hangs on it").says(|doc| doc.takes::<repos::DeleteBody>().answers_nothing(204)),

@@ -64,6 +64,7 @@ fn is_of_interest(code: Code, shows_a_credential: bool) -> bool {
     match code {
         Code::Forbidden | Code::CrossSite | Code::LinkSpent => true,
         Code::SignInRefused | Code::TotpRequired | Code::PasswordWrong | Code::TotpInvalid => true,
+        Code::StateInvalid | Code::GithubDenied | Code::NotLetIn | Code::UserDisabled => true,
         Code::Unauthenticated => shows_a_credential,
         _ => false,
     }

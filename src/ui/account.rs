@@ -20,12 +20,30 @@ pub struct AccountPage {
     pub has_password: bool,
     /// Whether codes are asked for beside it.
     pub has_totp: bool,
+    /// Their account on GitHub.
+    pub github: GithubPart,
     /// Where they are signed in, latest first.
     pub sessions: Vec<SessionRow>,
     /// Their tokens, latest first.
     pub tokens: Vec<TokenRow>,
     /// What came of the form that was sent.
     pub outcome: Outcome,
+}
+
+/// How somebody's account stands with GitHub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GithubPart {
+    /// Nobody signs in through GitHub here.
+    Closed,
+    /// It is not linked.
+    Open,
+    /// It is linked.
+    Linked {
+        /// What it is called there.
+        login: String,
+        /// Whether it can be taken away again: not where the account came by it, nor where there is no other way in.
+        is_free: bool,
+    },
 }
 
 /// What came of a form.
@@ -67,6 +85,8 @@ pub enum Part {
     Totp,
     /// The tokens.
     Tokens,
+    /// The account on GitHub.
+    Github,
 }
 
 impl AccountPage {

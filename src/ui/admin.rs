@@ -274,6 +274,10 @@ fn told(action: Action) -> &'static str {
         Action::CommandEntered => "entered",
         Action::TrailShortened => "let go of what was old in the trail",
         Action::Request => "asked",
+        Action::GithubAppSet => "set up the App on GitHub",
+        Action::GithubLinked => "linked an account on GitHub to",
+        Action::GithubUnlinked => "took away the link to GitHub of",
+        Action::ResyncRequested => "had taken over from GitHub",
     }
 }
 

@@ -88,6 +88,8 @@ pub enum AdminTab {
     Secrets,
     /// Every repository and the room it takes.
     Repositories,
+    /// Who the instance is on GitHub.
+    Github,
     /// Every browser that is signed in.
     Sessions,
     /// The work queue.
@@ -100,12 +102,13 @@ pub enum AdminTab {
 
 impl AdminTab {
     /// All of them, as they stand side by side.
-    pub const ALL: [AdminTab; 9] = [
+    pub const ALL: [AdminTab; 10] = [
         AdminTab::Health,
         AdminTab::Users,
         AdminTab::Tokens,
         AdminTab::Secrets,
         AdminTab::Repositories,
+        AdminTab::Github,
         AdminTab::Sessions,
         AdminTab::Work,
         AdminTab::Audit,
@@ -120,6 +123,7 @@ impl AdminTab {
             AdminTab::Tokens => "Tokens",
             AdminTab::Secrets => "Secrets",
             AdminTab::Repositories => "Repositories",
+            AdminTab::Github => "GitHub",
             AdminTab::Sessions => "Sessions",
             AdminTab::Work => "Work",
             AdminTab::Audit => "Audit",
@@ -135,6 +139,7 @@ impl AdminTab {
             AdminTab::Tokens => href::ADMIN_TOKENS,
             AdminTab::Secrets => href::SECRETS,
             AdminTab::Repositories => "/admin/repos",
+            AdminTab::Github => "/admin/github",
             AdminTab::Sessions => "/admin/sessions",
             AdminTab::Work => "/admin/work",
             AdminTab::Audit => "/admin/audit",

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use askama::Template;
 use serde_json::json;
 
-use super::account::{AccountPage, Outcome, Part, SessionRow, TokenRow};
+use super::abroad::GithubFaultPage;
+use super::account::{AccountPage, GithubPart, Outcome, Part, SessionRow, TokenRow};
 use super::chart::Point;
 use super::check::{CheckPage, LogText};
 use super::commit::{Base, CommitPage, IssueFilter, IssueList, Manifest, ManifestFault};
@@ -34,13 +35,13 @@ use crate::base::id::{Id, Ids};
 use crate::base::name::{CommitSha, RepoSlug, TreePath};
 use crate::base::page::Cursor;
 use crate::base::time::Timestamp;
-use crate::domain::accounts::{InstanceRole, LinkFault, RepoRole, TokenKind};
+use crate::domain::accounts::{InstanceRole, LinkFault, MembershipSource, RepoRole, TokenKind};
 use crate::domain::checks::CheckState;
 use crate::domain::checks::catalogue::Fetches;
 use crate::domain::issues::finding::{Kind, Severity};
 use crate::domain::issues::issue::IssueState;
 use crate::domain::repos::manifest::{FailOn, ManifestName};
-use crate::domain::repos::{ApprovalFor, RepoSource};
+use crate::domain::repos::{ApprovalFor, SourceKind};
 use crate::http::accounts::UserView;
 use crate::http::accounts::people::InvitationView;
 use crate::http::checks::dry_run::{DryCheckView, DryRunView, GateView, ManifestErrorView};
@@ -117,7 +118,7 @@ impl World {
             id: self.id(),
             owner: owner.to_owned(),
             name: name.to_owned(),
-            source: RepoSource::Local,
+            source: SourceKind::Local,
             description: Some(self.say("The public API and its workers")),
             default_branch: "main".parse().ok(),
             private: false,

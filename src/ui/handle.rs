@@ -30,6 +30,7 @@ use crate::http::error::{ApiError, Failed};
 use crate::http::extract::Permit;
 use crate::http::layers;
 
+pub(super) mod abroad;
 pub(super) mod account;
 pub(super) mod admin;
 pub(super) mod assets;
@@ -38,6 +39,7 @@ pub(super) mod commit;
 pub(super) mod compare;
 pub(super) mod docs;
 pub(super) mod files;
+pub(super) mod github;
 pub(super) mod home;
 pub(super) mod issues;
 pub(super) mod manifest;
@@ -80,14 +82,15 @@ async fn errors(State(app): State<App>, mut request: Request, next: Next) -> Res
     let failed = response.extensions().get::<Failed>().map(|failed| failed.0.code);
     if is_page && let Some(code) = failed {
         // Where that cannot be read, the page says that a link is the way in, which it always is.
-        let has_passwords =
-            code == Code::Unauthenticated && is_get && app.read(|tx, _| accounts::has_passwords(tx)).await.unwrap_or_default();
+        let is_door = code == Code::Unauthenticated && is_get;
+        let has_passwords = is_door && app.read(|tx, _| accounts::has_passwords(tx)).await.unwrap_or_default();
+        let by_github = is_door && http::accounts::github::is_open(&app).await.unwrap_or_default();
         let viewer = caller.as_ref().and_then(viewer_of);
         let render = move |error: &ApiError, request_id: &str| {
             let frame = Frame { viewer: viewer.clone(), running: 0, now: app.clock.now(), started: began };
             let page = if error.code == Code::Unauthenticated && is_get {
                 let reason = if has_lapsed { Reason::Ended } else { Reason::Needed };
-                SignInPage { frame, reason, has_passwords, login: String::new(), fault: None }.render()
+                SignInPage { frame, reason, has_passwords, by_github, login: String::new(), fault: None }.render()
             } else {
                 let (status, code) = (error.code.status().as_u16(), error.code.as_str().to_owned());
                 ErrorPage { frame, status, code, message: error.message.to_string(), request_id: request_id.to_owned() }.render()

@@ -14,6 +14,14 @@ pub const HOME: &str = "/";
 pub const ISSUES: &str = "/issues";
 /// The sign-in page, and where a session begins.
 pub const SIGN_IN: &str = "/sign-in";
+/// Where somebody sets out for GitHub, to sign in or to link an account there.
+pub const SIGN_IN_BY_GITHUB: &str = crate::http::accounts::github::SET_OUT;
+/// The same, to come back to one's own page.
+pub const LINK_GITHUB: &str = "/auth/github?next=/account";
+/// Where the link to GitHub is taken away (POST).
+pub const UNLINK_GITHUB: &str = "/account/github/unlink";
+/// Where everybody is taken over from GitHub (POST).
+pub const RESYNC: &str = "/admin/resync";
 /// Where a session ends (POST).
 pub const SIGN_OUT: &str = "/sign-out";
 /// The page of whoever is signed in.

@@ -6,7 +6,7 @@ use super::frame::{AdminTab, Frame};
 use super::{href, words};
 use crate::base::id::{TokenId, UserId};
 use crate::base::time::Timestamp;
-use crate::domain::accounts::{InstanceRole, TokenKind};
+use crate::domain::accounts::{InstanceRole, Source, TokenKind};
 use crate::http::accounts::UserView;
 use crate::http::accounts::people::InvitationView;
 
@@ -30,6 +30,8 @@ pub struct UsersPage {
     pub refused: Option<String>,
     /// Whoever looks.
     pub me: Option<UserId>,
+    /// Whether people sign in through GitHub.
+    pub by_github: bool,
 }
 
 impl UsersPage {
@@ -49,6 +51,10 @@ impl UsersPage {
 
     fn is_me(&self, user: &UserView) -> bool {
         self.me == Some(user.id)
+    }
+
+    fn is_of_github(&self, user: &UserView) -> bool {
+        user.sources.contains(&Source::Github)
     }
 
     fn is_admin(&self, user: &UserView) -> bool {

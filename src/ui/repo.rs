@@ -13,7 +13,7 @@ use crate::base::event::Verdict;
 use crate::base::page::Cursor;
 use crate::domain::checks::CheckState;
 use crate::domain::issues::finding::Severity;
-use crate::domain::repos::RepoSource;
+use crate::domain::repos::SourceKind;
 use crate::http::repos::{BranchView, CommitView, RepoView};
 
 /// A repository at one of its branches.
@@ -130,9 +130,9 @@ impl RepoPage {
 
     fn source(&self) -> &'static str {
         match self.repo.source {
-            RepoSource::Github => "GitHub",
-            RepoSource::Git => "a git remote",
-            RepoSource::Local => "a path on this host",
+            SourceKind::Github => "GitHub",
+            SourceKind::Git => "a git remote",
+            SourceKind::Local => "a path on this host",
         }
     }
 

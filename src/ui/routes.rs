@@ -10,7 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
 use super::handle::{
-    account, admin, assets, check, commit, compare, docs, files, home, issues, manifest, people, plugins, repo, secrets, settings, signin,
+    abroad, account, admin, assets, check, commit, compare, docs, files, github, home, issues, manifest, people, plugins, repo, secrets,
+    settings, signin,
 };
 use super::source::Highlighter;
 use crate::app::App;
@@ -47,6 +48,8 @@ pub fn table() -> Vec<Page> {
         shows("/api/docs", Public, docs::show),
         shows("/sign-in", Public, signin::show),
         takes("/sign-in", Public, signin::enter),
+        shows("/auth/github", Public, abroad::set_out),
+        shows("/auth/github/callback", Public, abroad::come_back),
         shows("/link/{secret}", Public, signin::link),
         takes("/link/{secret}", Public, signin::spend_link),
         takes("/sign-out", Public, signin::sign_out),
@@ -55,6 +58,7 @@ pub fn table() -> Vec<Page> {
         takes("/account/totp", Account, account::begin_totp),
         takes("/account/totp/confirm", Account, account::confirm_totp),
         takes("/account/totp/remove", Account, account::remove_totp),
+        takes("/account/github/unlink", Account, account::unlink_github),
         takes("/account/sessions/end-others", Account, account::end_others),
         takes("/account/tokens", Account, account::create_token),
         takes("/account/tokens/{id}/rotate", Account, account::rotate_token),
@@ -66,6 +70,7 @@ pub fn table() -> Vec<Page> {
         takes("/admin/secrets/remove", SecretsInstance, secrets::remove),
         shows("/admin/users", Admin, people::users),
         takes("/admin/users/{id}", Admin, people::act),
+        takes("/admin/resync", Admin, people::resync),
         takes("/admin/invitations", Admin, people::invite),
         takes("/admin/invitations/{id}/revoke", Admin, people::call_back),
         shows("/admin/tokens", Admin, people::tokens),
@@ -73,6 +78,8 @@ pub fn table() -> Vec<Page> {
         takes("/admin/tokens/{id}", Admin, people::act_on_token),
         shows("/admin", Admin, admin::health),
         shows("/admin/repos", Admin, admin::repos),
+        shows("/admin/github", Admin, github::show),
+        shows("/admin/github/made", Admin, github::made),
         shows("/admin/sessions", Admin, admin::sessions),
         takes("/admin/sessions/{id}/end", Admin, admin::end_session),
         shows("/admin/work", Admin, admin::work),

@@ -19,6 +19,8 @@ pub struct SignInPage {
     pub reason: Reason,
     /// Whether anybody has a password: else a link is the way in.
     pub has_passwords: bool,
+    /// Whether GitHub is a way in.
+    pub by_github: bool,
     /// The login that was entered.
     pub login: String,
     /// Why it was refused.

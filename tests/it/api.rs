@@ -1,6 +1,7 @@
 //! Each endpoint over the wire: as it is meant, refused, and malformed. What holds for every answer is checked by the client itself.
 
 mod accounts;
+mod accounts_github;
 mod accounts_members;
 mod accounts_people;
 mod accounts_signin;

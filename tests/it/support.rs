@@ -9,6 +9,7 @@ pub mod daemon;
 #[expect(dead_code, reason = "the engine's own tests make more of it")]
 #[path = "../../src/engine/git/tests/fixture.rs"]
 pub mod fixture;
+pub mod github;
 pub mod host;
 pub mod issuer;
 pub mod raw;

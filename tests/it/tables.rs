@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use plumbline::app::{reactions, runner};
-use plumbline::base::event::{Event, SignInChange, Upkeep, Verdict};
+use plumbline::base::event::{Event, SignInChange, StatusContext, Upkeep, Verdict, WayIn};
 use plumbline::base::id::{AttemptId, Id, KeyId, LinkId, RepoId, SecretId, TokenId, UserId, WorkId};
 use plumbline::base::name::{CommitSha, RepoSlug};
 use plumbline::base::work::Work;
@@ -43,6 +43,12 @@ fn works() -> Vec<Work> {
         Work::CloseBranch { repo, head: sha },
         Work::Rewrap,
         Work::EraseUser { user: UserId::from_u128(3) },
+        Work::PostStatus { repo, sha, context: StatusContext::Gate },
+        Work::PostReport { repo, sha },
+        Work::HealDeliveries,
+        Work::MirrorRoles { repo },
+        Work::SyncPeople,
+        Work::SyncPerson { user: UserId::from_u128(3) },
     ]
 }
 
@@ -66,7 +72,7 @@ fn events() -> Vec<Event> {
         Event::CheckSetCanceled { repo, sha, attempt },
         Event::IssuesChanged,
         Event::UserCreated { user },
-        Event::SignedIn { user },
+        Event::SignedIn { user, by: WayIn::Password },
         Event::SignedOut { user },
         Event::TokenCreated { token },
         Event::TokenRevoked { token },
@@ -89,6 +95,13 @@ fn events() -> Vec<Event> {
         Event::BadgeKeyRotated { repo },
         Event::SettingsChanged { changes: Vec::new() },
         Event::CommandEntered { line: String::new() },
+        Event::StatusDue { repo, sha, is_over: true },
+        Event::GithubAppSet { app: 7, slug: String::new() },
+        Event::RolesDue { repo },
+        Event::PersonDue { user },
+        Event::PeopleDue,
+        Event::ResyncRequested { user: None },
+        Event::ResyncRequested { user: Some(user) },
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));
     events.extend(works().into_iter().map(|was| Event::WorkRetried { work: WorkId::from_u128(5), was }));

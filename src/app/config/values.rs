@@ -79,6 +79,27 @@ pub(super) fn audience(text: &str) -> Result<String, String> {
     if is_good { Ok(text.to_owned()) } else { Err("not a text of one line".to_owned()) }
 }
 
+/// An address that others are beneath: it may have a path.
+pub(super) fn base(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match rest.map(|rest| rest.trim_end_matches('/')) {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('/') && !rest.contains(['?', '#', '@', ' ', '"', '<', '\\']) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("not an address such as https://github.example.com/api/v3".to_owned()),
+    }
+}
+
+/// A number that somebody else gave.
+pub(super) fn number(text: &str) -> Result<u64, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "not a number such as 12345".to_owned())
+}
+
+/// The path of a file, absolute whatever folder the server is started in later.
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    std::path::absolute(text).map_err(|_| "not the path of a file".to_owned())
+}
+
 /// The path of a socket, also where it is written as an address.
 pub(super) fn socket(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text.strip_prefix("unix://").unwrap_or(text));

@@ -11,7 +11,7 @@ use super::role::InstanceRole;
 use super::session::{self, NewSession};
 use super::token::Hashed;
 use super::{Error, Result, user};
-use crate::base::event::{Event, SignInChange};
+use crate::base::event::{Event, SignInChange, WayIn};
 use crate::base::id::{LinkId, UserId};
 use crate::base::name::InvalidName;
 use crate::base::page::{Cursor, Limit, Page};
@@ -178,7 +178,7 @@ pub fn spend_link(tx: &mut WriteTx, secret: Hashed, new: &NewSession, now: Times
         return Err(Error::LinkUseless { fault: LinkFault::Unknown });
     };
     spend(tx, link, now)?;
-    session::begin(tx, user, new, now)
+    session::begin(tx, user, new, WayIn::Link, now)
 }
 
 /// Spends a link that sets a password. Whoever was signed in as this person is so no more: the reason may be that it was not them.
@@ -210,7 +210,7 @@ pub fn accept_invitation(
     let user = user::create_user(tx, login, role, now)?;
     spend(tx, link, now)?;
     tx.put(&PasswordRow { user: user.id, hash: hash.clone(), set_at: now })?;
-    session::begin(tx, user, new, now)
+    session::begin(tx, user, new, WayIn::Link, now)
 }
 
 /// Forgets links that ended long ago, at most `limit`; answers how many.

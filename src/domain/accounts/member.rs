@@ -1,8 +1,8 @@
 //! Roles in repositories, given here.
 
-use super::record::{Membership, User};
+use super::record::{Membership, MembershipSource, User};
 use super::role::RepoRole;
-use super::{Error, Result, user};
+use super::{Error, Result, roster, user};
 use crate::base::event::{Changed, Event};
 use crate::base::id::{RepoId, UserId};
 use crate::base::page::{Cursor, Limit, Page};
@@ -11,7 +11,7 @@ use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 
 /// Gives a user a role in a repository.
 pub fn grant(tx: &mut WriteTx, repo: RepoId, user: UserId, role: RepoRole) -> store::Result<()> {
-    tx.put(&Membership { repo, user, role })
+    tx.put(&Membership { repo, user, role, source: MembershipSource::Local })
 }
 
 /// A person with a role in a repository.
@@ -21,6 +21,8 @@ pub struct Member {
     pub user: User,
     /// The role.
     pub role: RepoRole,
+    /// Who says so.
+    pub source: MembershipSource,
 }
 
 /// Who has a role in a repository, in the order they came to the instance. Those who are being erased are left out.
@@ -29,7 +31,7 @@ pub fn list_members(tx: &ReadTx, repo: RepoId, after: Option<&Cursor>, limit: Li
     let mut items = Vec::with_capacity(page.items.len());
     for membership in page.items {
         if let Some(user) = tx.get::<User>(&membership.user)? {
-            items.push(Member { user, role: membership.role });
+            items.push(Member { user, role: membership.role, source: membership.source });
         }
     }
     Ok(Page { items, next: page.next })
@@ -43,7 +45,7 @@ pub fn set_member(tx: &mut WriteTx, repo: RepoId, login: &str, role: RepoRole, n
         grant(tx, repo, user.id, role)?;
         record(tx, repo, &user, before, Some(role), now)?;
     }
-    Ok(Member { user, role })
+    Ok(Member { user, role, source: MembershipSource::Local })
 }
 
 /// Takes a person's role in a repository away.
@@ -66,5 +68,6 @@ pub fn count_members(tx: &ReadTx, repo: RepoId) -> Result<usize> {
 
 /// Takes every role in a repository away, at most `limit` at a time; answers how many.
 pub fn revoke_all(tx: &mut WriteTx, repo: RepoId, limit: usize) -> store::Result<usize> {
+    tx.remove::<roster::Roster>(&repo)?;
     tx.remove_all(&Scan::<Membership>::prefix(repo), limit)
 }

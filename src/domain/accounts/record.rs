@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::identity::Source;
 use super::role::{InstanceRole, RepoRole};
 use super::session::SessionLimits;
 use super::token::Hashed;
@@ -10,6 +11,7 @@ use crate::base::name::InvalidName;
 use crate::base::time::Timestamp;
 use crate::engine::store::{AnyIndex, Index, Record};
 use crate::engine::vault::{Binding, Sealed};
+use crate::words;
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,10 @@ pub struct User {
     pub created_at: Timestamp,
     /// When they were last seen, to the minute.
     pub last_seen_at: Option<Timestamp>,
+    /// Where their account comes from.
+    pub sources: Vec<Source>,
+    /// Where their picture is.
+    pub avatar_url: Option<String>,
 }
 
 impl Record for User {
@@ -282,6 +288,16 @@ impl SecondFactor {
 pub(super) const FACTORS_BY_RECIPIENT: Index<SecondFactor, String> =
     Index::on("by_recipient", |factor| factor.sealed.recipient.as_str().to_owned());
 
+words! {
+    /// Who says which role somebody has.
+    pub enum MembershipSource: "source of a role" {
+        /// It was given here.
+        Local = "local",
+        /// GitHub does.
+        Github = "github",
+    }
+}
+
 /// A person's role in a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
@@ -291,6 +307,8 @@ pub struct Membership {
     pub user: UserId,
     /// The role.
     pub role: RepoRole,
+    /// Who says so.
+    pub source: MembershipSource,
 }
 
 impl Record for Membership {

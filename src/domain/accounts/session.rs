@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::record::{self, Browser, Session, User};
 use super::token::Hashed;
 use super::{Caller, Error, Result, device, is_stale};
-use crate::base::event::Event;
+use crate::base::event::{Event, WayIn};
 use crate::base::id::{SessionId, UserId};
 use crate::base::page::{Cursor, Limit, Page};
 use crate::base::time::Timestamp;
@@ -49,7 +49,7 @@ pub struct NewSession {
 }
 
 /// Signs somebody in: they have shown what it takes.
-pub(super) fn begin(tx: &mut WriteTx, mut user: User, new: &NewSession, now: Timestamp) -> Result<Session> {
+pub(super) fn begin(tx: &mut WriteTx, mut user: User, new: &NewSession, by: WayIn, now: Timestamp) -> Result<Session> {
     if let Some(before) = new.replaces {
         tx.remove::<Session>(&before)?;
     }
@@ -74,7 +74,7 @@ pub(super) fn begin(tx: &mut WriteTx, mut user: User, new: &NewSession, now: Tim
         expires_at: now + new.limits.lifetime,
     };
     tx.put(&session)?;
-    tx.record(Event::SignedIn { user: user.id }, now)?;
+    tx.record(Event::SignedIn { user: user.id, by }, now)?;
     Ok(session)
 }
 

@@ -8,6 +8,7 @@ use super::password::PasswordHash;
 use super::record::{Session, User};
 use super::session::{self, NewSession};
 use super::{Error, Result, Shown, factor, user};
+use crate::base::event::WayIn;
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;
 use crate::engine::store::WriteTx;
@@ -33,5 +34,5 @@ pub fn sign_in(tx: &mut WriteTx, proof: &Proof, new: &NewSession, now: Timestamp
         Err(Error::CodeWrong) => return Err(Error::SignInRefused),
         taken => taken?,
     }
-    session::begin(tx, person, new, now)
+    session::begin(tx, person, new, WayIn::Password, now)
 }

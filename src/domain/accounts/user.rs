@@ -6,6 +6,8 @@
 //!
 //! One administrator stays: whatever would leave the instance without any is refused.
 
+use super::email::{EMAILS_BY_USER, Email};
+use super::identity::{self, IDENTITIES_BY_USER, Identity, Source};
 use super::password::{PasswordHash, PasswordRow};
 use super::record::{self, Browser, Link, Membership, SecondFactor, Session, User};
 use super::role::InstanceRole;
@@ -22,7 +24,17 @@ pub fn create_user(tx: &mut WriteTx, login: &str, role: InstanceRole, now: Times
     if tx.first(&record::BY_LOGIN.exactly(&login.to_lowercase()))?.is_some() {
         return Err(Error::LoginTaken { login });
     }
-    let user = User { id: tx.new_id(now), name: login.clone(), login, role, disabled_at: None, created_at: now, last_seen_at: None };
+    let user = User {
+        id: tx.new_id(now),
+        name: login.clone(),
+        login,
+        role,
+        disabled_at: None,
+        created_at: now,
+        last_seen_at: None,
+        sources: vec![Source::Local],
+        avatar_url: None,
+    };
     tx.put(&user)?;
     tx.record(Event::UserCreated { user: user.id }, now)?;
     Ok(user)
@@ -115,6 +127,9 @@ pub fn change_user(tx: &mut WriteTx, id: UserId, change: UserChange, now: Timest
         keep_one_admin(tx, &before)?;
     }
     tx.put(&user)?;
+    if change.is_disabled.is_some() {
+        identity::settle(tx, id)?;
+    }
     if user.disabled_at.is_some() && before.disabled_at.is_none() {
         end_access(tx, id, now)?;
     }
@@ -125,7 +140,7 @@ pub fn change_user(tx: &mut WriteTx, id: UserId, change: UserChange, now: Timest
 }
 
 /// Ends every way in that somebody has.
-fn end_access(tx: &mut WriteTx, user: UserId, now: Timestamp) -> Result<()> {
+pub(super) fn end_access(tx: &mut WriteTx, user: UserId, now: Timestamp) -> Result<()> {
     session::sign_out_all(tx, user, None, now)?;
     session::forget_browsers(tx, user)?;
     link::close_links(tx, user, now)?;
@@ -150,6 +165,8 @@ pub fn erase_user(tx: &mut WriteTx, user: UserId, limit: usize) -> Result<usize>
     erased += tx.remove_all::<Browser>(&record::BROWSERS_BY_USER.prefix(user), limit.saturating_sub(erased))?;
     erased += tx.remove_all::<Link>(&record::LINKS_BY_USER.exactly(&user), limit.saturating_sub(erased))?;
     erased += tx.remove_all::<Token>(&token::BY_USER.prefix(user), limit.saturating_sub(erased))?;
+    erased += tx.remove_all::<Identity>(&IDENTITIES_BY_USER.exactly(&user), limit.saturating_sub(erased))?;
+    erased += tx.remove_all::<Email>(&EMAILS_BY_USER.exactly(&user), limit.saturating_sub(erased))?;
     erased += tx.remove_all::<Membership>(&record::MEMBERSHIPS_BY_USER.prefix(user), limit.saturating_sub(erased))?;
     Ok(erased)
 }

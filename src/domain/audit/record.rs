@@ -77,6 +77,14 @@ words! {
         TrailShortened = "trail_shortened",
         /// A request was refused.
         Request = "request",
+        /// The instance became an App on GitHub.
+        GithubAppSet = "github_app_set",
+        /// An account on GitHub was linked to a person.
+        GithubLinked = "github_linked",
+        /// It was taken away again.
+        GithubUnlinked = "github_unlinked",
+        /// Somebody had people taken over from GitHub.
+        ResyncRequested = "resync_requested",
     }
 }
 

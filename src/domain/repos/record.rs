@@ -1,8 +1,10 @@
 //! Repositories, branches and commits as they are stored.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{ApprovalFor, BadgeKey, RepoSource};
+use super::{ApprovalFor, BadgeKey, SourceKind};
 use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha, RepoSlug};
 use crate::base::text::clip;
@@ -10,6 +12,41 @@ use crate::base::time::Timestamp;
 use crate::engine::git::CommitInfo;
 use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{AnyIndex, Index, Record};
+
+/// Where a repository comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RepoSource {
+    /// GitHub, through the App.
+    GitHub {
+        /// GitHub's number for it, the same through renames and transfers.
+        id: u64,
+        /// The installation of the App that lets us at it.
+        installation: u64,
+    },
+    /// A URL that is polled.
+    Git,
+    /// A path on the appliance's host.
+    Local,
+}
+
+impl RepoSource {
+    /// The word for it.
+    pub fn kind(self) -> SourceKind {
+        match self {
+            RepoSource::GitHub { .. } => SourceKind::Github,
+            RepoSource::Git => SourceKind::Git,
+            RepoSource::Local => SourceKind::Local,
+        }
+    }
+
+    /// GitHub's number for it, if it is GitHub's.
+    pub fn github(self) -> Option<u64> {
+        match self {
+            RepoSource::GitHub { id, .. } => Some(id),
+            RepoSource::Git | RepoSource::Local => None,
+        }
+    }
+}
 
 /// A repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,11 +87,21 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Whether it is looked at from time to time, since nobody tells us of its pushes.
+    /// Whether it is looked at from time to time: nobody tells us of its pushes, or what tells us may be lost.
     pub fn is_polled(&self) -> bool {
-        !self.is_archived && self.source != RepoSource::Github
+        !self.is_archived
+    }
+
+    /// Whether its turn has come. GitHub tells of pushes; what it could not tell, or we could not hear, is found once nothing was heard
+    /// of a repository for a while. Only what its branches point at is asked for then, which counts against no limit of GitHub's.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let is_quiet = || self.synced_at.is_none_or(|at| now.since(at) >= UNHEARD);
+        self.is_polled() && (self.source.github().is_none() || is_quiet())
     }
 }
+
+/// For how long nothing is heard of a repository of GitHub's before it is looked at.
+const UNHEARD: Duration = Duration::from_secs(150);
 
 /// Why a fetch failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +122,7 @@ impl Record for Repository {
     }
 
     fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
-        &[&BY_SLUG, &BY_REMOTE, &BY_FORGE]
+        &[&BY_SLUG, &BY_REMOTE, &BY_FORGE, &BY_GITHUB]
     }
 }
 
@@ -83,6 +130,8 @@ impl Record for Repository {
 pub(super) const BY_SLUG: Index<Repository, RepoSlug> = Index::on("by_slug", |repo| repo.slug.clone());
 /// Repositories by what is fetched.
 pub(super) const BY_REMOTE: Index<Repository, String> = Index::on("by_remote", |repo| repo.remote.clone());
+/// Repositories of GitHub by its number.
+pub(super) const BY_GITHUB: Index<Repository, u64> = Index::some("by_github", |repo| repo.source.github());
 
 /// Repositories by their place on a forge, for those that are fetched from one.
 pub(super) const BY_FORGE: Index<Repository, String> = Index::some("by_forge", |repo| forge_place(&repo.remote));

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::Result;
+use super::kept::{KEPT_BY_RECIPIENT, Kept, Purpose};
 use super::record::{KEYS_BY_RECIPIENT, KeyState, NamedSecret, SECRETS_BY_RECIPIENT, SshKey, VaultKey};
 use crate::base::event::Event;
 use crate::base::id::{KeyId, SecretId, UserId};
@@ -28,6 +29,8 @@ pub enum What {
     Key(KeyId),
     /// What a person's codes are made of.
     Factor(UserId),
+    /// A secret of the appliance's own.
+    Kept(Purpose),
 }
 
 /// Something that is sealed to another key than the present one.
@@ -94,6 +97,8 @@ pub fn stale(tx: &ReadTx, besides: &BTreeSet<What>, limit: usize) -> Result<Opti
         some.extend(keys.map(|one| Stale { what: What::Key(one.id), version: one.version, sealed: one.sealed }));
         let factors = accounts::factors_sealed_to(tx, &key.recipient, most)?.into_iter();
         some.extend(factors.map(|one| Stale { what: What::Factor(one.user), version: one.binding().version, sealed: one.sealed }));
+        let kept = tx.find(&KEPT_BY_RECIPIENT.exactly(&recipient), most)?.into_iter();
+        some.extend(kept.map(|one| Stale { what: What::Kept(one.purpose), version: one.version, sealed: one.sealed }));
     }
     some.retain(|stale| !besides.contains(&stale.what));
     some.truncate(limit);
@@ -113,6 +118,10 @@ pub fn rewrapped(tx: &mut WriteTx, stale: &Stale, sealed: &Sealed) -> Result<boo
             None => return Ok(false),
         },
         What::Factor(user) => return Ok(accounts::rewrap_factor(tx, user, &stale.sealed, sealed)?),
+        What::Kept(purpose) => match super::kept::kept(tx, purpose)?.filter(|now| is_same(now.version, &now.sealed)) {
+            Some(now) => tx.put(&Kept { sealed: sealed.clone(), ..now })?,
+            None => return Ok(false),
+        },
     }
     Ok(true)
 }
@@ -121,7 +130,8 @@ pub fn rewrapped(tx: &mut WriteTx, stale: &Stale, sealed: &Sealed) -> Result<boo
 pub fn sealed_to(tx: &ReadTx, key: &Recipient, cap: usize) -> Result<usize> {
     let factors = accounts::factors_sealed_to(tx, key, cap)?.len();
     let key = key.as_str().to_owned();
-    Ok(factors + tx.count(&SECRETS_BY_RECIPIENT.exactly(&key), cap)? + tx.count(&KEYS_BY_RECIPIENT.exactly(&key), cap)?)
+    let people = tx.count(&SECRETS_BY_RECIPIENT.exactly(&key), cap)? + tx.count(&KEYS_BY_RECIPIENT.exactly(&key), cap)?;
+    Ok(factors + people + tx.count(&KEPT_BY_RECIPIENT.exactly(&key), cap)?)
 }
 
 /// Writes down of every earlier key that nothing is sealed to any more that it is retired; answers all that are.

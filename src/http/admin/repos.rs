@@ -10,7 +10,7 @@ use crate::app::{App, usage};
 use crate::base::id::RepoId;
 use crate::base::page::{Cursor, Limit, ListMark, Page};
 use crate::base::time::Timestamp;
-use crate::domain::repos::{self, RepoSource};
+use crate::domain::repos::{self, SourceKind};
 use crate::http::error::ApiError;
 use crate::http::extract::{Asked, Paging, Permit, Query};
 use crate::http::page::List;
@@ -28,7 +28,7 @@ pub struct RepoUsageView {
     /// What it is called.
     pub name: String,
     /// Where it comes from.
-    pub source: RepoSource,
+    pub source: SourceKind,
     /// The path or address it is fetched from.
     pub remote: String,
     /// How many have a role in it of their own.
@@ -66,7 +66,7 @@ pub async fn page(app: &App, permit: &Permit, after: Option<Cursor>, limit: Limi
                 id: repo.id,
                 owner: repo.slug.owner().to_owned(),
                 name: repo.slug.name().to_owned(),
-                source: repo.source,
+                source: repo.source.kind(),
                 remote: repo.remote,
                 members,
                 created_at: repo.created_at,

@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::base::name::RepoSlug;
 use crate::base::page::{Cursor, Limit, ListMark, Page};
-use crate::domain::accounts::{self, Member, RepoRole};
-use crate::domain::repos::{RepoSource, Repository};
+use crate::domain::accounts::{self, Member, MembershipSource, RepoRole};
+use crate::domain::repos::Repository;
 use crate::engine::store::ReadTx;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
@@ -26,14 +26,16 @@ pub struct MemberView {
     pub name: String,
     /// What they may do in it.
     pub role: RepoRole,
+    /// Whether it was given here, or GitHub says so.
+    pub source: MembershipSource,
     /// Whether their access to the instance was taken away.
     pub disabled: bool,
 }
 
 impl From<Member> for MemberView {
     fn from(member: Member) -> MemberView {
-        let Member { user, role } = member;
-        MemberView { login: user.login, name: user.name, role, disabled: user.disabled_at.is_some() }
+        let Member { user, role, source } = member;
+        MemberView { login: user.login, name: user.name, role, source, disabled: user.disabled_at.is_some() }
     }
 }
 
@@ -73,7 +75,7 @@ pub async fn list(
 /// The repository, if roles in it are given here.
 fn own_roles(tx: &ReadTx, permit: &Permit, slug: &RepoSlug) -> Result<Repository, ApiError> {
     let repo = permit.repo(tx, slug)?;
-    if repo.source == RepoSource::Github {
+    if repo.source.github().is_some() {
         return Err(ApiError::of(Code::RoleMirrored));
     }
     Ok(repo)

@@ -59,6 +59,7 @@ fn homes(world: &World, out: &mut Pages) {
     let form = AddForm {
         entered: world.say("/srv/git/nothing"),
         takes_paths: true,
+        takes_github: true,
         error: Some(
             world.say("There is no folder `/srv/git/nothing` on the server's machine; give its whole path, such as `/srv/git/app`."),
         ),
@@ -170,8 +171,20 @@ fn settings(world: &World, out: &mut Pages) {
         tools: ["ruff", "shellcheck", "yamllint"].map(tool_choice).to_vec(),
         members: Some(Members {
             rows: vec![
-                MemberView { login: world.say("ada"), name: world.say("Ada Lovelace"), role: RepoRole::Admin, disabled: false },
-                MemberView { login: world.say("grace"), name: world.say("grace"), role: RepoRole::Triage, disabled: true },
+                MemberView {
+                    login: world.say("ada"),
+                    name: world.say("Ada Lovelace"),
+                    role: RepoRole::Admin,
+                    source: MembershipSource::Local,
+                    disabled: false,
+                },
+                MemberView {
+                    login: world.say("grace"),
+                    name: world.say("grace"),
+                    role: RepoRole::Triage,
+                    source: MembershipSource::Github,
+                    disabled: true,
+                },
             ],
             is_cut: is_private,
             are_given_here: is_private,

@@ -14,10 +14,12 @@ pub(super) fn doors(world: &World, out: &mut Pages) {
         ("signin-plain-http", Reason::PlainHttp),
     ] {
         let has_passwords = reason != Reason::Ended;
-        add(out, name, &SignInPage { frame: world.outside(), reason, has_passwords, login: String::new(), fault: None });
+        let by_github = matches!(reason, Reason::Asked | Reason::SignedOut);
+        add(out, name, &SignInPage { frame: world.outside(), reason, has_passwords, by_github, login: String::new(), fault: None });
     }
     let fault = Some(world.say("The login, the password or the code is not right."));
-    let refused = SignInPage { frame: world.outside(), reason: Reason::Asked, has_passwords: true, login: world.say("ada"), fault };
+    let refused =
+        SignInPage { frame: world.outside(), reason: Reason::Asked, has_passwords: true, by_github: true, login: world.say("ada"), fault };
     add(out, "signin-refused", &refused);
     let short = || world.say("A password has at least 12 characters; a sentence of four or five words is easy to remember.");
     for (name, leads, fault) in [
@@ -51,6 +53,19 @@ pub(super) fn doors(world: &World, out: &mut Pages) {
         let request_id = world.id::<crate::base::id::RequestId>().to_string();
         add(out, &format!("error-{status}"), &ErrorPage { frame, status, code: world.say(code), message: world.say(message), request_id });
     }
+    for (name, code) in [
+        ("github-state", Code::StateInvalid),
+        ("github-denied", Code::GithubDenied),
+        ("github-not-let-in", Code::NotLetIn),
+        ("github-disabled", Code::UserDisabled),
+        ("github-taken", Code::IdentityTaken),
+        ("github-elsewhere", Code::CrossSite),
+        ("github-soon", Code::RateLimited),
+        ("github-away", Code::GithubUnavailable),
+    ] {
+        let frame = if code == Code::IdentityTaken { world.frame() } else { world.outside() };
+        add(out, name, &GithubFaultPage { frame, code, message: world.say(code.meaning()) });
+    }
     account(world, out);
     people(world, out);
     add(out, "docs", &DocsPage { frame: world.outside(), docs: Docs::read(&pages::document(world)) });
@@ -78,6 +93,10 @@ fn account(world: &World, out: &mut Pages) {
         frame: world.frame(),
         has_password,
         has_totp,
+        github: match (has_password, has_totp) {
+            (true, is_free) => GithubPart::Linked { login: world.say("octocat"), is_free },
+            (false, _) => GithubPart::Open,
+        },
         sessions: vec![session(true, "Firefox on Linux"), session(false, "Safari on iPhone")],
         tokens,
         outcome,
@@ -92,7 +111,7 @@ fn account(world: &World, out: &mut Pages) {
     add(out, "account-recovery", &page(true, true, Vec::new(), Outcome::TotpConfirmed(codes)));
     let made = Outcome::Token { name: world.say("laptop"), text: world.say("plb_pat_0123456789") };
     add(out, "account-token", &page(true, true, vec![token()], made));
-    for (name, part) in [("password", Part::Password), ("codes", Part::Totp), ("tokens", Part::Tokens)] {
+    for (name, part) in [("password", Part::Password), ("codes", Part::Totp), ("tokens", Part::Tokens), ("github", Part::Github)] {
         let refused = Outcome::Refused(part, Code::PasswordWrong, world.say("This is not your present password."));
         add(out, &format!("account-refused-{name}"), &page(true, part == Part::Totp, Vec::new(), refused));
     }
@@ -106,7 +125,7 @@ fn people(world: &World, out: &mut Pages) {
         name: world.say("Ada Lovelace"),
         avatar_url: None,
         role,
-        sources: vec!["local"],
+        sources: if disabled { vec![crate::domain::accounts::Source::Github] } else { vec![crate::domain::accounts::Source::Local] },
         disabled,
         last_seen_at: (!disabled).then(|| before(300)),
     };
@@ -130,6 +149,7 @@ fn people(world: &World, out: &mut Pages) {
         invitations,
         made,
         refused,
+        by_github: true,
     };
     let invitations = vec![
         invitation("the new colleague", None, None),

@@ -10,7 +10,8 @@ use super::{Asked, render, see};
 use crate::app::App;
 use crate::base::id::{SessionId, TokenId};
 use crate::base::page::Limit;
-use crate::domain::accounts::{self, Caller, TokenKind};
+use crate::domain::accounts::{self, Caller, Source, TokenKind};
+use crate::http::accounts::github::{self, UnlinkBody};
 use crate::http::accounts::rotate::{self, Of};
 use crate::http::accounts::signin::NewPasswordBody;
 use crate::http::accounts::{factor, make_token, own_sessions, signin};
@@ -18,7 +19,7 @@ use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Form, Params};
 use crate::http::trail::Refuses;
-use crate::ui::account::{AccountPage, Outcome, Part, SessionRow, TokenRow};
+use crate::ui::account::{AccountPage, GithubPart, Outcome, Part, SessionRow, TokenRow};
 use crate::ui::escape::Markup;
 use crate::ui::{href, words};
 
@@ -65,9 +66,10 @@ async fn page(app: &App, asked: &Asked, outcome: Outcome) -> Result<AccountPage,
         .collect();
     sessions.reverse();
     let user = asked.permit.caller.user().map(|user| user.id);
-    let (tokens, has_password, has_totp) = app
-        .read(move |tx, now| -> accounts::Result<(Vec<TokenRow>, bool, bool)> {
-            let Some(user) = user else { return Ok((Vec::new(), false, false)) };
+    let by_github = github::is_open(app).await?;
+    let (tokens, has_password, has_totp, github) = app
+        .read(move |tx, now| -> accounts::Result<(Vec<TokenRow>, bool, bool, GithubPart)> {
+            let Some(user) = user else { return Ok((Vec::new(), false, false, GithubPart::Closed)) };
             let tokens = accounts::list_tokens_of(tx, user, None, Limit::MAX)?.items;
             let row = |token: accounts::Token| TokenRow {
                 id: token.id,
@@ -78,10 +80,19 @@ async fn page(app: &App, asked: &Asked, outcome: Outcome) -> Result<AccountPage,
                 overlaps_until: token.previous.map(|previous| previous.ends_at).filter(|end| now < *end),
             };
             let tokens = tokens.into_iter().rev().filter(|token| token.is_good(now)).map(row).collect();
-            Ok((tokens, accounts::password_of(tx, user)?.is_some(), accounts::has_factor(tx, user)?))
+            let has_password = accounts::password_of(tx, user)?.is_some();
+            let github = match accounts::github_identity_of(tx, user)? {
+                Some(identity) => {
+                    let is_free = has_password && accounts::get_user(tx, user)?.sources.contains(&Source::Local);
+                    GithubPart::Linked { login: identity.login, is_free }
+                }
+                None if by_github => GithubPart::Open,
+                None => GithubPart::Closed,
+            };
+            Ok((tokens, has_password, accounts::has_factor(tx, user)?, github))
         })
         .await?;
-    Ok(AccountPage { frame: asked.frame(app).await?, has_password, has_totp, sessions, tokens, outcome })
+    Ok(AccountPage { frame: asked.frame(app).await?, has_password, has_totp, github, sessions, tokens, outcome })
 }
 
 /// What a part of the page says of a refusal; what is ours to mend is no refusal.
@@ -166,6 +177,21 @@ pub async fn end_session(State(app): State<App>, asked: Asked, params: Params) -
     })
     .await?;
     see(href::ACCOUNT)
+}
+
+/// What shows that it is its person, as the form sends it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct UnlinkForm {
+    password: String,
+}
+
+/// `POST /account/github/unlink`.
+pub async fn unlink_github(State(app): State<App>, asked: Asked, Form(form): Form<UnlinkForm>) -> Result<Response, ApiError> {
+    match github::unlink(&app, &asked.permit, UnlinkBody { password: Some(form.password) }).await {
+        Ok(()) => see(href::ACCOUNT),
+        Err(error) => answer(&app, &asked, refused(Part::Github, error)?).await,
+    }
 }
 
 /// `POST /account/sessions/end-others`.

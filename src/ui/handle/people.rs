@@ -61,7 +61,9 @@ async fn show_users(app: &App, asked: &Asked, wanted: Wanted, came: Came) -> Res
     let me = asked.permit.caller.user().map(|user| user.id);
     let Came { made, refused } = came;
     let (code, refused) = refused.unzip();
-    finish(&UsersPage { frame: asked.frame(app).await?, q, users: users.items, next, invitations, made, refused, me }, code)
+    let by_github = crate::http::accounts::github::is_open(app).await?;
+    let page = UsersPage { frame: asked.frame(app).await?, q, users: users.items, next, invitations, made, refused, me, by_github };
+    finish(&page, code)
 }
 
 /// A page that may hold what is shown once.
@@ -78,9 +80,13 @@ fn finish(page: &impl askama::Template, refused: Option<Code>) -> Result<Respons
 /// What a person can mend is said on the page.
 fn refused(error: ApiError) -> Result<Came, ApiError> {
     match error.code {
-        Code::LastAdmin | Code::InvalidBody | Code::AlreadyExists | Code::Forbidden | Code::TokenEnded | Code::NotConfirmed => {
-            Ok(Came { made: None, refused: Some((error.code, words::sentence(&error.message))) })
-        }
+        Code::NotFound
+        | Code::LastAdmin
+        | Code::InvalidBody
+        | Code::AlreadyExists
+        | Code::Forbidden
+        | Code::TokenEnded
+        | Code::NotConfirmed => Ok(Came { made: None, refused: Some((error.code, words::sentence(&error.message))) }),
         _ => Err(error),
     }
 }
@@ -145,6 +151,7 @@ async fn carry_out(app: &App, asked: &Asked, id: UserId, form: &Act) -> Result<O
         "make_member" => change(Some(InstanceRole::Member), None).await.map(|_| None),
         "disable" => change(None, Some(true)).await.map(|_| None),
         "enable" => change(None, Some(false)).await.map(|_| None),
+        "sync" => crate::http::accounts::github::sync_one(app, permit, id).await.map(|_| None),
         "sign_out" => people::sign_out(app, permit, id).await.map(|()| None),
         "reset" => {
             let link = people::reset(app, permit, id).await?;
@@ -158,6 +165,12 @@ async fn carry_out(app: &App, asked: &Asked, id: UserId, form: &Act) -> Result<O
         }
         _ => Err(ApiError::field(Code::InvalidBody, "act", "not one of this page's buttons")),
     }
+}
+
+/// `POST /admin/resync`.
+pub async fn resync(State(app): State<App>, asked: Asked) -> Result<Response, ApiError> {
+    crate::http::accounts::github::resync_all(&app, asked.permit).await?;
+    see(href::USERS)
 }
 
 /// `GET /admin/tokens`.

@@ -13,7 +13,7 @@ use crate::base::name::RepoSlug;
 use crate::base::page::Limit;
 use crate::domain::accounts::{self, Caller, Permission, Resource};
 use crate::domain::checks::catalogue::{self, Tool};
-use crate::domain::repos::{self, ApprovalFor, BadgeKey, Change, RepoSource, Repository};
+use crate::domain::repos::{self, ApprovalFor, BadgeKey, Change, Repository};
 use crate::domain::settings::{self as of_instance, Settings};
 use crate::engine::store::ReadTx;
 use crate::http::accounts::rotate;
@@ -117,7 +117,7 @@ fn members_of(tx: &ReadTx, caller: &Caller, repo: &Repository, refused: Option<(
         Err(error) => return Err(error.into()),
     }
     let page = members::members(tx, repo, None, Limit::MAX)?;
-    let are_given_here = repo.source != RepoSource::Github;
+    let are_given_here = repo.source.github().is_none();
     Ok(Some(Members { rows: page.items, is_cut: page.next.is_some(), are_given_here, refused }))
 }
 

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::{Asked, render, see};
 use crate::app::App;
 use crate::domain::accounts::{self, Caller, Hashed, InstanceRole, LinkFault, Opens};
+use crate::http::accounts::github;
 use crate::http::accounts::signin::{Cookies, Entrance, SignInBody, new_password, sign_in};
 use crate::http::auth::{Lapsed, Transport};
 use crate::http::code::Code;
@@ -51,7 +52,8 @@ pub async fn show(
 
 async fn page(app: &App, frame: Frame, reason: Reason, login: String, fault: Option<String>) -> Result<SignInPage, ApiError> {
     let has_passwords = app.read(|tx, _| accounts::has_passwords(tx)).await?;
-    Ok(SignInPage { frame, reason, has_passwords, login, fault })
+    let by_github = github::is_open(app).await?;
+    Ok(SignInPage { frame, reason, has_passwords, by_github, login, fault })
 }
 
 /// What the form sends.

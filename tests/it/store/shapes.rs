@@ -6,26 +6,29 @@ use std::path::PathBuf;
 
 use plumbline::app::repeat::{Repeat, Tally};
 use plumbline::app::schema::schema;
-use plumbline::base::event::{Actor, Changed, Event, Recorded, Upkeep, Verdict};
+use plumbline::base::event::{Actor, Changed, Event, Recorded, StatusContext, Upkeep, Verdict};
 use plumbline::base::id::{AttemptId, CheckId, Id, IssueId, KeyId, LinkId, RepoId, SecretId, SessionId, TokenId, UserId, WorkId};
 use plumbline::base::name::{BlobId, CommitSha, RepoSlug, TreePath};
 use plumbline::base::time::Timestamp;
 use plumbline::base::work::{Lane, Work};
 use plumbline::domain::accounts::{
-    Browser, Hashed, InstanceRole, Link, LinkPurpose, Membership, PasswordRow, Previous, RepoRole, Scope as TokenScope, SecondFactor,
-    Session, Token, TokenKind, User,
+    Browser, Email, Hashed, Identity, InstanceRole, Left, Link, LinkPurpose, Membership, MembershipSource, PasswordRow, Previous, Provider,
+    RepoRole, Roster, Scope as TokenScope, SecondFactor, Session, Source, Token, TokenKind, User,
 };
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::audit::{Action, ActorKind, Checkpoint, Digest, Entry, Outcome, Subject, SubjectKind, Who};
 use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor};
+use plumbline::domain::github::GithubApp;
+use plumbline::domain::github::deliveries::Healing;
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
 use plumbline::domain::issues::track::{Fingerprint, Mark};
 use plumbline::domain::issues::{
     Chunk, Counts, Issue, IssueState, Kind, Node, Revision, Severity, Sighting, Span, Standing, Turn, TurnKind,
 };
 use plumbline::domain::repos::{ApprovalFor, Author, BadgeKey, Branch, Commit, RepoSource, Repository, SyncError};
-use plumbline::domain::secrets::{KeyState, NamedSecret, Scope, SshKey, Use, VaultKey};
+use plumbline::domain::secrets::{Kept, KeyState, NamedSecret, Purpose, Scope, SshKey, Use, VaultKey};
 use plumbline::domain::settings::Settings;
+use plumbline::domain::statuses::{PostedReport, PostedStatus, Said};
 use plumbline::engine::queue::{Lease, Served, WorkItem, WorkState};
 use plumbline::engine::store::Record;
 use plumbline::engine::store::blob::BlobHash;
@@ -45,7 +48,7 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&session()),
     || shape(&link()),
     || shape(&token()),
-    || shape(&Membership { repo: repo(), user: UserId::from_u128(2), role: RepoRole::Maintain }),
+    || shape(&Membership { repo: repo(), user: UserId::from_u128(2), role: RepoRole::Maintain, source: MembershipSource::Github }),
     || shape(&repository()),
     || shape(&branch()),
     || shape(&commit()),
@@ -84,6 +87,52 @@ const SAMPLES: &[fn() -> Shape] = &[
             audit_kept_days: Some(302),
         })
     },
+    || shape(&Kept { purpose: Purpose::GithubWebhookSecret, version: 300, sealed: sealed(), changed_at: at(1) }),
+    || {
+        shape(&GithubApp {
+            app_id: 300,
+            slug: "plumbline-acme".to_owned(),
+            name: "Plumbline of Acme".to_owned(),
+            client_id: "Iv1.0".to_owned(),
+            url: "https://git.example".to_owned(),
+            api_url: "https://git.example/api/v3".to_owned(),
+            page: "https://git.example/apps/plumbline-acme".to_owned(),
+            made_at: at(1),
+        })
+    },
+    || {
+        shape(&PostedStatus {
+            repo: repo(),
+            sha: sha(1),
+            context: StatusContext::Gate,
+            said: Said { verdict: Verdict::Failure, sentence: "2 new issues".to_owned(), url: "https://p.example/r/a".to_owned() },
+            at: at(2),
+            refused: Some("no commit found".to_owned()),
+        })
+    },
+    || {
+        shape(&PostedReport {
+            repo: repo(),
+            sha: sha(1),
+            attempt: AttemptId::from_u128(3),
+            at: at(2),
+            refused: Some("resource not accessible".to_owned()),
+        })
+    },
+    || shape(&Healing { asked_at: at(1), known_until: Some(at(2)), missed: 300, again: 301, error: Some("no".to_owned()) }),
+    || {
+        shape(&Identity {
+            provider: Provider::Github,
+            subject: 300,
+            user: UserId::from_u128(1),
+            login: "octocat".to_owned(),
+            linked_at: at(1),
+            seen_at: at(2),
+            left: Some(Left { at: at(3), has_closed: true }),
+        })
+    },
+    || shape(&Email { address: "ada@acme.example".to_owned(), user: UserId::from_u128(1), verified_at: at(1) }),
+    || shape(&Roster { repo: repo(), people: vec![(300, RepoRole::Write)], taken_at: at(1) }),
 ];
 
 /// A record's name with its version, and the encoding of its sample.
@@ -186,6 +235,8 @@ fn user() -> User {
         disabled_at: Some(at(2)),
         created_at: at(3),
         last_seen_at: Some(at(4)),
+        sources: vec![Source::Local, Source::Github],
+        avatar_url: Some("https://github.example/a.png".to_owned()),
     }
 }
 
@@ -236,7 +287,7 @@ fn repository() -> Repository {
     Repository {
         id: repo(),
         slug: RepoSlug::new("acme", "app").unwrap(),
-        source: RepoSource::Git,
+        source: RepoSource::GitHub { id: 300, installation: 301 },
         remote: "https://example.org/app.git".to_owned(),
         is_trusted: true,
         description: Some("an app".to_owned()),

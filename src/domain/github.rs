@@ -1,0 +1,312 @@
+//! GitHub's side: the App we are there, what it may be asked, and what we say of commits.
+//!
+//! An appliance is one App on one GitHub. Who that App is comes from one of two places. The set-up page has GitHub make it and keeps what
+//! it is told: a [`GithubApp`] in the store, its secrets in the vault. Or somebody made it by hand and names it in the configuration
+//! ([`Configured`]); what stands there wins, key by key.
+//!
+//! Secrets are opened for one use and are in memory no longer. None is ever in an address, an argument list, a log or an error.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::base::event::Event;
+use crate::base::secret::Secret;
+use crate::base::time::Timestamp;
+use crate::engine::outbound;
+use crate::engine::store::{self, ReadTx, WriteTx};
+use crate::engine::vault::Vault;
+
+use super::secrets::{self, Purpose};
+
+mod app_auth;
+pub mod check_run;
+pub mod client;
+pub mod deliveries;
+mod limits;
+pub mod oauth;
+pub mod people;
+mod record;
+pub mod setup;
+pub mod status;
+pub mod sync;
+
+pub use app_auth::check_key;
+pub use client::{As, Client, Hub, Keys, Lane};
+pub use record::GithubApp;
+
+/// GitHub's own address, where no other is named.
+pub const GITHUB: &str = "https://github.com";
+/// Where its programs' interface is.
+pub const GITHUB_API: &str = "https://api.github.com";
+/// The largest file that a secret is read from.
+const SECRET_FILE_BYTES: u64 = 64 << 10;
+/// The most lines of the file with webhook secrets that are read: the present one and the one before.
+const WEBHOOK_SECRETS: usize = 2;
+
+/// What the configuration says of the App. Every part may be missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Configured {
+    /// Where people find GitHub, for an Enterprise Server.
+    pub url: Option<String>,
+    /// Where programs do.
+    pub api_url: Option<String>,
+    /// GitHub's number for the App.
+    pub app_id: Option<u64>,
+    /// The file with the App's private key (PEM).
+    pub private_key_file: Option<PathBuf>,
+    /// The file with what deliveries are signed with: one secret a line, the present one first.
+    pub webhook_secret_file: Option<PathBuf>,
+    /// The App's client id, which people sign in through.
+    pub client_id: Option<String>,
+    /// The file with the client's secret.
+    pub client_secret_file: Option<PathBuf>,
+    /// The organizations whose members are let in; none named are all where the App is.
+    pub orgs: Vec<String>,
+    /// Whether those are let in who work in one of their repositories and are no members.
+    pub outside_collaborators: bool,
+}
+
+/// What can fail with the App.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A secret can neither be kept nor opened.
+    #[error(transparent)]
+    Secrets(#[from] secrets::Error),
+    /// There is no App.
+    #[error("this instance is no App on GitHub yet; set it up, or name one in the configuration (`github.app_id`)")]
+    NotSetUp,
+    /// A file that the configuration names cannot be read.
+    #[error("cannot read `{}`, which `{key}` names: {source}", path.display())]
+    FileUnreadable {
+        /// The key of the configuration.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file that the configuration names holds nothing of use.
+    #[error("`{}`, which `{key}` names, {why}", path.display())]
+    FileUnusable {
+        /// The key of the configuration.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The App's key is none.
+    #[error("the App's private key cannot be used: {why}")]
+    BadKey {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// GitHub cannot be asked.
+    #[error(transparent)]
+    Outbound(#[from] outbound::Error),
+    /// It was too much for now.
+    #[error("GitHub takes no more questions for now; it is asked again after {until}")]
+    RateLimited {
+        /// Nothing is asked before this.
+        until: Timestamp,
+    },
+    /// GitHub fails, and is left alone for a while.
+    #[error("GitHub has failed again and again; it is asked again after {until}")]
+    Away {
+        /// Nothing is asked before this.
+        until: Timestamp,
+    },
+    /// GitHub says no.
+    #[error("GitHub refuses it ({status}): {message}")]
+    Refused {
+        /// The status.
+        status: u16,
+        /// Its own sentence.
+        message: String,
+    },
+    /// GitHub fails.
+    #[error("GitHub failed ({status})")]
+    Failed {
+        /// The status.
+        status: u16,
+    },
+    /// What came cannot be read.
+    #[error("GitHub's answer cannot be read: {why}")]
+    Unreadable {
+        /// Why.
+        why: &'static str,
+    },
+    /// It sends us somewhere else, where our credentials do not go.
+    #[error("GitHub sends us to another place, and what is shown to it is shown to nobody else; look at `github.api_url`")]
+    Elsewhere,
+}
+
+/// When something that failed is worth another try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Some time later.
+    Later,
+    /// Not before this.
+    After(Timestamp),
+    /// It would fail again.
+    Never,
+}
+
+impl Error {
+    /// When it is worth another try.
+    pub fn again(&self) -> Again {
+        match self {
+            Error::RateLimited { until } | Error::Away { until } => Again::After(*until),
+            // Of us it may be known again: a key that was revoked is exchanged, an App that was removed is put back.
+            Error::Refused { status: 401 | 408 | 425, .. } => Again::Later,
+            Error::Refused { .. } => Again::Never,
+            Error::Store(_)
+            | Error::Secrets(_)
+            | Error::NotSetUp
+            | Error::Unreadable { .. }
+            | Error::FileUnreadable { .. }
+            | Error::FileUnusable { .. }
+            | Error::BadKey { .. }
+            | Error::Outbound(_)
+            | Error::Failed { .. }
+            | Error::Elsewhere => Again::Later,
+        }
+    }
+}
+
+/// A result of this capability.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Who we are on GitHub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// GitHub's number for the App.
+    pub app_id: u64,
+    /// The App's name in addresses, where it is known.
+    pub slug: Option<String>,
+    /// The App's client id, where it is known.
+    pub client_id: Option<String>,
+    /// Where people find GitHub, without a slash at the end.
+    pub url: String,
+    /// Where programs do, without a slash at the end.
+    pub api_url: String,
+}
+
+/// The App's secrets, as GitHub gives them when it makes one.
+#[derive(Debug, Clone)]
+pub struct AppSecrets {
+    /// The private key (PEM).
+    pub private_key: Secret<String>,
+    /// What deliveries are signed with.
+    pub webhook_secret: Secret<String>,
+    /// The client's secret.
+    pub client_secret: Secret<String>,
+}
+
+/// Writes down which App we are; one that was there before is no longer.
+pub fn set_app(tx: &mut WriteTx, vault: &Vault, app: &GithubApp, secrets: &AppSecrets, now: Timestamp) -> Result<()> {
+    secrets::keep(tx, vault, Purpose::GithubPrivateKey, &secrets.private_key, now)?;
+    secrets::keep(tx, vault, Purpose::GithubWebhookSecret, &secrets.webhook_secret, now)?;
+    secrets::keep(tx, vault, Purpose::GithubClientSecret, &secrets.client_secret, now)?;
+    secrets::let_go(tx, Purpose::GithubWebhookSecretBefore)?;
+    tx.put(app)?;
+    Ok(tx.record(Event::GithubAppSet { app: app.app_id, slug: app.slug.clone() }, now)?)
+}
+
+/// The App that the set-up page made, if it made one.
+pub fn app(tx: &ReadTx) -> Result<Option<GithubApp>> {
+    Ok(tx.get::<GithubApp>(&())?)
+}
+
+/// Where GitHub is: as the configuration says, else as the App that was made has it, else GitHub's own.
+pub fn places(configured: &Configured, app: Option<&GithubApp>) -> (String, String) {
+    match (&configured.url, app) {
+        (Some(url), _) => (url.clone(), configured.api_url.clone().unwrap_or_else(|| api_of(url))),
+        (None, Some(app)) => (app.url.clone(), configured.api_url.clone().unwrap_or_else(|| app.api_url.clone())),
+        (None, None) => (GITHUB.to_owned(), configured.api_url.clone().unwrap_or_else(|| GITHUB_API.to_owned())),
+    }
+}
+
+/// Where programs find the GitHub that people find at this address.
+pub fn api_of(url: &str) -> String {
+    if url == GITHUB { GITHUB_API.to_owned() } else { format!("{url}/api/v3") }
+}
+
+/// Who we are, if we are anybody.
+pub fn identity(tx: &ReadTx, configured: &Configured) -> Result<Option<Identity>> {
+    let app = app(tx)?;
+    let (url, api_url) = places(configured, app.as_ref());
+    // What is known of one App is not to be said of another.
+    let app = app.filter(|app| configured.app_id.is_none_or(|id| id == app.app_id));
+    let Some(app_id) = configured.app_id.or(app.as_ref().map(|app| app.app_id)) else { return Ok(None) };
+    let client_id = configured.client_id.clone().or_else(|| app.as_ref().map(|app| app.client_id.clone()));
+    Ok(Some(Identity { app_id, slug: app.map(|app| app.slug), client_id, url, api_url }))
+}
+
+/// The App's private key. It may read a file.
+pub fn private_key(tx: &ReadTx, vault: &Vault, configured: &Configured) -> Result<Secret<String>> {
+    let key = "github.private_key_file";
+    let file = configured.private_key_file.as_deref();
+    one(tx, vault, key, file, Purpose::GithubPrivateKey)?.ok_or(Error::NotSetUp)
+}
+
+/// The client's secret, if there is one. It may read a file.
+pub fn client_secret(tx: &ReadTx, vault: &Vault, configured: &Configured) -> Result<Option<Secret<String>>> {
+    let file = configured.client_secret_file.as_deref();
+    one(tx, vault, "github.client_secret_file", file, Purpose::GithubClientSecret)
+}
+
+/// What a delivery may be signed with: the present secret and, while it is being exchanged, the one before. None at all means that no
+/// delivery is taken. It may read a file.
+pub fn webhook_secrets(tx: &ReadTx, vault: &Vault, configured: &Configured) -> Result<Vec<Secret<String>>> {
+    if let Some(path) = &configured.webhook_secret_file {
+        let text = read("github.webhook_secret_file", path)?;
+        let lines = text.expose().lines().map(str::trim).filter(|line| !line.is_empty());
+        return Ok(lines.take(WEBHOOK_SECRETS).map(|line| Secret::new(line.to_owned())).collect());
+    }
+    let mut secrets = Vec::new();
+    for purpose in [Purpose::GithubWebhookSecret, Purpose::GithubWebhookSecretBefore] {
+        if let Some(kept) = secrets::kept(tx, purpose)? {
+            secrets.push(secrets::open_kept(vault, &kept)?);
+        }
+    }
+    Ok(secrets)
+}
+
+/// What git shows GitHub: the value of an `Authorization` header.
+pub fn git_credentials(token: &Secret<String>) -> Secret<String> {
+    let plain = zeroize::Zeroizing::new(format!("x-access-token:{}", token.expose()));
+    Secret::new(format!("Basic {}", STANDARD.encode(plain.as_bytes())))
+}
+
+/// A secret, from the file that the configuration names, else from the vault.
+fn one(tx: &ReadTx, vault: &Vault, key: &'static str, file: Option<&Path>, purpose: Purpose) -> Result<Option<Secret<String>>> {
+    if let Some(path) = file {
+        let text = read(key, path)?;
+        return match text.expose().trim() {
+            "" => Err(Error::FileUnusable { key, path: path.to_owned(), why: "is empty" }),
+            some => Ok(Some(Secret::new(some.to_owned()))),
+        };
+    }
+    Ok(secrets::kept(tx, purpose)?.map(|kept| secrets::open_kept(vault, &kept)).transpose()?)
+}
+
+fn read(key: &'static str, path: &Path) -> Result<Secret<String>> {
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(SECRET_FILE_BYTES + 1).read_to_string(&mut text));
+    let text = Secret::new(text);
+    read.map_err(|source| Error::FileUnreadable { key, path: path.to_owned(), source })?;
+    if text.expose().len() as u64 > SECRET_FILE_BYTES {
+        return Err(Error::FileUnusable { key, path: path.to_owned(), why: "is too large for a secret" });
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;
