@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::admission;
 use crate::base::network::Network;
 use crate::base::text::nearest;
 use crate::domain::accounts::SessionLimits;
@@ -17,6 +18,7 @@ use crate::domain::admin::Intervals;
 use crate::domain::checks::catalogue;
 use crate::domain::repos::manifest::MAX_TIMEOUT;
 use crate::domain::settings::Settings;
+use crate::engine::sandbox::Tier;
 use crate::engine::{git, outbound};
 use crate::words;
 
@@ -34,18 +36,6 @@ words! {
         Text = "text",
         /// For programs: one JSON object a line.
         Json = "json",
-    }
-}
-
-words! {
-    /// The least that keeps a check's process apart from the host.
-    pub enum MinTier: "tier" {
-        /// Nothing does: only for repositories whose authors may do all that the server may.
-        Trusted = "trusted",
-        /// Bubblewrap and the kernel.
-        Native = "native",
-        /// A daemon that runs images: tools and commands run nowhere then.
-        Oci = "oci",
     }
 }
 
@@ -134,7 +124,7 @@ pub struct Config {
     /// How much of a repository is taken, and for how long. Not a key.
     pub git: git::Limits,
     /// The least that keeps a check's process apart from the host.
-    pub min_tier: MinTier,
+    pub min_tier: Tier,
     /// Where a daemon listens that runs images.
     pub oci_socket: Option<PathBuf>,
     /// How many processes of checks run at once.
@@ -307,10 +297,9 @@ impl Config {
             min_tier: parse(values, "sandbox.min_tier", |text| {
                 text.parse().map_err(|error: crate::base::word::UnknownWord| error.to_string())
             })?
-            .unwrap_or(MinTier::Native),
+            .unwrap_or(Tier::Native),
             oci_socket: parse(values, "sandbox.oci_socket", socket)?,
-            parallel: parse(values, "sandbox.parallel", count)?
-                .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
+            parallel: parse(values, "sandbox.parallel", count)?.unwrap_or_else(admission::usual),
             memory: parse(values, "sandbox.memory", memory)?.unwrap_or_else(|| (host_memory() / 4 * 3) >> 20 << 20),
             max_timeout: parse(values, "sandbox.max_timeout", span)?.unwrap_or(MAX_TIMEOUT),
             default_tools: tools(values)?,

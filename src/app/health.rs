@@ -139,7 +139,7 @@ fn host(app: &App) -> Vec<Found> {
     let tier = match &survey.keeping {
         Ok(keeping) => {
             let weaker = keeping.limits.iter().filter(|(_, keeper)| keeper.is_weaker()).count();
-            let says = format!("tier {}", keeping.tier.name());
+            let says = format!("tier {}", keeping.tier);
             if weaker > 0 {
                 let advice = "a service with cgroups of its own (`Delegate=yes`) keeps them strictly; `plumbline doctor` says which";
                 found("sandbox", Grade::Weaker, format!("{says}; {} kept loosely", count(weaker as u64, "bound")), Some(advice))

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::config::{Config, MinTier};
+use super::config::Config;
 use super::tools::{self, Located, Missing};
 use crate::base::text::capital;
 use crate::domain::checks::catalogue::{Tool, Version};
@@ -29,6 +29,8 @@ const VERSION_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long it holds why there is no sandbox, or no daemon.
 const FAILED_FOR: Duration = Duration::from_secs(5);
+/// How long it is done without isolation before it is looked whether the host allows it by now.
+const MAKESHIFT_FOR: Duration = Duration::from_secs(60);
 /// The file in the data directory with what we are called among those that use the same daemon.
 const INSTANCE: &str = "instance";
 /// What we are called where we look and make nothing.
@@ -38,7 +40,7 @@ const ONLOOKER: &str = "onlooker";
 #[derive(Debug)]
 pub struct Sandboxes {
     launcher: PathBuf,
-    min_tier: MinTier,
+    min_tier: Tier,
     search_path: OsString,
     settings: Settings,
     images: oci::Settings,
@@ -59,6 +61,8 @@ enum Known<T> {
     #[default]
     Nothing,
     There(Arc<T>),
+    /// It is less than what was looked for, and does until that is there.
+    Makeshift(Instant, Arc<T>),
     Failed(Instant, CheckError),
 }
 
@@ -67,8 +71,9 @@ impl<T> Known<T> {
     fn now(&self) -> Option<Result<Arc<T>, CheckError>> {
         match self {
             Known::There(there) => Some(Ok(Arc::clone(there))),
+            Known::Makeshift(at, there) if at.elapsed() < MAKESHIFT_FOR => Some(Ok(Arc::clone(there))),
             Known::Failed(at, error) if at.elapsed() < FAILED_FOR => Some(Err(error.clone())),
-            Known::Failed(..) | Known::Nothing => None,
+            Known::Makeshift(..) | Known::Failed(..) | Known::Nothing => None,
         }
     }
 }
@@ -153,7 +158,7 @@ impl Sandboxes {
 
     /// The sandbox: the best that this host gives, unless that is less than it must be.
     pub fn get(&self) -> Result<Arc<Sandbox>, CheckError> {
-        if self.min_tier == MinTier::Oci {
+        if self.min_tier == Tier::Oci {
             return Err(unavailable("It is no image, and `sandbox.min_tier` is `oci`: nothing else may run here.".to_owned()));
         }
         // One at a time looks, and the others wait for what it finds.
@@ -161,11 +166,10 @@ impl Sandboxes {
         if let Some(known) = made.now() {
             return known;
         }
-        match self.make() {
-            Ok(sandbox) => {
-                let sandbox = Arc::new(sandbox);
-                *made = Known::There(Arc::clone(&sandbox));
-                Ok(sandbox)
+        match self.make(&made) {
+            Ok(found) => {
+                *made = found;
+                made.now().unwrap_or_else(|| Err(unavailable("Nothing here can run a process in isolation.".to_owned())))
             }
             Err(error) => {
                 let advice = capital(probe::advice(&error));
@@ -176,17 +180,26 @@ impl Sandboxes {
         }
     }
 
-    fn make(&self) -> sandbox::Result<Sandbox> {
+    /// Looks for the best that this host gives. `before` is what it gave when it was last looked.
+    fn make(&self, before: &Known<Sandbox>) -> sandbox::Result<Known<Sandbox>> {
         let native = Sandbox::new(&self.launcher, self.settings.clone());
         let native = native.and_then(|sandbox| probe::trial(&sandbox).map(|()| sandbox));
-        native.or_else(|error| match self.min_tier {
-            // What may pass by itself is no reason to do without isolation from now on.
-            MinTier::Trusted if !error.is_transient() => {
-                tracing::warn!("checks run without isolation, since `sandbox.min_tier` is `trusted` and there is no better: {error}");
-                Sandbox::new(&self.launcher, Settings { tier: Tier::Trusted, ..self.settings.clone() })
+        match (native, before) {
+            (Ok(sandbox), _) => {
+                if matches!(before, Known::Makeshift(..)) {
+                    tracing::info!("checks run in isolation from now on: this host allows it by now");
+                }
+                Ok(Known::There(Arc::new(sandbox)))
             }
-            MinTier::Trusted | MinTier::Native | MinTier::Oci => Err(error),
-        })
+            (Err(_), Known::Makeshift(_, trusted)) => Ok(Known::Makeshift(Instant::now(), Arc::clone(trusted))),
+            // What may pass by itself is no reason to do without isolation.
+            (Err(error), _) if self.min_tier == Tier::Trusted && !error.is_transient() => {
+                tracing::warn!("checks run without isolation, since `sandbox.min_tier` is `trusted` and there is no better: {error}");
+                let trusted = Sandbox::new(&self.launcher, Settings { tier: Tier::Trusted, ..self.settings.clone() })?;
+                Ok(Known::Makeshift(Instant::now(), Arc::new(trusted)))
+            }
+            (Err(error), _) => Err(error),
+        }
     }
 
     /// The daemon that runs images, if there is to be one.

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::check::style::{Ink, Style};
 use super::{Result, say};
-use crate::app::config::{Config, MinTier};
-use crate::app::sandboxes::Sandboxes;
-use crate::domain::checks::ErrorCode;
-use crate::domain::checks::catalogue::{self, Tool};
+use crate::app::config::Config;
+use crate::app::sandboxes::{Sandboxes, Seen};
+use crate::domain::checks::catalogue::Tool;
+use crate::engine::sandbox::Tier;
 use crate::engine::sandbox::probe::{self, Finding, Grade};
 use crate::engine::vault::{self, Vault};
 
@@ -65,7 +65,7 @@ impl Line {
 pub fn run(args: &Args, config: &Config) -> Result<ExitCode> {
     let sandboxes = Sandboxes::seen_by_onlooker(config);
     let mut parts = vec![("data", data(config)), ("sandbox", sandbox(config, &sandboxes))];
-    if config.oci_socket.is_some() || config.min_tier == MinTier::Oci {
+    if config.oci_socket.is_some() || config.min_tier == Tier::Oci {
         parts.push(("images", images(&sandboxes)));
     }
     parts.push(("tools", tools(config, &sandboxes)));
@@ -123,7 +123,7 @@ fn found(finding: Finding) -> Line {
 }
 
 fn sandbox(config: &Config, sandboxes: &Sandboxes) -> Vec<Line> {
-    if config.min_tier == MinTier::Oci {
+    if config.min_tier == Tier::Oci {
         // Decided so, and nothing that needs mending.
         let says = "images alone run here, since `sandbox.min_tier` is `oci`: no command, and no tool of this host";
         return vec![Line { grade: None, ..Line::new("tier", Grade::Good, says) }];
@@ -146,18 +146,20 @@ fn images(sandboxes: &Sandboxes) -> Vec<Line> {
 }
 
 fn tools(config: &Config, sandboxes: &Sandboxes) -> Vec<Line> {
-    let look = |tool: &'static Tool| match sandboxes.ready(tool) {
-        Err(_) if config.min_tier == MinTier::Oci && sandboxes.locate(tool).is_ok() => {
-            Line { grade: None, ..Line::new(&tool.name, Grade::Good, "installed, and not run: `sandbox.min_tier` is `oci`") }
-        }
-        Ok(ready) => {
+    let is_run = config.min_tier != Tier::Oci;
+    let look = |(tool, seen): &(&'static Tool, Seen)| match seen.clone() {
+        Seen::Ready(ready) => {
             let version = ready.version.map_or_else(|| "does not say its version".to_owned(), |version| version.to_string());
             Line::new(&tool.name, Grade::Good, version)
         }
-        Err(error) if error.code == ErrorCode::PluginMissing && sandboxes.locate(tool).is_err() => {
-            Line { grade: None, ..Line::new(&tool.name, Grade::Good, format!("not installed; `{}`", tool.install)) }
+        Seen::Missing(_) => Line { grade: None, ..Line::new(&tool.name, Grade::Good, format!("not installed; `{}`", tool.install)) },
+        Seen::Unusable(..) if !is_run => {
+            Line { grade: None, ..Line::new(&tool.name, Grade::Good, "installed, and not run: `sandbox.min_tier` is `oci`") }
         }
-        Err(error) => Line::new(&tool.name, Grade::Weaker, error.message),
+        Seen::Outdated(_) | Seen::Unusable(..) => {
+            let why = seen.clone().ready(tool).err().map(|error| error.message).unwrap_or_default();
+            Line::new(&tool.name, Grade::Weaker, why)
+        }
     };
-    catalogue::all().iter().map(look).collect()
+    sandboxes.survey().tools.iter().map(look).collect()
 }

@@ -42,6 +42,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::mask::Mask;
 use crate::base::name::TreePath;
 use crate::base::secret::Secret;
+use crate::words;
 
 mod attempt;
 mod cgroup;
@@ -59,31 +60,21 @@ mod trusted;
 mod wire;
 
 pub use cgroup::Cgroups;
-pub use limits::{Keeper, Limit, Limits};
+pub use limits::{Counts, Keeper, Limit, Limits};
 pub use mounts::overlap;
 pub use output::{Kept, Output};
 pub use proxy::Asked;
 pub use wire::Landlock;
 
-/// How well a run is kept apart from the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Tier {
-    /// Not at all: for repositories whose authors may do all that we may. Only if the operator says so.
-    Trusted,
-    /// By bubblewrap and the kernel.
-    Native,
-    /// In a container, by a daemon that runs images: see [`oci`].
-    Oci,
-}
-
-impl Tier {
-    /// Its name in configuration and on pages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Tier::Trusted => "trusted",
-            Tier::Native => "native",
-            Tier::Oci => "oci",
-        }
+words! {
+    /// How well a run is kept apart from the host.
+    pub enum Tier: "tier" {
+        /// Not at all: for repositories whose authors may do all that we may. Only if the operator says so.
+        Trusted = "trusted",
+        /// By bubblewrap and the kernel.
+        Native = "native",
+        /// In a container, by a daemon that runs images: see [`oci`]. Tools and commands run nowhere where nothing less may be.
+        Oci = "oci",
     }
 }
 
@@ -392,21 +383,7 @@ impl Sandbox {
 
     /// What keeps each bound on this machine.
     pub fn limits_in_force(&self) -> Vec<(Limit, Keeper)> {
-        let is_native = self.settings.tier == Tier::Native;
-        let by = |has: bool| if has { Keeper::Cgroup } else { Keeper::Watch };
-        vec![
-            (Limit::Cpu, by(self.cgroups.counts_cpu())),
-            (Limit::Memory, by(self.cgroups.bounds_memory())),
-            (Limit::Processes, if self.cgroups.bounds_processes() { Keeper::Cgroup } else { self.processes_keeper() }),
-            (Limit::FileSize, Keeper::EachProcess),
-            (Limit::Disk, if is_native { Keeper::FileSystem } else { Keeper::Nothing }),
-            (Limit::Output, Keeper::Reader),
-        ]
-    }
-
-    /// The kernel counts the processes of a user within a user namespace, so in a sandbox it counts ours alone.
-    fn processes_keeper(&self) -> Keeper {
-        if self.settings.tier == Tier::Native { Keeper::EachProcess } else { Keeper::Watch }
+        self.cgroups.counts().keepers(self.settings.tier == Tier::Native)
     }
 
     /// Runs a command over the files of a tree, and answers when no process of it is left.

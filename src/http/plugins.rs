@@ -137,7 +137,7 @@ impl PluginsView {
         });
         let sandbox = match &survey.keeping {
             Ok(keeping) => SandboxView {
-                tier: Some(keeping.tier.name().to_owned()),
+                tier: Some(keeping.tier.to_string()),
                 limits: limits(keeping),
                 cgroups: is_admin.then(|| keeping.cgroups.clone()),
                 error: None,

@@ -1,4 +1,4 @@
-//! The checks of a set, several at a time: as many as the machine has processors.
+//! The checks of a set, several at a time: as many as are usually [let in](admission::usual).
 //!
 //! Each worker takes the next of the plan when it has ended one, and writes down both in one transaction. How the check ended that ends
 //! last is not written: it is, together with the end of the set.
@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::judge::{Judge, Judged};
 use super::{Run, Stop};
+use crate::app::admission;
 use crate::domain::checks::plan::Planned;
 use crate::domain::checks::{self, Outcome};
 
@@ -24,7 +25,7 @@ struct Plan {
 
 /// How many checks of a plan go at once.
 pub(super) fn at_once(planned: usize) -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(planned)
+    admission::usual().min(planned)
 }
 
 impl Run<'_> {

@@ -69,7 +69,7 @@ impl Judge<'_> {
         let of_files = if builtin.wants_dates() { self.date(builtin, of_files)? } else { of_files };
         let mut found = self.locate(planned, false, of_files)?;
         found.extend(self.locate(planned, true, of_tree)?);
-        Ok(Ok(Told { found, judged, unjudged: files.len() - judged, unread, is_cut, execution: None }))
+        Ok(Ok(Told { found, judged, unjudged: files.len() - judged, unread, is_cut, has_stopped: false, execution: None }))
     }
 
     /// Adds to what files say when their lines were written, as far as that is soon known: a line may be as old as the repository.

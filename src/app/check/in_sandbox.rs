@@ -206,7 +206,7 @@ impl Judge<'_> {
         if start.reads.from == From::Stderr {
             limits.stderr_bytes = limits.stdout_bytes;
         }
-        let (mut findings, mut said_why) = (Vec::new(), false);
+        let (mut findings, mut said_why, mut has_stopped) = (Vec::new(), false, false);
         for (at, command) in start.commands.iter().enumerate() {
             self.run.goes_on()?;
             let Some(left) = left(&limits, &ran) else {
@@ -232,6 +232,9 @@ impl Judge<'_> {
             }
             match self.believed(&start.reads, &outcome, &limits, &mut ran, log) {
                 Ok(reading) => {
+                    if let (Program::Tool(tool), How::Exited(code)) = (start.reads.program, outcome.how) {
+                        has_stopped |= tool.has_stopped(code);
+                    }
                     said_why |= !reading.findings.is_empty();
                     findings.extend(reading.findings.into_iter().filter(|read| read.suppressed.is_none()).map(|read| read.finding));
                 }
@@ -243,7 +246,8 @@ impl Judge<'_> {
         if matches!(start.reads.program, Program::Command) && !said_why && ran.exit_code != Some(0) {
             return Ok(Err(Untold { state: CheckState::Failed, error: said_no(&ran), execution: Some(ran) }));
         }
-        self.taken(findings, start.reads.program, planned, judged, only, most, ran)
+        let taken = self.taken(findings, start.reads.program, planned, judged, only, most, ran)?;
+        Ok(taken.map(|told| Told { has_stopped, ..told }))
     }
 
     /// What of the findings is spoken of, and where it is.
@@ -268,7 +272,7 @@ impl Judge<'_> {
         let is_cut = findings.len() > most;
         findings.truncate(most);
         let found = self.locate(planned, false, findings)?;
-        Ok(Ok(Told { found, judged, unjudged: 0, unread: Vec::new(), is_cut, execution: Some(ran) }))
+        Ok(Ok(Told { found, judged, unjudged: 0, unread: Vec::new(), is_cut, has_stopped: false, execution: Some(ran) }))
     }
 
     /// Runs one command over the whole tree.
@@ -360,7 +364,7 @@ pub(super) fn execution(typed: &str, version: Option<String>, tier: Tier, limits
     Execution {
         command: clip(typed, 1_000).into_owned(),
         version,
-        tier: tier.name().to_owned(),
+        tier: tier.to_string(),
         weaker: weaker.collect(),
         exit_code: None,
         wall_ms: 0,

@@ -63,6 +63,8 @@ pub(super) struct Told {
     pub unread: Vec<(TreePath, git::Error)>,
     /// Whether there was more to find than is taken.
     pub is_cut: bool,
+    /// Whether it stopped before it had looked at all: what it does not speak of, it did not judge.
+    pub has_stopped: bool,
     /// How its process ran, if it had one.
     pub execution: Option<Execution>,
 }
@@ -70,7 +72,7 @@ pub(super) struct Told {
 impl Told {
     /// There was nothing to look at.
     pub fn nothing() -> Told {
-        Told { found: Vec::new(), judged: 0, unjudged: 0, unread: Vec::new(), is_cut: false, execution: None }
+        Told { found: Vec::new(), judged: 0, unjudged: 0, unread: Vec::new(), is_cut: false, has_stopped: false, execution: None }
     }
 }
 
@@ -267,7 +269,7 @@ impl Judge<'_> {
             Ok(Who::Image(pinned)) => self.by_image(pinned, planned, &files, most_found, &mut log)?,
             Err(error) => Err(Untold::errored(error.clone())),
         };
-        let Told { found, judged, unjudged, unread, is_cut: more, execution } = match told {
+        let Told { found, judged, unjudged, unread, is_cut: more, has_stopped, execution } = match told {
             Ok(told) => told,
             Err(Untold { state, error, execution }) => {
                 log.line(&error.message);
@@ -286,6 +288,12 @@ impl Judge<'_> {
         };
         if !unread.is_empty() {
             self.keep_unread(planned, &unread, &mut past)?;
+        }
+        if has_stopped {
+            log.line("It stopped early: what was known of files that it does not speak of stands.");
+            self.keep_unspoken(planned, &mut past)?;
+            let room = most.saturating_sub(past.found.len());
+            is_cut |= past.truncate(room);
         }
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         log.line(&summary(judged, all - files.len(), past.found.len(), took_ms));
@@ -429,6 +437,21 @@ impl Judge<'_> {
         // Of a link that stands as it was, what is said now is a part of that.
         let of_tree: HashSet<&TreePath> = carried.kept.iter().filter(|chunk| chunk.of_tree).map(|chunk| &chunk.path).collect();
         past.found.retain(|located| !(located.of_tree && of_tree.contains(&located.finding.path)));
+        past.kept.extend(carried.kept);
+        past.carried.extend(carried.carried);
+        Ok(())
+    }
+
+    /// Keeps what the base says of files that are not spoken of now, for a check that stopped before it had looked at all.
+    fn keep_unspoken(&self, planned: &Planned, past: &mut Judged) -> Result<(), Stop> {
+        let moved = self.changes.iter().filter_map(|change| Some((&change.after.as_ref()?.path, &change.before.as_ref()?.path)));
+        let moved: HashMap<&TreePath, &TreePath> = moved.collect();
+        let now = past.found.iter().map(|located| &located.finding.path);
+        let spoken_of: HashSet<TreePath> = now.map(|path| (*moved.get(path).unwrap_or(&path)).clone()).collect();
+        let already: HashSet<_> = past.kept.iter().map(|chunk| chunk.chunk).collect();
+        let is_unspoken = |chunk: &ChunkRef| !spoken_of.contains(&chunk.path) && !already.contains(&chunk.chunk);
+        let carried = self.carry(|chunk| chunk.source == planned.name && is_unspoken(chunk))?;
+        past.known.retain(|known| spoken_of.contains(&known.place.path));
         past.kept.extend(carried.kept);
         past.carried.extend(carried.carried);
         Ok(())

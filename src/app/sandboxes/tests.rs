@@ -21,7 +21,7 @@ impl Host {
         std::fs::rename(new, path).unwrap();
     }
 
-    fn sandboxes(&self, min_tier: MinTier) -> Sandboxes {
+    fn sandboxes(&self, min_tier: Tier) -> Sandboxes {
         let config = Config { min_tier, launcher: "/bin/true".into(), ..Config::in_directory(self.0.path()) };
         let mut sandboxes = Sandboxes::new(&config);
         sandboxes.settings.bubblewrap = self.0.path().join("bwrap");
@@ -36,23 +36,44 @@ const HANGS: &str = "exec sleep 100";
 
 #[test]
 fn a_bubblewrap_that_the_host_forbids_is_found_out_and_what_mends_it_is_said() {
-    let error = Host::with_bubblewrap(FORBIDDEN).sandboxes(MinTier::Native).get().unwrap_err();
+    let error = Host::with_bubblewrap(FORBIDDEN).sandboxes(Tier::Native).get().unwrap_err();
     assert_eq!(error.code, ErrorCode::SandboxUnavailable);
     assert!(error.message.contains("setting up uid map") && error.message.contains("namespaces"), "{}", error.message);
-    let missing = Host(tempfile::tempdir().unwrap()).sandboxes(MinTier::Native).get().unwrap_err();
+    let missing = Host(tempfile::tempdir().unwrap()).sandboxes(Tier::Native).get().unwrap_err();
     assert!(missing.message.ends_with("On Debian: `apt-get install bubblewrap`."), "{}", missing.message);
 }
 
 #[test]
 fn isolation_is_done_without_where_it_is_forbidden_for_good_and_never_for_what_may_pass() {
     let host = Host::with_bubblewrap(FORBIDDEN);
-    assert_eq!(host.sandboxes(MinTier::Trusted).get().unwrap().tier(), Tier::Trusted);
+    assert_eq!(host.sandboxes(Tier::Trusted).get().unwrap().tier(), Tier::Trusted);
     host.bubblewrap(HANGS);
-    let sandboxes = host.sandboxes(MinTier::Trusted);
+    let sandboxes = host.sandboxes(Tier::Trusted);
     let error = sandboxes.get().unwrap_err();
     assert!(error.message.contains("did not come up in time"), "{}", error.message);
     assert_eq!(sandboxes.get().unwrap_err(), error, "for a moment it is not tried again");
     assert!(matches!(&*lock(&sandboxes.made), Known::Failed(..)));
+}
+
+#[test]
+fn isolation_that_was_done_without_is_looked_for_again_after_a_while_and_not_before() {
+    let host = Host::with_bubblewrap(&format!("echo >>\"$0.asked\"; {FORBIDDEN}"));
+    let asked = || std::fs::read(host.0.path().join("bwrap.asked")).unwrap().len();
+    let sandboxes = host.sandboxes(Tier::Trusted);
+    let first = sandboxes.get().unwrap();
+    let a_while_later = || {
+        let mut made = lock(&sandboxes.made);
+        let Known::Makeshift(at, _) = &mut *made else { panic!("{made:?}") };
+        *at = at.checked_sub(MAKESHIFT_FOR).unwrap();
+    };
+    assert!(Arc::ptr_eq(&sandboxes.get().unwrap(), &first) && asked() == 1);
+    a_while_later();
+    assert!(Arc::ptr_eq(&sandboxes.get().unwrap(), &first), "it is still forbidden");
+    assert_eq!(asked(), 2);
+    assert!(sandboxes.get().is_ok() && asked() == 2, "for a while it is not tried again");
+    host.bubblewrap(HANGS);
+    a_while_later();
+    assert!(Arc::ptr_eq(&sandboxes.get().unwrap(), &first), "what was decided holds where it cannot be found out");
 }
 
 #[test]

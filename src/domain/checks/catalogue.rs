@@ -108,6 +108,8 @@ pub struct Tool {
     pub columns: Option<Columns>,
     /// Exit codes that are no failure.
     pub fine: Vec<i32>,
+    /// Those of them that say that it may have stopped before it had looked at all.
+    pub stopped: Vec<i32>,
     /// A hash of the entry as it is written: what is said by one may not hold for another.
     pub digest: BlobHash,
     /// What it fetches.
@@ -254,6 +256,11 @@ impl Tool {
     /// file that is.
     pub fn is_explained(&self, exit_code: i32, read: u64) -> bool {
         self.is_fine(exit_code) && (exit_code == 0 || read > 0)
+    }
+
+    /// Whether a run that ended with this code may have stopped before it had looked at all: what it does not speak of was not judged.
+    pub fn has_stopped(&self, exit_code: i32) -> bool {
+        self.stopped.contains(&exit_code)
     }
 
     /// Whether it has something to say of any repository: it needs no settings there, and fetches nothing.

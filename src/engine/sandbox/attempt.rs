@@ -20,15 +20,15 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::cgroup::Group;
-use super::output::Keeping;
+use super::output::{Outputs, To};
 use super::proxy::Proxy;
 use super::scratch::Scratch;
 use super::wire::{self, Bounds, Ended, Failure, Landlock, Order, Orders, Place, Report};
 use super::{
-    Command, Error, File, How, Keeper, Limit, Limits, Network, Outcome, Output, Result, Sandbox, Tier, Unread, Value, mask, mounts, native,
+    Command, Error, File, How, Kept, Limit, Limits, Network, Outcome, Output, Result, Sandbox, Tier, Unread, Value, mask, mounts, native,
     process, trusted,
 };
-use crate::base::mask::{Mask, Stream};
+use crate::base::mask::Mask;
 use crate::base::name::TreePath;
 
 /// How long the tree may take on its way.
@@ -75,7 +75,7 @@ pub(super) fn run(
     // With each message comes the number of the process that sent it, as we see it; the kernel sees to that.
     rustix::net::sockopt::set_socket_passcred(&ours, true).map_err(|error| Error::host("ask for credentials")(error.into()))?;
     ours.set_nonblocking(true).map_err(Error::host("prepare a socket"))?;
-    let group = sandbox.cgroups.group(number, &Limits { processes: limits.processes.saturating_add(OWN_TASKS), ..limits.clone() });
+    let group = sandbox.cgroups.group(&Limits { processes: limits.processes.saturating_add(OWN_TASKS), ..limits.clone() });
     let mut child = match &directory {
         None => native::start(settings, &sandbox.launcher, user, &roots, limits, theirs.into())?,
         Some(_) => trusted::start(&sandbox.launcher, theirs.into())?,
@@ -98,7 +98,6 @@ pub(super) fn run(
         tier: settings.tier,
         limits,
         cancel,
-        out,
         group,
         child,
         first: None,
@@ -112,16 +111,14 @@ pub(super) fn run(
         coming_up: settings.coming_up,
         next_watch: Instant::now(),
         heard: Heard { files: command.outputs.iter().map(|path| Gathered::new(path)).collect(), ..Heard::default() },
-        kept: (Keeping::new(limits.stdout_bytes), Keeping::new(limits.stderr_bytes)),
-        written: 0,
-        streams: (mask.stream(), mask.stream()),
+        outputs: Outputs::new(limits, &mask, out),
         mask,
         stop: None,
         late: None,
         peak_watched: None,
     };
     let result = attempt.go(&orders, files);
-    let outcome = attempt.finish(result, sandbox, command);
+    let outcome = attempt.finish(result, command);
     drop(directory);
     outcome
 }
@@ -145,10 +142,10 @@ fn orders(command: &Command, limits: &Limits, roots: &[PathBuf], directory: Opti
         bounds: Bounds {
             cpu_seconds: limits.cpu_seconds(),
             file_size: limits.file_size,
-            processes: directory.is_none().then(|| most_tasks(limits, group.bounds_processes())),
-            data: (!group.bounds_memory()).then_some(limits.memory),
+            processes: directory.is_none().then(|| most_tasks(limits, group.counts().processes)),
+            data: (!group.counts().memory).then_some(limits.memory),
             names: limits.names,
-            may_share: group.bounds_memory(),
+            may_share: group.counts().memory,
         },
     }
 }
@@ -198,7 +195,6 @@ struct Attempt<'a> {
     tier: Tier,
     limits: &'a Limits,
     cancel: &'a dyn Fn() -> bool,
-    out: &'a mut dyn Output,
     group: Group,
     /// Bubblewrap, or the launcher.
     child: Child,
@@ -216,11 +212,7 @@ struct Attempt<'a> {
     coming_up: Duration,
     next_watch: Instant,
     heard: Heard,
-    kept: (Keeping, Keeping),
-    /// How many bytes it wrote, as it wrote them.
-    written: u64,
-    /// Both outputs on their way through the mask.
-    streams: (Stream, Stream),
+    outputs: Outputs<'a>,
     mask: Mask,
     /// Why we end it: the first cause.
     stop: Option<How>,
@@ -307,10 +299,10 @@ impl Attempt<'_> {
         let [from_socket, from_stdout, from_stderr] = all.map(|one| one.is_some() && results.next().unwrap_or(false));
         drop(polled);
         if from_stdout {
-            self.hear(true);
+            self.hear(To::Stdout);
         }
         if from_stderr {
-            self.hear(false);
+            self.hear(To::Stderr);
         }
         if from_socket {
             self.receive()?;
@@ -320,41 +312,21 @@ impl Attempt<'_> {
     }
 
     /// Reads some of an output.
-    fn hear(&mut self, is_stdout: bool) {
+    fn hear(&mut self, from: To) {
         let mut buffer = vec![0; READ];
-        let read = match (is_stdout, &mut self.stdout, &mut self.stderr) {
-            (true, Some(pipe), _) => pipe.read(&mut buffer),
-            (false, _, Some(pipe)) => pipe.read(&mut buffer),
+        let read = match (from, &mut self.stdout, &mut self.stderr) {
+            (To::Stdout, Some(pipe), _) => pipe.read(&mut buffer),
+            (To::Stderr, _, Some(pipe)) => pipe.read(&mut buffer),
             _ => return,
         };
-        match read {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Ok(0) | Err(_) if is_stdout => self.stdout = None,
-            Ok(0) | Err(_) => self.stderr = None,
-            Ok(read) => {
-                self.written = self.written.saturating_add(read as u64);
-                let stream = if is_stdout { &mut self.streams.0 } else { &mut self.streams.1 };
-                let masked = stream.push(&buffer[..read]);
-                self.take(is_stdout, &masked);
-            }
+        match (read, from) {
+            (Err(error), _) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            (Ok(0) | Err(_), To::Stdout) => self.stdout = None,
+            (Ok(0) | Err(_), To::Stderr) => self.stderr = None,
+            (Ok(read), _) => self.outputs.push(from, &buffer[..read]),
         }
-        if self.written > self.limits.output_bytes {
+        if self.outputs.are_over() {
             self.stop.get_or_insert(How::Limit(Limit::Output));
-        }
-    }
-
-    /// Takes what is masked.
-    fn take(&mut self, is_stdout: bool, bytes: &[u8]) {
-        match is_stdout {
-            _ if bytes.is_empty() => {}
-            true => {
-                self.kept.0.push(bytes);
-                self.out.stdout(bytes);
-            }
-            false => {
-                self.kept.1.push(bytes);
-                self.out.stderr(bytes);
-            }
         }
     }
 
@@ -444,8 +416,7 @@ impl Attempt<'_> {
             self.late = self.what_is_late();
             self.late.is_none().then_some(How::TimedOut)
         } else if self.heard.started.is_some() && self.heard.ended.is_none() && now >= self.next_watch {
-            let is_counted = self.group.counts_cpu() && self.group.bounds_memory() && self.group.bounds_processes();
-            self.next_watch = now + if is_counted { LOOK } else { WATCH };
+            self.next_watch = now + if self.group.counts().all() { LOOK } else { WATCH };
             self.over_a_bound().map(How::Limit)
         } else {
             None
@@ -475,17 +446,17 @@ impl Attempt<'_> {
         if counted.cpu.is_some_and(|cpu| cpu > self.limits.cpu) {
             return Some(Limit::Cpu);
         }
-        let is_counted = self.group.counts_cpu() && self.group.bounds_memory() && self.group.bounds_processes();
-        let (pid, _) = self.first.as_ref().filter(|_| !is_counted)?;
+        let counts = self.group.counts();
+        let (pid, _) = self.first.as_ref().filter(|_| !counts.all())?;
         let usage = process::usage(*pid);
         self.peak_watched = self.peak_watched.max(Some(usage.memory));
-        if !self.group.bounds_memory() && usage.memory > self.limits.memory {
+        if !counts.memory && usage.memory > self.limits.memory {
             return Some(Limit::Memory);
         }
-        if !self.group.bounds_processes() && usage.tasks >= u64::from(self.limits.processes) {
+        if !counts.processes && usage.tasks >= u64::from(self.limits.processes) {
             return Some(Limit::Processes);
         }
-        (!self.group.counts_cpu() && Duration::from_millis(usage.cpu_ms) > self.limits.cpu).then_some(Limit::Cpu)
+        (!counts.cpu && Duration::from_millis(usage.cpu_ms) > self.limits.cpu).then_some(Limit::Cpu)
     }
 
     /// Ends everything that may still be there, hears the last of what it wrote, and answers whether all of it is gone.
@@ -532,13 +503,11 @@ impl Attempt<'_> {
         self.socket = before;
     }
 
-    fn finish(mut self, result: Result<()>, sandbox: &Sandbox, command: &Command) -> Result<Outcome> {
+    fn finish(mut self, result: Result<()>, command: &Command) -> Result<Outcome> {
         // What happened before its end alone decides how it ended.
         let (decided, late) = (self.stop, self.late);
         let is_gone = self.end();
-        let rest = (self.streams.0.finish(), self.streams.1.finish());
-        self.take(true, &rest.0);
-        self.take(false, &rest.1);
+        let (stdout, stderr) = self.outputs.finish();
         let counted = self.group.counted();
         result?;
         if !is_gone {
@@ -557,34 +526,21 @@ impl Attempt<'_> {
             (None, Some(Failure::Sandbox(why)), _) => return Err(Error::Start { why }),
             (None, None, _) if counted.is_out_of_memory => How::Limit(Limit::Memory),
             (None, None, _) if counted.is_out_of_processes => How::Limit(Limit::Processes),
-            (None, None, Some((_, ended, _))) if self.heard.is_done => self.how(ended),
-            (None, None, _) => return Err(self.lost()),
+            (None, None, Some((_, ended, _))) if self.heard.is_done => how_of(ended),
+            (None, None, _) => return Err(lost(&stderr, self.heard.started.is_some())),
         };
         let Started { at: began, landlock, refused } =
             self.heard.started.unwrap_or(Started { at: now, landlock: Landlock::Missing, refused: Vec::new() });
         let (ended, cpu_ms) = self.heard.ended.map_or((now, 0), |(at, _, cpu_ms)| (at, cpu_ms));
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let mut limits_in_force = sandbox.limits_in_force();
-        for (limit, keeper) in &mut limits_in_force {
-            // What this very run had, should its group not have come about.
-            let has = match limit {
-                Limit::Cpu => self.group.counts_cpu(),
-                Limit::Memory => self.group.bounds_memory(),
-                Limit::Processes => self.group.bounds_processes(),
-                Limit::FileSize | Limit::Disk | Limit::Output => true,
-            };
-            if *keeper == Keeper::Cgroup && !has {
-                *keeper = Keeper::Watch;
-            }
-        }
         let mut asked = self.proxy.map(Proxy::finish).unwrap_or_default();
         for one in &mut asked {
             one.host = self.mask.text(&one.host);
         }
         Ok(Outcome {
             how,
-            stdout: self.kept.0.finish(),
-            stderr: self.kept.1.finish(),
+            stdout,
+            stderr,
             files: self.heard.files.into_iter().map(|file| file.finish(&self.mask)).collect(),
             refused: refused.into_iter().map(|(path, why)| (TreePath::new(path), why)).collect(),
             asked,
@@ -593,30 +549,30 @@ impl Attempt<'_> {
             peak_memory: counted.peak_memory.or(self.peak_watched),
             tier: self.tier,
             landlock,
-            limits_in_force,
+            limits_in_force: self.group.counts().keepers(self.tier == Tier::Native),
         })
     }
+}
 
-    /// How a program ended that ended by itself, or by a limit of its own process.
-    fn how(&self, ended: Ended) -> How {
-        match ended {
-            Ended::Signaled(signal) if signal == Signal::XCPU.as_raw() => How::Limit(Limit::Cpu),
-            Ended::Signaled(signal) if signal == Signal::XFSZ.as_raw() => How::Limit(Limit::FileSize),
-            Ended::Signaled(signal) => How::Signaled(signal),
-            Ended::Exited(code) => How::Exited(code),
-        }
+/// How a program ended that ended by itself, or by a limit of its own process.
+fn how_of(ended: Ended) -> How {
+    match ended {
+        Ended::Signaled(signal) if signal == Signal::XCPU.as_raw() => How::Limit(Limit::Cpu),
+        Ended::Signaled(signal) if signal == Signal::XFSZ.as_raw() => How::Limit(Limit::FileSize),
+        Ended::Signaled(signal) => How::Signaled(signal),
+        Ended::Exited(code) => How::Exited(code),
     }
+}
 
-    /// Why the first process is gone without a word.
-    fn lost(self) -> Error {
-        let said = self.kept.1.finish().text();
-        let said = crate::base::text::quiet(&crate::base::text::clip(said.trim(), SAID));
-        if self.heard.started.is_none() {
-            let why = if said.is_empty() { "it ended without a word".to_owned() } else { said };
-            return Error::Start { why };
-        }
-        Error::Lost { why: "its first process was killed".to_owned() }
+/// Why the first process is gone without a word.
+fn lost(stderr: &Kept, has_started: bool) -> Error {
+    let said = stderr.text();
+    let said = crate::base::text::quiet(&crate::base::text::clip(said.trim(), SAID));
+    if !has_started {
+        let why = if said.is_empty() { "it ended without a word".to_owned() } else { said };
+        return Error::Start { why };
     }
+    Error::Lost { why: "its first process was killed".to_owned() }
 }
 
 /// [`Order::Begin`], borrowed: what is sent holds secrets, which need no further copy.
@@ -633,7 +589,7 @@ mod tests {
     fn borrowed_orders_are_sent_like_owned_ones() {
         let limits = Limits::default();
         let command = Command { argv: vec!["true".into()], ..Command::default() };
-        let group = super::super::Cgroups::none("a test").group(0, &limits);
+        let group = super::super::Cgroups::none("a test").group(&limits);
         let orders = orders(&command, &limits, &[], None, &group, false);
         let borrowed = wire::frame(&BeginRef::Begin(&orders)).unwrap();
         let owned = wire::frame(&Order::Begin(Box::new(orders))).unwrap();
@@ -644,7 +600,7 @@ mod tests {
     fn without_a_count_of_memory_each_process_is_bounded_and_none_is_shared() {
         let limits = Limits::default();
         let command = Command { argv: vec!["true".into()], ..Command::default() };
-        let group = super::super::Cgroups::none("a test").group(0, &limits);
+        let group = super::super::Cgroups::none("a test").group(&limits);
         let bounds = orders(&command, &limits, &[], None, &group, false).bounds;
         assert_eq!((bounds.data, bounds.may_share), (Some(limits.memory), false));
     }

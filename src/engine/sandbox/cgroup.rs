@@ -4,19 +4,23 @@
 //! version 2 a group whose children are counted may hold no process itself, so we move into a child of our own first; that only goes where
 //! the group is ours alone, as systemd's `Delegate=` makes it. With version 1 each controller has a tree of its own, and we take what is
 //! writable.
+//!
+//! A group is called by what nobody can foresee, and whoever made it holds its lock, as with [`scratch`]: the number of a process
+//! is another's after a while. One that nobody holds was left behind.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use super::{Limits, process};
+use super::limits::Counts;
+use super::{Limits, process, scratch};
+use crate::base::time::{Clock, Timestamp};
 
 /// How long is waited for a group to become empty.
 const EMPTY: Duration = Duration::from_secs(2);
-/// What the groups of runs are called, before our process and their number.
-const PREFIX: &str = "plumbline-run-";
 /// How much of the processors a run is given beside a group of the usual weight, where there is not enough for all: a fifth.
 const WEIGHT: u64 = 20;
 /// The same in version 1.
@@ -24,13 +28,31 @@ const SHARES: u64 = 204;
 /// The group that we ourselves move to.
 const OURS: &str = "plumbline-main";
 
-/// The cgroups of this machine that runs can be counted by.
+/// A group in each tree that counts something: the one tree of version 2, or those of the controllers of version 1.
 #[derive(Debug, Clone, Default)]
-pub struct Cgroups {
+struct Trees {
     unified: Option<PathBuf>,
     memory: Option<PathBuf>,
     pids: Option<PathBuf>,
     cpu: Option<PathBuf>,
+}
+
+impl Trees {
+    /// What is counted for all processes together.
+    fn counts(&self) -> Counts {
+        let has = |tree: &Option<PathBuf>| self.unified.is_some() || tree.is_some();
+        Counts { cpu: has(&self.cpu), memory: has(&self.memory), processes: has(&self.pids) }
+    }
+
+    fn directories(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.unified, &self.memory, &self.pids, &self.cpu].into_iter().flatten()
+    }
+}
+
+/// The cgroups of this machine that runs can be counted by.
+#[derive(Debug, Clone, Default)]
+pub struct Cgroups {
+    trees: Trees,
     why_not: Option<String>,
 }
 
@@ -47,11 +69,11 @@ impl Cgroups {
     }
 
     fn among(memberships: &str, mounts: &str, own: u32) -> Cgroups {
-        let mut found = Cgroups::default();
+        let mut found = Trees::default();
         let mut objections = Vec::new();
         if let Some(dir) = directory(memberships, mounts, None) {
             match delegated(&dir, own) {
-                Ok(dir) => return Cgroups { unified: Some(dir), ..found },
+                Ok(dir) => return Cgroups { trees: Trees { unified: Some(dir), ..found }, why_not: None },
                 Err(why) => objections.push(why),
             }
         }
@@ -62,43 +84,36 @@ impl Cgroups {
         ] {
             let Some(dir) = directory(memberships, mounts, Some(controller)) else { continue };
             sweep(&dir);
-            let trial = dir.join(format!("{PREFIX}{own}-trial"));
-            let made = std::fs::create_dir(&trial);
-            let has_file = trial.join(file).exists();
-            let _ = std::fs::remove_dir(&trial);
+            let made = scratch::name().and_then(|name| {
+                let trial = dir.join(name);
+                std::fs::create_dir(&trial)?;
+                let has_file = trial.join(file).exists();
+                let _ = std::fs::remove_dir(&trial);
+                Ok(has_file)
+            });
             match made {
-                Ok(()) if has_file => *slot = Some(dir),
-                Ok(()) => objections.push(format!("`{}` does not count {controller}", dir.display())),
+                Ok(true) => *slot = Some(dir),
+                Ok(false) => objections.push(format!("`{}` does not count {controller}", dir.display())),
                 Err(why) => objections.push(format!("`{}` is not ours to write: {why}", dir.display())),
             }
         }
-        if found.memory.is_none() && found.pids.is_none() && found.cpu.is_none() {
-            found.why_not = Some(if objections.is_empty() { "there are none".to_owned() } else { objections.join("; ") });
-        }
-        found
+        let has_none = found.directories().next().is_none();
+        let why_not = if objections.is_empty() { "there are none".to_owned() } else { objections.join("; ") };
+        Cgroups { trees: found, why_not: has_none.then_some(why_not) }
     }
 
-    /// Whether memory is bounded for all processes together.
-    pub fn bounds_memory(&self) -> bool {
-        self.unified.is_some() || self.memory.is_some()
-    }
-
-    /// Whether the number of processes is.
-    pub fn bounds_processes(&self) -> bool {
-        self.unified.is_some() || self.pids.is_some()
-    }
-
-    /// Whether processor time is counted for all processes together.
-    pub fn counts_cpu(&self) -> bool {
-        self.unified.is_some() || self.cpu.is_some()
+    /// What is counted for all processes of a run together.
+    pub fn counts(&self) -> Counts {
+        self.trees.counts()
     }
 
     /// Which version, and what of it; or why nothing.
     pub fn words(&self) -> String {
-        if self.unified.is_some() {
+        if self.trees.unified.is_some() {
             return "cgroup v2: memory, processes, processor time".to_owned();
         }
-        let has: Vec<&str> = [(&self.memory, "memory"), (&self.pids, "processes"), (&self.cpu, "processor time")]
+        let Trees { memory, pids, cpu, .. } = &self.trees;
+        let has: Vec<&str> = [(memory, "memory"), (pids, "processes"), (cpu, "processor time")]
             .into_iter()
             .filter_map(|(dir, name)| dir.as_ref().map(|_| name))
             .collect();
@@ -109,11 +124,12 @@ impl Cgroups {
     }
 
     /// A group for one run, with its bounds. What cannot be made is left out, as if there were no such controller.
-    pub(super) fn group(&self, number: u32, limits: &Limits) -> Group {
-        let name = format!("{PREFIX}{}-{number}", std::process::id());
-        let make = |dir: &Option<PathBuf>, files: &[(&str, u64)]| {
-            let dir = dir.as_ref()?.join(&name);
+    pub(super) fn group(&self, limits: &Limits) -> Group {
+        let (name, mut locks) = (scratch::name().ok(), Vec::new());
+        let mut make = |dir: &Option<PathBuf>, files: &[(&str, u64)]| {
+            let dir = dir.as_ref()?.join(name.as_ref()?);
             std::fs::create_dir(&dir).ok()?;
+            locks.extend(scratch::lock(&dir));
             for (file, value) in files {
                 // Not every kernel counts swap.
                 let is_needed = !["swap", "memsw", "oom", "weight", "shares"].iter().any(|part| file.contains(part));
@@ -127,14 +143,15 @@ impl Cgroups {
         let (memory, tasks) = (limits.group_memory(), u64::from(limits.processes));
         let unified =
             [("memory.max", memory), ("memory.swap.max", 0), ("memory.oom.group", 1), ("pids.max", tasks), ("cpu.weight", WEIGHT)];
-        Group {
-            unified: make(&self.unified, &unified),
-            memory: make(&self.memory, &[("memory.limit_in_bytes", memory), ("memory.memsw.limit_in_bytes", memory)]),
-            pids: make(&self.pids, &[("pids.max", tasks)]),
+        let trees = Trees {
+            unified: make(&self.trees.unified, &unified),
+            memory: make(&self.trees.memory, &[("memory.limit_in_bytes", memory), ("memory.memsw.limit_in_bytes", memory)]),
+            pids: make(&self.trees.pids, &[("pids.max", tasks)]),
             // What counts processor time mostly shares it out too. Where it does not, the launcher's niceness does alone: to be moved once
             // more would take longer than many a run.
-            cpu: make(&self.cpu, &[("cpu.shares", SHARES)]),
-        }
+            cpu: make(&self.trees.cpu, &[("cpu.shares", SHARES)]),
+        };
+        Group { trees, _locks: locks }
     }
 }
 
@@ -197,15 +214,14 @@ fn delegated(dir: &Path, own: u32) -> Result<PathBuf, String> {
     Ok(dir.to_owned())
 }
 
-/// Ends and removes groups of processes of ours that are gone.
+/// Ends and removes the groups that earlier processes had no time to remove.
 fn sweep(dir: &Path) {
-    for entry in std::fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok) {
-        let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse::<i32>().ok());
-        let Some(owner) = owner.and_then(Pid::from_raw) else { continue };
-        if rustix::process::test_kill_process(owner) == Err(rustix::io::Errno::SRCH) {
-            end(&entry.path());
-        }
+    sweep_at(dir, Clock::System.now());
+}
+
+fn sweep_at(dir: &Path, now: Timestamp) {
+    for left in scratch::left_behind(dir, now) {
+        end(left.path());
     }
 }
 
@@ -246,39 +262,26 @@ pub(super) struct Counted {
 /// The group of one run. Dropped, it ends what is left in it.
 #[derive(Debug)]
 pub(super) struct Group {
-    unified: Option<PathBuf>,
-    memory: Option<PathBuf>,
-    pids: Option<PathBuf>,
-    cpu: Option<PathBuf>,
+    trees: Trees,
+    _locks: Vec<File>,
 }
 
 impl Group {
-    fn directories(&self) -> impl Iterator<Item = &PathBuf> {
-        [&self.unified, &self.memory, &self.pids, &self.cpu].into_iter().flatten()
-    }
-
-    pub(super) fn bounds_memory(&self) -> bool {
-        self.unified.is_some() || self.memory.is_some()
-    }
-
-    pub(super) fn bounds_processes(&self) -> bool {
-        self.unified.is_some() || self.pids.is_some()
-    }
-
-    pub(super) fn counts_cpu(&self) -> bool {
-        self.unified.is_some() || self.cpu.is_some()
+    /// What it counts for all processes of the run together.
+    pub(super) fn counts(&self) -> Counts {
+        self.trees.counts()
     }
 
     /// Puts a process into it, if it is not there yet; what it starts from now on is in it too.
     pub(super) fn add(&self, pid: Pid) -> io::Result<()> {
         // Moving waits until every processor has looked up, some 15 ms; asking does not.
-        let mut others = self.directories().filter(|dir| !members(dir).contains(&pid));
+        let mut others = self.trees.directories().filter(|dir| !members(dir).contains(&pid));
         others.try_for_each(|dir| std::fs::write(dir.join("cgroup.procs"), pid.as_raw_nonzero().to_string()))
     }
 
     /// Ends all that is in it.
     pub(super) fn kill(&self) {
-        self.directories().for_each(|dir| kill(dir));
+        self.trees.directories().for_each(|dir| kill(dir));
     }
 
     /// What it has counted so far.
@@ -289,7 +292,7 @@ impl Group {
             text.trim().parse::<u64>().ok()
         };
         let is_some = |count: Option<u64>| count.is_some_and(|count| count > 0);
-        let (all, memory, pids, cpu) = (&self.unified, &self.memory, &self.pids, &self.cpu);
+        let Trees { unified: all, memory, pids, cpu } = &self.trees;
         Counted {
             cpu: number(all, "cpu.stat", "usage_usec")
                 .map(Duration::from_micros)
@@ -304,7 +307,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.directories().for_each(|dir| end(dir));
+        self.trees.directories().for_each(|dir| end(dir));
     }
 }
 
@@ -344,7 +347,7 @@ mod tests {
     fn a_group_that_is_ours_alone_is_made_ready_by_moving_out_of_it() {
         let dir = unified("cpuset cpu io memory pids", "77\n");
         let found = Cgroups::among("0::/", &mount("/", dir.path(), "cgroup2", "nsdelegate"), 77);
-        assert!(found.bounds_memory() && found.bounds_processes() && found.counts_cpu(), "{found:?}");
+        assert!(found.counts().all(), "{found:?}");
         let read = |file: &str| std::fs::read_to_string(dir.path().join(file)).unwrap();
         assert_eq!(read("plumbline-main/cgroup.procs"), "77");
         assert_eq!(read("cgroup.subtree_control"), "+cpu +memory +pids");
@@ -365,15 +368,38 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let [all, counts] = ["all", "counts"].map(|name| dir.path().join(name));
         [&all, &counts].iter().for_each(|dir| std::fs::create_dir(dir).unwrap());
-        let weight = |cgroups: Cgroups, within: &Path, file: &str| {
-            let group = cgroups.group(7, &Limits::default());
-            let name = format!("{PREFIX}{}-7", std::process::id());
+        let weight = |trees: Trees, file: &str| {
             // What looks like a group here is a folder with files, which the kernel would not wait for.
-            std::mem::forget(group);
-            std::fs::read_to_string(within.join(name).join(file)).unwrap().parse::<u64>().unwrap()
+            let group = std::mem::ManuallyDrop::new(Cgroups { trees, why_not: None }.group(&Limits::default()));
+            let made = group.trees.directories().next().unwrap();
+            std::fs::read_to_string(made.join(file)).unwrap().parse::<u64>().unwrap()
         };
-        assert!(weight(Cgroups { unified: Some(all.clone()), ..Cgroups::default() }, &all, "cpu.weight") < 100);
-        assert!(weight(Cgroups { cpu: Some(counts.clone()), ..Cgroups::default() }, &counts, "cpu.shares") < 1024);
+        assert!(weight(Trees { unified: Some(all), ..Trees::default() }, "cpu.weight") < 100);
+        assert!(weight(Trees { cpu: Some(counts), ..Trees::default() }, "cpu.shares") < 1024);
+    }
+
+    #[test]
+    fn groups_that_were_left_behind_go_and_those_of_runs_do_not_whoever_has_the_number_of_a_process_by_now() {
+        let dir = tempfile::tempdir().unwrap();
+        let cgroups = Cgroups { trees: Trees { pids: Some(dir.path().to_owned()), ..Trees::default() }, why_not: None };
+        let limits = Limits::default();
+        let [one, other] = [cgroups.group(&limits), cgroups.group(&limits)];
+        let left = dir.path().join(format!("plumbline-run-{}-0", std::process::id()));
+        std::fs::create_dir(&left).unwrap();
+        sweep_at(dir.path(), Clock::System.now());
+        assert!(left.exists(), "its maker may be about to take the lock");
+        sweep_at(dir.path(), Clock::System.now() + Duration::from_secs(120));
+        assert!(!left.exists());
+        let [one, other] = [one, other].map(|group| {
+            let made = group.trees.pids.clone().unwrap();
+            assert!(made.join("pids.max").exists());
+            // The kernel's files go with the group; these are files of a folder.
+            std::fs::remove_file(made.join("pids.max")).unwrap();
+            drop(group);
+            assert!(!made.exists());
+            made
+        });
+        assert_ne!(one, other);
     }
 
     #[test]
@@ -388,11 +414,12 @@ mod tests {
         write("memory.max_usage_in_bytes", "8192\n");
         write("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
         let there = || Some(dir.path().to_owned());
-        let v2 = std::mem::ManuallyDrop::new(Group { unified: there(), memory: None, pids: None, cpu: None });
+        let v2 = std::mem::ManuallyDrop::new(Group { trees: Trees { unified: there(), ..Trees::default() }, _locks: Vec::new() });
         let counted = v2.counted();
         assert_eq!((counted.cpu, counted.peak_memory), (Some(Duration::from_micros(2500)), Some(4096)));
         assert!(!counted.is_out_of_memory && counted.is_out_of_processes);
-        let v1 = std::mem::ManuallyDrop::new(Group { unified: None, memory: there(), pids: None, cpu: there() });
+        let v1 =
+            std::mem::ManuallyDrop::new(Group { trees: Trees { memory: there(), cpu: there(), ..Trees::default() }, _locks: Vec::new() });
         let counted = v1.counted();
         assert_eq!((counted.cpu, counted.peak_memory), (Some(Duration::from_millis(7)), Some(8192)));
         assert!(counted.is_out_of_memory && !counted.is_out_of_processes);

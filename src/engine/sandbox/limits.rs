@@ -84,6 +84,43 @@ impl Limits {
     }
 }
 
+/// What cgroups count for all processes of a run together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Processor time.
+    pub cpu: bool,
+    /// Memory, which they bound.
+    pub memory: bool,
+    /// Processes and threads, which they bound.
+    pub processes: bool,
+}
+
+impl Counts {
+    /// Whether nothing has to be looked at besides.
+    pub fn all(self) -> bool {
+        self.cpu && self.memory && self.processes
+    }
+
+    /// Each bound and what keeps it, in a sandbox of bubblewrap's or without any.
+    pub(super) fn keepers(self, is_sandbox: bool) -> Vec<(Limit, Keeper)> {
+        let by = |has: bool| if has { Keeper::Cgroup } else { Keeper::Watch };
+        let processes = match self.processes {
+            true => Keeper::Cgroup,
+            // The kernel counts the processes of a user within a user namespace, so in a sandbox it counts those of the run alone.
+            false if is_sandbox => Keeper::EachProcess,
+            false => Keeper::Watch,
+        };
+        vec![
+            (Limit::Cpu, by(self.cpu)),
+            (Limit::Memory, by(self.memory)),
+            (Limit::Processes, processes),
+            (Limit::FileSize, Keeper::EachProcess),
+            (Limit::Disk, if is_sandbox { Keeper::FileSystem } else { Keeper::Nothing }),
+            (Limit::Output, Keeper::Reader),
+        ]
+    }
+}
+
 /// A bound that a run can reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Limit {

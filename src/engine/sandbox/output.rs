@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+use super::Limits;
+use crate::base::mask::{Mask, Stream};
+
 /// Hears what is written while it is written.
 pub trait Output {
     /// Bytes of stdout, in the order they were written.
@@ -96,11 +99,117 @@ impl Keeping {
     }
 }
 
+/// One of the two that a program writes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum To {
+    Stdout,
+    Stderr,
+}
+
+/// Both outputs of a run on their way: through the mask, to whoever listens, and into what is kept.
+pub(super) struct Outputs<'a> {
+    stdout: Masked,
+    stderr: Masked,
+    /// How many bytes were written, as they were written, and how many may be.
+    written: u64,
+    most: u64,
+    out: &'a mut dyn Output,
+}
+
+struct Masked {
+    stream: Stream,
+    keeping: Keeping,
+}
+
+impl<'a> Outputs<'a> {
+    pub(super) fn new(limits: &Limits, mask: &Mask, out: &'a mut dyn Output) -> Outputs<'a> {
+        let masked = |cap| Masked { stream: mask.stream(), keeping: Keeping::new(cap) };
+        let (stdout, stderr) = (masked(limits.stdout_bytes), masked(limits.stderr_bytes));
+        Outputs { stdout, stderr, written: 0, most: limits.output_bytes, out }
+    }
+
+    /// Takes what was written.
+    pub(super) fn push(&mut self, to: To, bytes: &[u8]) {
+        self.written = self.written.saturating_add(bytes.len() as u64);
+        let masked = self.of(to).stream.push(bytes);
+        self.take(to, &masked);
+    }
+
+    /// Whether more was written than may be.
+    pub(super) fn are_over(&self) -> bool {
+        self.written > self.most
+    }
+
+    /// Gives what the mask held back: there is no more to come. Answers what was kept.
+    pub(super) fn finish(mut self) -> (Kept, Kept) {
+        for to in [To::Stdout, To::Stderr] {
+            let rest = self.of(to).stream.finish();
+            self.take(to, &rest);
+        }
+        (self.stdout.keeping.finish(), self.stderr.keeping.finish())
+    }
+
+    fn of(&mut self, to: To) -> &mut Masked {
+        match to {
+            To::Stdout => &mut self.stdout,
+            To::Stderr => &mut self.stderr,
+        }
+    }
+
+    fn take(&mut self, to: To, masked: &[u8]) {
+        if masked.is_empty() {
+            return;
+        }
+        self.of(to).keeping.push(masked);
+        match to {
+            To::Stdout => self.out.stdout(masked),
+            To::Stderr => self.out.stderr(masked),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Hears all, and which of both it was.
+    #[derive(Default)]
+    struct Heard(Vec<(To, Vec<u8>)>);
+
+    impl Output for Heard {
+        fn stdout(&mut self, bytes: &[u8]) {
+            self.0.push((To::Stdout, bytes.to_vec()));
+        }
+
+        fn stderr(&mut self, bytes: &[u8]) {
+            self.0.push((To::Stderr, bytes.to_vec()));
+        }
+    }
+
+    #[test]
+    fn what_is_heard_and_kept_of_both_outputs_is_masked_and_what_is_counted_is_what_was_written() {
+        let secret = crate::base::secret::Secret::new("correct-horse-battery".to_owned());
+        let mask = Mask::new(std::iter::once(&secret)).unwrap();
+        let limits = Limits { output_bytes: 60, ..Limits::default() };
+        let mut heard = Heard::default();
+        let mut outputs = Outputs::new(&limits, &mask, &mut heard);
+        outputs.push(To::Stdout, b"out correct-horse-");
+        outputs.push(To::Stderr, b"err correct-horse");
+        outputs.push(To::Stdout, b"battery");
+        assert!(!outputs.are_over());
+        outputs.push(To::Stdout, &[b'.'; 40]);
+        assert!(outputs.are_over());
+        let (stdout, stderr) = outputs.finish();
+        assert!(stdout.text().starts_with("out ") && stdout.text().ends_with("...."));
+        assert_eq!(stderr.text(), "err correct-horse", "what looked like the beginning of a secret comes in the end");
+        assert!(!stdout.text().contains("horse"), "{}", stdout.text());
+        for (to, kept) in [(To::Stdout, stdout), (To::Stderr, stderr)] {
+            let all: Vec<u8> = heard.0.iter().filter(|(of, _)| *of == to).flat_map(|(_, bytes)| bytes.clone()).collect();
+            assert_eq!(kept.whole(), Some(&all[..]), "{to:?}");
+        }
+    }
 
     fn kept(cap: usize, parts: &[&[u8]]) -> Kept {
         let mut keeping = Keeping::new(cap);

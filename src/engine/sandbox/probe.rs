@@ -81,7 +81,12 @@ pub fn self_test(sandbox: &Sandbox) -> Vec<Finding> {
 fn tier(sandbox: &Sandbox) -> Finding {
     let is_native = sandbox.tier() == Tier::Native;
     let advice = "run checks of others' code in the tier `native`: install bubblewrap and take `trusted` out of the configuration";
-    Finding::good("tier", sandbox.tier().name()).or(is_native, Grade::Weaker, "trusted: checks may do whatever this program may do", advice)
+    Finding::good("tier", sandbox.tier().as_str()).or(
+        is_native,
+        Grade::Weaker,
+        "trusted: checks may do whatever this program may do",
+        advice,
+    )
 }
 
 /// Whether a sandbox comes up here at all: a run of next to nothing. That bubblewrap is there does not say that the host lets it.
@@ -166,7 +171,7 @@ fn inside(outcome: &Outcome, findings: &mut Vec<Finding>) {
 
 fn counts(sandbox: &Sandbox) -> Finding {
     let cgroups = sandbox.cgroups();
-    let has_all = cgroups.bounds_memory() && cgroups.bounds_processes() && cgroups.counts_cpu();
+    let has_all = cgroups.counts().all();
     let advice = "let systemd delegate a cgroup to the service: `Delegate=cpu memory pids`";
     Finding::good("cgroups", cgroups.words()).or(has_all, Grade::Weaker, cgroups.words(), advice)
 }

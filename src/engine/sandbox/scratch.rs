@@ -30,9 +30,7 @@ pub(super) struct Scratch {
 impl Scratch {
     /// Makes one with a name that nobody can foresee.
     pub(super) fn new(within: &Path, mode: u32) -> io::Result<Scratch> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let path = within.join(format!("{PREFIX}{:032x}", u128::from_be_bytes(random)));
+        let path = within.join(name()?);
         // It fails if there is anything of that name.
         rustix::fs::mkdir(&path, rustix::fs::Mode::from(0o700))?;
         let made = Scratch { _lock: lock(&path), path };
@@ -53,8 +51,15 @@ impl Drop for Scratch {
     }
 }
 
+/// A name of our kind that nobody can foresee.
+pub(super) fn name() -> io::Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    Ok(format!("{PREFIX}{:032x}", u128::from_be_bytes(random)))
+}
+
 /// The lock of a directory, if nobody has it.
-fn lock(path: &Path) -> Option<File> {
+pub(super) fn lock(path: &Path) -> Option<File> {
     let dir = File::open(path).ok()?;
     dir.try_lock().ok()?;
     Some(dir)
@@ -66,22 +71,39 @@ pub(super) fn sweep(within: &Path) {
 }
 
 fn sweep_at(within: &Path, now: Timestamp) {
-    for entry in std::fs::read_dir(within).into_iter().flatten().filter_map(Result::ok) {
-        if !entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
-            continue;
-        }
-        // What a link points to is nobody's scratch.
-        let Ok(found) = entry.metadata() else { continue };
-        let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
-        let is_young = now.since(Timestamp::from_seconds(found.mtime())) < TAKEN_WITHIN;
-        if is_ours
-            && !is_young
-            && let Some(_lock) = lock(&entry.path())
-            && let Err(error) = remove(&entry.path())
-        {
-            tracing::warn!("the directory `{}`, which was left behind, cannot be removed: {error}", entry.path().display());
+    for left in left_behind(within, now) {
+        if let Err(error) = remove(&left.path) {
+            tracing::warn!("the directory `{}`, which was left behind, cannot be removed: {error}", left.path.display());
         }
     }
+}
+
+/// A directory that nobody holds but we, who are about to remove it.
+pub(super) struct Left {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Left {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The directories of our kind, and of this user's, that nobody holds.
+pub(super) fn left_behind(within: &Path, now: Timestamp) -> impl Iterator<Item = Left> {
+    let entries = std::fs::read_dir(within).into_iter().flatten().filter_map(Result::ok);
+    entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes())).filter_map(move |entry| {
+        // What a link points to is nobody's scratch.
+        let found = entry.metadata().ok()?;
+        let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
+        let is_young = now.since(Timestamp::from_seconds(found.mtime())) < TAKEN_WITHIN;
+        if !is_ours || is_young {
+            return None;
+        }
+        let path = entry.path();
+        Some(Left { _lock: lock(&path)?, path })
+    })
 }
 
 /// Removes a directory and all in it, also where whoever wrote it closed directories to its owner.

@@ -4,9 +4,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use plumbline::app::config::MinTier;
 use plumbline::base::event::Event;
 use plumbline::base::work::Lane;
+use plumbline::engine::sandbox::Tier;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
@@ -181,7 +181,7 @@ async fn without_isolation_what_starts_a_process_is_errored_and_the_rest_runs() 
 
 #[tokio::test]
 async fn where_images_alone_may_run_no_command_does() {
-    let world = World::of(TestApp::with(|config| config.min_tier = MinTier::Oci)).await;
+    let world = World::of(TestApp::with(|config| config.min_tier = Tier::Oci)).await;
     let repo = world.repo("app", [(".plumbline.yaml", &manifest("- {name: own, run: 'true', output: gnu}\n- plugin: hygiene\n"))]).await;
     assert_eq!(repo.checks(&repo.first).await, "errored: own errored, hygiene succeeded");
     assert!(text(&check(&repo, &repo.first, "own").await["error"]["message"]).contains("sandbox.min_tier"));
@@ -280,6 +280,35 @@ async fn a_tool_that_ends_as_if_it_had_found_something_and_says_nothing_has_cras
     let next = repo.push([("a.py", "bad and worse still\n")]).await;
     let seen = check(&repo, &next, "ruff").await;
     assert_eq!(text(&seen["error"]["message"]), "ruff ended with 3: two modules of one name.", "it has said so on stdout alone");
+}
+
+#[tokio::test]
+async fn a_tool_that_stops_at_what_it_cannot_parse_calls_nothing_fixed_in_files_that_it_did_not_come_to() {
+    need!();
+    let bin = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o755)).tempdir().unwrap();
+    let script = "#!/bin/sh\nif [ \"$1\" = --version ]; then echo 'mypy 1.11.0'; exit 0; fi\n\
+                  for file in *.py; do if grep -q BROKEN $file; then echo \"$file:1:1:1:1: error: invalid syntax  [syntax]\"; exit 2; fi; done\n\
+                  code=0; for file in *.py; do if grep -q WRONG $file; then echo \"$file:1:1:1:5: error: wrong  [arg-type]\"; code=1; fi; done\n\
+                  exit $code\n";
+    let path = bin.path().join("mypy");
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = bin.path().to_owned();
+    let world = World::of(TestApp::with(move |config| config.search_path = path.clone().into())).await;
+    let manifest = manifest("- plugin: mypy\n");
+    let files = [(".plumbline.yaml", manifest.as_str()), ("a.py", "WRONG\n"), ("b.py", "WRONG\n"), ("c.py", "fine\n"), ("d.py", "WRONG\n")];
+    let repo = world.repo("app", files).await;
+    let first = ["a.py:1 arg-type", "b.py:1 arg-type", "d.py:1 arg-type"];
+    assert_eq!(repo.places(&repo.first, "open").await, first);
+
+    let broken = repo.push([("c.py", "BROKEN\n"), ("a.py", "\nWRONG\n")]).await;
+    assert_eq!(repo.places(&broken, "new").await, ["c.py:1 syntax"]);
+    assert_eq!(repo.places(&broken, "open").await, ["a.py:2 arg-type", "b.py:1 arg-type", "c.py:1 syntax", "d.py:1 arg-type"]);
+    assert!(log(&world, &repo, &broken, "mypy").await.contains("It stopped early"));
+
+    let mended = repo.push([("c.py", "fine\n"), ("a.py", "WRONG\n"), ("d.py", "fine\n")]).await;
+    assert_eq!(repo.places(&mended, "new").await, [""; 0], "they are the issues they were");
+    assert_eq!(repo.places(&mended, "open").await, ["a.py:1 arg-type", "b.py:1 arg-type"], "and what is fixed is fixed");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! Skipped, and said so, where there is no sandbox; `PLUMBLINE_REQUIRE=sandbox` makes that a failure.
 
-use plumbline::app::config::MinTier;
+use plumbline::engine::sandbox::Tier;
 use serde_json::json;
 
 use crate::support::app::TestApp;
@@ -137,7 +137,7 @@ async fn without_isolation_a_secret_is_given_in_the_home_directory_alone() {
         return;
     }
     let world = World::of(TestApp::with(|config| {
-        config.min_tier = MinTier::Trusted;
+        config.min_tier = Tier::Trusted;
         config.search_path = "".into();
     }))
     .await;

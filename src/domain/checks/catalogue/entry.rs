@@ -103,6 +103,9 @@ struct Run {
     columns: Option<Columns>,
     /// Exit codes that are no failure.
     fine: Vec<i32>,
+    /// Those of them that say that it may have stopped before it had looked at all.
+    #[serde(default)]
+    stopped: Vec<i32>,
     /// What it fetches.
     #[serde(default = "nothing")]
     network: Fetches,
@@ -198,6 +201,7 @@ pub fn read(bytes: &[u8]) -> Result<Tool, Invalid> {
         from: run.from,
         columns: run.columns,
         fine: run.fine,
+        stopped: run.stopped,
         digest: BlobHash::of(bytes),
         network: run.network,
         env: run.env,

@@ -30,6 +30,7 @@ fn every_entry_is_read_and_complete() {
         assert!(tool.about.ends_with('.') && tool.about.len() > 20, "{name}: says in a sentence what it does");
         assert!(tool.homepage.starts_with("https://") && !tool.title.is_empty(), "{name}");
         assert!(tool.install.contains(' ') && !tool.install.contains('\n'), "{name}: is installed by one command");
+        assert!(tool.stopped.iter().all(|code| *code != 0 && tool.is_fine(*code)), "{name}");
         assert!(tool.fine.contains(&0) && !tool.version.is_empty() && !tool.wakes.is_empty(), "{name}");
         let every = |patterns: &[rule::Pattern]| patterns.iter().any(|pattern| pattern.0 == "*");
         assert!(tool.links.last().is_some_and(|link| every(&link.rules)), "{name}: every rule has a link");

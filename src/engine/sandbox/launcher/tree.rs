@@ -16,7 +16,7 @@ const DEPTH: usize = 128;
 /// How a directory is opened on the way.
 const STEP: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::RDONLY);
 /// How much is copied at once.
-const COPIED: usize = 64 << 10;
+const COPIED: usize = 16 << 10;
 
 /// Why a file could not be written.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ impl Tree {
 fn fill(dir: impl AsFd, name: &[u8], mode: u32, content: &mut impl Read) -> Result<(), Unwritten> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
     let mut file = std::fs::File::from(rustix::fs::openat(dir, name, flags, Mode::from(mode))?);
-    let mut buffer = vec![0; COPIED];
+    let mut buffer = [0; COPIED];
     loop {
         let read = content.read(&mut buffer).map_err(Unwritten::Source)?;
         if read == 0 {

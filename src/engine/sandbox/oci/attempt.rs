@@ -14,9 +14,9 @@ use hyper::body::Bytes;
 use tokio::sync::mpsc;
 
 use super::{HOME, Image, LABEL, No, Oci, PROCESS, Plugin, TIER, random, said, tar};
-use crate::base::mask::{Mask, Stream};
+use crate::base::mask::Mask;
 use crate::base::name::TreePath;
-use crate::engine::sandbox::output::Keeping;
+use crate::engine::sandbox::output::{Outputs, To};
 use crate::engine::sandbox::{
     COMMAND_BYTES, Error, File, How, Landlock, Limit, Limits, Outcome, Output, REFUSED, Result, Unread, Value, mask,
 };
@@ -66,7 +66,7 @@ pub(super) fn run(
     let plugin = checked(plugin)?;
     let mask = mask(plugin.env.values(), plugin.secret_files.iter().map(|(_, secret)| secret))?;
     // A daemon that refuses says what it was asked for, the environment too.
-    unmasked(oci, image, &plugin, limits, files, cancel, &mut Watched::new(limits, &mask, out)).map_err(|error| error.masked(&mask))
+    unmasked(oci, image, &plugin, limits, files, cancel, Watched::new(limits, &mask, out)).map_err(|error| error.masked(&mask))
 }
 
 fn unmasked(
@@ -76,7 +76,7 @@ fn unmasked(
     limits: &Limits,
     files: &mut dyn Iterator<Item = std::result::Result<File, Unread>>,
     cancel: &dyn Fn() -> bool,
-    done: &mut Watched<'_>,
+    mut done: Watched<'_>,
 ) -> Result<Outcome> {
     let volumes = volumes(plugin)?;
     let labels = [(LABEL.to_owned(), oci.instance.clone()), (PROCESS.to_owned(), oci.process.clone())].into();
@@ -102,19 +102,19 @@ fn unmasked(
     let mut refused = Vec::new();
     match container.send(&plugin.tree, limits, files, cancel, &mut refused)? {
         Some(how) => done.how = how,
-        None => container.watch(image, limits, cancel, done)?,
+        None => container.watch(image, limits, cancel, &mut done)?,
     }
     let output = match done.how {
         How::Exited(_) => container.take(&plugin.output, limits.output_file_bytes),
         _ => Err("it was ended before".to_owned()),
     };
     drop(container);
-    done.end();
     let output = output.map(|bytes| done.mask.bytes(bytes)).map_err(|why| done.mask.text(&why));
+    let (stdout, stderr) = done.outputs.finish();
     Ok(Outcome {
         how: done.how,
-        stdout: std::mem::replace(&mut done.stdout.kept, Keeping::new(0)).finish(),
-        stderr: std::mem::replace(&mut done.stderr.kept, Keeping::new(0)).finish(),
+        stdout,
+        stderr,
         files: vec![(plugin.output.clone(), output)],
         refused,
         asked: Vec::new(),
@@ -131,69 +131,20 @@ fn unmasked(
 struct Watched<'a> {
     how: How,
     wall: Duration,
-    /// How many bytes it wrote, as it wrote them.
-    total: u64,
-    stdout: Heard,
-    stderr: Heard,
+    outputs: Outputs<'a>,
     mask: &'a Mask,
-    out: &'a mut dyn Output,
-}
-
-/// One of the two outputs.
-struct Heard {
-    kept: Keeping,
-    stream: Stream,
-}
-
-impl Heard {
-    fn new(most: usize, mask: &Mask) -> Heard {
-        Heard { kept: Keeping::new(most), stream: mask.stream() }
-    }
-
-    /// Takes bytes, and answers those that are settled and masked.
-    fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let masked = self.stream.push(bytes);
-        self.kept.push(&masked);
-        masked
-    }
-
-    fn end(&mut self) -> Vec<u8> {
-        let rest = self.stream.finish();
-        self.kept.push(&rest);
-        rest
-    }
 }
 
 impl<'a> Watched<'a> {
     fn new(limits: &Limits, mask: &'a Mask, out: &'a mut dyn Output) -> Watched<'a> {
-        let (stdout, stderr) = (Heard::new(limits.stdout_bytes, mask), Heard::new(limits.stderr_bytes, mask));
-        Watched { how: How::Canceled, wall: Duration::ZERO, total: 0, stdout, stderr, mask, out }
+        Watched { how: How::Canceled, wall: Duration::ZERO, outputs: Outputs::new(limits, mask, out), mask }
     }
 
     fn hear(&mut self, piece: &LogOutput) {
-        self.total = self.total.saturating_add(piece.as_ref().len() as u64);
         match piece {
-            LogOutput::StdErr { message } => match self.stderr.push(message) {
-                masked if masked.is_empty() => {}
-                masked => self.out.stderr(&masked),
-            },
-            LogOutput::StdOut { message } | LogOutput::Console { message } => match self.stdout.push(message) {
-                masked if masked.is_empty() => {}
-                masked => self.out.stdout(&masked),
-            },
+            LogOutput::StdErr { message } => self.outputs.push(To::Stderr, message),
+            LogOutput::StdOut { message } | LogOutput::Console { message } => self.outputs.push(To::Stdout, message),
             LogOutput::StdIn { .. } => {}
-        }
-    }
-
-    /// Gives what was held back.
-    fn end(&mut self) {
-        match self.stdout.end() {
-            rest if rest.is_empty() => {}
-            rest => self.out.stdout(&rest),
-        }
-        match self.stderr.end() {
-            rest if rest.is_empty() => {}
-            rest => self.out.stderr(&rest),
         }
     }
 }
@@ -349,7 +300,7 @@ impl Container<'_> {
                 Err(_) => {}
                 Ok(Next::Written(Some(Ok(piece)))) => {
                     done.hear(&piece);
-                    if done.total > limits.output_bytes {
+                    if done.outputs.are_over() {
                         break How::Limit(Limit::Output);
                     }
                 }

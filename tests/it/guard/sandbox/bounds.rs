@@ -81,7 +81,7 @@ fn a_bomb_of_threads_ends_like_one_of_processes() {
 #[test]
 fn who_takes_too_much_memory_ends() {
     let sandbox = need!(native());
-    if sandbox.cgroups().bounds_memory() {
+    if sandbox.cgroups().counts().memory {
         let limits = small();
         let outcome = ends(sandbox, "hogs", &limits, How::Limit(Limit::Memory), limits.wall, HOGS);
         let most = limits.memory + limits.tmpfs_bytes * 2;
@@ -108,7 +108,7 @@ fn memory_that_is_shared_by_name_is_had_only_where_it_is_counted() {
     let script = format!(r#"my $name = "x\0"; my $is = syscall({}, $name, 0); print $is < 0 ? "none" : "some""#, libc::SYS_memfd_create);
     let outcome = run(need!(uncounted()), &perl(&script), &small()).unwrap();
     assert_eq!(outcome.stdout.text(), "none");
-    if counted.cgroups().bounds_memory() {
+    if counted.cgroups().counts().memory {
         assert_eq!(run(counted, &perl(&script), &small()).unwrap().stdout.text(), "some");
     }
 }
