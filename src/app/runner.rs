@@ -272,10 +272,17 @@ impl Held {
     }
 }
 
+/// How many sets of checks are under way at once, at most. Most of that time they wait: for programs, of which [`Admission`] lets in only so
+/// many, or for their turn to judge. So there are more than processors, and several repositories whose programs take hours do not keep the
+/// others from what is built in.
+///
+/// [`Admission`]: super::admission::Admission
+const SETS: usize = 4 * queue::AT_ONCE_OF_ONE;
+
 /// How many threads a lane has.
 pub fn workers(lane: Lane) -> usize {
     match lane {
-        Lane::Checks => std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
+        Lane::Checks => SETS,
         Lane::Git => 2,
         // One after the other: what erases, what sweeps and what indexes must not cross.
         Lane::Upkeep => 1,
@@ -331,7 +338,9 @@ fn work(app: &App, lane: Lane, holder: &str, stop: &AtomicBool, held: &Held) {
         // Looking costs a read; a claim, which is a write, is made only for what is due.
         let wait = match app.read_now(|tx, now| Ok::<_, store::Error>(queue::next_due(tx, lane)?.map(|due_at| due_at.since(now)))) {
             Ok(Some(Duration::ZERO)) => match run_next(app, lane, holder, Some(held)) {
-                Ok(_) => continue,
+                Ok(true) => continue,
+                // Another was quicker.
+                Ok(false) => LOOK_AGAIN,
                 Err(error) => {
                     tracing::error!(lane = %lane, "cannot take work: {error}");
                     LOOK_AGAIN / 6

@@ -270,6 +270,11 @@ impl Sandboxes {
         tools::locate(tool, &self.search_path, &self.settings.hidden)
     }
 
+    /// Whether a tool is here, whatever its version.
+    pub fn here(&self, tool: &Tool) -> Result<(), CheckError> {
+        self.locate(tool).map(drop).map_err(|missing| absent(&missing))
+    }
+
     /// A tool that can be run, its version known; or why it cannot.
     pub fn ready(&self, tool: &Tool) -> Result<Ready, CheckError> {
         self.see(tool).ready(tool)
@@ -321,10 +326,14 @@ impl Seen {
                 let message = format!("`{name}` is here in version {version}, and {least} or later is needed; `{install}`.");
                 Err(CheckError { code: ErrorCode::PluginOutdated, message })
             }
-            Seen::Missing(missing) => Err(CheckError { code: ErrorCode::PluginMissing, message: format!("{missing}.") }),
+            Seen::Missing(missing) => Err(absent(&missing)),
             Seen::Unusable(_, error) => Err(error),
         }
     }
+}
+
+fn absent(missing: &Missing) -> CheckError {
+    CheckError { code: ErrorCode::PluginMissing, message: format!("{missing}.") }
 }
 
 fn program(located: &Located) -> Program {
