@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal};
 
 use super::limits::Counts;
 use super::{Limits, process, scratch};
-use crate::base::time::{Clock, Timestamp};
+use crate::base::time::Clock;
 
 /// How long is waited for a group to become empty.
 const EMPTY: Duration = Duration::from_secs(2);
@@ -216,11 +216,7 @@ fn delegated(dir: &Path, own: u32) -> Result<PathBuf, String> {
 
 /// Ends and removes the groups that earlier processes had no time to remove.
 fn sweep(dir: &Path) {
-    sweep_at(dir, Clock::System.now());
-}
-
-fn sweep_at(dir: &Path, now: Timestamp) {
-    for left in scratch::left_behind(dir, now) {
+    for left in scratch::left_behind(dir, Clock::System.now()) {
         end(left.path());
     }
 }
@@ -383,23 +379,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cgroups = Cgroups { trees: Trees { pids: Some(dir.path().to_owned()), ..Trees::default() }, why_not: None };
         let limits = Limits::default();
-        let [one, other] = [cgroups.group(&limits), cgroups.group(&limits)];
+        // What looks like a group here is a folder with files, which the kernel would not wait for.
+        let groups = [cgroups.group(&limits), cgroups.group(&limits)].map(std::mem::ManuallyDrop::new);
+        let [one, other] = groups.each_ref().map(|group| group.trees.pids.clone().unwrap());
+        assert!(one != other && one.join("pids.max").exists());
         let left = dir.path().join(format!("plumbline-run-{}-0", std::process::id()));
         std::fs::create_dir(&left).unwrap();
-        sweep_at(dir.path(), Clock::System.now());
-        assert!(left.exists(), "its maker may be about to take the lock");
-        sweep_at(dir.path(), Clock::System.now() + Duration::from_secs(120));
-        assert!(!left.exists());
-        let [one, other] = [one, other].map(|group| {
-            let made = group.trees.pids.clone().unwrap();
-            assert!(made.join("pids.max").exists());
-            // The kernel's files go with the group; these are files of a folder.
-            std::fs::remove_file(made.join("pids.max")).unwrap();
-            drop(group);
-            assert!(!made.exists());
-            made
-        });
-        assert_ne!(one, other);
+        let found = |now| scratch::left_behind(dir.path(), now).map(|left| left.path().to_owned()).collect::<Vec<_>>();
+        assert_eq!(found(Clock::System.now()), [] as [PathBuf; 0], "its maker may be about to take the lock");
+        assert_eq!(found(Clock::System.now() + Duration::from_secs(120)), [left]);
     }
 
     #[test]

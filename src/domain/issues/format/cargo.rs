@@ -94,24 +94,19 @@ fn diagnostic(node: &Node, drafts: &mut Drafts<'_>) -> Means {
     let path = part("file_name").text().unwrap_or_default();
     let by = drafts.ground.columns.unwrap_or(COLUMNS);
     let region = Region::read([part("line_start"), part("line_end")], [part("column_start"), part("column_end")], by);
-    let region = match region {
-        Ok(region) => region,
-        Err(why) => {
-            drafts.drop(path, &why);
-            return elsewhere();
-        }
-    };
-    let is_in_tree = drafts.resolve(Written::path(path)).is_ok();
+    let is_in_tree = region.is_ok() && drafts.resolve(Written::path(path)).is_ok();
     let code = node.at(&["code", "code"]).text();
-    drafts.add(Draft {
-        rule: code.unwrap_or(if is_error { ERROR } else { WARNING }),
-        message,
-        path: Written::path(path),
+    drafts.add_at(
         region,
-        kind: (is_error && code.is_none_or(|code| code.starts_with('E'))).then_some(Kind::Bug),
-        severity: word::severity(if is_error { "error" } else { "warning" }),
-        ..Draft::default()
-    });
+        Draft {
+            rule: code.unwrap_or(if is_error { ERROR } else { WARNING }),
+            message,
+            path: Written::path(path),
+            kind: (is_error && code.is_none_or(|code| code.starts_with('E'))).then_some(Kind::Bug),
+            severity: word::severity(if is_error { "error" } else { "warning" }),
+            ..Draft::default()
+        },
+    );
     if is_error && is_in_tree { Means::Error } else { elsewhere() }
 }
 

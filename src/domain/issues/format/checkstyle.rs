@@ -108,16 +108,15 @@ fn error(attributes: &[(String, String)], file: &str, drafts: &mut Drafts<'_>) {
         text => Node::Text(text.to_owned()),
     };
     let by = drafts.ground.columns.unwrap_or(Columns::UNKNOWN);
-    let region = match Region::read([&number("line"), &Node::Null], [&number("column"), &Node::Null], by) {
-        Ok(region) => region,
-        Err(why) => return drafts.drop(file, &why),
-    };
-    drafts.add(Draft {
-        rule: Some(value("source")).filter(|source| !source.is_empty()).unwrap_or(UNNAMED),
-        message: value("message"),
-        path: Written::path(file),
+    let region = Region::read([&number("line"), &Node::Null], [&number("column"), &Node::Null], by);
+    drafts.add_at(
         region,
-        severity: word::severity(severity),
-        ..Draft::default()
-    });
+        Draft {
+            rule: Some(value("source")).filter(|source| !source.is_empty()).unwrap_or(UNNAMED),
+            message: value("message"),
+            path: Written::path(file),
+            severity: word::severity(severity),
+            ..Draft::default()
+        },
+    );
 }

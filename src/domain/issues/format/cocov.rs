@@ -14,18 +14,16 @@ pub fn read(input: &[u8], drafts: &mut Drafts<'_>) -> Result<(), String> {
         let kind = node.get("kind").text().unwrap_or("quality");
         let path = node.get("file").text().unwrap_or_default();
         let region = Region::read([node.get("line_start"), node.get("line_end")], [&Node::Null, &Node::Null], Columns::PLAIN);
-        let region = match region {
-            Ok(region) => region,
-            Err(why) => return drafts.drop(path, &why),
-        };
-        drafts.add(Draft {
-            rule: kind,
-            message: node.get("message").text().unwrap_or_default(),
-            path: Written::path(path),
+        drafts.add_at(
             region,
-            kind: kind.parse().ok(),
-            fingerprint: node.get("uid").text(),
-            ..Draft::default()
-        });
+            Draft {
+                rule: kind,
+                message: node.get("message").text().unwrap_or_default(),
+                path: Written::path(path),
+                kind: kind.parse().ok(),
+                fingerprint: node.get("uid").text(),
+                ..Draft::default()
+            },
+        );
     })
 }

@@ -44,19 +44,18 @@ fn issue(node: &Node, drafts: &mut Drafts<'_>) {
     let (start, end) = (pick(begin, "begin"), pick(lines.get("end"), "end"));
     let columns = [position("begin", "column"), position("end", "column")];
     let by = drafts.ground.columns.unwrap_or(Columns::PLAIN);
-    let region = match Region::read([&start, &end], [&columns[0], &columns[1]], by) {
-        Ok(region) => region,
-        Err(why) => return drafts.drop(path, &why),
-    };
+    let region = Region::read([&start, &end], [&columns[0], &columns[1]], by);
     let categories = node.get("categories").list();
-    drafts.add(Draft {
-        rule: node.get("check_name").text().unwrap_or("issue"),
-        message: node.get("description").text().unwrap_or_default(),
-        path: Written::path(path),
+    drafts.add_at(
         region,
-        kind: categories.iter().find_map(|category| word::kind(category.text()?)),
-        severity: node.get("severity").text().and_then(word::severity),
-        fingerprint: node.get("fingerprint").text(),
-        ..Draft::default()
-    });
+        Draft {
+            rule: node.get("check_name").text().unwrap_or("issue"),
+            message: node.get("description").text().unwrap_or_default(),
+            path: Written::path(path),
+            kind: categories.iter().find_map(|category| word::kind(category.text()?)),
+            severity: node.get("severity").text().and_then(word::severity),
+            fingerprint: node.get("fingerprint").text(),
+            ..Draft::default()
+        },
+    );
 }

@@ -44,7 +44,7 @@ pub struct Draft<'a> {
     pub message: &'a str,
     /// The file.
     pub path: Written<'a>,
-    /// The place in it; an error is what is wrong with the place.
+    /// The place in it.
     pub region: Option<Region>,
     /// What sort of shortcoming, if that is said.
     pub kind: Option<Kind>,
@@ -155,6 +155,14 @@ impl<'a> Drafts<'a> {
             suppressed,
             tool: draft.tool,
         });
+    }
+
+    /// Takes a finding at this place; or passes over it, and says what is wrong with the place.
+    pub fn add_at(&mut self, region: Result<Option<Region>, String>, draft: Draft<'_>) {
+        match region {
+            Ok(region) => self.add(Draft { region, ..draft }),
+            Err(why) => self.drop(&String::from_utf8_lossy(draft.path.text), &why),
+        }
     }
 
     /// Passes over a record, and says why.

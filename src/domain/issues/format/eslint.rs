@@ -75,24 +75,23 @@ fn message(node: &Node, file: &str, drafts: &mut Drafts<'_>) {
     }
     let part = |name| node.get(name);
     let by = drafts.ground.columns.unwrap_or(COLUMNS);
-    let region = match Region::read([part("line"), part("endLine")], [part("column"), part("endColumn")], by) {
-        Ok(region) => region,
-        Err(why) => return drafts.drop(file, &why),
-    };
+    let region = Region::read([part("line"), part("endLine")], [part("column"), part("endColumn")], by);
     let text = node.get("message").text().or_else(|| node.get("text").text()).unwrap_or_default();
     // Stylelint ends its text with the rule's name.
     let suffix = rule.map(|rule| format!(" ({rule})")).unwrap_or_default();
     let suppressions = node.get("suppressions").list();
-    drafts.add(Draft {
-        rule: rule.unwrap_or(if is_fatal { FATAL } else { UNNAMED }),
-        message: text.strip_suffix(&suffix).unwrap_or(text),
-        path: Written::path(file),
+    drafts.add_at(
         region,
-        kind: is_fatal.then_some(Kind::Bug),
-        severity: severity(node.get("severity")),
-        suppressed: suppressions.first().map(|one| one.get("justification").text().unwrap_or_default()),
-        ..Draft::default()
-    });
+        Draft {
+            rule: rule.unwrap_or(if is_fatal { FATAL } else { UNNAMED }),
+            message: text.strip_suffix(&suffix).unwrap_or(text),
+            path: Written::path(file),
+            kind: is_fatal.then_some(Kind::Bug),
+            severity: severity(node.get("severity")),
+            suppressed: suppressions.first().map(|one| one.get("justification").text().unwrap_or_default()),
+            ..Draft::default()
+        },
+    );
 }
 
 fn severity(node: &Node) -> Option<Severity> {

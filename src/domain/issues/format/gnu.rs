@@ -112,21 +112,20 @@ fn finding(located: &Located<'_>, drafts: &mut Drafts<'_>) {
         return;
     }
     let by = drafts.ground.columns.unwrap_or(Columns::UNKNOWN);
-    let region = match Region::of(located.lines, located.columns, by) {
-        Ok(region) => region,
-        Err(why) => return drafts.drop(&String::from_utf8_lossy(located.path), &why),
-    };
-    drafts.add(Draft {
-        rule: said.rule.unwrap_or(match said.severity {
-            Some(Severity::Major | Severity::Critical | Severity::Blocker) => "error",
-            _ => "warning",
-        }),
-        message: said.message,
-        path: Written { text: located.path, ..Written::default() },
+    let region = Region::of(located.lines, located.columns, by);
+    drafts.add_at(
         region,
-        severity: said.severity,
-        ..Draft::default()
-    });
+        Draft {
+            rule: said.rule.unwrap_or(match said.severity {
+                Some(Severity::Major | Severity::Critical | Severity::Blocker) => "error",
+                _ => "warning",
+            }),
+            message: said.message,
+            path: Written { text: located.path, ..Written::default() },
+            severity: said.severity,
+            ..Draft::default()
+        },
+    );
 }
 
 /// A message, taken apart.

@@ -83,29 +83,28 @@ fn issue(node: &Node, tool: Option<usize>, drafts: &mut Drafts<'_>) {
     let path = part("path").text().unwrap_or_default();
     let by = drafts.ground.columns.unwrap_or(Columns::PLAIN);
     let region = Region::read([part("line_start"), part("line_end")], [part("column_start"), part("column_end")], by);
-    let region = match region {
-        Ok(region) => region,
-        Err(why) => return drafts.drop(path, &why),
-    };
     // A word that is misspelt must not pass for the default.
     let (kind, severity) = match (word(part("kind")), word(part("severity"))) {
         (Ok(kind), Ok(severity)) => (kind, severity),
         (Err(why), _) | (_, Err(why)) => return drafts.drop(path, &why),
     };
-    drafts.add(Draft {
-        rule: part("rule").text().unwrap_or_default(),
-        message: part("message").text().unwrap_or_default(),
-        path: Written::path(path),
+    drafts.add_at(
         region,
-        kind,
-        severity,
-        fingerprint: part("fingerprint").text(),
-        suppressed: match part("suppressed") {
-            Node::Bool(true) => Some(""),
-            node => node.text(),
+        Draft {
+            rule: part("rule").text().unwrap_or_default(),
+            message: part("message").text().unwrap_or_default(),
+            path: Written::path(path),
+            kind,
+            severity,
+            fingerprint: part("fingerprint").text(),
+            suppressed: match part("suppressed") {
+                Node::Bool(true) => Some(""),
+                node => node.text(),
+            },
+            tool,
+            ..Draft::default()
         },
-        tool,
-    });
+    );
 }
 
 /// A word of ours, or what is wrong with it.

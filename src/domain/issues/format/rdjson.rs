@@ -59,23 +59,22 @@ fn diagnostic(node: &Node, overall: &Overall, drafts: &mut Drafts<'_>) {
     let lines = [at("start", "line"), at("end", "line")];
     let columns = [at("start", "column"), at("end", "column")];
     let by = drafts.ground.columns.unwrap_or(COLUMNS);
-    let region = match Region::read([&lines[0], &lines[1]], [&columns[0], &columns[1]], by) {
-        Ok(region) => region,
-        Err(why) => return drafts.drop(path, &why),
-    };
+    let region = Region::read([&lines[0], &lines[1]], [&columns[0], &columns[1]], by);
     let source = node.at(&["source", "name"]).text();
     let tool = source.and_then(|name| drafts.tool(name, None)).or(overall.tool);
     let code = node.get("code");
     let rule = code.get("value").word().or_else(|| code.word()).unwrap_or_else(|| source.unwrap_or("diagnostic").into());
-    drafts.add(Draft {
-        rule: &rule,
-        message: node.get("message").text().unwrap_or_default(),
-        path: Written::path(path),
+    drafts.add_at(
         region,
-        severity: severity(node.get("severity")).or(overall.severity),
-        tool,
-        ..Draft::default()
-    });
+        Draft {
+            rule: &rule,
+            message: node.get("message").text().unwrap_or_default(),
+            path: Written::path(path),
+            severity: severity(node.get("severity")).or(overall.severity),
+            tool,
+            ..Draft::default()
+        },
+    );
 }
 
 fn severity(node: &Node) -> Option<Severity> {

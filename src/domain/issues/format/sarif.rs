@@ -63,22 +63,22 @@ fn result(node: &Node, run: &Run, drafts: &mut Drafts<'_>) {
         Err(why) => return drafts.drop(if message.is_empty() { "a result" } else { message }, &why),
     };
     let by = drafts.ground.columns.unwrap_or(Columns { unit: run.unit.unwrap_or(Unit::Utf16), first: 1, end_is_behind: true });
-    let region = match area(region, by) {
-        Ok(region) => region,
-        Err(why) => return drafts.drop(&String::from_utf8_lossy(path.text), &why),
-    };
+    let region = area(region, by);
     let fingerprint = fingerprint(node);
-    drafts.add(Draft {
-        rule: &id,
-        message,
-        path,
+    drafts.add_at(
         region,
-        kind: kind(node, rule),
-        severity: Some(severity(node, rule)),
-        fingerprint: fingerprint.as_deref(),
-        suppressed: suppression(node.get("suppressions")),
-        tool: run.tool,
-    });
+        Draft {
+            rule: &id,
+            message,
+            path,
+            kind: kind(node, rule),
+            severity: Some(severity(node, rule)),
+            fingerprint: fingerprint.as_deref(),
+            suppressed: suppression(node.get("suppressions")),
+            tool: run.tool,
+            ..Draft::default()
+        },
+    );
 }
 
 /// The rule's id: that of the rule itself, so that all results of one rule have one.

@@ -80,20 +80,18 @@ fn issue(node: &Node, rules: &HashMap<String, Rule>, drafts: &mut Drafts<'_>) {
     let by = drafts.ground.columns.unwrap_or(COLUMNS);
     let path = location.get("filePath").text().unwrap_or_default();
     let region = Region::read([part("startLine"), part("endLine")], [part("startColumn"), part("endColumn")], by);
-    let region = match region {
-        Ok(region) => region,
-        Err(why) => return drafts.drop(path, &why),
-    };
     let engine = node.get("engineId").text().or(rule.engine.as_deref()).unwrap_or_default();
     let tool = drafts.tool(engine, None);
-    drafts.add(Draft {
-        rule: id,
-        message: location.get("message").text().or(rule.name.as_deref()).unwrap_or_default(),
-        path: Written::path(path),
+    drafts.add_at(
         region,
-        kind: node.get("type").text().and_then(word::kind).or(rule.kind),
-        severity: node.get("severity").text().and_then(word::severity).or(rule.severity),
-        tool,
-        ..Draft::default()
-    });
+        Draft {
+            rule: id,
+            message: location.get("message").text().or(rule.name.as_deref()).unwrap_or_default(),
+            path: Written::path(path),
+            kind: node.get("type").text().and_then(word::kind).or(rule.kind),
+            severity: node.get("severity").text().and_then(word::severity).or(rule.severity),
+            tool,
+            ..Draft::default()
+        },
+    );
 }
