@@ -27,6 +27,9 @@ use crate::engine::{git, store};
 const HEARTBEAT: Duration = Duration::from_secs(20);
 /// How long a worker sleeps at most, whatever it waits for.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How long after the start it is looked again for what earlier processes left of their sandboxes: what they made just before they were
+/// killed is too young at the start to be told from what others are making.
+const LEFT_BEHIND: Duration = Duration::from_secs(90);
 /// How many expired leases are returned at a time.
 const REAPED_AT_A_TIME: usize = 100;
 
@@ -365,6 +368,7 @@ fn work(app: &App, lane: Lane, holder: &str, stop: &AtomicBool, held: &Held) {
 
 fn keep_leases(app: &App, stop: &AtomicBool, held: &Held) {
     let mut next = std::time::Instant::now() + HEARTBEAT;
+    let mut look_at_host = Some(std::time::Instant::now() + LEFT_BEHIND);
     while !stop.load(Ordering::SeqCst) {
         let registered = app.wake.register();
         let now = std::time::Instant::now();
@@ -373,6 +377,9 @@ fn keep_leases(app: &App, stop: &AtomicBool, held: &Held) {
             let reaped = app.write_now(&Actor::System, |tx, now| queue::reap(tx, REAPED_AT_A_TIME, now));
             if let Err(error) = reaped {
                 tracing::warn!("expired leases could not be returned: {error}");
+            }
+            if look_at_host.take_if(|at| now >= *at).is_some() {
+                app.sandboxes.sweep_host();
             }
             next = now + HEARTBEAT;
             continue;

@@ -83,7 +83,8 @@ impl Judge<'_> {
             How::TimedOut => return Err(Some(timed_out(name, limits))),
             How::Limit(limit) => return Err(errored(code_of(limit), reached(name, limit, limits))),
             How::Signaled(signal) => {
-                let what = "It crashed, and found nothing that could be believed: run it by hand over this commit, or try it in another version";
+                let what =
+                    "It crashed, and found nothing that could be believed: run it by hand over this commit, or try it in another version";
                 let message = format!("{subject} was ended by signal {signal}{}. {what}.", last_words(outcome));
                 return Err(errored(ErrorCode::PluginCrashed, message));
             }

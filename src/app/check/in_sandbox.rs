@@ -145,13 +145,15 @@ impl Judge<'_> {
         match wanted {
             Wanted::None => Network::None,
             Wanted::Allow(hosts) => Network::Allow(hosts.iter().map(|host| (host.host.clone(), host.port)).collect()),
-            Wanted::Forge => match self.run.repository.remote.parse() {
-                Ok(Source::Http(address)) => Network::Allow(vec![host_of(&address)]),
-                Ok(Source::Path(_)) | Err(_) => {
-                    log.line("`network: forge` in its manifest gives it no network: this repository is a folder here, and comes from no host.");
-                    Network::None
+            Wanted::Forge => {
+                match self.run.repository.remote.parse() {
+                    Ok(Source::Http(address)) => Network::Allow(vec![host_of(&address)]),
+                    Ok(Source::Path(_)) | Err(_) => {
+                        log.line("`network: forge` in its manifest gives it no network: this repository is a folder here, and comes from no host.");
+                        Network::None
+                    }
                 }
-            },
+            }
         }
     }
 

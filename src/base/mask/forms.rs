@@ -219,9 +219,10 @@ mod tests {
     #[test]
     fn a_plain_word_has_few_forms() {
         let decimal: String = "marigold".bytes().map(|byte| format!("&#{byte};")).collect();
-        let [lower, upper] =
-            [|byte| format!("&#x{byte:x};"), |byte| format!("&#x{byte:X};")].map(|form: fn(u8) -> String| "marigold".bytes().map(form).collect::<String>());
-        let expected = [&*decimal, &*upper, &*lower, "1hcmlnb2xk", "6D617269676F6C64", "6d617269676f6c64", "bWFyaWdvbG", "marigold", "tYXJpZ29sZ"];
+        let [lower, upper] = [|byte| format!("&#x{byte:x};"), |byte| format!("&#x{byte:X};")]
+            .map(|form: fn(u8) -> String| "marigold".bytes().map(form).collect::<String>());
+        let expected =
+            [&*decimal, &*upper, &*lower, "1hcmlnb2xk", "6D617269676F6C64", "6d617269676f6c64", "bWFyaWdvbG", "marigold", "tYXJpZ29sZ"];
         assert_eq!(forms("marigold").into_iter().collect::<Vec<_>>(), expected);
     }
 

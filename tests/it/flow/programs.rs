@@ -382,7 +382,9 @@ async fn what_mends_a_tool_says_which_of_its_programs_is_not_there() {
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = bin.path().to_owned();
     let world = World::of(TestApp::with(move |config| config.search_path = path.clone().into())).await;
-    let checks = manifest("- plugin: ruff\n- {name: killed, run: 'kill -SEGV $$', output: gnu}\n- {name: asks, run: 'true', output: gnu, network: forge}\n");
+    let checks = manifest(
+        "- plugin: ruff\n- {name: killed, run: 'kill -SEGV $$', output: gnu}\n- {name: asks, run: 'true', output: gnu, network: forge}\n",
+    );
     let repo = world.repo("app", [(".plumbline.yaml", &checks), ("a.py", "1\n")]).await;
     let said = text(&check(&repo, &repo.first, "ruff").await["error"]["message"]).to_owned();
     assert!(said.contains("`ruff`") && said.contains("`/nonexistent/interp`") && said.contains("needs"), "{said}");

@@ -296,8 +296,10 @@ async fn programs_of_one_repository_that_take_long_do_not_keep_what_is_built_in_
         slow.commit([(".plumbline.yaml", checks), ("a.txt", format!("{branch}\n"))]);
     }
     let quick = crate::support::repo::TestRepo::new();
-    let mixed = manifest("{name: x, run: 'sleep 1000', output: gnu}, {name: y, run: 'sleep 1000', output: gnu}, \
-                          {name: z, run: 'sleep 1000', output: gnu}, {plugin: hygiene}");
+    let mixed = manifest(
+        "{name: x, run: 'sleep 1000', output: gnu}, {name: y, run: 'sleep 1000', output: gnu}, \
+                          {name: z, run: 'sleep 1000', output: gnu}, {plugin: hygiene}",
+    );
     let sha: CommitSha = quick.commit([(".plumbline.yaml", mixed), ("a.json", "{\n".to_owned())]).parse().unwrap();
     let mut heard = world.app.app().listen();
     let runner = plumbline::app::runner::Runner::start(world.app.app()).unwrap();

@@ -154,7 +154,9 @@ async fn a_secret_in_a_record_that_is_dropped_is_masked_however_it_was_written()
     let world = World::new().await;
     set(&world, "/api/v1/secrets/TOKEN", VALUE).await;
     let check = |name: &str, output: &str, run: &str| {
-        format!("- name: {name}\n  run: |\n    {run}\n  output: {output}\n  mounts: [{{source: 'secrets:TOKEN', destination: '~/token'}}]\n")
+        format!(
+            "- name: {name}\n  run: |\n    {run}\n  output: {output}\n  mounts: [{{source: 'secrets:TOKEN', destination: '~/token'}}]\n"
+        )
     };
     let xml = "v=$(sed 's/-/\\&#45;/' ~/token); \
                printf '<checkstyle><file name=\"out/%s.py\"><error line=\"1\" message=\"m\" source=\"r\"/></file></checkstyle>' \"$v\"";
