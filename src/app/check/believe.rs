@@ -64,7 +64,6 @@ impl Program {
 impl Judge<'_> {
     /// What a run says, if how it ended lets it be believed. `None` is that nobody wants it any more. What is read of it passes a mask over
     /// what the program was given once more.
-    #[expect(clippy::too_many_arguments, reason = "each of them bears on it, and they have nothing else in common")]
     pub(super) fn believed(
         &self,
         reads: &Reads,

@@ -145,7 +145,7 @@ fn what_a_killed_server_left_goes_at_the_start_of_the_next_though_no_check_runs(
     let left = std::env::temp_dir().join(format!("plumbline-run-of-a-test-{}", std::process::id()));
     std::fs::create_dir(&left).unwrap();
     std::fs::write(left.join("file"), "").unwrap();
-    let long_ago = std::time::SystemTime::now() - Duration::from_secs(3_600);
+    let long_ago = std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     std::fs::File::open(&left).unwrap().set_modified(long_ago).unwrap();
     Sandboxes::new(&Config::in_directory(&left.join("data"))).sweep();
     assert!(!left.exists());
