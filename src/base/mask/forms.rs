@@ -149,7 +149,7 @@ const PLAIN: Entities = Entities { named: true, gt: true, quot: Some(Number::Nam
 const NUMBERS: Entities = Entities { named: false, ..PLAIN };
 
 /// What must be; Python's `ElementTree` in texts and attributes, to ASCII or not; Java's and Rust's writers; Go; Python's `html`; PHP; what
-/// encodes all that is no word, or all.
+/// encodes all that is no word, or all of it as mail addresses are hidden.
 const ENTITIES: &[Entities] = &[
     Entities { gt: false, quot: None, ..PLAIN },
     Entities { gt: false, ..PLAIN },
@@ -168,8 +168,6 @@ const ENTITIES: &[Entities] = &[
     Entities { non_ascii: Some(Number::Lower), rest: Rest::Words(Number::Lower), ..NUMBERS },
     Entities { non_ascii: Some(Number::Upper), rest: Rest::Words(Number::Upper), ..NUMBERS },
     Entities { non_ascii: Some(Number::Decimal), rest: Rest::All(Number::Decimal), ..NUMBERS },
-    Entities { non_ascii: Some(Number::Lower), rest: Rest::All(Number::Lower), ..NUMBERS },
-    Entities { non_ascii: Some(Number::Upper), rest: Rest::All(Number::Upper), ..NUMBERS },
 ];
 
 fn markup(text: &str, entities: Entities) -> Vec<u8> {
@@ -219,10 +217,7 @@ mod tests {
     #[test]
     fn a_plain_word_has_few_forms() {
         let decimal: String = "marigold".bytes().map(|byte| format!("&#{byte};")).collect();
-        let [lower, upper] = [|byte| format!("&#x{byte:x};"), |byte| format!("&#x{byte:X};")]
-            .map(|form: fn(u8) -> String| "marigold".bytes().map(form).collect::<String>());
-        let expected =
-            [&*decimal, &*upper, &*lower, "1hcmlnb2xk", "6D617269676F6C64", "6d617269676f6c64", "bWFyaWdvbG", "marigold", "tYXJpZ29sZ"];
+        let expected = [&*decimal, "1hcmlnb2xk", "6D617269676F6C64", "6d617269676f6c64", "bWFyaWdvbG", "marigold", "tYXJpZ29sZ"];
         assert_eq!(forms("marigold").into_iter().collect::<Vec<_>>(), expected);
     }
 
@@ -258,7 +253,6 @@ mod tests {
             "a&#x3c;b&#x3e;&#x26;&#x22;c&#x27;&#x2d;&#xe9;",
             "a&#x3C;b&#x3E;&#x26;&#x22;c&#x27;&#x2D;&#xE9;",
             "&#97;&#60;&#98;&#62;&#38;&#34;&#99;&#39;&#45;&#233;",
-            "&#x61;&#x3c;&#x62;&#x3e;&#x26;&#x22;&#x63;&#x27;&#x2d;&#xe9;",
         ] {
             assert!(forms.contains(form), "{form}: {forms:?}");
         }

@@ -290,11 +290,8 @@ async fn programs_of_one_repository_that_take_long_do_not_keep_what_is_built_in_
     }
     let world = World::new().await;
     let slow = crate::support::repo::TestRepo::new();
-    for branch in 0..6 {
-        slow.switch(&format!("slow-{branch}"));
-        let checks = manifest("{name: slow, run: 'sleep 1000', output: gnu}, {name: too, run: 'sleep 1000', output: gnu}");
-        slow.commit([(".plumbline.yaml", checks), ("a.txt", format!("{branch}\n"))]);
-    }
+    let programs = manifest("{name: slow, run: 'sleep 1000', output: gnu}, {name: too, run: 'sleep 1000', output: gnu}");
+    let slow_sha = slow.commit([(".plumbline.yaml", programs)]);
     let quick = crate::support::repo::TestRepo::new();
     let mixed = manifest(
         "{name: x, run: 'sleep 1000', output: gnu}, {name: y, run: 'sleep 1000', output: gnu}, \
@@ -304,11 +301,8 @@ async fn programs_of_one_repository_that_take_long_do_not_keep_what_is_built_in_
     let mut heard = world.app.app().listen();
     let runner = plumbline::app::runner::Runner::start(world.app.app()).unwrap();
     world.register("slow", slow.path()).await;
-    let mut begun = 0;
-    while begun < 1 {
-        let event = tokio::time::timeout(Duration::from_secs(30), heard.recv()).await.unwrap().unwrap().event;
-        begun += usize::from(matches!(event, Event::CheckSetStarted { .. }));
-    }
+    let has_begun = |event: &Event| matches!(event, Event::CheckSetStarted { .. });
+    while !has_begun(&tokio::time::timeout(Duration::from_secs(30), heard.recv()).await.unwrap().unwrap().event) {}
     let repo: RepoId = text(&world.register("quick", quick.path()).await["id"]).parse().unwrap();
     let app = world.app.app().clone();
     let is_done = || {
@@ -322,4 +316,8 @@ async fn programs_of_one_repository_that_take_long_do_not_keep_what_is_built_in_
         let _ = tokio::time::timeout(Duration::from_millis(200), heard.recv()).await;
     }
     tokio::task::spawn_blocking(move || runner.stop()).await.unwrap();
+    for (name, sha) in [("slow", slow_sha), ("quick", sha.to_string())] {
+        world.admin.own("DELETE", &format!("/api/v1/repos/local/{name}/commits/{sha}/checks")).await.expect(202);
+    }
+    world.app.settle().await;
 }
