@@ -20,23 +20,30 @@ const TAKEN_WITHIN: Duration = Duration::from_secs(60);
 /// What we may do in a directory that we are about to empty.
 const OWN: u32 = 0o700;
 
-/// What this process has made, and how each of it goes: for a way out on which nothing is dropped.
-static MADE: Mutex<Vec<(PathBuf, fn(&Path))>> = Mutex::new(Vec::new());
+/// Something that this process has made.
+struct Made {
+    path: PathBuf,
+    /// How it goes.
+    remove: fn(&Path),
+}
+
+/// What this process has made: for a way out on which nothing is dropped.
+static MADE: Mutex<Vec<Made>> = Mutex::new(Vec::new());
 
 /// Remembers what is to go with the process.
 pub(super) fn remember(path: &Path, remove: fn(&Path)) {
-    MADE.lock().unwrap_or_else(PoisonError::into_inner).push((path.to_owned(), remove));
+    MADE.lock().unwrap_or_else(PoisonError::into_inner).push(Made { path: path.to_owned(), remove });
 }
 
 /// Forgets what has gone.
 pub(super) fn forget(path: &Path) {
-    MADE.lock().unwrap_or_else(PoisonError::into_inner).retain(|(made, _)| made != path);
+    MADE.lock().unwrap_or_else(PoisonError::into_inner).retain(|made| made.path != path);
 }
 
 /// Ends and removes all that this process has made, whoever still uses it. Only for a process that is about to end.
 pub fn leave_nothing() {
     let made = std::mem::take(&mut *MADE.lock().unwrap_or_else(PoisonError::into_inner));
-    made.iter().rev().for_each(|(path, remove)| remove(path));
+    made.iter().rev().for_each(|made| (made.remove)(&made.path));
 }
 
 /// A directory of our own, removed in the end.
@@ -167,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_is_not_dropped_is_remembered_until_it_has_gone() {
-        let is_remembered = |path: &Path| MADE.lock().unwrap().iter().any(|(made, _)| made == path);
+        let is_remembered = |path: &Path| MADE.lock().unwrap().iter().any(|made| made.path == path);
         let dir = tempfile::tempdir().unwrap();
         let scratch = Scratch::new(dir.path(), 0o700).unwrap();
         let path = scratch.path().to_owned();
