@@ -92,6 +92,8 @@ pub struct Inner {
     pub sandboxes: sandboxes::Sandboxes,
     /// How many of those programs run at once.
     pub admission: admission::Admission,
+    /// How many checks judge in this process at once.
+    pub judging: admission::Admission,
     /// The streams of events that are open.
     pub streams: streams::Streams,
     /// The requests with an idempotency key that are being carried out.
@@ -242,6 +244,7 @@ impl App {
         let staging = sweep::Staging::default();
         let sandboxes = sandboxes::Sandboxes::new(&config);
         let admission = admission::Admission::new(config.parallel, config.memory);
+        let judging = admission::Admission::new(admission::usual(), u64::MAX);
         let (streams, under_way) = (streams::Streams::default(), repeat::UnderWay::default());
         let (passwords, guesses) = (passwords::Passwords::default(), guesses::Guesses::default());
         let (rates, refusals) = (rates::RequestRates::new(&config.limits), trail::Refusals::default());
@@ -260,6 +263,7 @@ impl App {
             staging,
             sandboxes,
             admission,
+            judging,
             streams,
             under_way,
             passwords,

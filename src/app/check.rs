@@ -34,7 +34,7 @@ use crate::base::name::{BlobId, CommitSha, TreePath};
 use crate::base::text::count;
 use crate::base::time::Timestamp;
 use crate::base::work::Work;
-use crate::domain::checks::catalogue::{self, Tool};
+use crate::domain::checks::catalogue::{self, Tool, Wake};
 use crate::domain::checks::plan::{Planned, plan, wanted_secrets};
 use crate::domain::checks::{self, CheckError, CheckSet, CheckState, Conclusion, ErrorCode, WaitsFor};
 use crate::domain::issues::{self, Standing};
@@ -42,7 +42,7 @@ use crate::domain::repos::{self, ApprovalFor, Repository};
 use crate::domain::statuses::{self, Asked};
 use crate::domain::{secrets, settings};
 use crate::engine::git::kept::Kept;
-use crate::engine::git::tree::Tree;
+use crate::engine::git::tree::{Tree, TreeFile};
 use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::{git, queue};
 
@@ -134,6 +134,12 @@ fn could_not_tell(error: CheckError) -> Conclusion {
     }
 }
 
+/// What stands for the manifest of a commit that has none: the name of the empty content. That there is none is a decision like any other,
+/// since the tools that are switched on run then; the default branch makes it, or somebody approves it.
+const NO_MANIFEST: BlobId = BlobId::from_bytes([
+    0xe6, 0x9d, 0xe2, 0x9b, 0xb2, 0xd1, 0xd6, 0x43, 0x4b, 0x8b, 0x29, 0xae, 0x77, 0x5a, 0xd8, 0xc2, 0xe4, 0x8c, 0x53, 0x91,
+]);
+
 /// How a run is made. By default as the appliance makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manner {
@@ -164,7 +170,7 @@ impl Manner {
 
 /// The tools that run where no manifest says what to run: those that the configuration or the repository's settings name, or all that
 /// this host has.
-fn besides(app: &App, repository: &Repository, manner: &Manner) -> Vec<&'static Tool> {
+fn besides(app: &App, repository: &Repository, manner: &Manner, files: &[TreeFile]) -> Vec<&'static Tool> {
     let settings = app.read_now(|tx, _| settings::load(tx)).unwrap_or_else(|error| {
         tracing::warn!("the settings cannot be read, and the defaults hold: {error}");
         settings::Settings::default()
@@ -172,7 +178,9 @@ fn besides(app: &App, repository: &Repository, manner: &Manner) -> Vec<&'static 
     let named = app.config.default_tools(&settings);
     let is_named = |tool: &Tool| named.contains(&tool.name) || repository.tools.contains(&tool.name);
     let is_asked = |tool: &Tool| manner.tries_tools && tool.needs_no_settings() || is_named(tool);
-    let can_run = |tool: &Tool| app.sandboxes.ready(tool).is_ok();
+    // One that nothing wakes is not run, so it need not say its version.
+    let sleeps = |tool: &Tool| matches!(tool.wake(files, |path| manner.speaks_of(path)), Wake::Sleeps);
+    let can_run = |tool: &Tool| if sleeps(tool) { app.sandboxes.locate(tool).is_ok() } else { app.sandboxes.ready(tool).is_ok() };
     catalogue::all().iter().filter(|tool| is_asked(tool) && can_run(tool)).collect()
 }
 
@@ -273,7 +281,7 @@ impl Run<'_> {
             Err(message) => return self.conclude(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message })),
         };
         let known = self.app.read_now(|tx, _| secrets::known(tx, self.set.repo, wanted_secrets(manifest.as_ref())))?;
-        let mut planned = plan(manifest.as_ref(), &besides(self.app, self.repository, self.manner), &known);
+        let mut planned = plan(manifest.as_ref(), &besides(self.app, self.repository, self.manner, tree.files()), &known);
         if planned.is_empty() {
             let sentence = "the manifest names no checks".to_owned();
             let (state, verdict) = (CheckState::NotConfigured, Verdict::Success);
@@ -281,13 +289,15 @@ impl Run<'_> {
         }
         let tree: Arc<dyn Tree> =
             if planned.iter().filter(|planned| planned.starts_process()).count() > 1 { Arc::new(Kept::new(tree)) } else { tree };
-        let file = manifest_file(&*tree).map(|(_, file)| file.blob);
+        let file = manifest_file(&*tree).map_or(NO_MANIFEST, |(_, file)| file.blob);
         let unapproved = self.unapproved(file, &planned)?;
         if unapproved.is_some() {
             planned.iter_mut().filter(|one| one.starts_process()).for_each(|one| one.waits_for = Some(WaitsFor::Approval));
         }
         self.begin(&planned, unapproved, file)?;
         let waiting = planned.extract_if(.., |one| one.waits_for.is_some()).count() as u64;
+        // What is built in never waits behind programs, which may wait for those of others.
+        planned.sort_by_key(Planned::starts_process);
         // From the look at what is kept of earlier commits to the row that names it, a sweep leaves the repository alone.
         let _staging = self.app.staging.begin(self.set.repo);
         let bases = bases(self.app, &self.set, self.trees)?;
@@ -319,28 +329,37 @@ impl Run<'_> {
     }
 
     /// The commit's manifest, if it is to be approved before what it starts is started.
-    fn unapproved(&self, manifest: Option<BlobId>, planned: &[Planned]) -> Result<Option<BlobId>, Stop> {
+    fn unapproved(&self, manifest: BlobId, planned: &[Planned]) -> Result<Option<BlobId>, Stop> {
         let is_asked_for = match self.repository.approval_for {
             ApprovalFor::Forks => false,
-            ApprovalFor::Branches => self.trees.default_head() != Some(self.set.sha),
+            ApprovalFor::Branches => !self.is_named_default(),
         };
-        let Some(manifest) = manifest.filter(|_| is_asked_for && planned.iter().any(Planned::starts_process)) else { return Ok(None) };
+        if !is_asked_for || !planned.iter().any(Planned::starts_process) {
+            return Ok(None);
+        }
         let repo = self.set.repo;
         let is_trusted = self.app.read_now(move |tx, _| checks::is_trusted(tx, repo, manifest))?;
         Ok(Some(manifest).filter(|_| !is_trusted))
     }
 
+    /// Whether the commit is the default branch's head, and that branch is the default one because somebody says so: one that was taken for
+    /// want of another, whoever may push can have made.
+    fn is_named_default(&self) -> bool {
+        !self.repository.has_guessed_default && self.trees.default_head() == Some(self.set.sha)
+    }
+
     /// Begins the set, and its first checks: each commit waits for the disk, so what happens at one moment is written at once. What the
     /// default branch's head has for a manifest is trusted from then on.
-    fn begin(&mut self, planned: &[Planned], unapproved: Option<BlobId>, manifest: Option<BlobId>) -> Result<(), Stop> {
+    fn begin(&mut self, planned: &[Planned], unapproved: Option<BlobId>, manifest: BlobId) -> Result<(), Stop> {
         let (of, planned) = (self.set.clone(), planned.to_vec());
-        let trusted = manifest.filter(|_| self.trees.default_head() == Some(self.set.sha));
+        let trusted = Some(manifest).filter(|_| self.is_named_default());
         self.set = self.write(move |tx, now| {
             if let Some(manifest) = trusted {
                 checks::trust(tx, of.repo, manifest, of.sha, now)?;
             }
             let set = checks::start(tx, &of, &planned, unapproved, now)?;
-            let goes: Vec<&Planned> = planned.iter().filter(|one| one.waits_for.is_none()).collect();
+            let mut goes: Vec<&Planned> = planned.iter().filter(|one| one.waits_for.is_none()).collect();
+            goes.sort_by_key(|one| one.starts_process());
             for first in goes.iter().take(abreast::at_once(goes.len())) {
                 checks::start_check(tx, &set, &first.name, now)?;
             }

@@ -27,6 +27,9 @@ use crate::engine::{git, store};
 const HEARTBEAT: Duration = Duration::from_secs(20);
 /// How long a worker sleeps at most, whatever it waits for.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How long after the start it is looked again for what earlier processes left of their sandboxes: what they made just before they were
+/// killed is too young at the start to be told from what others are making.
+const LEFT_BEHIND: Duration = Duration::from_secs(90);
 /// How many expired leases are returned at a time.
 const REAPED_AT_A_TIME: usize = 100;
 
@@ -284,10 +287,17 @@ impl Held {
     }
 }
 
+/// How many sets of checks are under way at once, at most. Most of that time they wait: for programs, of which [`Admission`] lets in only so
+/// many, or for their turn to judge. So there are more than processors, and several repositories whose programs take hours do not keep the
+/// others from what is built in.
+///
+/// [`Admission`]: super::admission::Admission
+const SETS: usize = 4 * queue::AT_ONCE_OF_ONE;
+
 /// How many threads a lane has.
 pub fn workers(lane: Lane) -> usize {
     match lane {
-        Lane::Checks => std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
+        Lane::Checks => SETS,
         Lane::Git => 2,
         // One after the other: what erases, what sweeps and what indexes must not cross.
         Lane::Upkeep => 1,
@@ -345,7 +355,9 @@ fn work(app: &App, lane: Lane, holder: &str, stop: &AtomicBool, held: &Held) {
         // Looking costs a read; a claim, which is a write, is made only for what is due.
         let wait = match app.read_now(|tx, now| Ok::<_, store::Error>(queue::next_due(tx, lane)?.map(|due_at| due_at.since(now)))) {
             Ok(Some(Duration::ZERO)) => match run_next(app, lane, holder, Some(held)) {
-                Ok(_) => continue,
+                Ok(true) => continue,
+                // Another was quicker.
+                Ok(false) => LOOK_AGAIN,
                 Err(error) => {
                     tracing::error!(lane = %lane, "cannot take work: {error}");
                     LOOK_AGAIN / 6
@@ -370,6 +382,7 @@ fn work(app: &App, lane: Lane, holder: &str, stop: &AtomicBool, held: &Held) {
 
 fn keep_leases(app: &App, stop: &AtomicBool, held: &Held) {
     let mut next = std::time::Instant::now() + HEARTBEAT;
+    let mut look_at_host = Some(std::time::Instant::now() + LEFT_BEHIND);
     while !stop.load(Ordering::SeqCst) {
         let registered = app.wake.register();
         let now = std::time::Instant::now();
@@ -378,6 +391,9 @@ fn keep_leases(app: &App, stop: &AtomicBool, held: &Held) {
             let reaped = app.write_now(&Actor::System, |tx, now| queue::reap(tx, REAPED_AT_A_TIME, now));
             if let Err(error) = reaped {
                 tracing::warn!("expired leases could not be returned: {error}");
+            }
+            if look_at_host.take_if(|at| now >= *at).is_some() {
+                app.sandboxes.sweep_host();
             }
             next = now + HEARTBEAT;
             continue;

@@ -27,6 +27,8 @@ pub use survey::{Keeping, Survey};
 /// How long a tool may take to say its version.
 const VERSION_PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long it holds that a tool did not come to say its version: it is run without that meanwhile.
+const UNSAID_FOR: Duration = Duration::from_secs(10 * 60);
 /// How long it holds why there is no sandbox, or no daemon.
 const FAILED_FOR: Duration = Duration::from_secs(5);
 /// How long it is done without isolation before it is looked whether the host allows it by now.
@@ -51,7 +53,7 @@ pub struct Sandboxes {
     made: Mutex<Known<Sandbox>>,
     connected: Mutex<Known<Oci>>,
     instance: Mutex<Option<String>>,
-    versions: Mutex<HashMap<Program, Option<Version>>>,
+    versions: Mutex<HashMap<Program, Said>>,
     surveyed: Mutex<Option<survey::Dated>>,
 }
 
@@ -148,8 +150,14 @@ impl Sandboxes {
         Sandboxes { is_owner: false, ..Sandboxes::new(config) }
     }
 
-    /// Removes what an earlier process of this data directory left at the daemon that runs images.
+    /// Removes what earlier processes left of their sandboxes.
+    pub fn sweep_host(&self) {
+        sandbox::sweep(&self.settings);
+    }
+
+    /// Removes what earlier processes left of their sandboxes, and what one of this data directory left at the daemon that runs images.
     pub fn sweep(&self) {
+        self.sweep_host();
         let has_earlier = self.oci_socket.is_some() && self.data_dir.join(INSTANCE).exists();
         if has_earlier && let Err(error) = self.oci() {
             tracing::warn!("what an earlier process may have left is not looked for: {}", error.message);
@@ -270,6 +278,11 @@ impl Sandboxes {
         tools::locate(tool, &self.search_path, &self.settings.hidden)
     }
 
+    /// Whether a tool is here, whatever its version.
+    pub fn here(&self, tool: &Tool) -> Result<(), CheckError> {
+        self.locate(tool).map(drop).map_err(|missing| absent(&missing))
+    }
+
     /// A tool that can be run, its version known; or why it cannot.
     pub fn ready(&self, tool: &Tool) -> Result<Ready, CheckError> {
         self.see(tool).ready(tool)
@@ -288,15 +301,14 @@ impl Sandboxes {
         let sandbox = self.get()?;
         let program = program(located);
         let mark = format!("{} {:?}", program.size, program.modified_ns);
-        let known = lock(&self.versions).get(&program).cloned();
+        let known = lock(&self.versions).get(&program).and_then(|said| said.now(Instant::now()));
         let version = match known {
             Some(version) => version,
             None => {
                 let answer = ask(&sandbox, tool, located)?;
-                if answer.is_final {
-                    lock(&self.versions).insert(program, answer.version.clone());
-                }
-                answer.version
+                let version = answer.version.clone();
+                lock(&self.versions).insert(program, Said { at: Instant::now(), answer });
+                version
             }
         };
         let is_outdated = version.as_ref().is_some_and(|version| !tool.takes(version));
@@ -321,16 +333,35 @@ impl Seen {
                 let message = format!("`{name}` is here in version {version}, and {least} or later is needed; `{install}`.");
                 Err(CheckError { code: ErrorCode::PluginOutdated, message })
             }
-            Seen::Missing(missing) => Err(CheckError { code: ErrorCode::PluginMissing, message: format!("{missing}.") }),
+            Seen::Missing(missing) => Err(absent(&missing)),
             Seen::Unusable(_, error) => Err(error),
         }
     }
+}
+
+fn absent(missing: &Missing) -> CheckError {
+    CheckError { code: ErrorCode::PluginMissing, message: format!("{missing}.") }
 }
 
 fn program(located: &Located) -> Program {
     let path = located.executable.clone();
     let (size, modified_ns) = std::fs::metadata(&path).map_or((0, (0, 0)), |meta| (meta.len(), (meta.mtime(), meta.mtime_nsec())));
     Program { path, size, modified_ns }
+}
+
+/// What a tool has said of its version, and when.
+#[derive(Debug)]
+struct Said {
+    at: Instant,
+    answer: Answer,
+}
+
+impl Said {
+    /// What holds of it now: for as long as the program is the same, or for a while if it did not come to say it.
+    fn now(&self, now: Instant) -> Option<Option<Version>> {
+        let holds = self.answer.is_final || now.saturating_duration_since(self.at) < UNSAID_FOR;
+        holds.then(|| self.answer.version.clone())
+    }
 }
 
 /// What a tool says of its version.

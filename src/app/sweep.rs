@@ -1,7 +1,8 @@
 //! Sweeping: what nothing names any more is removed, some rows at a time, in a memory that does not grow with what there is.
 //!
 //! Four things are swept. Staged rows ([`unnamed`]), those that hang on a repository that was deleted while its checks ran, blobs, and
-//! the files beside the store: mirrors without a repository, logs that nobody writes.
+//! the files beside the store: mirrors without a repository, logs that nobody writes. What sandboxes of killed processes left on the host
+//! goes as well.
 //!
 //! A row may come to be named between the mark and the removal: an attempt names what an earlier commit has, or stages a row that was
 //! swept a moment ago. [`Staging`] keeps the two apart. An attempt says when it begins to look, and the closure that removes asks whether
@@ -115,6 +116,7 @@ pub fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     }
     let blobs = blobs(app, attempt, salt)?;
     let files = mirrors(app)? + app.live.sweep();
+    app.sandboxes.sweep_host();
     if rows as u64 + blobs + files as u64 > 0 {
         tracing::info!(rows, blobs, files, "swept {rows} rows, {blobs} blobs and {files} files and folders that nothing names");
     }

@@ -199,17 +199,19 @@ fn record(app: &App, attempt: &Attempt, repo: &Repository, commits: &[CommitInfo
         app.write_now(&Actor::System, move |tx, now| repos::register_commits(tx, id, &some, now))?;
     }
     let default = default_branch(fetched.default_branch, &fetched.branches);
+    let is_guessed = default.as_ref().is_some_and(|(_, is_guessed)| *is_guessed);
+    let default = default.map(|(branch, _)| branch);
     let (repository, known) = app.read_now(|tx, _| -> repos::Result<_> { Ok((repos::get(tx, id)?, repos::all_branches(tx, id)?)) })?;
     let changes = repos::compare(&repository, &known, default.as_ref(), &fetched.branches);
     let mut steps: Vec<Vec<BranchChange>> = changes.chunks(BRANCHES_PER_WRITE).map(<[_]>::to_vec).collect();
     let last = steps.pop().unwrap_or_default();
     for some in steps {
         let (claim, default) = (attempt.claim.clone(), default.clone());
-        app.write_now(&Actor::System, move |tx, now| step(tx, &claim, id, default.as_ref(), &some, now))?;
+        app.write_now(&Actor::System, move |tx, now| step(tx, &claim, id, default.as_ref(), is_guessed, &some, now))?;
     }
     let claim = attempt.claim.clone();
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
-        step(tx, &claim, id, default.as_ref(), &last, now)?;
+        step(tx, &claim, id, default.as_ref(), is_guessed, &last, now)?;
         repos::record_fetch(tx, id, skipped, now)?;
         Ok(queue::finish(tx, &claim, now)?)
     })
@@ -221,11 +223,12 @@ fn step(
     claim: &Claim,
     repo: RepoId,
     default: Option<&BranchName>,
+    is_guessed: bool,
     changes: &[BranchChange],
     now: Timestamp,
 ) -> Result<(), Failure> {
     queue::check(tx, claim)?;
-    repos::name_default(tx, repo, default)?;
+    repos::name_default(tx, repo, default, is_guessed)?;
     repos::record_branches(tx, repo, changes, now)?;
     for change in changes {
         if let BranchChange::Moved { branch, head, is_checked: true } = change {
@@ -257,11 +260,14 @@ fn tell_skipped(repo: &Repository, fetched: &Fetched) {
 }
 
 /// The branch that HEAD names, if there is a commit on it. Where HEAD names none (it is detached, or its branch has no commit) and there
-/// are branches all the same, the one that most likely is meant.
-fn default_branch(named: Option<BranchName>, branches: &[(BranchName, CommitSha)]) -> Option<BranchName> {
+/// are branches all the same, the one that most likely is meant, and that it is a guess.
+fn default_branch(named: Option<BranchName>, branches: &[(BranchName, CommitSha)]) -> Option<(BranchName, bool)> {
     let has = |name: &str| branches.iter().map(|(branch, _)| branch).find(|branch| branch.as_str() == name).cloned();
-    let named = named.and_then(|name| has(name.as_str()));
-    named.or_else(|| has("main")).or_else(|| has("master")).or_else(|| branches.first().map(|(branch, _)| branch.clone()))
+    if let Some(named) = named.and_then(|name| has(name.as_str())) {
+        return Some((named, false));
+    }
+    let guess = has("main").or_else(|| has("master")).or_else(|| branches.first().map(|(branch, _)| branch.clone()));
+    guess.map(|branch| (branch, true))
 }
 
 /// Erases what hangs on a deleted repository: rows some at a time, then what is found, then the mirror. May be repeated from the start.

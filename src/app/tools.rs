@@ -43,17 +43,33 @@ pub struct Located {
 
 /// A tool that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{program}` is not installed on this host, or not where it is looked for; `{how_to_install}` installs it")]
 pub struct Missing {
+    /// The program that it is started by.
+    pub executable: String,
     /// The program that was not found: the tool's own, its interpreter, or one beside it.
     pub program: String,
     /// A command with which a person installs the tool.
     pub how_to_install: String,
 }
 
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Missing { executable, program, how_to_install } = self;
+        if program == executable {
+            write!(f, "`{program}` is not installed on this host, or not where it is looked for; `{how_to_install}` installs it")
+        } else {
+            write!(
+                f,
+                "`{executable}` is here and needs `{program}`, which is not, or not where it is looked for; install that, or mend it by \
+                 `{how_to_install}`"
+            )
+        }
+    }
+}
+
 /// Finds a tool by this search path. What is `hidden` is ours, and no folder that holds it or lies in it is a root as a whole.
 pub fn locate(tool: &Tool, path_var: &OsStr, hidden: &[PathBuf]) -> Result<Located, Missing> {
-    let missing = |program: String| Missing { program, how_to_install: tool.install.clone() };
+    let missing = |program: String| Missing { executable: tool.executable.clone(), program, how_to_install: tool.install.clone() };
     // An entry that is not absolute depends on where a process happens to stand.
     let path = std::env::split_paths(path_var).filter(|folder| folder.is_absolute()).collect();
     let mut search = Search { path, roots: Roots::apart_from(hidden), folders: Vec::new() };

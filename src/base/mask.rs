@@ -2,7 +2,7 @@
 //!
 //! A program that is given a secret prints it sooner or later: a trace of its commands, a URL with credentials in an error, its whole
 //! environment in a report. A [`Mask`] knows the values and replaces them, as they are and in the forms (`forms`) that programs give them on the
-//! way: base 64, hexadecimal, percent-encoded, escaped for JSON.
+//! way: base 64, hexadecimal, percent-encoded, escaped for JSON, for XML and HTML.
 //!
 //! Output comes in pieces, and a piece may end within a secret. A [`Stream`] therefore follows all values at once with one automaton and
 //! holds back what may yet become one of them: never more than one byte less than the longest form, and mostly nothing, so that a log is
@@ -30,7 +30,7 @@ pub mod learned;
 pub const STARS: &[u8] = b"***";
 /// A shorter value stands in too much that is no secret, and masking it would tell where.
 pub const LEAST_BYTES: usize = 6;
-/// The most bytes of all values together: the automaton takes some thousand times as much.
+/// The most bytes of all values together: the automaton takes up to fifteen hundred times as much.
 pub const MOST_BYTES: usize = 64 << 10;
 
 /// The most bytes of all texts together that are looked for only as they are.

@@ -4,8 +4,10 @@
 //! for each tool of the catalogue. It ends with 1 if something does not work, and with 0 if something could only be better.
 
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::ExitCode;
 
+use rustix::fs::Access;
 use serde_json::{Value, json};
 
 use super::check::style::{Ink, Style};
@@ -87,13 +89,18 @@ pub fn run(args: &Args, config: &Config) -> Result<ExitCode> {
 fn data(config: &Config) -> Vec<Line> {
     let shown = config.data_dir.display();
     let directory = match std::fs::metadata(&config.data_dir) {
-        Ok(meta) if meta.is_dir() => Line::new("directory", Grade::Good, shown.to_string()),
+        Ok(meta) if meta.is_dir() => writable(&config.data_dir).unwrap_or_else(|| Line::new("directory", Grade::Good, shown.to_string())),
         Ok(_) => Line {
             advice: Some("name another place with --data".to_owned()),
             ..Line::new("directory", Grade::Bad, format!("`{shown}` is no directory"))
         },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Line { grade: None, ..Line::new("directory", Grade::Good, format!("`{shown}` is not there yet; `plumbline serve` makes it")) }
+            let above = config.data_dir.ancestors().skip(1).find(|path| path.exists()).unwrap_or(Path::new("."));
+            let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+            writable(above).unwrap_or_else(|| Line {
+                grade: None,
+                ..Line::new("directory", Grade::Good, format!("`{shown}` is not there yet; `plumbline serve` makes it"))
+            })
         }
         Err(error) => Line::new("directory", Grade::Bad, format!("`{shown}` cannot be entered: {error}")),
     };
@@ -102,6 +109,18 @@ fn data(config: &Config) -> Vec<Line> {
         Err(_) => Line { grade: None, ..Line::new("server", Grade::Good, "is not running") },
     };
     vec![directory, server, key_file(config)]
+}
+
+/// What is said of a directory in which we may not write; `None` if we may. Asked without writing: the kernel knows.
+fn writable(path: &Path) -> Option<Line> {
+    let error = rustix::fs::access(path, Access::WRITE_OK | Access::EXEC_OK).err()?;
+    let why = std::io::Error::from(error);
+    Some(Line {
+        advice: Some(
+            "mount it so that it can be written, give it to the user that runs the server, or name another place with --data".to_owned(),
+        ),
+        ..Line::new("directory", Grade::Bad, format!("`{}` cannot be written: {why}", path.display()))
+    })
 }
 
 /// The file that secrets are sealed with. Whether it is this store's is told by the server alone.

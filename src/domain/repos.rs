@@ -162,6 +162,7 @@ pub fn add(tx: &mut WriteTx, new: NewRepository, now: Timestamp) -> Result<Repos
         created_at: now,
         synced_at: None,
         sync_error: None,
+        has_guessed_default: false,
         skipped: None,
     };
     tx.put(&repo)?;
@@ -411,10 +412,11 @@ pub fn record_branches(tx: &mut WriteTx, repo: RepoId, changes: &[BranchChange],
     Ok(())
 }
 
-/// Says which branch is the default one. Call it in the transaction that records what became of that branch and the one before.
-pub fn name_default(tx: &mut WriteTx, repo: RepoId, default_branch: Option<&BranchName>) -> Result<()> {
+/// Says which branch is the default one, and whether that is a guess. Call it in the transaction that records what became of that branch and the one before.
+pub fn name_default(tx: &mut WriteTx, repo: RepoId, default_branch: Option<&BranchName>, is_guessed: bool) -> Result<()> {
     let mut repository = get(tx, repo)?;
-    if repository.default_branch.as_ref() != default_branch {
+    if repository.default_branch.as_ref() != default_branch || repository.has_guessed_default != is_guessed {
+        repository.has_guessed_default = is_guessed;
         repository.default_branch = default_branch.cloned();
         tx.put(&repository)?;
     }

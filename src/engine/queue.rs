@@ -22,7 +22,7 @@ mod item;
 mod turn;
 
 pub use item::{BY_DUE, BY_LEASE, BY_STATE, BY_UNIQUE, Lease, WorkItem, WorkState};
-pub use turn::{BY_REPO, Served, forget};
+pub use turn::{AT_ONCE_OF_ONE, BY_REPO, Served, forget};
 
 /// What can fail in the queue.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -129,7 +129,7 @@ pub fn push(tx: &mut WriteTx, work: Work, due_at: Timestamp, now: Timestamp) -> 
 }
 
 /// Takes the first item of a lane that is due, if there is one; where a lane is shared by turns, the first of the repository that was
-/// served longest ago. The attempt is counted now, so that work which takes the process with it is given up in the end.
+/// served longest ago, of those of which no more than [`AT_ONCE_OF_ONE`] are carried out. The attempt is counted now, so that work which takes the process with it is given up in the end.
 pub fn claim(tx: &mut WriteTx, lane: Lane, holder: &str, now: Timestamp) -> store::Result<Option<Claim>> {
     loop {
         let first = if lane.takes_turns() { turn::next(tx, lane, now)? } else { tx.first(&BY_DUE.prefix(lane as u8))? };
@@ -328,8 +328,11 @@ pub fn is_going(tx: &ReadTx, work: &Work) -> store::Result<bool> {
     }
 }
 
-/// When the next item of a lane is due, if one waits.
+/// When the next item of a lane is due that may be claimed, if one waits.
 pub fn next_due(tx: &ReadTx, lane: Lane) -> store::Result<Option<Timestamp>> {
+    if lane.takes_turns() {
+        return turn::next_due(tx, lane);
+    }
     Ok(tx.first(&BY_DUE.prefix(lane as u8))?.map(|item| item.due_at))
 }
 

@@ -65,6 +65,7 @@ pub use limits::{Counts, Keeper, Limit, Limits};
 pub use mounts::overlap;
 pub use output::{Kept, Output};
 pub use proxy::Asked;
+pub use scratch::leave_nothing;
 pub use wire::Landlock;
 
 words! {
@@ -355,6 +356,14 @@ pub struct Sandbox {
     cgroups: Cgroups,
     /// Runs so far.
     count: AtomicU32,
+}
+
+/// Removes what earlier processes of this user left that were killed: directories, and cgroups with whatever is in them.
+pub fn sweep(settings: &Settings) {
+    scratch::sweep(&settings.scratch);
+    if settings.use_cgroups {
+        Cgroups::sweep();
+    }
 }
 
 impl Sandbox {

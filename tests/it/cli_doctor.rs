@@ -55,6 +55,24 @@ fn a_data_directory_that_is_none_is_told_with_what_mends_it() {
     assert!(text.contains("is no directory") && text.contains("--data"), "{text}");
 }
 
+#[test]
+fn a_data_directory_that_cannot_be_written_is_told_also_before_it_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (at, program) = (folder.path().display(), env!("CARGO_BIN_EXE_plumbline"));
+    for data in [format!("{at}"), format!("{at}/not/there")] {
+        // In a mount namespace of its own, in which the folder is a file system that may only be read.
+        let script = format!("mount -t tmpfs -o ro none '{at}' && exec '{program}' doctor --json --data '{data}'");
+        let arguments = ["--mount", "--map-root-user", "/bin/sh", "-c", &script];
+        #[expect(clippy::disallowed_methods, reason = "the tests' harness may start a process")]
+        let output = Command::new("unshare").args(arguments).env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin").output();
+        let Ok(output) = output else { return skipped("sandbox", "there is no `unshare`") };
+        let Ok(document) = serde_json::from_slice::<Value>(&output.stdout) else {
+            return skipped("sandbox", &format!("nothing can be mounted here: {}", String::from_utf8_lossy(&output.stderr)));
+        };
+        assert_eq!((output.status.code(), graded(&document, "data", "directory")), (Some(1), "bad".to_owned()), "{document:#}");
+    }
+}
+
 /// What it says of a host where images alone run, by the daemon at this socket.
 fn of_images(socket: &str) -> (Option<i32>, Value) {
     let data = tempfile::tempdir().unwrap();

@@ -32,6 +32,10 @@ impl Run<'_> {
     /// Runs every check of the plan, of which the first so many are begun already. Answers what each came to, in the order of the plan,
     /// and which of them ended last.
     pub(super) fn abreast(&self, judge: &Judge<'_>, planned: &[Planned], room: usize) -> Result<(Vec<Ended>, usize), Stop> {
+        if planned.is_empty() {
+            // All that was planned waits for somebody.
+            return Ok((Vec::new(), 0));
+        }
         let workers = at_once(planned.len());
         let ended = std::iter::repeat_with(|| None).take(planned.len()).collect();
         let plan = Mutex::new(Plan { next: workers, unfinished: planned.len(), ended, last: 0, stopped: None });

@@ -6,6 +6,7 @@
 use super::in_sandbox::{DROPPED_TOLD, LINE_BYTES};
 use super::judge::Judge;
 use crate::app::live::LiveLog;
+use crate::base::mask::Mask;
 use crate::base::text::{bytes, capital, clip, duration, quiet};
 use crate::domain::checks::catalogue::{From, Tool};
 use crate::domain::checks::{CheckError, CheckState, ErrorCode, Execution};
@@ -42,6 +43,14 @@ impl Program {
         }
     }
 
+    /// The same at the beginning of a sentence: a tool is called what it is called.
+    fn subject(self) -> String {
+        match self {
+            Program::Tool(tool) => tool.name.clone(),
+            Program::Command | Program::Image => capital(self.name()),
+        }
+    }
+
     /// Whether something is wrong with itself if it ends so.
     fn has_crashed(self, code: i32) -> bool {
         match self {
@@ -53,10 +62,12 @@ impl Program {
 }
 
 impl Judge<'_> {
-    /// What a run says, if how it ended lets it be believed. `None` is that nobody wants it any more.
+    /// What a run says, if how it ended lets it be believed. `None` is that nobody wants it any more. What is read of it passes a mask over
+    /// what the program was given once more.
     pub(super) fn believed(
         &self,
         reads: &Reads,
+        mask: &Mask,
         outcome: &Outcome,
         limits: &Limits,
         ran: &mut Execution,
@@ -64,17 +75,21 @@ impl Judge<'_> {
     ) -> Result<Reading, Option<(CheckState, CheckError)>> {
         let errored = |code, message| Some((CheckState::Errored, CheckError { code, message }));
         let name = reads.program.name();
+        let subject = reads.program.subject();
         let code = match outcome.how {
             How::Exited(code) => code,
             How::Canceled => return Err(None),
             How::TimedOut => return Err(Some(timed_out(name, limits))),
             How::Limit(limit) => return Err(errored(code_of(limit), reached(name, limit, limits))),
             How::Signaled(signal) => {
-                return Err(errored(ErrorCode::PluginCrashed, format!("{name} was ended by signal {signal}{}.", last_words(outcome))));
+                let what =
+                    "It crashed, and found nothing that could be believed: run it by hand over this commit, or try it in another version";
+                let message = format!("{subject} was ended by signal {signal}{}. {what}.", last_words(outcome));
+                return Err(errored(ErrorCode::PluginCrashed, message));
             }
         };
         if reads.program.has_crashed(code) {
-            return Err(errored(ErrorCode::PluginCrashed, format!("{name} ended with {code}{}.", last_words(outcome))));
+            return Err(errored(ErrorCode::PluginCrashed, format!("{subject} ended with {code}{}.", last_words(outcome))));
         }
         let written = match reads.from {
             From::Stdout => outcome.stdout.whole().ok_or_else(|| outcome.stdout.total()),
@@ -90,10 +105,10 @@ impl Judge<'_> {
         let written = written.map_err(|total| {
             errored(
                 ErrorCode::LimitOutput,
-                format!("{name} wrote {}, and at most {} are taken.", bytes(total), bytes(limits.stdout_bytes as u64)),
+                format!("{subject} wrote {}, and at most {} are taken.", bytes(total), bytes(limits.stdout_bytes as u64)),
             )
         })?;
-        let ground = Ground { tree: &**self.tree, roots: reads.roots, columns: reads.columns };
+        let ground = Ground { tree: &**self.tree, roots: reads.roots, columns: reads.columns, mask: Some(mask) };
         let reading = match format::read(reads.format, written, &ground, &Bounds::default()) {
             Ok(reading) => reading,
             // A command that failed and wrote something else says no; there is nothing of it to read.
@@ -101,7 +116,7 @@ impl Judge<'_> {
                 return Err(Some((CheckState::Failed, said_no(&Execution { exit_code: Some(code), ..ran.clone() }))));
             }
             Err(error) => {
-                log.line(&quiet(clip(&String::from_utf8_lossy(written), LINE_BYTES).as_ref()));
+                log.line(&quiet(&clip(&mask.text(&String::from_utf8_lossy(written)), LINE_BYTES)));
                 return Err(errored(ErrorCode::OutputInvalid, format!("What {name} wrote {error}.")));
             }
         };
@@ -109,7 +124,7 @@ impl Judge<'_> {
         ran.dropped_count += reading.dropped.iter().map(|dropped| dropped.times).sum::<u64>() + reading.dropped_more;
         for dropped in &reading.dropped {
             if ran.dropped.len() < DROPPED_TOLD {
-                log.line(&quiet(&format!("dropped: {}: {}", dropped.what, dropped.why)));
+                log.line(&mask.text(&quiet(&format!("dropped: {}: {}", dropped.what, dropped.why))));
                 ran.dropped.push((clip(&dropped.what, 300).into_owned(), clip(&dropped.why, 300).into_owned()));
             }
         }

@@ -37,7 +37,7 @@ pub fn dry_run(app: &App, repository: &Repository, manifest: Option<&Manifest>, 
         let (files, error) = match &planned.runner {
             Err(error) => (0, Some(error.clone())),
             Ok(Runner::Tool(tool)) => match tool.wake(files, |path| planned.speaks_of(exclude, path)) {
-                Wake::Sleeps => (0, app.sandboxes.ready(tool).err()),
+                Wake::Sleeps => (0, app.sandboxes.here(tool).err()),
                 Wake::Lacks(what) => (0, Some(in_sandbox::lacks(tool, &what))),
                 Wake::Wakes { files, .. } => (files.len() as u64, app.sandboxes.ready(tool).err()),
             },
@@ -48,7 +48,7 @@ pub fn dry_run(app: &App, repository: &Repository, manifest: Option<&Manifest>, 
         };
         Dry { name: planned.name, plugin: planned.plugin, files, error }
     };
-    plan(manifest, &besides(app, repository, &Manner::default()), known).into_iter().map(check).collect()
+    plan(manifest, &besides(app, repository, &Manner::default(), files), known).into_iter().map(check).collect()
 }
 
 /// How many files a check looks at that finds its way in the tree itself.

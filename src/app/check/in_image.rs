@@ -14,6 +14,7 @@ use super::judge::{Judge, Told, Untold};
 use super::{Progress, Stop};
 use crate::app::live::LiveLog;
 use crate::base::event::Actor;
+use crate::base::mask::Mask;
 use crate::domain::checks::catalogue::From;
 use crate::domain::checks::plan::Planned;
 use crate::domain::checks::{self, CheckError, ErrorCode};
@@ -100,7 +101,7 @@ impl Judge<'_> {
         };
         let secret_files = given.anywhere();
         let plugin = Plugin { env: self.contract(planned), tree: WORK.to_owned(), output: OUTPUT.to_owned(), secret_files };
-        let mut told = self.image_ran(pinned, &plugin, &limits, planned, files, most, log)?;
+        let mut told = self.image_ran(pinned, &plugin, given.mask(), &limits, planned, files, most, log)?;
         given.hide(&mut told);
         Ok(told)
     }
@@ -110,6 +111,7 @@ impl Judge<'_> {
         &self,
         Pinned { image, oci }: &Pinned,
         plugin: &Plugin,
+        mask: &Mask,
         limits: &Limits,
         planned: &Planned,
         files: &[&TreeFile],
@@ -134,14 +136,16 @@ impl Judge<'_> {
             How::Exited(code) => Some(code),
             _ => None,
         };
-        let reading = match self.believed(&reads, &outcome, limits, &mut ran, log) {
+        let reading = match self.believed(&reads, mask, &outcome, limits, &mut ran, log) {
             Ok(reading) => reading,
             Err(None) => return Err(Stop::Unwanted),
             Err(Some((state, error))) => return Ok(Err(Untold { state, error, execution: Some(ran) })),
         };
         (self.run.progress)(Progress { check: &planned.name, done: files.len(), total: files.len() });
+        let was_cut = reading.is_cut;
         let findings = reading.findings.into_iter().filter(|read| read.suppressed.is_none()).map(|read| read.finding).collect();
-        self.taken(findings, reads.program, planned, files.len(), None, most, ran)
+        let taken = self.taken(findings, reads.program, planned, files.len(), None, most, ran)?;
+        Ok(taken.map(|told| Told { is_cut: told.is_cut || was_cut, ..told }))
     }
 
     /// The environment of Cocov's contract over that of the manifest, which cannot change it.

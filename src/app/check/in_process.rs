@@ -45,6 +45,7 @@ impl Judge<'_> {
     ) -> Result<Result<Told, CheckError>, Stop> {
         log.line(&format!("{} version {} at {}", builtin.name(), builtin.version(), self.run.set.sha.short()));
         let cancel = || self.run.attempt.cancel.is_tripped();
+        let Some(_pass) = self.run.app.judging.enter(0, &cancel) else { return Err(Stop::Unwanted) };
         let mut progress = |done: usize| {
             if done.is_multiple_of(STRIDE) || done == files.len() {
                 (self.run.progress)(Progress { check: &planned.name, done, total: files.len() });

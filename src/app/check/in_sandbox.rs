@@ -19,6 +19,7 @@ use crate::app::config::Config;
 use crate::app::live::LiveLog;
 use crate::app::sandboxes::Ready;
 use crate::app::tools::Located as Place;
+use crate::base::mask::Mask;
 use crate::base::name::TreePath;
 use crate::base::text::{capital, clip, quiet};
 use crate::domain::checks::catalogue::{From, On, Tool, Wake};
@@ -93,7 +94,7 @@ impl Judge<'_> {
         let commands = tool.commands(&ready.located.executable, &woken, &settings, output);
         let mut env = environment(&ready.located, tool);
         env.extend(planned.process.env.iter().map(|(name, value)| (name.clone(), Value::Plain(value.clone()))));
-        let network = self.network(&planned.process.network);
+        let network = self.network(&planned.process.network, log);
         let command = |words: Vec<OsString>| Command {
             argv: words.into_iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             env: env.clone(),
@@ -127,7 +128,7 @@ impl Judge<'_> {
         let command = Command {
             argv: ["/bin/sh", "-c", run].map(str::to_owned).to_vec(),
             env,
-            network: self.network(&planned.process.network),
+            network: self.network(&planned.process.network, log),
             ..Command::default()
         };
         let start = Start {
@@ -140,14 +141,19 @@ impl Judge<'_> {
     }
 
     /// Whom a process may speak to.
-    fn network(&self, wanted: &Wanted) -> Network {
+    fn network(&self, wanted: &Wanted, log: &mut LiveLog) -> Network {
         match wanted {
             Wanted::None => Network::None,
             Wanted::Allow(hosts) => Network::Allow(hosts.iter().map(|host| (host.host.clone(), host.port)).collect()),
-            Wanted::Forge => match self.run.repository.remote.parse() {
-                Ok(Source::Http(address)) => Network::Allow(vec![host_of(&address)]),
-                Ok(Source::Path(_)) | Err(_) => Network::None,
-            },
+            Wanted::Forge => {
+                match self.run.repository.remote.parse() {
+                    Ok(Source::Http(address)) => Network::Allow(vec![host_of(&address)]),
+                    Ok(Source::Path(_)) | Err(_) => {
+                        log.line("`network: forge` in its manifest gives it no network: this repository is a folder here, and comes from no host.");
+                        Network::None
+                    }
+                }
+            }
         }
     }
 
@@ -183,7 +189,7 @@ impl Judge<'_> {
             Err(error) => return Ok(Err(Untold::errored(error))),
         };
         start.commands.iter_mut().for_each(|command| command.secret_files.clone_from(&secret_files));
-        let mut told = self.carried_out(&sandbox, limits, &start, planned, judged, only, most, log)?;
+        let mut told = self.carried_out(&sandbox, limits, &start, given.mask(), planned, judged, only, most, log)?;
         given.hide(&mut told);
         Ok(told)
     }
@@ -194,6 +200,7 @@ impl Judge<'_> {
         sandbox: &Sandbox,
         mut limits: Limits,
         start: &Start,
+        mask: &Mask,
         planned: &Planned,
         judged: usize,
         only: Option<&HashSet<&TreePath>>,
@@ -206,7 +213,7 @@ impl Judge<'_> {
         if start.reads.from == From::Stderr {
             limits.stderr_bytes = limits.stdout_bytes;
         }
-        let (mut findings, mut said_why, mut has_stopped) = (Vec::new(), false, false);
+        let (mut findings, mut said_why, mut has_stopped, mut was_cut) = (Vec::new(), false, false, false);
         for (at, command) in start.commands.iter().enumerate() {
             self.run.goes_on()?;
             let Some(left) = left(&limits, &ran) else {
@@ -230,11 +237,12 @@ impl Judge<'_> {
                 let how = asked.refused.as_deref().unwrap_or("let through");
                 log.line(&quiet(&format!("network: {}:{}: {how}", asked.host, asked.port)));
             }
-            match self.believed(&start.reads, &outcome, &limits, &mut ran, log) {
+            match self.believed(&start.reads, mask, &outcome, &limits, &mut ran, log) {
                 Ok(reading) => {
                     if let (Program::Tool(tool), How::Exited(code)) = (start.reads.program, outcome.how) {
                         has_stopped |= tool.has_stopped(code);
                     }
+                    was_cut |= reading.is_cut;
                     said_why |= !reading.findings.is_empty();
                     findings.extend(reading.findings.into_iter().filter(|read| read.suppressed.is_none()).map(|read| read.finding));
                 }
@@ -247,7 +255,7 @@ impl Judge<'_> {
             return Ok(Err(Untold { state: CheckState::Failed, error: said_no(&ran), execution: Some(ran) }));
         }
         let taken = self.taken(findings, start.reads.program, planned, judged, only, most, ran)?;
-        Ok(taken.map(|told| Told { has_stopped, ..told }))
+        Ok(taken.map(|told| Told { has_stopped, is_cut: told.is_cut || was_cut, ..told }))
     }
 
     /// What of the findings is spoken of, and where it is.

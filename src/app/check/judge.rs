@@ -18,7 +18,7 @@ use crate::app::sandboxes::Ready;
 use crate::base::name::{CommitSha, TreePath};
 use crate::base::text::{count, duration};
 use crate::domain::checks::builtin::{Builtin, MAX_PER_CHECK};
-use crate::domain::checks::catalogue::{On, Tool};
+use crate::domain::checks::catalogue::{On, Tool, Wake};
 use crate::domain::checks::plan::{Planned, Runner};
 use crate::domain::checks::{self, CheckError, CheckState, ErrorCode, Execution, Outcome};
 use crate::domain::issues::format::Format;
@@ -103,6 +103,8 @@ struct Judging {
 enum Who {
     Builtin(&'static dyn Builtin),
     Tool(&'static Tool, Ready),
+    /// A tool that nothing in the tree wakes: it is here, and more need not be known.
+    Asleep(&'static Tool),
     Command(String, Format),
     Image(Pinned),
 }
@@ -263,6 +265,10 @@ impl Judge<'_> {
             }
             Ok(Who::Builtin(builtin)) => self.in_process(*builtin, planned, &files, most_found, &mut log)?.map_err(Untold::errored),
             Ok(Who::Tool(tool, ready)) => self.by_tool(tool, ready, planned, &files, most_found, &mut log)?,
+            Ok(Who::Asleep(tool)) => {
+                log.line(&format!("There is no file that {} looks at.", tool.title));
+                Ok(Told::nothing())
+            }
             // The very same tree, judged before: all of it stands.
             Ok(Who::Command(..) | Who::Image(_)) if reuse => Ok(Told::nothing()),
             Ok(Who::Command(run, output)) => self.by_command(run, *output, planned, &files, most_found, &mut log)?,
@@ -316,6 +322,9 @@ impl Judge<'_> {
     fn judging(&self, planned: &Planned, log: &mut LiveLog) -> Result<Judging, Stop> {
         let who = match planned.runner.clone() {
             Ok(Runner::Builtin(builtin)) => Ok(Who::Builtin(builtin)),
+            Ok(Runner::Tool(tool)) if matches!(tool.wake(self.tree.files(), |path| self.speaks_of(planned, path)), Wake::Sleeps) => {
+                self.run.app.sandboxes.here(tool).map(|()| Who::Asleep(tool))
+            }
             Ok(Runner::Tool(tool)) => self.run.app.sandboxes.ready(tool).map(|ready| Who::Tool(tool, ready)),
             Ok(Runner::Command { run, output }) => Ok(Who::Command(run, output)),
             Ok(Runner::Image(name)) => self.image(&name, planned, log)?.map(Who::Image),
@@ -324,6 +333,7 @@ impl Judge<'_> {
         let (found, is_by_file) = match &who {
             Ok(Who::Image(pinned)) => (pinned.image.digest().to_owned(), false),
             Ok(Who::Tool(tool, ready)) => (self.found_of(tool, ready), tool.on == On::Files),
+            Ok(Who::Asleep(_)) => ("asleep".to_owned(), false),
             Ok(Who::Command(..)) | Err(_) => (String::new(), false),
             Ok(Who::Builtin(_)) => (String::new(), true),
         };

@@ -128,3 +128,25 @@ fn while_one_waits_for_the_daemon_nothing_is_held_and_why_it_failed_holds_for_a_
         assert_eq!(sandboxes.oci().unwrap_err(), error);
     });
 }
+
+#[test]
+fn a_tool_that_hangs_when_it_is_asked_for_its_version_is_not_asked_again_at_once() {
+    let began = Instant::now();
+    let said = |how| Said { at: began, answer: answer(how, "", "") };
+    for after in [Duration::ZERO, UNSAID_FOR / 2] {
+        assert_eq!(said(How::TimedOut).now(began + after), Some(None));
+    }
+    assert_eq!(said(How::TimedOut).now(began + UNSAID_FOR), None, "it may say it another time");
+    assert_eq!(said(How::Exited(0)).now(began + UNSAID_FOR), Some(None), "it has nothing to say");
+}
+
+#[test]
+fn what_a_killed_server_left_goes_at_the_start_of_the_next_though_no_check_runs() {
+    let left = std::env::temp_dir().join(format!("plumbline-run-of-a-test-{}", std::process::id()));
+    std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join("file"), "").unwrap();
+    let long_ago = std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    std::fs::File::open(&left).unwrap().set_modified(long_ago).unwrap();
+    Sandboxes::new(&Config::in_directory(&left.join("data"))).sweep();
+    assert!(!left.exists());
+}

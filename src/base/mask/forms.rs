@@ -32,6 +32,9 @@ pub fn of(value: &str, forms: &mut BTreeSet<Vec<u8>>) {
         for escapes in ESCAPES {
             forms.insert(json(text, *escapes));
         }
+        for entities in ENTITIES {
+            forms.insert(markup(text, *entities));
+        }
     }
 }
 
@@ -101,6 +104,106 @@ fn json(text: &str, escapes: Escapes) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// How an encoder for XML or HTML writes what it does not leave as it is. `&` and `<` are always written by name or number.
+#[derive(Clone, Copy)]
+struct Entities {
+    /// Whether what has a name is written by it.
+    named: bool,
+    gt: bool,
+    quot: Option<Number>,
+    apos: Option<Apos>,
+    /// How what is not ASCII is written, if not as it is.
+    non_ascii: Option<Number>,
+    rest: Rest,
+}
+
+/// A letter by its number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Number {
+    /// Not by number: it has a name.
+    Name,
+    Decimal,
+    Lower,
+    Upper,
+}
+
+#[derive(Clone, Copy)]
+enum Apos {
+    Name,
+    Decimal,
+    /// With a zero before, as PHP does.
+    Padded,
+    Hexadecimal,
+}
+
+/// What is done to all other letters of ASCII.
+#[derive(Clone, Copy)]
+enum Rest {
+    Left,
+    /// All but letters and digits are numbers.
+    Words(Number),
+    All(Number),
+}
+
+const PLAIN: Entities = Entities { named: true, gt: true, quot: Some(Number::Name), apos: None, non_ascii: None, rest: Rest::Left };
+const NUMBERS: Entities = Entities { named: false, ..PLAIN };
+
+/// What must be; Python's `ElementTree` in texts and attributes, to ASCII or not; Java's and Rust's writers; Go; Python's `html`; PHP; what
+/// encodes all that is no word, or all of it as mail addresses are hidden.
+const ENTITIES: &[Entities] = &[
+    Entities { gt: false, quot: None, ..PLAIN },
+    Entities { gt: false, ..PLAIN },
+    Entities { quot: None, ..PLAIN },
+    PLAIN,
+    Entities { non_ascii: Some(Number::Decimal), ..PLAIN },
+    Entities { quot: None, non_ascii: Some(Number::Decimal), ..PLAIN },
+    Entities { apos: Some(Apos::Name), ..PLAIN },
+    Entities { apos: Some(Apos::Name), non_ascii: Some(Number::Decimal), ..PLAIN },
+    Entities { apos: Some(Apos::Name), non_ascii: Some(Number::Upper), ..PLAIN },
+    Entities { quot: Some(Number::Decimal), apos: Some(Apos::Decimal), ..PLAIN },
+    Entities { apos: Some(Apos::Decimal), ..PLAIN },
+    Entities { apos: Some(Apos::Hexadecimal), ..PLAIN },
+    Entities { apos: Some(Apos::Padded), ..PLAIN },
+    Entities { non_ascii: Some(Number::Decimal), rest: Rest::Words(Number::Decimal), ..NUMBERS },
+    Entities { non_ascii: Some(Number::Lower), rest: Rest::Words(Number::Lower), ..NUMBERS },
+    Entities { non_ascii: Some(Number::Upper), rest: Rest::Words(Number::Upper), ..NUMBERS },
+    Entities { non_ascii: Some(Number::Decimal), rest: Rest::All(Number::Decimal), ..NUMBERS },
+];
+
+fn markup(text: &str, entities: Entities) -> Vec<u8> {
+    let mut out = String::with_capacity(text.len());
+    let number = |c: char, number: Number| match number {
+        Number::Name | Number::Decimal => format!("&#{};", u32::from(c)),
+        Number::Lower => format!("&#x{:x};", u32::from(c)),
+        Number::Upper => format!("&#x{:X};", u32::from(c)),
+    };
+    for c in text.chars() {
+        let by_rest = match entities.rest {
+            Rest::All(way) => Some(way),
+            Rest::Words(way) if !c.is_ascii_alphanumeric() => Some(way),
+            Rest::Words(_) | Rest::Left => None,
+        };
+        let written = match (c, entities) {
+            (c, Entities { non_ascii: Some(way), .. }) if !c.is_ascii() => number(c, way),
+            (c, Entities { named: false, .. }) if by_rest.is_some() => number(c, by_rest.unwrap_or(Number::Decimal)),
+            ('&', Entities { named: true, .. }) => "&amp;".to_owned(),
+            ('<', Entities { named: true, .. }) => "&lt;".to_owned(),
+            ('>', Entities { named: true, gt: true, .. }) => "&gt;".to_owned(),
+            ('"', Entities { named: true, quot: Some(Number::Name), .. }) => "&quot;".to_owned(),
+            ('"', Entities { named: true, quot: Some(way), .. }) => number(c, way),
+            ('\'', Entities { named: true, apos: Some(way), .. }) => match way {
+                Apos::Name => "&apos;".to_owned(),
+                Apos::Decimal => "&#39;".to_owned(),
+                Apos::Padded => "&#039;".to_owned(),
+                Apos::Hexadecimal => "&#x27;".to_owned(),
+            },
+            (c, _) => c.to_string(),
+        };
+        out.push_str(&written);
+    }
+    out.into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,7 +216,8 @@ mod tests {
 
     #[test]
     fn a_plain_word_has_few_forms() {
-        let expected = ["1hcmlnb2xk", "6D617269676F6C64", "6d617269676f6c64", "bWFyaWdvbG", "marigold", "tYXJpZ29sZ"];
+        let decimal: String = "marigold".bytes().map(|byte| format!("&#{byte};")).collect();
+        let expected = [&*decimal, "1hcmlnb2xk", "6D617269676F6C64", "6d617269676f6c64", "bWFyaWdvbG", "marigold", "tYXJpZ29sZ"];
         assert_eq!(forms("marigold").into_iter().collect::<Vec<_>>(), expected);
     }
 
@@ -128,6 +232,27 @@ mod tests {
             r#"a b/\"\u00e9<\\"#,
             r#"a b\/\"\u00e9<\\"#,
             r#"a b/\"é\u003c\\"#,
+        ] {
+            assert!(forms.contains(form), "{form}: {forms:?}");
+        }
+    }
+
+    #[test]
+    fn what_encoders_for_xml_and_html_make_of_a_value_is_one() {
+        let forms = forms("a<b>&\"c'-é");
+        for form in [
+            "a&lt;b&gt;&amp;&quot;c'-é",
+            "a&lt;b>&amp;\"c'-é",
+            "a&lt;b&gt;&amp;&quot;c&apos;-é",
+            "a&lt;b&gt;&amp;&#34;c&#39;-é",
+            "a&lt;b&gt;&amp;&quot;c&#x27;-é",
+            "a&lt;b&gt;&amp;&quot;c&#039;-é",
+            "a&lt;b&gt;&amp;&quot;c'-&#233;",
+            "a&lt;b&gt;&amp;&quot;c&apos;-&#xE9;",
+            "a&#60;b&#62;&#38;&#34;c&#39;&#45;&#233;",
+            "a&#x3c;b&#x3e;&#x26;&#x22;c&#x27;&#x2d;&#xe9;",
+            "a&#x3C;b&#x3E;&#x26;&#x22;c&#x27;&#x2D;&#xE9;",
+            "&#97;&#60;&#98;&#62;&#38;&#34;&#99;&#39;&#45;&#233;",
         ] {
             assert!(forms.contains(form), "{form}: {forms:?}");
         }

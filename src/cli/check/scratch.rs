@@ -121,6 +121,8 @@ fn watch(path: PathBuf, stopped: oneshot::Receiver<()>) -> std::io::Result<JoinH
             }
         });
         if let Some(number) = number {
+            // First what runs: it may yet write.
+            crate::engine::sandbox::leave_nothing();
             remove(&path);
             std::process::exit(128 + number);
         }

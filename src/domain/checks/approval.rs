@@ -2,7 +2,8 @@
 //!
 //! Whoever can push a commit writes its manifest, and a manifest says what is run. Where that is not everybody's to say, a manifest is
 //! trusted if the default branch's head has had it, or if somebody with a say has approved it; it is known by its content, so that the next
-//! commit with the same one does not ask again. What is part of the binary runs in any case.
+//! commit with the same one does not ask again. That there is none counts as one, since other things run then. A default branch that nobody
+//! names, because HEAD leads nowhere, makes none trusted. What is part of the binary runs in any case.
 
 use serde::{Deserialize, Serialize};
 

@@ -46,6 +46,7 @@ mod tests;
 mod word;
 
 use super::finding::Finding;
+use crate::base::mask::Mask;
 use crate::base::text;
 use crate::domain::repos::manifest::OutputFormat;
 use crate::engine::git::tree::Tree;
@@ -139,12 +140,15 @@ pub struct Ground<'a> {
     pub roots: &'a [&'a str],
     /// What the tool's columns count, where it differs from what its format says.
     pub columns: Option<Columns>,
+    /// What the tool was given to keep to itself. It is looked for in what its words mean once they are read: a document has its own ways to
+    /// write a letter, in which nobody who sees the bytes knows it again.
+    pub mask: Option<&'a Mask>,
 }
 
 impl<'a> Ground<'a> {
     /// A tree of which nothing more is known.
     pub fn new(tree: &'a dyn Tree) -> Ground<'a> {
-        Ground { tree, roots: &[], columns: None }
+        Ground { tree, roots: &[], columns: None, mask: None }
     }
 }
 
@@ -187,6 +191,8 @@ pub struct Reading {
     pub read: u64,
     /// Why the document breaks off, if it does: there may have been more.
     pub broken: Option<String>,
+    /// Whether there were more findings than are taken.
+    pub is_cut: bool,
 }
 
 impl Reading {

@@ -82,6 +82,8 @@ pub struct Repository {
     pub synced_at: Option<Timestamp>,
     /// Why the last fetch failed; none if it went well.
     pub sync_error: Option<SyncError>,
+    /// Whether the default branch is one that we took for it: HEAD names none that has a commit.
+    pub has_guessed_default: bool,
     /// Stands for the branches that the last fetch did not take, and why: they are told of when that changes.
     pub skipped: Option<BlobHash>,
 }

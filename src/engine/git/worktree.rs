@@ -2,7 +2,8 @@
 //!
 //! Its files are those that git tracks and those it does not ignore; in a folder without git, all of them. The directory is walked by
 //! handles, never by joined paths: no link is followed, neither while listing nor when a file is read later, so nothing outside is
-//! reached, whatever moves meanwhile. Each content's name is computed from its bytes as they lie there, in a stream.
+//! reached, whatever moves meanwhile. Each content's name is computed from its bytes as they lie there, in a stream; but for a file that is
+//! larger than anybody here reads, which is known by its path, size and time, and so looks changed to whoever compares it with a commit.
 //!
 //! Not here: filters and line ending conversion, which would need the repository's configuration.
 
@@ -30,6 +31,9 @@ use crate::base::name::{BlobId, CommitSha, TreePath};
 const INDEX: u64 = 512 << 20;
 /// The largest list of ignored names that is read, in bytes.
 const IGNORE: u64 = 1 << 20;
+
+/// The largest file that is read to the end for its content's name.
+const NAMED: u64 = 256 << 20;
 
 /// A directory of files to read.
 pub struct Directory {
@@ -316,7 +320,14 @@ impl Walker<'_> {
                 };
                 let executable = stat.st_mode & 0o100 != 0;
                 let size = file.metadata().map_err(self.failed("read", path))?.len();
-                (if executable { FileKind::Executable } else { FileKind::Regular }, hash(&mut file.take(size), size))
+                let blob = if size > NAMED {
+                    let mut mark = format!("unread {size} {} {} ", stat.st_mtime, stat.st_mtime_nsec).into_bytes();
+                    mark.extend_from_slice(path);
+                    hash(&mut mark.as_slice(), mark.len() as u64)
+                } else {
+                    hash(&mut file.take(size), size)
+                };
+                (if executable { FileKind::Executable } else { FileKind::Regular }, blob)
             }
             // Sockets, pipes and devices have no content.
             _ => return Ok(()),

@@ -35,8 +35,10 @@ use crate::base::name::TreePath;
 const SENDING: Duration = Duration::from_secs(600);
 /// How long the launcher may take to send the files that were asked for.
 const GATHERING: Duration = Duration::from_secs(60);
-/// How long it may take until everything is dead.
+/// How long what ends by itself may take for it before it is killed.
 const DYING: Duration = Duration::from_secs(2);
+/// How long the kernel may take to give back what all of it held: a file system of many files goes one by one.
+const TAKING_DOWN: Duration = Duration::from_secs(60);
 /// How often the clock, the counts, and whether it is still wanted are looked at.
 const LOOK: Duration = Duration::from_millis(25);
 /// How often all processes are looked at where no cgroup counts them.
@@ -459,18 +461,17 @@ impl Attempt<'_> {
 
     /// Ends everything that may still be there, hears the last of what it wrote, and answers whether all of it is gone.
     fn end(&mut self) -> bool {
-        let until = Instant::now() + DYING;
+        let began = Instant::now();
         let is_orderly = self.heard.is_done && self.stop.is_none();
         loop {
-            if !is_orderly {
+            if !is_orderly || began.elapsed() >= DYING {
                 self.kill();
             }
             let is_gone = self.child.try_wait().is_ok_and(|status| status.is_some());
             if is_gone && self.stdout.is_none() && self.stderr.is_none() {
                 return true;
             }
-            if Instant::now() >= until {
-                self.kill();
+            if began.elapsed() >= TAKING_DOWN {
                 return false;
             }
             self.drain();
@@ -507,6 +508,9 @@ impl Attempt<'_> {
         let is_gone = self.end();
         let (stdout, stderr, mask) = self.outputs.finish();
         let counted = self.group.counted();
+        if !is_gone {
+            process::wait_beside(self.child);
+        }
         result?;
         if !is_gone {
             return Err(Error::Host { doing: "end all processes of a run", source: std::io::ErrorKind::TimedOut.into() });

@@ -68,6 +68,17 @@ impl Cgroups {
         Cgroups::among(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"), std::process::id())
     }
 
+    /// Ends and removes what earlier processes of ours left, and changes nothing else.
+    pub(super) fn sweep() {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let (memberships, mounts) = (read("/proc/self/cgroup"), read("/proc/self/mountinfo"));
+        for controller in [None, Some("memory"), Some("pids"), Some("cpuacct")] {
+            let Some(dir) = directory(&memberships, &mounts, controller) else { continue };
+            // Those of runs lie beside the one that we have moved to.
+            sweep(if dir.ends_with(OURS) { dir.parent().unwrap_or(&dir) } else { &dir });
+        }
+    }
+
     fn among(memberships: &str, mounts: &str, own: u32) -> Cgroups {
         let mut found = Trees::default();
         let mut objections = Vec::new();
@@ -129,12 +140,14 @@ impl Cgroups {
         let mut make = |dir: &Option<PathBuf>, files: &[(&str, u64)]| {
             let dir = dir.as_ref()?.join(name.as_ref()?);
             std::fs::create_dir(&dir).ok()?;
+            scratch::remember(&dir, end);
             locks.extend(scratch::lock(&dir));
             for (file, value) in files {
                 // Not every kernel counts swap.
                 let is_needed = !["swap", "memsw", "oom", "weight", "shares"].iter().any(|part| file.contains(part));
                 if std::fs::write(dir.join(file), value.to_string()).is_err() && is_needed {
                     let _ = std::fs::remove_dir(&dir);
+                    scratch::forget(&dir);
                     return None;
                 }
             }
@@ -303,7 +316,10 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.trees.directories().for_each(|dir| end(dir));
+        self.trees.directories().for_each(|dir| {
+            end(dir);
+            scratch::forget(dir);
+        });
     }
 }
 

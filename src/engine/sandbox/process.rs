@@ -1,5 +1,6 @@
 //! Looking at a tree of processes from outside, and ending it: for what no cgroup does.
 
+use std::process::Child;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -78,6 +79,17 @@ pub(super) fn end(top: Pid, top_too: bool) {
     }
     if top_too {
         let _ = rustix::process::kill_process(top, Signal::KILL);
+    }
+}
+
+/// Waits for the end of a process that is late, on a thread of its own: what nobody waits for stays in the list of processes.
+pub(super) fn wait_beside(mut child: Child) {
+    let waits = move || {
+        // However it ends, it is no news any more.
+        let _ = child.wait();
+    };
+    if let Err(error) = std::thread::Builder::new().name("reaper".to_owned()).spawn(waits) {
+        tracing::warn!("a process that is late to end is not waited for: {error}");
     }
 }
 

@@ -8,6 +8,7 @@ use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::base::time::{Clock, Timestamp};
@@ -18,6 +19,32 @@ const PREFIX: &str = "plumbline-run-";
 const TAKEN_WITHIN: Duration = Duration::from_secs(60);
 /// What we may do in a directory that we are about to empty.
 const OWN: u32 = 0o700;
+
+/// Something that this process has made.
+struct Made {
+    path: PathBuf,
+    /// How it goes.
+    remove: fn(&Path),
+}
+
+/// What this process has made: for a way out on which nothing is dropped.
+static MADE: Mutex<Vec<Made>> = Mutex::new(Vec::new());
+
+/// Remembers what is to go with the process.
+pub(super) fn remember(path: &Path, remove: fn(&Path)) {
+    MADE.lock().unwrap_or_else(PoisonError::into_inner).push(Made { path: path.to_owned(), remove });
+}
+
+/// Forgets what has gone.
+pub(super) fn forget(path: &Path) {
+    MADE.lock().unwrap_or_else(PoisonError::into_inner).retain(|made| made.path != path);
+}
+
+/// Ends and removes all that this process has made, whoever still uses it. Only for a process that is about to end.
+pub fn leave_nothing() {
+    let made = std::mem::take(&mut *MADE.lock().unwrap_or_else(PoisonError::into_inner));
+    made.iter().rev().for_each(|made| (made.remove)(&made.path));
+}
 
 /// A directory of our own, removed in the end.
 #[derive(Debug)]
@@ -34,6 +61,7 @@ impl Scratch {
         // It fails if there is anything of that name.
         rustix::fs::mkdir(&path, rustix::fs::Mode::from(0o700))?;
         let made = Scratch { _lock: lock(&path), path };
+        remember(&made.path, |path| drop(remove(path)));
         std::fs::set_permissions(&made.path, Permissions::from_mode(mode))?;
         Ok(made)
     }
@@ -48,6 +76,7 @@ impl Drop for Scratch {
         if let Err(error) = remove(&self.path) {
             tracing::warn!("the directory `{}` of a run that is over cannot be removed: {error}", self.path.display());
         }
+        forget(&self.path);
     }
 }
 
@@ -141,6 +170,17 @@ mod tests {
         sweep_at(dir.path(), now + TAKEN_WITHIN * 2);
         assert!(!left.exists());
         assert!(own.path().exists() && other.join("within").exists() && link.exists());
+    }
+
+    #[test]
+    fn what_is_not_dropped_is_remembered_until_it_has_gone() {
+        let is_remembered = |path: &Path| MADE.lock().unwrap().iter().any(|made| made.path == path);
+        let dir = tempfile::tempdir().unwrap();
+        let scratch = Scratch::new(dir.path(), 0o700).unwrap();
+        let path = scratch.path().to_owned();
+        assert!(is_remembered(&path));
+        drop(scratch);
+        assert!(!is_remembered(&path));
     }
 
     #[test]

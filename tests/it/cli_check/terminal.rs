@@ -109,3 +109,28 @@ fn a_signal_ends_it_and_takes_its_directory_along() {
     assert_eq!(child.wait().unwrap().code(), Some(143));
     assert_is_empty(&temporary);
 }
+
+#[test]
+fn a_signal_while_a_program_runs_takes_along_what_it_runs_in() {
+    if let Err(missing) = crate::guard::sandbox::native() {
+        return crate::support::skipped("sandbox", missing);
+    }
+    let repo = TestRepo::new();
+    repo.commit([(".plumbline.yaml", "version: 1\nchecks: [{name: slow, run: 'echo begun >&2; sleep 1000', output: gnu}]\n")]);
+    let temporary = tempfile::tempdir().unwrap();
+    let mut child = command(repo.path(), temporary.path(), &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let id = rustix::process::Pid::from_child(&child);
+    // Its log grows when the program has begun.
+    let has_begun = || {
+        let logs = std::fs::read_dir(temporary.path()).unwrap().flatten().flat_map(|entry| std::fs::read_dir(entry.path().join("live")));
+        let logs: Vec<_> = logs.flatten().flatten().map(|log| std::fs::read_to_string(log.path()).unwrap_or_default()).collect();
+        logs.iter().any(|log| log.lines().any(|line| line == "begun"))
+    };
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !has_begun() && std::time::Instant::now() < until && child.try_wait().unwrap().is_none() {
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
+    }
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_is_empty(&temporary);
+}

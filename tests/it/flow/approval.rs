@@ -1,9 +1,12 @@
 //! Approval: what a manifest starts, before and after somebody with a say has seen it.
 
+use std::os::unix::fs::PermissionsExt;
+
 use plumbline::domain::accounts::InstanceRole;
 use serde_json::{Value, json};
 
 use super::programs::need;
+use crate::support::app::TestApp;
 use crate::support::world::{Repo, World, text};
 
 /// A command that finds one thing, and what is built in.
@@ -110,4 +113,71 @@ async fn whoever_may_not_see_a_repository_approves_nothing_there() {
     stranger.own("POST", &repo.commit(&topic, "/checks/approve")).await.expect(404);
     assert_eq!(text(&repo.see(&format!("/commits/{topic}/checks")).await["state"]), "waiting");
     assert!(repo.see("").await["can"].as_array().unwrap().contains(&json!("approve")));
+}
+
+#[tokio::test]
+async fn a_set_of_which_all_checks_wait_is_held_and_runs_once_it_is_approved() {
+    need!();
+    let world = World::new().await;
+    let repo = on_a_topic(&world).await;
+    let alone = "version: 1\nchecks: [{name: house, run: 'echo a.txt:1: error: taboo [no-taboo]', output: gnu}]\n";
+    let topic = repo.push([(".plumbline.yaml", alone)]).await;
+    assert_eq!(repo.checks(&topic).await, "waiting: house waiting");
+    assert_eq!(repo.verdict(&topic).await, "pending: 1 check waits for approval; no new issues");
+    assert_eq!(repo.places(&topic, "open").await, ["a.txt:1 no-taboo"], "nothing of what waits is called fixed");
+    world.admin.own("POST", &repo.commit(&topic, "/checks/approve")).await.expect(202);
+    world.app.settle().await;
+    assert_eq!(repo.checks(&topic).await, "succeeded: house succeeded");
+}
+
+#[tokio::test]
+async fn tools_that_are_switched_on_wait_as_well_where_a_branch_takes_the_manifest_away() {
+    need!();
+    let bin = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o755)).tempdir().unwrap();
+    super::programs::false_ruff(bin.path(), "0.9.1");
+    let path = bin.path().to_owned();
+    let world = World::of(TestApp::with(move |config| config.search_path = path.clone().into())).await;
+    let repo = on_a_topic(&world).await;
+    world.admin.json("PATCH", &repo.path(""), json!({"tools": ["ruff"]})).await.expect(200);
+    let waiting = async |sha: &str| repo.checks(sha).await.split(": ").next().unwrap() == "waiting";
+    repo.push([("a.py", "bad\n")]).await;
+    let without = repo.remove(&[".plumbline.yaml"]).await;
+    assert!(waiting(&without).await, "{}", repo.checks(&without).await);
+    assert_eq!(waits_for(&repo, &without, "ruff").await, json!("approval"));
+    world.admin.own("POST", &repo.commit(&without, "/checks/approve")).await.expect(202);
+    world.app.settle().await;
+    assert!(repo.checks(&without).await.contains("ruff succeeded"), "{}", repo.checks(&without).await);
+    let next = repo.push([("b.py", "1\n")]).await;
+    assert!(!waiting(&next).await, "that there is none is known by now: {}", repo.checks(&next).await);
+
+    let silent = world.repo("silent", [("a.py", "bad\n")]).await;
+    world.admin.json("PATCH", &silent.path(""), json!({"tools": ["ruff"], "approval_for": "branches"})).await.expect(200);
+    let main = silent.push([("a.py", "bad\nbad\n")]).await;
+    assert!(silent.checks(&main).await.contains("ruff succeeded"));
+    silent.switch("topic");
+    let topic = silent.push([("a.py", "1\n")]).await;
+    assert!(silent.checks(&topic).await.contains("ruff succeeded"), "the default branch has none either: {}", silent.checks(&topic).await);
+}
+
+#[tokio::test]
+async fn a_branch_that_is_the_default_one_only_for_want_of_another_is_not_trusted_for_that() {
+    need!();
+    let world = World::new().await;
+    let git = crate::support::repo::TestRepo::new();
+    let names = |branch: &str| std::fs::write(git.path().join(".git/HEAD"), format!("ref: refs/heads/{branch}\n")).unwrap();
+    git.switch("a-topic");
+    git.commit([("a.txt", "fine\n")]);
+    names("nowhere");
+    world.add("app", git.path()).await;
+    world.admin.json("PATCH", "/api/v1/repos/local/app", json!({"approval_for": "branches"})).await.expect(200);
+    assert_eq!(world.see("app", "").await["default_branch"], json!("a-topic"), "the only one there is");
+    let sha = git.commit([(".plumbline.yaml", HOUSE)]);
+    world.sync("app").await;
+    let state = world.see("app", &format!("/commits/{sha}/checks")).await["state"].clone();
+    assert_eq!(state, json!("waiting"), "nobody named it");
+    names("a-topic");
+    let next = git.commit([("a.txt", "finer\n")]);
+    world.sync("app").await;
+    let state = world.see("app", &format!("/commits/{next}/checks")).await["state"].clone();
+    assert_ne!(state, json!("waiting"), "now somebody does");
 }

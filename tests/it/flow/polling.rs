@@ -156,7 +156,7 @@ async fn what_became_of_branches_may_be_recorded_twice_and_from_any_step_on() {
     assert_eq!(first, [&branch(3), &"main".parse().unwrap()].into());
     let write = |some: Vec<BranchChange>| {
         world.app.app().write_now(&Actor::System, move |tx, now| -> repos::Result<()> {
-            repos::name_default(tx, id, Some(&branch(3)))?;
+            repos::name_default(tx, id, Some(&branch(3)), false)?;
             repos::record_branches(tx, id, &some, now)
         })
     };

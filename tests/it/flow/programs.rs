@@ -346,3 +346,49 @@ async fn a_manifest_asks_for_no_more_than_the_instance_gives() {
     let seen = check(&repo, &repo.first, "slow").await;
     assert!(text(&seen["error"]["message"]).contains("longer than 2"), "{seen:#}");
 }
+
+#[tokio::test]
+async fn a_tool_that_writes_more_findings_than_are_read_is_not_believed_to_have_said_all() {
+    need!();
+    let world = World::new().await;
+    let checks = manifest("- {name: house, run: \"seq -f 'a.txt:%.0f: warning: x' 100010\", output: gnu}\n");
+    let repo = world.repo("app", [(".plumbline.yaml", checks.as_str()), ("a.txt", "one\ntwo\n")]).await;
+    assert_eq!(repo.checks(&repo.first).await, "errored: house errored");
+    assert_eq!(check(&repo, &repo.first, "house").await["error"]["code"], json!("limit_output"));
+}
+
+#[tokio::test]
+async fn a_tool_is_not_even_asked_for_its_version_where_no_file_wakes_it() {
+    need!();
+    let bin = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o755)).tempdir().unwrap();
+    false_ruff(bin.path(), "0.0.1");
+    let path = bin.path().to_owned();
+    let world = World::of(TestApp::with(move |config| config.search_path = path.clone().into())).await;
+    let repo = world.repo("app", [(".plumbline.yaml", &manifest("- plugin: ruff\n")), ("a.txt", "1\n")]).await;
+    assert_eq!(repo.checks(&repo.first).await, "succeeded: ruff succeeded", "or it would be known that it is too old");
+    assert!(log(&world, &repo, &repo.first, "ruff").await.contains("There is no file that"));
+    let awake = repo.push([("a.py", "1\n")]).await;
+    assert_eq!(repo.checks(&awake).await, "errored: ruff errored");
+    let asleep = repo.remove(&["a.py"]).await;
+    assert_eq!(repo.checks(&asleep).await, "succeeded: ruff succeeded");
+}
+
+#[tokio::test]
+async fn what_mends_a_tool_says_which_of_its_programs_is_not_there() {
+    need!();
+    let bin = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o755)).tempdir().unwrap();
+    let script = bin.path().join("ruff");
+    std::fs::write(&script, "#!/nonexistent/interp\n").unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = bin.path().to_owned();
+    let world = World::of(TestApp::with(move |config| config.search_path = path.clone().into())).await;
+    let checks = manifest(
+        "- plugin: ruff\n- {name: killed, run: 'kill -SEGV $$', output: gnu}\n- {name: asks, run: 'true', output: gnu, network: forge}\n",
+    );
+    let repo = world.repo("app", [(".plumbline.yaml", &checks), ("a.py", "1\n")]).await;
+    let said = text(&check(&repo, &repo.first, "ruff").await["error"]["message"]).to_owned();
+    assert!(said.contains("`ruff`") && said.contains("`/nonexistent/interp`") && said.contains("needs"), "{said}");
+    let said = text(&check(&repo, &repo.first, "killed").await["error"]["message"]).to_owned();
+    assert!(said.starts_with("The command was ended by signal 11") && said.contains("run it by hand"), "{said}");
+    assert!(log(&world, &repo, &repo.first, "asks").await.contains("`network: forge`"));
+}

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use plumbline::base::event::Event;
 use plumbline::base::id::RepoId;
 use plumbline::base::name::CommitSha;
 use plumbline::base::work::Lane;
@@ -280,4 +281,43 @@ async fn what_was_new_is_so_no_longer_once_the_next_commit_has_it_too() {
     assert_eq!((repo.found("state:new").await, repo.found("state:open").await), (1, 3));
     let life = world.admin.get(&format!("/api/v1/issues/{id}")).await.expect(200).value();
     assert_eq!((&life["is_new"], &life["state"]), (&json!(false), &json!("open")));
+}
+
+#[tokio::test]
+async fn programs_of_one_repository_that_take_long_do_not_keep_what_is_built_in_from_running_in_another() {
+    if let Err(missing) = crate::guard::sandbox::native() {
+        return crate::support::skipped("sandbox", missing);
+    }
+    let world = World::new().await;
+    let slow = crate::support::repo::TestRepo::new();
+    let programs = manifest("{name: slow, run: 'sleep 1000', output: gnu}, {name: too, run: 'sleep 1000', output: gnu}");
+    let slow_sha = slow.commit([(".plumbline.yaml", programs)]);
+    let quick = crate::support::repo::TestRepo::new();
+    let mixed = manifest(
+        "{name: x, run: 'sleep 1000', output: gnu}, {name: y, run: 'sleep 1000', output: gnu}, \
+                          {name: z, run: 'sleep 1000', output: gnu}, {plugin: hygiene}",
+    );
+    let sha: CommitSha = quick.commit([(".plumbline.yaml", mixed), ("a.json", "{\n".to_owned())]).parse().unwrap();
+    let mut heard = world.app.app().listen();
+    let runner = plumbline::app::runner::Runner::start(world.app.app()).unwrap();
+    world.register("slow", slow.path()).await;
+    let has_begun = |event: &Event| matches!(event, Event::CheckSetStarted { .. });
+    while !has_begun(&tokio::time::timeout(Duration::from_secs(30), heard.recv()).await.unwrap().unwrap().event) {}
+    let repo: RepoId = text(&world.register("quick", quick.path()).await["id"]).parse().unwrap();
+    let app = world.app.app().clone();
+    let is_done = || {
+        let set = app.read_now(|tx, _| checks::look(tx, repo, sha)).unwrap();
+        let is_it = |check: &checks::Check| check.name == "hygiene" && check.state == CheckState::Succeeded;
+        set.is_some_and(|set| set.checks.iter().any(is_it))
+    };
+    let until = Instant::now() + Duration::from_secs(20);
+    while !is_done() {
+        assert!(Instant::now() < until, "what is built in has waited for others' programs");
+        let _ = tokio::time::timeout(Duration::from_millis(200), heard.recv()).await;
+    }
+    tokio::task::spawn_blocking(move || runner.stop()).await.unwrap();
+    for (name, sha) in [("slow", slow_sha), ("quick", sha.to_string())] {
+        world.admin.own("DELETE", &format!("/api/v1/repos/local/{name}/commits/{sha}/checks")).await.expect(202);
+    }
+    world.app.settle().await;
 }

@@ -147,3 +147,32 @@ async fn without_isolation_a_secret_is_given_in_the_home_directory_alone() {
     let said = log(&world, &repo, &repo.first).await;
     assert!(said.contains("has ***"), "{said}");
 }
+
+#[tokio::test]
+async fn a_secret_in_a_record_that_is_dropped_is_masked_however_it_was_written() {
+    need!();
+    let world = World::new().await;
+    set(&world, "/api/v1/secrets/TOKEN", VALUE).await;
+    let check = |name: &str, output: &str, run: &str| {
+        format!(
+            "- name: {name}\n  run: |\n    {run}\n  output: {output}\n  mounts: [{{source: 'secrets:TOKEN', destination: '~/token'}}]\n"
+        )
+    };
+    let xml = "v=$(sed 's/-/\\&#45;/' ~/token); \
+               printf '<checkstyle><file name=\"out/%s.py\"><error line=\"1\" message=\"m\" source=\"r\"/></file></checkstyle>' \"$v\"";
+    let json = "v=$(sed 's/-/\\\\u002d/' ~/token); printf '{\"issues\": [{\"rule\": \"r\", \"message\": \"m\", \"path\": \"%s/%s.py\"}]}' LONG \"$v\"";
+    // So long that what is quoted of it ends within the secret.
+    let json = json.replace("LONG", &"x".repeat(105));
+    let manifest = format!("version: 1\nchecks:\n{}{}", check("xml", "checkstyle", xml), check("json", "plumbline", &json));
+    let repo = world.repo("app", [(".plumbline.yaml", &*manifest), ("a.txt", "one\n")]).await;
+    assert_eq!(repo.checks(&repo.first).await, "succeeded: xml succeeded, json succeeded");
+    for name in ["xml", "json"] {
+        let log = world.admin.get(&repo.commit(&repo.first, &format!("/checks/{name}/log"))).await.expect(200).text();
+        assert!(log.contains("dropped: ") && log.contains("is not in the commit's tree"), "{log}");
+        let seen = repo.see(&format!("/commits/{}/checks/{name}", repo.first)).await.to_string();
+        let page = world.admin.page(&format!("/r/local/app/commits/{}/checks/{name}", repo.first)).await.expect(200).text();
+        for shown in [log, seen, page] {
+            assert!(!shown.contains("marigold"), "{shown}");
+        }
+    }
+}

@@ -332,7 +332,9 @@ impl World {
         let now = self.now;
         let claimed = self.write(move |tx| queue::claim(tx, lane, "model", now)).unwrap();
         loop {
-            let is_due = |item: &Item| item.state == WorkState::Ready && item.work.lane() == lane && item.due_at <= now;
+            let is_due = |item: &Item| {
+                item.state == WorkState::Ready && item.work.lane() == lane && item.due_at <= now && self.may_have_a_turn(item)
+            };
             let served = |item: &Item| match lane {
                 Lane::Checks => self.turns.get(&item.work.repo()).copied(),
                 _ => None,
@@ -392,6 +394,14 @@ impl World {
         assert_eq!(failed.unwrap(), self.items.get(&id).map(|item| item.state));
     }
 
+    /// Whether no more of its repository is carried out than may be at once.
+    fn may_have_a_turn(&self, item: &Item) -> bool {
+        let is_beside = |other: &&Item| {
+            other.state == WorkState::Leased && other.work.lane() == item.work.lane() && other.work.repo() == item.work.repo()
+        };
+        !item.work.lane().takes_turns() || self.items.values().filter(is_beside).count() < queue::AT_ONCE_OF_ONE
+    }
+
     fn assert_as_the_model_says(&self) {
         assert_eq!(self.stored(), self.items);
         let tx = self.store.read().unwrap();
@@ -402,7 +412,8 @@ impl World {
             facts.iter().filter_map(|fact| if let Event::WorkDied { work, .. } = fact.0.event { Some(work) } else { None }).collect();
         assert_eq!(died, self.died);
         for lane in [Lane::Git, Lane::Checks, Lane::Upkeep] {
-            let ready = self.items.values().filter(|item| item.state == WorkState::Ready && item.work.lane() == lane);
+            let is_ready = |item: &&Item| item.state == WorkState::Ready && item.work.lane() == lane && self.may_have_a_turn(item);
+            let ready = self.items.values().filter(is_ready);
             assert_eq!(queue::next_due(&tx, lane).unwrap(), ready.map(|item| item.due_at).min());
         }
         for held in &self.claims {
@@ -423,6 +434,25 @@ proptest! {
             world.assert_as_the_model_says();
         }
     }
+}
+
+#[test]
+fn of_one_repository_only_so_much_is_carried_out_at_once_and_others_go_on() {
+    let world = World::new();
+    let (busy, quiet, now) = (RepoId::from_u128(1), RepoId::from_u128(2), world.now);
+    let run = |repo, n: u128| Work::RunCheckSet { repo, sha: CommitSha::from_bytes([7; 20]), attempt: AttemptId::from_u128(n) };
+    for n in 0..10 {
+        world.write(move |tx| queue::push(tx, run(busy, n), now, now)).unwrap();
+    }
+    let next = || world.write(move |tx| queue::claim(tx, Lane::Checks, "turns", now)).unwrap();
+    let held: Vec<_> = (0..queue::AT_ONCE_OF_ONE).map(|_| next().unwrap()).collect();
+    assert_eq!(next(), None);
+    assert_eq!(queue::next_due(&world.store.read().unwrap(), Lane::Checks).unwrap(), None, "nobody looks in vain");
+    world.write(move |tx| queue::push(tx, run(quiet, 100), now, now)).unwrap();
+    assert_eq!(next().unwrap().work, run(quiet, 100));
+    let ended = held[0].clone();
+    world.write(move |tx| queue::finish(tx, &ended, now)).unwrap();
+    assert_eq!(next().unwrap().work, run(busy, queue::AT_ONCE_OF_ONE as u128));
 }
 
 #[test]

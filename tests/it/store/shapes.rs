@@ -300,6 +300,7 @@ fn repository() -> Repository {
         created_at: at(1),
         synced_at: Some(at(2)),
         sync_error: Some(SyncError { public: "gone".to_owned(), message: "`example.org` is gone".to_owned() }),
+        has_guessed_default: false,
         skipped: Some(BlobHash::of(b"skipped")),
     }
 }

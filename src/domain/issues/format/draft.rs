@@ -3,6 +3,7 @@
 //! A format's reader hands over [`Draft`]s; paths and sizes are seen to at once, lines and columns at the end, file by file, so that no file
 //! is read twice however a document jumps between them.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -113,24 +114,30 @@ impl<'a> Drafts<'a> {
         self.reading.scope = Some(patterns);
     }
 
+    /// A text without what the tool was given to keep to itself. Before it is cut, or half of that would be left.
+    fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.ground.mask.map_or(Cow::Borrowed(text), |mask| Cow::Owned(mask.text(text)))
+    }
+
     /// Takes a finding, or says why not.
     pub fn add(&mut self, draft: Draft<'_>) {
         self.reading.read += 1;
-        let rule = line(draft.rule, self.bounds.name);
-        let message = prose(draft.message, self.bounds.message);
+        let rule = line(&self.masked(draft.rule), self.bounds.name);
+        let message = prose(&self.masked(draft.message), self.bounds.message);
         let path = match self.resolve(draft.path) {
             Ok(path) => path,
             Err(why) if draft.path.text.is_empty() => return self.note(if message.is_empty() { &rule } else { &message }, why),
             Err(why) => return self.note(&String::from_utf8_lossy(draft.path.text), why),
         };
-        let fingerprint = draft.fingerprint.map(|mark| clip(mark, self.bounds.name).into_owned());
-        let suppressed = draft.suppressed.map(|reason| prose(reason, self.bounds.message));
+        let fingerprint = draft.fingerprint.map(|mark| clip(&self.masked(mark), self.bounds.name).into_owned());
+        let suppressed = draft.suppressed.map(|reason| prose(&self.masked(reason), self.bounds.message));
         let length = [Some(&rule), Some(&message), fingerprint.as_ref(), suppressed.as_ref()].into_iter().flatten().map(String::len);
         let text = self.text + path.as_bytes().len() + length.sum::<usize>();
         if rule.is_empty() || message.is_empty() {
             return self.note(&path.shown(), if rule.is_empty() { "names no rule" } else { "has a finding without a message" });
         }
         if self.reading.findings.len() >= self.bounds.findings || text > self.bounds.text {
+            self.reading.is_cut = true;
             return self.note("the document", "has more findings than are taken");
         }
         self.text = text;
@@ -176,12 +183,12 @@ impl<'a> Drafts<'a> {
 
     /// Says that the document breaks off.
     pub fn broken(&mut self, why: impl std::fmt::Display) {
-        self.reading.broken = Some(clip(&quiet(&why.to_string()), 2 * QUOTED).into_owned());
+        self.reading.broken = Some(clip(&quiet(&self.masked(&why.to_string())), 2 * QUOTED).into_owned());
     }
 
     fn note(&mut self, what: &str, why: &str) {
-        let what = clip(&quiet(clip(what, QUOTED).trim()), QUOTED).into_owned();
-        let key = (what, why.to_owned());
+        let what = clip(&quiet(clip(&self.masked(what), QUOTED).trim()), QUOTED).into_owned();
+        let key = (what, self.masked(why).into_owned());
         if let Some(place) = self.dropped.get(&key) {
             self.reading.dropped[*place].times += 1;
         } else if self.reading.dropped.len() < self.bounds.dropped {

@@ -111,6 +111,8 @@ impl Node {
             #[expect(clippy::cast_possible_truncation, reason = "the range was looked at")]
             Node::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => Ok(Some(*number as i64)),
             Node::Float(number) => refused(number),
+            // What is left of `NaN` and its like.
+            Node::Text(text) if text.is_empty() => Err("says where it is by what is no number".to_owned()),
             Node::Text(text) => text.trim().parse().map(Some).or_else(|_| refused(text)),
             Node::Bool(word) => refused(word),
             Node::List(_) => refused(&"[…]"),

@@ -48,6 +48,23 @@ fn a_folder_without_git_is_all_its_files() {
 }
 
 #[test]
+fn a_file_that_is_larger_than_any_check_reads_is_listed_without_being_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let huge = |name: &str, size: u64| std::fs::File::create(dir.path().join(name)).unwrap().set_len(size).unwrap();
+    huge("a.bin", (256 << 20) + 1);
+    huge("b.bin", (256 << 20) + 1);
+    write(dir.path(), "c.txt", "hello\n");
+    let found = directory(dir.path());
+    let file = |path: &str| found.find(&TreePath::new(path)).unwrap();
+    assert_ne!(file("a.bin").blob, file("b.bin").blob, "whoever reads them would find them alike");
+    assert_eq!(found.size(file("a.bin")).unwrap(), (256 << 20) + 1);
+    assert_eq!(file("a.bin").blob, directory(dir.path()).find(&TreePath::new("a.bin")).unwrap().blob, "the same file has the same name");
+    huge("a.bin", (256 << 20) + 2);
+    assert_ne!(file("a.bin").blob, directory(dir.path()).find(&TreePath::new("a.bin")).unwrap().blob);
+    assert_eq!(file("c.txt").blob.to_string(), "ce013625030ba8dba906f756967f9e9ca394464a");
+}
+
+#[test]
 fn a_repository_is_what_is_tracked_and_what_is_not_ignored() {
     let fixture = Fixture::worktree();
     let dir = fixture.dir.path();

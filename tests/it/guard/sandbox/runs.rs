@@ -45,6 +45,14 @@ fn how_a_program_ends_is_told() {
 }
 
 #[test]
+fn a_run_that_leaves_a_hundred_thousand_files_is_what_it_was_however_long_they_take_to_go() {
+    let sandbox = need!(native());
+    let script = "mkdir -p d && cd d && seq 1 100000 | xargs touch && echo made";
+    let outcome = run(sandbox, &sh(script), &Limits::default()).unwrap();
+    assert_eq!((outcome.how, outcome.stdout.text().as_str()), (How::Exited(0), "made\n"), "{}", outcome.stderr.text());
+}
+
+#[test]
 fn both_streams_and_the_devices_that_stand_for_them_are_heard() {
     let sandbox = need!(native());
     let outcome = run(sandbox, &sh("echo out >/dev/stdout; echo err >/dev/stderr; echo more >&2"), &Limits::default()).unwrap();

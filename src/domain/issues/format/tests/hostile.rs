@@ -59,7 +59,7 @@ fn a_bad_record_costs_itself_alone() {
         "names no file ×",
         "README.md has a finding without a message ×1",
         "README.md names no rule ×1",
-        "README.md `` is not a number of a line ×1",
+        "README.md says where it is by what is no number ×1",
         "README.md is about line -2, which no file has ×1",
         "README.md `100000000000000000000` is not a number of a line ×1",
         "README.md is about line 77, and the file has 1 ×1",
