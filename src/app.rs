@@ -26,6 +26,7 @@ use crate::engine::vault::Vault;
 pub mod admission;
 pub mod check;
 pub mod config;
+pub mod deliveries;
 pub mod guesses;
 pub mod health;
 pub mod indexing;
@@ -34,6 +35,7 @@ pub mod measures;
 pub mod passwords;
 pub mod rates;
 pub mod reactions;
+pub mod receiving;
 pub mod repeat;
 pub mod rewrap;
 pub mod runner;
@@ -98,6 +100,8 @@ pub struct Inner {
     pub rates: rates::RequestRates,
     /// How many refusals have entries in the trail of late.
     pub refusals: trail::Refusals,
+    /// Room for large deliveries.
+    pub receiving: receiving::Receiving,
     /// When the process began.
     pub started_at: Timestamp,
     /// What is counted for `/metrics`.
@@ -212,7 +216,7 @@ impl App {
                 counted.hear(&event.event);
                 match &event.event {
                     Event::CheckSetCanceled { attempt, .. } => canceled.trip(|_, of| of == Some(*attempt)),
-                    Event::RepositoryDeleted { repo, .. } => canceled.trip(|of, _| of == *repo),
+                    Event::RepositoryDeleted { repo, .. } | Event::RepositoryWithdrawn { repo, .. } => canceled.trip(|of, _| of == *repo),
                     _ => {}
                 }
                 // Nobody may be listening.
@@ -233,6 +237,7 @@ impl App {
         let (passwords, guesses) = (passwords::Passwords::default(), guesses::Guesses::default());
         let seal = seal::Seal::at(config.data_dir.join("totp.key"));
         let (rates, refusals) = (rates::RequestRates::new(&config.limits), trail::Refusals::default());
+        let receiving = receiving::Receiving::default();
         let started_at = clock.now();
         Ok(App(Arc::new(Inner {
             config,
@@ -253,6 +258,7 @@ impl App {
             seal,
             rates,
             refusals,
+            receiving,
             started_at,
             measures,
             mirrors,

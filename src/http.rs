@@ -24,6 +24,7 @@ pub mod extract;
 pub mod faults;
 pub mod files;
 pub mod health;
+pub mod hooks;
 pub mod host;
 pub mod issues;
 pub mod layers;

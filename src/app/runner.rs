@@ -15,11 +15,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{App, CancelToken, check, indexing, rewrap, sweep, sync, upkeep};
+use super::{App, CancelToken, check, deliveries, indexing, rewrap, sweep, sync, upkeep};
 use crate::base::event::Actor;
 use crate::base::id::WorkId;
 use crate::base::work::{Lane, Work};
-use crate::domain::{accounts, checks, issues, repos, search, secrets};
+use crate::domain::{accounts, checks, hooks, issues, repos, search, secrets};
 use crate::engine::queue::{self, Claim, Pulse, Verdict};
 use crate::engine::{git, store};
 
@@ -126,7 +126,7 @@ macro_rules! store_or_give_up {
     )+};
 }
 
-store_or_give_up!(repos, secrets, checks, issues, accounts, queue);
+store_or_give_up!(repos, secrets, checks, issues, accounts, queue, hooks);
 
 /// Claims the next item of a lane that is due and performs it; says whether there was one.
 pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> store::Result<bool> {
@@ -143,7 +143,8 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         | Work::Sweep
         | Work::Rewrap
         | Work::CloseBranch { .. }
-        | Work::EraseUser { .. } => CancelToken::default(),
+        | Work::EraseUser { .. }
+        | Work::InterpretDelivery { .. } => CancelToken::default(),
     };
     let attempt = Attempt { claim, cancel };
     let _held = held.map(|held| held.hold(&attempt));
@@ -194,6 +195,7 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::CloseBranch { repo, head } => check::close_branch(app, attempt, *repo, *head),
         Work::Rewrap => rewrap::perform(app, attempt),
         Work::EraseUser { user } => upkeep::erase_user(app, attempt, *user),
+        Work::InterpretDelivery { delivery } => deliveries::perform(app, attempt, *delivery),
     }
 }
 
@@ -279,8 +281,10 @@ pub fn workers(lane: Lane) -> usize {
         Lane::Git => 2,
         // One after the other: what erases, what sweeps and what indexes must not cross.
         Lane::Upkeep => 1,
+        // One: what a repository's deliveries say is written in the order in which it came.
+        Lane::Hooks => 1,
         // No work goes there: a thread would wait for nothing.
-        Lane::Hooks | Lane::Outbound => 0,
+        Lane::Outbound => 0,
     }
 }
 

@@ -9,8 +9,9 @@ use crate::domain::admin::Recurrence;
 use crate::domain::audit::{Checkpoint, Entry as AuditEntry};
 use crate::domain::checks::{CheckSet, ImagePin, TrustedManifest};
 use crate::domain::github::GithubApp;
+use crate::domain::hooks::{Delivery, DeliveryBody};
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
-use crate::domain::repos::{Branch, Commit, Repository};
+use crate::domain::repos::{Branch, Commit, FormerName, Repository, Withdrawn};
 use crate::domain::secrets::{Kept, NamedSecret, SshKey, VaultKey};
 use crate::domain::settings::Settings;
 use crate::engine::queue::{Served, WorkItem};
@@ -67,6 +68,10 @@ pub fn schema() -> Schema {
             Settings,
             Kept,
             GithubApp,
+            Delivery,
+            DeliveryBody,
+            FormerName,
+            Withdrawn,
         ],
         migrations: MIGRATIONS,
     }

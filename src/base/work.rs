@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{AttemptId, RepoId, UserId};
+use super::id::{AttemptId, DeliveryId, RepoId, UserId};
 use super::name::CommitSha;
 use crate::words;
 
@@ -64,6 +64,11 @@ pub enum Work {
         /// The person.
         user: UserId,
     },
+    /// Find out what a delivery says, and do what follows from it.
+    InterpretDelivery {
+        /// The delivery.
+        delivery: DeliveryId,
+    },
 }
 
 words! {
@@ -104,6 +109,7 @@ impl Work {
             Work::CloseBranch { .. } => "close_branch",
             Work::Rewrap => "rewrap",
             Work::EraseUser { .. } => "erase_user",
+            Work::InterpretDelivery { .. } => "interpret_delivery",
         }
     }
 
@@ -111,6 +117,7 @@ impl Work {
     pub fn lane(&self) -> Lane {
         match self {
             Work::SyncRepository { .. } => Lane::Git,
+            Work::InterpretDelivery { .. } => Lane::Hooks,
             Work::RunCheckSet { .. } | Work::AbandonCheckSet { .. } => Lane::Checks,
             Work::IndexIssues
             | Work::EraseRepository { .. }
@@ -131,7 +138,13 @@ impl Work {
             | Work::AbandonCheckSet { repo, .. }
             | Work::EraseRepository { repo }
             | Work::CloseBranch { repo, .. } => Some(*repo),
-            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap | Work::EraseUser { .. } => None,
+            Work::IndexIssues
+            | Work::PollRepositories
+            | Work::Expire
+            | Work::Sweep
+            | Work::Rewrap
+            | Work::EraseUser { .. }
+            | Work::InterpretDelivery { .. } => None,
         }
     }
 
@@ -147,7 +160,8 @@ impl Work {
             | Work::Expire
             | Work::Sweep
             | Work::Rewrap
-            | Work::EraseUser { .. } => None,
+            | Work::EraseUser { .. }
+            | Work::InterpretDelivery { .. } => None,
         }
     }
 
@@ -158,6 +172,8 @@ impl Work {
             Work::RunCheckSet { .. } => 3,
             Work::PollRepositories | Work::Expire | Work::Sweep => 2,
             Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues | Work::Rewrap => 8,
+            // It fails by the store, which can be mended, or by a fault of ours, which is shown where the delivery is.
+            Work::InterpretDelivery { .. } => 5,
             // Each look at checks that are under way is one.
             Work::CloseBranch { .. } => 200,
             // Deletion is a promise.
@@ -180,6 +196,7 @@ impl Work {
             Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
             Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap => Some(self.name().to_owned()),
             Work::EraseUser { user } => Some(format!("{}:{user}", self.name())),
+            Work::InterpretDelivery { delivery } => Some(format!("{}:{delivery}", self.name())),
         }
     }
 }

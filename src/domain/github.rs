@@ -17,7 +17,9 @@ use crate::engine::vault::Vault;
 
 use super::secrets::{self, Purpose};
 
+pub mod payload;
 mod record;
+pub mod signature;
 
 pub use record::GithubApp;
 

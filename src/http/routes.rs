@@ -9,7 +9,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::openapi::Doc;
-use super::{accounts, admin, badges, checks, compare, files, health, issues, live, plugins, repos, search, secrets, trends, usage};
+use super::{accounts, admin, badges, checks, compare, files, health, hooks, issues, live, plugins, repos, search, secrets, trends, usage};
 use crate::app::App;
 use crate::domain::accounts::Permission;
 
@@ -94,6 +94,7 @@ pub fn table() -> Vec<Route> {
         get("/readyz", Public, health::ready, "Whether it can do its work").says(|doc| doc.answers::<health::HealthView>(200).answers::<health::HealthView>(503)).public(),
         get(admin::metrics::PATH, Admin, admin::metrics::show, "Measures in OpenMetrics, for a program that watches; without a token on `metrics_listen` alone").says(|doc| doc.produces(admin::metrics::MEDIA)),
         get("/badges/{owner}/{name}/{badge}", Public, badges::show, "A badge as SVG: gate.svg, issues.svg, coverage.svg or deploys.svg").says(|doc| doc.query::<badges::BadgeQuery>().produces("image/svg+xml")).public(),
+        post(hooks::GITHUB, Public, hooks::github, "Takes a delivery of GitHub's, signed with HMAC-SHA256 in `X-Hub-Signature-256`").says(|doc| doc.answers::<hooks::DeliveryTakenView>(202)).public(),
         get("/api/openapi.json", Public, super::openapi::document, "This document"),
         get("/api/v1/version", Public, health::version, "Which plumbline this is").says(|doc| doc.answers::<health::VersionView>(200)),
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::mirror::AsOf;
 use super::{ApprovalFor, BadgeKey, SourceKind};
 use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha, RepoSlug};
@@ -82,6 +83,10 @@ pub struct Repository {
     pub sync_error: Option<SyncError>,
     /// Stands for the branches that the last fetch did not take, and why: they are told of when that changes.
     pub skipped: Option<BlobHash>,
+    /// As of when what GitHub says of it was taken over.
+    pub as_of: Option<AsOf>,
+    /// As of when we are known to be let at it, or not to be.
+    pub access_as_of: Option<AsOf>,
 }
 
 impl Repository {
@@ -110,7 +115,7 @@ impl Record for Repository {
     }
 
     fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
-        &[&BY_SLUG, &BY_REMOTE, &BY_GITHUB]
+        &[&BY_SLUG, &BY_REMOTE, &BY_GITHUB, &BY_INSTALLATION]
     }
 }
 
@@ -120,6 +125,11 @@ pub(super) const BY_SLUG: Index<Repository, RepoSlug> = Index::on("by_slug", |re
 pub(super) const BY_REMOTE: Index<Repository, String> = Index::on("by_remote", |repo| repo.remote.clone());
 /// Repositories of GitHub by its number.
 pub(super) const BY_GITHUB: Index<Repository, u64> = Index::some("by_github", |repo| repo.source.github());
+/// Repositories of GitHub by the installation that lets us at them.
+pub(super) const BY_INSTALLATION: Index<Repository, u64> = Index::some("by_installation", |repo| match repo.source {
+    RepoSource::GitHub { installation, .. } => Some(installation),
+    RepoSource::Git | RepoSource::Local => None,
+});
 
 /// A branch, as the last fetch found it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
