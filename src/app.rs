@@ -15,6 +15,7 @@ use tokio::sync::broadcast;
 use crate::base::event::{Actor, Event, Recorded};
 use crate::base::id::{AttemptId, Ids, RepoId};
 use crate::base::time::{Clock, Timestamp};
+use crate::domain::github::Hub;
 use crate::domain::search::SearchIndex;
 use crate::domain::secrets;
 use crate::engine::git::{self, Mirror};
@@ -27,6 +28,7 @@ pub mod admission;
 pub mod check;
 pub mod config;
 pub mod deliveries;
+pub mod github;
 pub mod guesses;
 pub mod health;
 pub mod indexing;
@@ -78,6 +80,8 @@ pub struct Inner {
     pub vault: Arc<Vault>,
     /// Requests to other machines.
     pub outbound: outbound::Client,
+    /// What all who ask GitHub share.
+    pub hub: Hub,
     /// The logs of what is running.
     pub live: LiveLogs,
     /// Who is about to name rows that nothing names yet.
@@ -225,6 +229,7 @@ impl App {
         }))?;
         let vault = Arc::new(vault(&store)?);
         let outbound = outbound::Client::new(&config.outbound())?;
+        let hub = Hub::new(&config.github, &outbound, clock.clone())?;
         let live = LiveLogs::in_directory(config.data_dir.join("live"));
         let mirrors = config.data_dir.join("repos");
         let wake = runner::Wake::default();
@@ -247,6 +252,7 @@ impl App {
             index,
             vault,
             outbound,
+            hub,
             live,
             staging,
             sandboxes,

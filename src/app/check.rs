@@ -65,6 +65,7 @@ pub use farewell::close_branch;
 pub use in_sandbox::{environment, limits, unstarted};
 pub use trees::{MANIFEST_BYTES, Trees, read_manifest};
 
+pub(super) use trees::has_manifest;
 use trees::{Bases, Mirrored, bases, manifest_file};
 
 /// Performs `Work::RunCheckSet` on the repository's mirror.

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::base::event::{Event, Upkeep};
+use crate::base::event::{Event, StatusContext, Upkeep};
 use crate::base::work::Work;
 
 /// Work that follows, and how long it waits.
@@ -36,6 +36,7 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         Event::CheckSetRequested { repo, sha, attempt } | Event::HeadReturned { repo, sha, attempt } => {
             now(Work::RunCheckSet { repo: *repo, sha: *sha, attempt: *attempt })
         }
+        Event::StatusDue { repo, sha } => now(Work::PostStatus { repo: *repo, sha: *sha, context: StatusContext::Gate }),
         Event::BranchDeleted { repo, head, .. } => now(Work::CloseBranch { repo: *repo, head: *head }),
         Event::IssuesChanged => now(Work::IndexIssues),
         Event::VaultRotated => now(Work::Rewrap),
@@ -93,6 +94,7 @@ fn given_up(was: &Work) -> Vec<Followup> {
         | Work::Expire
         | Work::Sweep
         | Work::Rewrap
-        | Work::CloseBranch { .. } => Vec::new(),
+        | Work::CloseBranch { .. }
+        | Work::PostStatus { .. } => Vec::new(),
     }
 }

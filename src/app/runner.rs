@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{App, CancelToken, check, deliveries, indexing, rewrap, sweep, sync, upkeep};
+use super::{App, CancelToken, check, deliveries, github, indexing, rewrap, sweep, sync, upkeep};
 use crate::base::event::Actor;
 use crate::base::id::WorkId;
 use crate::base::work::{Lane, Work};
@@ -144,7 +144,8 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         | Work::Rewrap
         | Work::CloseBranch { .. }
         | Work::EraseUser { .. }
-        | Work::InterpretDelivery { .. } => CancelToken::default(),
+        | Work::InterpretDelivery { .. }
+        | Work::PostStatus { .. } => CancelToken::default(),
     };
     let attempt = Attempt { claim, cancel };
     let _held = held.map(|held| held.hold(&attempt));
@@ -194,6 +195,7 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::Sweep => sweep::perform(app, attempt),
         Work::CloseBranch { repo, head } => check::close_branch(app, attempt, *repo, *head),
         Work::Rewrap => rewrap::perform(app, attempt),
+        Work::PostStatus { repo, sha, context } => github::post_status(app, attempt, *repo, *sha, *context),
         Work::EraseUser { user } => upkeep::erase_user(app, attempt, *user),
         Work::InterpretDelivery { delivery } => deliveries::perform(app, attempt, *delivery),
     }
@@ -283,8 +285,8 @@ pub fn workers(lane: Lane) -> usize {
         Lane::Upkeep => 1,
         // One: what a repository's deliveries say is written in the order in which it came.
         Lane::Hooks => 1,
-        // No work goes there: a thread would wait for nothing.
-        Lane::Outbound => 0,
+        // Each waits for another machine, and hardly for this one.
+        Lane::Outbound => 4,
     }
 }
 

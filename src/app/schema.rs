@@ -14,6 +14,7 @@ use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::repos::{Branch, Commit, FormerName, Repository, Withdrawn};
 use crate::domain::secrets::{Kept, NamedSecret, SshKey, VaultKey};
 use crate::domain::settings::Settings;
+use crate::domain::statuses::PostedStatus;
 use crate::engine::queue::{Served, WorkItem};
 use crate::engine::store::journal::Journaled;
 use crate::engine::store::{Migration, Schema, TableSpec};
@@ -72,6 +73,7 @@ pub fn schema() -> Schema {
             DeliveryBody,
             FormerName,
             Withdrawn,
+            PostedStatus,
         ],
         migrations: MIGRATIONS,
     }

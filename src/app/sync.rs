@@ -8,10 +8,10 @@ use crate::base::event::Actor;
 use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha};
 use crate::base::time::Timestamp;
-use crate::domain::repos::{self, BranchChange, COMMITS_PER_BRANCH, Repository, SyncError};
-use crate::domain::{checks, issues, secrets};
+use crate::domain::repos::{self, BranchChange, COMMITS_PER_BRANCH, RepoSource, Repository, SyncError};
+use crate::domain::{checks, github, issues, secrets, statuses};
 use crate::engine::git::history::Order;
-use crate::engine::git::{self, Asked, CommitInfo, Fetched, Mirror, Source, Trust};
+use crate::engine::git::{self, Asked, CommitInfo, Credentials, Fetched, Mirror, Source, Trust};
 use crate::engine::queue::{self, Claim, Verdict};
 use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{ReadTx, WriteTx};
@@ -70,7 +70,7 @@ fn is_gone(tx: &ReadTx, id: RepoId) -> Result<bool, Failure> {
 /// Says on the repository's page why it could not be fetched. What only a person can mend, and what a second try did not mend, is left
 /// to the next poll: it must not be tried and told of in the log once a minute until somebody comes.
 fn fail(app: &App, attempt: &Attempt, repo: &Repository, trouble: Trouble) -> Result<(), Failure> {
-    let Trouble { public, failure } = trouble;
+    let Trouble { public, failure, .. } = trouble;
     let (id, told) = (repo.id, SyncError { public, message: failure.message.clone() });
     let is_news = app.write_now(&Actor::System, move |tx, _| repos::record_fetch_failure(tx, id, &told))?;
     let is_left = failure.verdict == Verdict::GiveUp || repo.is_polled() && (attempt.claim.attempt > 1 || !is_news);
@@ -87,37 +87,72 @@ fn fail(app: &App, attempt: &Attempt, repo: &Repository, trouble: Trouble) -> Re
 struct Trouble {
     public: String,
     failure: Failure,
+    /// Whether the host would not take what was shown to it.
+    is_of_credentials: bool,
 }
 
 impl From<git::Error> for Trouble {
     fn from(error: git::Error) -> Trouble {
-        Trouble { public: error.public().into_owned(), failure: error.into() }
+        let is_of_credentials = matches!(error, git::Error::AuthenticationRequired { .. });
+        Trouble { public: error.public().into_owned(), failure: error.into(), is_of_credentials }
     }
 }
 
 impl From<git::InvalidSource> for Trouble {
     fn from(error: git::InvalidSource) -> Trouble {
-        Trouble { public: "its address cannot be used".to_owned(), failure: error.into() }
+        Trouble { public: "its address cannot be used".to_owned(), failure: error.into(), is_of_credentials: false }
     }
 }
 
 impl From<repos::Error> for Trouble {
     fn from(error: repos::Error) -> Trouble {
-        Trouble { public: "the appliance could not read its own data".to_owned(), failure: error.into() }
+        Trouble { public: "the appliance could not read its own data".to_owned(), failure: error.into(), is_of_credentials: false }
     }
 }
 
 fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fetched), Trouble> {
-    let source: Source = repo.remote.parse()?;
-    let mirror = app.mirror_to_fill(repo.id)?;
-    let asked = Asked {
-        credentials: None,
-        outbound: &app.outbound,
-        is_trusted: repo.is_trusted,
-        trust: Trust::Ours,
-        cancel: attempt.cancel.flag(),
-        progress: &|_| {},
+    match repo.source {
+        RepoSource::GitHub { installation, .. } => fetch_from_github(app, attempt, repo, installation),
+        RepoSource::Git | RepoSource::Local => fetch_with(app, attempt, repo, &repo.remote, repo.is_trusted, None),
+    }
+}
+
+/// Fetches by what the repository is called now, with a token of its installation; with another one if that is taken no more.
+fn fetch_from_github(app: &App, attempt: &Attempt, repo: &Repository, installation: u64) -> Result<(Mirror, Fetched), Trouble> {
+    let trouble = |error: github::Error| Trouble {
+        public: "GitHub does not let the appliance at it".to_owned(),
+        failure: super::github::failure(app, &error),
+        is_of_credentials: false,
     };
+    let client = app.github().map_err(trouble)?;
+    let url = format!("{}/{}.git", client.identity().url, repo.slug);
+    // Whoever runs the appliance has named the host.
+    let is_trusted = app.config.github.url.is_some();
+    let fetch = || {
+        let shown = github::git_credentials(&client.token(installation).map_err(trouble)?);
+        fetch_with(app, attempt, repo, &url, is_trusted, Some(&Credentials::header(shown)))
+    };
+    match fetch() {
+        Err(refused) if refused.is_of_credentials => {
+            client.forget_token(installation);
+            fetch()
+        }
+        other => other,
+    }
+}
+
+fn fetch_with(
+    app: &App,
+    attempt: &Attempt,
+    repo: &Repository,
+    remote: &str,
+    is_trusted: bool,
+    credentials: Option<&Credentials>,
+) -> Result<(Mirror, Fetched), Trouble> {
+    let source: Source = remote.parse()?;
+    let mirror = app.mirror_to_fill(repo.id)?;
+    let asked =
+        Asked { credentials, outbound: &app.outbound, is_trusted, trust: Trust::Ours, cancel: attempt.cancel.flag(), progress: &|_| {} };
     let fetched = mirror.fetch(&source, &asked)?;
     Ok((mirror, fetched))
 }
@@ -240,6 +275,7 @@ pub fn erase(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
         let erased = app.write_now(&Actor::System, move |tx, _| -> Result<usize, Failure> {
             let mut erased = secrets::erase(tx, id, issues::ROWS_PER_WRITE)?;
             erased += checks::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
+            erased += statuses::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             erased += issues::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             erased += repos::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             Ok(erased)

@@ -99,6 +99,7 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         | Event::Due { .. }
         | Event::SyncDue { .. }
         | Event::DeliveryReceived { .. }
+        | Event::StatusDue { .. }
         | Event::IndexRebuilt
         | Event::HeadReturned { .. } => None,
     }

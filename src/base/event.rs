@@ -276,6 +276,13 @@ pub enum Event {
         /// The line, without what may be a secret.
         line: String,
     },
+    /// How a commit stands is to be said on GitHub, where its repository is.
+    StatusDue {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+    },
     /// The instance became an App on GitHub.
     GithubAppSet {
         /// GitHub's number for it.
@@ -333,9 +340,9 @@ const CHANGED_BYTES: usize = 200;
 impl Event {
     /// Whether the journal keeps it. That a turn of the clock has come is followed like any event and then over: nothing has changed by
     /// it, nobody did it, and with one a minute for each repository the facts between them would be hard to find. A delivery has a row of
-    /// its own, which says more.
+    /// its own, which says more; that something is to be said somewhere stands beside what is said.
     pub fn is_kept(&self) -> bool {
-        !matches!(self, Event::Due { .. } | Event::SyncDue { .. } | Event::DeliveryReceived { .. })
+        !matches!(self, Event::Due { .. } | Event::SyncDue { .. } | Event::DeliveryReceived { .. } | Event::StatusDue { .. })
     }
 }
 
@@ -362,6 +369,14 @@ words! {
         Failure = "failure",
         /// We cannot tell.
         Error = "error",
+    }
+}
+
+words! {
+    /// Under which name something is said of a commit on GitHub.
+    pub enum StatusContext: "context of a status" {
+        /// How the gate stands.
+        Gate = "plumbline",
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::StatusContext;
 use super::id::{AttemptId, DeliveryId, RepoId, UserId};
 use super::name::CommitSha;
 use crate::words;
@@ -69,6 +70,15 @@ pub enum Work {
         /// The delivery.
         delivery: DeliveryId,
     },
+    /// Say on GitHub how a commit stands.
+    PostStatus {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+        /// Under which name.
+        context: StatusContext,
+    },
 }
 
 words! {
@@ -110,6 +120,7 @@ impl Work {
             Work::Rewrap => "rewrap",
             Work::EraseUser { .. } => "erase_user",
             Work::InterpretDelivery { .. } => "interpret_delivery",
+            Work::PostStatus { .. } => "post_status",
         }
     }
 
@@ -127,6 +138,7 @@ impl Work {
             | Work::Rewrap
             | Work::CloseBranch { .. }
             | Work::EraseUser { .. } => Lane::Upkeep,
+            Work::PostStatus { .. } => Lane::Outbound,
         }
     }
 
@@ -137,7 +149,8 @@ impl Work {
             | Work::RunCheckSet { repo, .. }
             | Work::AbandonCheckSet { repo, .. }
             | Work::EraseRepository { repo }
-            | Work::CloseBranch { repo, .. } => Some(*repo),
+            | Work::CloseBranch { repo, .. }
+            | Work::PostStatus { repo, .. } => Some(*repo),
             Work::IndexIssues
             | Work::PollRepositories
             | Work::Expire
@@ -151,7 +164,7 @@ impl Work {
     /// The commit it is about.
     pub fn sha(&self) -> Option<CommitSha> {
         match self {
-            Work::RunCheckSet { sha, .. } | Work::AbandonCheckSet { sha, .. } => Some(*sha),
+            Work::RunCheckSet { sha, .. } | Work::AbandonCheckSet { sha, .. } | Work::PostStatus { sha, .. } => Some(*sha),
             Work::CloseBranch { head, .. } => Some(*head),
             Work::SyncRepository { .. }
             | Work::EraseRepository { .. }
@@ -174,6 +187,8 @@ impl Work {
             Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues | Work::Rewrap => 8,
             // It fails by the store, which can be mended, or by a fault of ours, which is shown where the delivery is.
             Work::InterpretDelivery { .. } => 5,
+            // Each answer of GitHub's to ask later is one; with the longest waits this is a fortnight.
+            Work::PostStatus { .. } => 60,
             // Each look at checks that are under way is one.
             Work::CloseBranch { .. } => 200,
             // Deletion is a promise.
@@ -193,6 +208,7 @@ impl Work {
             Work::SyncRepository { repo } | Work::EraseRepository { repo } => Some(format!("{}:{repo}", self.name())),
             // One per attempt: a later attempt must not be swallowed by an earlier one that is still ending.
             Work::RunCheckSet { attempt, .. } | Work::AbandonCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
+            Work::PostStatus { repo, sha, context } => Some(format!("{}:{repo}:{sha}:{context}", self.name())),
             Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
             Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap => Some(self.name().to_owned()),
             Work::EraseUser { user } => Some(format!("{}:{user}", self.name())),

@@ -15,6 +15,8 @@ use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::words;
 
+use super::repos::Repository;
+
 mod approval;
 pub mod builtin;
 pub mod catalogue;
@@ -174,6 +176,7 @@ fn begin_anew(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) ->
     let set = CheckSet::requested(repo, sha, attempt, now);
     tx.put(&set)?;
     tx.record(Event::CheckSetRequested { repo, sha, attempt }, now)?;
+    tell(tx, &set, now)?;
     Ok(set)
 }
 
@@ -322,6 +325,7 @@ pub fn hold(tx: &mut WriteTx, of: &CheckSet, conclusion: Conclusion, now: Timest
     set.is_settled = conclusion.is_settled;
     tx.put(&set)?;
     tx.record(Event::CheckSetHeld { repo: set.repo, sha: set.sha, verdict: set.verdict }, now)?;
+    tell(tx, &set, now)?;
     Ok(set)
 }
 
@@ -344,6 +348,7 @@ pub fn complete(tx: &mut WriteTx, of: &CheckSet, conclusion: Conclusion, now: Ti
     }
     tx.put(&set)?;
     tx.record(Event::CheckSetCompleted { repo: set.repo, sha: set.sha, verdict: set.verdict }, now)?;
+    tell(tx, &set, now)?;
     Ok(set)
 }
 
@@ -376,7 +381,14 @@ fn end_unwanted(tx: &mut WriteTx, mut set: CheckSet, sentence: String, now: Time
     }
     tx.put(&set)?;
     tx.record(Event::CheckSetCanceled { repo: set.repo, sha: set.sha, attempt: set.attempt }, now)?;
+    tell(tx, &set, now)?;
     Ok(set)
+}
+
+/// Has it said on GitHub how a commit stands, where its repository is there.
+fn tell(tx: &mut WriteTx, set: &CheckSet, now: Timestamp) -> store::Result<()> {
+    let is_there = tx.get::<Repository>(&set.repo)?.is_some_and(|repo| repo.source.github().is_some());
+    if is_there { tx.record(Event::StatusDue { repo: set.repo, sha: set.sha }, now) } else { Ok(()) }
 }
 
 /// The state of a set whose checks ended in these states and whose gate stands like this.

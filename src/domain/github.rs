@@ -9,18 +9,29 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::base::event::Event;
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
+use crate::engine::outbound;
 use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::vault::Vault;
 
 use super::secrets::{self, Purpose};
 
+mod app_auth;
+pub mod client;
+mod limits;
 pub mod payload;
 mod record;
 pub mod signature;
+pub mod status;
+pub mod sync;
 
+pub use app_auth::check_key;
+pub use client::{As, Client, Hub, Keys, Lane};
 pub use record::GithubApp;
 
 /// GitHub's own address, where no other is named.
@@ -65,7 +76,7 @@ pub enum Error {
     NotSetUp,
     /// A file that the configuration names cannot be read.
     #[error("cannot read `{}`, which `{key}` names: {source}", path.display())]
-    Unreadable {
+    FileUnreadable {
         /// The key of the configuration.
         key: &'static str,
         /// The file.
@@ -75,7 +86,7 @@ pub enum Error {
     },
     /// A file that the configuration names holds nothing of use.
     #[error("`{}`, which `{key}` names, {why}", path.display())]
-    Unusable {
+    FileUnusable {
         /// The key of the configuration.
         key: &'static str,
         /// The file.
@@ -83,6 +94,83 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The App's key is none.
+    #[error("the App's private key cannot be used: {why}")]
+    BadKey {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// GitHub cannot be asked.
+    #[error(transparent)]
+    Outbound(#[from] outbound::Error),
+    /// It was too much for now.
+    #[error("GitHub takes no more questions for now; it is asked again after {until}")]
+    RateLimited {
+        /// Nothing is asked before this.
+        until: Timestamp,
+    },
+    /// GitHub fails, and is left alone for a while.
+    #[error("GitHub has failed again and again; it is asked again after {until}")]
+    Away {
+        /// Nothing is asked before this.
+        until: Timestamp,
+    },
+    /// GitHub says no.
+    #[error("GitHub refuses it ({status}): {message}")]
+    Refused {
+        /// The status.
+        status: u16,
+        /// Its own sentence.
+        message: String,
+    },
+    /// GitHub fails.
+    #[error("GitHub failed ({status})")]
+    Failed {
+        /// The status.
+        status: u16,
+    },
+    /// What came cannot be read.
+    #[error("GitHub's answer cannot be read: {why}")]
+    Unreadable {
+        /// Why.
+        why: &'static str,
+    },
+    /// It sends us somewhere else, where our credentials do not go.
+    #[error("GitHub sends us to another place, and what is shown to it is shown to nobody else; look at `github.api_url`")]
+    Elsewhere,
+}
+
+/// When something that failed is worth another try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Some time later.
+    Later,
+    /// Not before this.
+    After(Timestamp),
+    /// It would fail again.
+    Never,
+}
+
+impl Error {
+    /// When it is worth another try.
+    pub fn again(&self) -> Again {
+        match self {
+            Error::RateLimited { until } | Error::Away { until } => Again::After(*until),
+            // Of us it may be known again: a key that was revoked is exchanged, an App that was removed is put back.
+            Error::Refused { status: 401 | 408 | 425, .. } => Again::Later,
+            Error::Refused { .. } => Again::Never,
+            Error::Store(_)
+            | Error::Secrets(_)
+            | Error::NotSetUp
+            | Error::Unreadable { .. }
+            | Error::FileUnreadable { .. }
+            | Error::FileUnusable { .. }
+            | Error::BadKey { .. }
+            | Error::Outbound(_)
+            | Error::Failed { .. }
+            | Error::Elsewhere => Again::Later,
+        }
+    }
 }
 
 /// A result of this capability.
@@ -184,12 +272,18 @@ pub fn webhook_secrets(tx: &ReadTx, vault: &Vault, configured: &Configured) -> R
     Ok(secrets)
 }
 
+/// What git shows GitHub: the value of an `Authorization` header.
+pub fn git_credentials(token: &Secret<String>) -> Secret<String> {
+    let plain = zeroize::Zeroizing::new(format!("x-access-token:{}", token.expose()));
+    Secret::new(format!("Basic {}", STANDARD.encode(plain.as_bytes())))
+}
+
 /// A secret, from the file that the configuration names, else from the vault.
 fn one(tx: &ReadTx, vault: &Vault, key: &'static str, file: Option<&Path>, purpose: Purpose) -> Result<Option<Secret<String>>> {
     if let Some(path) = file {
         let text = read(key, path)?;
         return match text.expose().trim() {
-            "" => Err(Error::Unusable { key, path: path.to_owned(), why: "is empty" }),
+            "" => Err(Error::FileUnusable { key, path: path.to_owned(), why: "is empty" }),
             some => Ok(Some(Secret::new(some.to_owned()))),
         };
     }
@@ -200,9 +294,9 @@ fn read(key: &'static str, path: &Path) -> Result<Secret<String>> {
     let mut text = String::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(SECRET_FILE_BYTES + 1).read_to_string(&mut text));
     let text = Secret::new(text);
-    read.map_err(|source| Error::Unreadable { key, path: path.to_owned(), source })?;
+    read.map_err(|source| Error::FileUnreadable { key, path: path.to_owned(), source })?;
     if text.expose().len() as u64 > SECRET_FILE_BYTES {
-        return Err(Error::Unusable { key, path: path.to_owned(), why: "is too large for a secret" });
+        return Err(Error::FileUnusable { key, path: path.to_owned(), why: "is too large for a secret" });
     }
     Ok(text)
 }

@@ -11,6 +11,10 @@ use super::issues::finding::Severity;
 use super::issues::standing::BySeverity;
 use super::repos::manifest::{FailOn, IssuesGate, Manifest};
 
+mod outbox;
+
+pub use outbox::{PostedStatus, Said, compose, erase, posted, record_posted};
+
 /// Where the gate gets its question from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod console;
+pub mod deliveries;
 pub mod health;
 pub mod metrics;
 pub mod repos;

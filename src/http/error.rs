@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::code::Code;
 use crate::app::passwords;
 use crate::base::text::clip;
-use crate::domain::{accounts, checks, github, hooks, issues, repos, search, secrets};
+use crate::domain::{accounts, checks, hooks, issues, repos, search, secrets};
 use crate::engine::{fulltext, git, queue, store, vault};
 
 /// The detail that says after how many seconds to try again.
@@ -344,18 +344,6 @@ impl From<hooks::Error> for ApiError {
             hooks::Error::Checks(error) => error.into(),
             hooks::Error::NotFound { .. } => ApiError::new(Code::DeliveryNotFound, message),
             hooks::Error::Waits { .. } => ApiError::new(Code::WrongState, message),
-        }
-    }
-}
-
-impl From<github::Error> for ApiError {
-    fn from(error: github::Error) -> ApiError {
-        match error {
-            github::Error::Store(error) => error.into(),
-            github::Error::Secrets(error) => error.into(),
-            github::Error::NotSetUp => ApiError::new(Code::WrongState, error.to_string()),
-            // The file's name is no caller's business.
-            github::Error::Unreadable { .. } | github::Error::Unusable { .. } => ApiError::of(Code::VaultUnavailable).because(error),
         }
     }
 }

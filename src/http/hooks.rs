@@ -46,7 +46,7 @@ pub async fn github(State(app): State<App>, request: Request) -> Result<(StatusC
     let body = extract::within(&app, body, BODY_BYTES).await?;
     let (handle, verified) = (app.clone(), body.clone());
     let verify = move || -> Result<bool, ApiError> {
-        let secrets = handle.read_now(|tx, _| github::webhook_secrets(tx, &handle.vault, &handle.config.github))?;
+        let secrets = handle.read_now(|tx, _| github::webhook_secrets(tx, &handle.vault, &handle.config.github)).map_err(unverifiable)?;
         if secrets.is_empty() {
             tracing::debug!("a delivery is refused, since there is no webhook secret that it could be signed with");
         }
@@ -58,6 +58,16 @@ pub async fn github(State(app): State<App>, request: Request) -> Result<(StatusC
     let arrived = read(&app, &parts.headers, body).await?;
     let delivery = app.write(&Actor::System, move |tx, now| hooks::receive(tx, &arrived, now)).await?;
     Ok((StatusCode::ACCEPTED, Json(DeliveryTakenView { delivery })))
+}
+
+/// Why the secrets that deliveries are signed with cannot be had.
+fn unverifiable(error: github::Error) -> ApiError {
+    match error {
+        github::Error::Store(error) => error.into(),
+        github::Error::Secrets(error) => error.into(),
+        // Such as a file that cannot be read; which, is no stranger's business.
+        other => ApiError { cause: Some(other.to_string()), ..ApiError::of(Code::VaultUnavailable) },
+    }
 }
 
 /// What a request that is signed rightly brings.

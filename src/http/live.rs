@@ -308,6 +308,7 @@ impl Woken {
             | Event::WorkDiscarded { .. }
             | Event::SettingsChanged { .. }
             | Event::CommandEntered { .. }
+            | Event::StatusDue { .. }
             | Event::GithubAppSet { .. }
             | Event::DeliveryReceived { .. }
             | Event::DeliveryReplayed { .. }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use plumbline::app::{reactions, runner};
-use plumbline::base::event::{Event, SignInChange, Upkeep, Verdict};
-use plumbline::base::id::{AttemptId, Id, KeyId, LinkId, RepoId, SecretId, TokenId, UserId, WorkId};
+use plumbline::base::event::{Event, SignInChange, StatusContext, Upkeep, Verdict};
+use plumbline::base::id::{AttemptId, DeliveryId, Id, KeyId, LinkId, RepoId, SecretId, TokenId, UserId, WorkId};
 use plumbline::base::name::{CommitSha, RepoSlug};
 use plumbline::base::work::Work;
 use plumbline::http::code::Code;
@@ -43,6 +43,8 @@ fn works() -> Vec<Work> {
         Work::CloseBranch { repo, head: sha },
         Work::Rewrap,
         Work::EraseUser { user: UserId::from_u128(3) },
+        Work::PostStatus { repo, sha, context: StatusContext::Gate },
+        Work::InterpretDelivery { delivery: DeliveryId::from_u128(8) },
     ]
 }
 
@@ -89,7 +91,12 @@ fn events() -> Vec<Event> {
         Event::BadgeKeyRotated { repo },
         Event::SettingsChanged { changes: Vec::new() },
         Event::CommandEntered { line: String::new() },
+        Event::StatusDue { repo, sha },
         Event::GithubAppSet { app: 7, slug: String::new() },
+        Event::DeliveryReceived { delivery: DeliveryId::from_u128(8) },
+        Event::DeliveryReplayed { delivery: DeliveryId::from_u128(8) },
+        Event::RepositoryWithdrawn { repo, slug: RepoSlug::local("app").unwrap() },
+        Event::RepositoryReturned { repo },
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));
     events.extend(works().into_iter().map(|was| Event::WorkRetried { work: WorkId::from_u128(5), was }));

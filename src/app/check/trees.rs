@@ -72,6 +72,11 @@ pub(super) fn manifest_file(tree: &dyn Tree) -> Option<(ManifestName, &TreeFile)
     ManifestName::ALL.iter().find_map(|name| Some((*name, tree.find(&name.path())?)))
 }
 
+/// Whether a tree has a manifest, be it a good one or not.
+pub(in crate::app) fn has_manifest(tree: &dyn Tree) -> bool {
+    manifest_file(tree).is_some()
+}
+
 /// The manifest at the root of a tree, if there is one; or what is wrong with it. An error is what may be otherwise a while later.
 pub fn read_manifest(tree: &dyn Tree) -> git::Result<Result<Option<Manifest>, String>> {
     let Some((name, file)) = manifest_file(tree) else { return Ok(Ok(None)) };

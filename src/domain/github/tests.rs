@@ -82,7 +82,7 @@ fn what_the_configuration_says_wins_and_files_are_read_at_each_use() {
     let error = private_key(&tx, &vault, &configured).unwrap_err().to_string();
     assert!(error.contains("github.private_key_file") && error.ends_with("is empty"), "{error}");
     std::fs::remove_file(&key).unwrap();
-    assert!(matches!(private_key(&tx, &vault, &configured), Err(Error::Unreadable { .. })));
+    assert!(matches!(private_key(&tx, &vault, &configured), Err(Error::FileUnreadable { .. })));
 }
 
 #[test]

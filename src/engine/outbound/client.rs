@@ -177,6 +177,13 @@ impl Client {
         Client { agent: agent(self.agent.config().clone(), &guard), guard }
     }
 
+    /// A client that lets the host of an address through, at its port alone.
+    pub fn allowing_url(&self, url: &str) -> Result<Client> {
+        let uri: Uri = url.parse().map_err(|_| Error::BadUrl { why: "it is not a URL" })?;
+        let host = checked(&uri)?;
+        Ok(self.allowing(&host, port_of(&uri)))
+    }
+
     /// Judges where an address leads, and asks nothing of it.
     pub fn judge(&self, url: &str) -> Result<()> {
         let uri: Uri = url.parse().map_err(|_| Error::BadUrl { why: "it is not a URL" })?;
@@ -250,6 +257,11 @@ fn checked(uri: &Uri) -> Result<String> {
     Ok(authority.host().to_owned())
 }
 
+/// The port of an address, said or meant.
+fn port_of(uri: &Uri) -> u16 {
+    uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 })
+}
+
 /// Our own words for what ureq says.
 fn told(host: &str, error: ureq::Error) -> Error {
     let host = host.to_owned();
@@ -302,8 +314,7 @@ impl<R: Resolver> Resolver for Guarded<R> {
     ) -> std::result::Result<ResolvedSocketAddrs, ureq::Error> {
         let addresses = self.inner.resolve(uri, config, timeout)?;
         let host = uri.host().unwrap_or("");
-        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-        self.guard.check(host, port, &addresses).map_err(|e| ureq::Error::Other(Box::new(e)))?;
+        self.guard.check(host, port_of(uri), &addresses).map_err(|e| ureq::Error::Other(Box::new(e)))?;
         Ok(addresses)
     }
 }

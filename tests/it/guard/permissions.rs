@@ -94,6 +94,7 @@ fn fill(path: &str, repo: &Repo<'_>, issue: &str) -> String {
         _ if path.contains("/invitations/") => "lnk_00000000000000000000000000",
         _ if path.contains("/sessions/") => "ses_00000000000000000000000000",
         _ if path.contains("/keys/") => "key_00000000000000000000000000",
+        _ if path.contains("/deliveries/") => "dlv_00000000000000000000000000",
         _ if path.contains("/work/") => "wrk_00000000000000000000000000",
         _ => "tok_00000000000000000000000000",
     };

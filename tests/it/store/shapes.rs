@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use plumbline::app::repeat::{Repeat, Tally};
 use plumbline::app::schema::schema;
-use plumbline::base::event::{Actor, Changed, Event, Recorded, Upkeep, Verdict};
-use plumbline::base::id::{AttemptId, CheckId, Id, IssueId, KeyId, LinkId, RepoId, SecretId, SessionId, TokenId, UserId, WorkId};
+use plumbline::base::event::{Actor, Changed, Event, Recorded, StatusContext, Upkeep, Verdict};
+use plumbline::base::id::{
+    AttemptId, CheckId, DeliveryId, Id, IssueId, KeyId, LinkId, RepoId, SecretId, SessionId, TokenId, UserId, WorkId,
+};
 use plumbline::base::name::{BlobId, CommitSha, RepoSlug, TreePath};
 use plumbline::base::time::Timestamp;
 use plumbline::base::work::{Lane, Work};
@@ -19,14 +21,18 @@ use plumbline::domain::admin::Recurrence;
 use plumbline::domain::audit::{Action, ActorKind, Checkpoint, Digest, Entry, Outcome, Subject, SubjectKind, Who};
 use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor};
 use plumbline::domain::github::GithubApp;
+use plumbline::domain::hooks::{Content, Delivery, DeliveryBody, DeliveryState, Source};
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
 use plumbline::domain::issues::track::{Fingerprint, Mark};
 use plumbline::domain::issues::{
     Chunk, Counts, Issue, IssueState, Kind, Node, Revision, Severity, Sighting, Span, Standing, Turn, TurnKind,
 };
-use plumbline::domain::repos::{ApprovalFor, Author, BadgeKey, Branch, Commit, RepoSource, Repository, SyncError};
+use plumbline::domain::repos::{
+    ApprovalFor, AsOf, Author, BadgeKey, Branch, Commit, FormerName, RepoSource, Repository, SyncError, Withdrawal, Withdrawn,
+};
 use plumbline::domain::secrets::{Kept, KeyState, NamedSecret, Purpose, Scope, SshKey, Use, VaultKey};
 use plumbline::domain::settings::Settings;
+use plumbline::domain::statuses::{PostedStatus, Said};
 use plumbline::engine::queue::{Lease, Served, WorkItem, WorkState};
 use plumbline::engine::store::Record;
 use plumbline::engine::store::blob::BlobHash;
@@ -84,6 +90,10 @@ const SAMPLES: &[fn() -> Shape] = &[
             audit_kept_days: Some(302),
         })
     },
+    || shape(&delivery()),
+    || shape(&DeliveryBody { delivery: DeliveryId::from_u128(1), content: Content::Inline(vec![1, 2]) }),
+    || shape(&FormerName { slug: RepoSlug::new("acme", "old").unwrap(), repo: repo(), until: at(1) }),
+    || shape(&Withdrawn { repo: repository(), why: Withdrawal::AccessRemoved, at: at(1), ends_at: at(2) }),
     || shape(&Kept { purpose: Purpose::GithubWebhookSecret, version: 300, sealed: sealed(), changed_at: at(1) }),
     || {
         shape(&GithubApp {
@@ -95,6 +105,16 @@ const SAMPLES: &[fn() -> Shape] = &[
             api_url: "https://git.example/api/v3".to_owned(),
             page: "https://git.example/apps/plumbline-acme".to_owned(),
             made_at: at(1),
+        })
+    },
+    || {
+        shape(&PostedStatus {
+            repo: repo(),
+            sha: sha(1),
+            context: StatusContext::Gate,
+            said: Said { verdict: Verdict::Failure, sentence: "2 new issues".to_owned(), url: "https://p.example/r/a".to_owned() },
+            at: at(2),
+            refused: Some("no commit found".to_owned()),
         })
     },
 ];
@@ -263,6 +283,30 @@ fn repository() -> Repository {
         synced_at: Some(at(2)),
         sync_error: Some(SyncError { public: "gone".to_owned(), message: "`example.org` is gone".to_owned() }),
         skipped: Some(BlobHash::of(b"skipped")),
+        as_of: Some(as_of(4)),
+        access_as_of: Some(as_of(5)),
+    }
+}
+
+fn as_of(ms: i64) -> AsOf {
+    AsOf { changed_at: at(ms), pushed_at: Some(at(300)), tie: [9; 16] }
+}
+
+fn delivery() -> Delivery {
+    Delivery {
+        id: DeliveryId::from_u128(1),
+        source: Source::Github,
+        guid: "guid".to_owned(),
+        event: "push".to_owned(),
+        action: Some("created".to_owned()),
+        repo: Some("acme/app".to_owned()),
+        installation: Some(300),
+        bytes: 301,
+        received_at: at(2),
+        state: DeliveryState::Ignored,
+        outcome: Some("nothing follows".to_owned()),
+        tries: 302,
+        interpreted_at: Some(at(3)),
     }
 }
 

@@ -32,7 +32,7 @@ fn an_event_that_is_not_known_is_read_whatever_it_holds() {
     let read = read_it("star", &json!({"action": "created", "repository": repository()})).unwrap();
     assert_eq!((read.action(), &read.kind), ("created", &Kind::Unknown));
     let read = read_it("sponsorship", &json!({"action": 5, "repository": "none"})).unwrap();
-    assert_eq!((read.action(), read.kind), ("", Kind::Unknown));
+    assert_eq!((read.action(), &read.kind), ("", &Kind::Unknown));
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! GitHub, for who we are at this moment; and what we say there of commits.
+//!
+//! What is to be said is composed when it is said. It may be said twice only if the process ended between saying it and writing that
+//! down, and then GitHub is asked first what it has.
+
+use super::App;
+use super::runner::{Attempt, Failure};
+use crate::base::event::{Actor, StatusContext};
+use crate::base::id::RepoId;
+use crate::base::name::{CommitSha, RepoSlug};
+use crate::base::secret::Secret;
+use crate::domain::checks;
+use crate::domain::github::status::{self, CommitStatus};
+use crate::domain::github::{self, Again, Client, Keys};
+use crate::domain::repos::{RepoSource, Repository};
+use crate::domain::statuses::{self, PostedStatus, Said};
+use crate::engine::queue::{self, Verdict};
+
+impl Keys for App {
+    fn private_key(&self) -> github::Result<Secret<String>> {
+        self.read_now(|tx, _| github::private_key(tx, &self.vault, &self.config.github))
+    }
+}
+
+impl App {
+    /// What asks GitHub on our behalf. It blocks.
+    pub fn github(&self) -> github::Result<Client<'_>> {
+        let identity = self.read_now(|tx, _| github::identity(tx, &self.config.github))?.ok_or(github::Error::NotSetUp)?;
+        Ok(self.hub.client(identity, self))
+    }
+}
+
+/// Something to be said, and of what.
+struct Due {
+    installation: u64,
+    slug: RepoSlug,
+    said: Said,
+}
+
+/// Performs `Work::PostStatus`. May be repeated: the same status under the same context says nothing new, and what was written down as
+/// said is not said again.
+pub fn post_status(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, context: StatusContext) -> Result<(), Failure> {
+    let Some(due) = due(app, repo, sha, context)? else { return attempt.done(app) };
+    let refused = match say(app, attempt, &due, sha, context) {
+        Ok(()) => None,
+        Err(error) if error.again() == Again::Never => {
+            tracing::warn!(repo.slug = %due.slug, commit.sha = %sha, "no status can be posted for {}@{sha}: {error}", due.slug);
+            Some(error.to_string())
+        }
+        Err(error) => return Err(failure(app, &error)),
+    };
+    let claim = attempt.claim.clone();
+    let said = due.said;
+    app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
+        queue::finish(tx, &claim, now)?;
+        Ok(statuses::record_posted(tx, PostedStatus { repo, sha, context, said: said.clone(), at: now, refused: refused.clone() })?)
+    })
+}
+
+/// What is to be said of a commit; nothing where its repository is not GitHub's or is gone, where it has no manifest, and where that was
+/// said already.
+fn due(app: &App, id: RepoId, sha: CommitSha, context: StatusContext) -> Result<Option<Due>, Failure> {
+    let found = app.read_now(|tx, _| -> Result<_, Failure> {
+        let Some(repo) = tx.get::<Repository>(&id)? else { return Ok(None) };
+        let set = checks::look(tx, id, sha)?;
+        set.map(|set| Ok((repo, set, statuses::posted(tx, id, sha, context)?))).transpose()
+    })?;
+    let Some((Repository { source: RepoSource::GitHub { installation, .. }, slug, .. }, set, posted)) = found else { return Ok(None) };
+    let said = statuses::compose(&set, format!("{}/r/{slug}/commits/{sha}", app.public_url()));
+    if posted.is_some_and(|posted| posted.said == said) || !has_manifest(app, id, sha)? {
+        return Ok(None);
+    }
+    Ok(Some(Due { installation, slug, said }))
+}
+
+/// Whether a commit has a manifest, be it a good one or not.
+fn has_manifest(app: &App, repo: RepoId, sha: CommitSha) -> Result<bool, Failure> {
+    let tree = app.mirror(repo)?.tree(sha)?;
+    Ok(super::check::has_manifest(&tree))
+}
+
+fn say(app: &App, attempt: &Attempt, due: &Due, sha: CommitSha, context: StatusContext) -> github::Result<()> {
+    let client = app.github()?;
+    let status = CommitStatus {
+        context: context.to_string(),
+        state: due.said.verdict.to_string(),
+        description: Some(due.said.sentence.clone()),
+        target_url: Some(due.said.url.clone()),
+    };
+    // An earlier attempt may have said it and not lived to write that down.
+    if attempt.claim.attempt > 1 && status::latest(&client, due.installation, &due.slug, sha, &status.context)?.as_ref() == Some(&status) {
+        return Ok(());
+    }
+    status::post(&client, due.installation, &due.slug, sha, &status)?;
+    tracing::info!(repo.slug = %due.slug, commit.sha = %sha, "posted status {} for {}@{sha}", due.said.verdict, due.slug);
+    Ok(())
+}
+
+/// What becomes of work that GitHub could not be asked for.
+pub(super) fn failure(app: &App, error: &github::Error) -> Failure {
+    let verdict = match error.again() {
+        Again::Later => Verdict::Retry,
+        Again::After(until) => Verdict::RetryAfter(until.since(app.clock.now())),
+        Again::Never => Verdict::GiveUp,
+    };
+    Failure { message: error.to_string(), verdict }
+}

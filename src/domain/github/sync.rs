@@ -1,0 +1,97 @@
+//! What the App can see on GitHub: its installations and their repositories.
+
+use serde::Deserialize;
+
+use super::client::{As, Client, Lane};
+use super::{Error, Result};
+use crate::base::name::RepoSlug;
+
+/// The most of a page that GitHub gives.
+const PER_PAGE: usize = 100;
+
+/// An installation of the App: an organization, or a person, that lets it in.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Installation {
+    /// GitHub's number for it.
+    pub id: u64,
+    /// Whose it is.
+    pub account: Account,
+    /// When it was suspended, if it is.
+    #[serde(default)]
+    pub suspended_at: Option<String>,
+}
+
+/// Somebody on GitHub.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Account {
+    /// What they are called.
+    pub login: String,
+}
+
+/// A repository on GitHub.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Remote {
+    /// GitHub's number for it, the same through renames and transfers.
+    pub id: u64,
+    /// `owner/name`.
+    pub full_name: String,
+    /// What it is for.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Whether it is for some alone.
+    #[serde(default)]
+    pub private: bool,
+    /// Whether it is closed to changes.
+    #[serde(default)]
+    pub archived: bool,
+}
+
+/// A repository on GitHub, and the installation through which it is seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The installation.
+    pub installation: u64,
+    /// The repository.
+    pub repo: Remote,
+}
+
+/// The installations of the App.
+pub fn installations(client: &Client<'_>) -> Result<Vec<Installation>> {
+    client.list(As::App, Lane::Syncs, &format!("/app/installations?per_page={PER_PAGE}"), None)
+}
+
+/// All that the App can see, by name. An installation that was suspended shows nothing.
+pub fn repositories(client: &Client<'_>) -> Result<Vec<Seen>> {
+    let mut all = Vec::new();
+    for installation in installations(client)?.into_iter().filter(|one| one.suspended_at.is_none()) {
+        let id = installation.id;
+        let path = format!("/installation/repositories?per_page={PER_PAGE}");
+        let repos = client.list::<Remote>(As::Installation(id), Lane::Syncs, &path, Some("repositories"))?;
+        all.extend(repos.into_iter().map(|repo| Seen { installation: id, repo }));
+    }
+    all.sort_by_cached_key(|seen| seen.repo.full_name.to_ascii_lowercase());
+    Ok(all)
+}
+
+/// A repository by its name; `None` where there is none, or the App is not let at it.
+pub fn repository(client: &Client<'_>, slug: &RepoSlug) -> Result<Option<Seen>> {
+    let missing = |error| match error {
+        Error::Refused { status: 404, .. } => Ok(None),
+        other => Err(other),
+    };
+    let path = format!("/repos/{slug}/installation");
+    let installation = match client.get::<Named>(As::App, Lane::Syncs, &path) {
+        Ok(installation) => installation.id,
+        Err(error) => return missing(error),
+    };
+    match client.get::<Remote>(As::Installation(installation), Lane::Syncs, &format!("/repos/{slug}")) {
+        Ok(repo) => Ok(Some(Seen { installation, repo })),
+        Err(error) => missing(error),
+    }
+}
+
+/// What has a number.
+#[derive(Deserialize)]
+struct Named {
+    id: u64,
+}

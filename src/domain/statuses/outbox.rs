@@ -1,0 +1,86 @@
+//! What is said on GitHub of a commit: composed from how its checks stand at the moment it is said, and written down once it was.
+//!
+//! What waits to be said is work of the queue, one item for a commit and context however often something changed: so the latest is what is
+//! said, and nothing is said of what nobody can see any more. What was said stands in a row; the same is not said again.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::event::{StatusContext, Verdict};
+use crate::base::id::RepoId;
+use crate::base::name::CommitSha;
+use crate::base::text::clip;
+use crate::base::time::Timestamp;
+use crate::domain::checks::CheckSet;
+use crate::engine::store::{self, ReadTx, Record, Scan, WriteTx};
+
+/// The most characters that GitHub takes in the sentence of a status.
+const SENTENCE_CHARS: usize = 140;
+/// How much of a refusal is kept.
+const REFUSAL_BYTES: usize = 500;
+
+/// What is said of a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// How the gate stands.
+    pub verdict: Verdict,
+    /// A sentence.
+    pub sentence: String,
+    /// Where to read on.
+    pub url: String,
+}
+
+/// What was said of a commit last, or what of it GitHub would not take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostedStatus {
+    /// The repository.
+    pub repo: RepoId,
+    /// The commit.
+    pub sha: CommitSha,
+    /// Under which name.
+    pub context: StatusContext,
+    /// What.
+    pub said: Said,
+    /// When.
+    pub at: Timestamp,
+    /// Why GitHub would not take it, if it would not: that is settled, and not tried again.
+    pub refused: Option<String>,
+}
+
+impl Record for PostedStatus {
+    const TABLE: &'static str = "posted_statuses";
+    const VERSION: u16 = 1;
+    type Key = (RepoId, CommitSha, u8);
+
+    fn key(&self) -> (RepoId, CommitSha, u8) {
+        (self.repo, self.sha, self.context as u8)
+    }
+}
+
+/// What is to be said of a commit whose checks stand like this; `url` is where people read of it.
+pub fn compose(set: &CheckSet, url: String) -> Said {
+    if set.is_under_way() {
+        return Said { verdict: Verdict::Pending, sentence: "the checks are under way".to_owned(), url };
+    }
+    let sentence = match set.sentence.char_indices().nth(SENTENCE_CHARS) {
+        // With its last character replaced by one that says so.
+        Some(_) => set.sentence.chars().take(SENTENCE_CHARS - 1).chain(['…']).collect(),
+        None => set.sentence.clone(),
+    };
+    Said { verdict: set.verdict, sentence, url }
+}
+
+/// What was said of a commit last under a context.
+pub fn posted(tx: &ReadTx, repo: RepoId, sha: CommitSha, context: StatusContext) -> store::Result<Option<PostedStatus>> {
+    tx.get::<PostedStatus>(&(repo, sha, context as u8))
+}
+
+/// Writes down what was said, or that GitHub would not take it.
+pub fn record_posted(tx: &mut WriteTx, posted: PostedStatus) -> store::Result<()> {
+    let refused = posted.refused.as_deref().map(|why| clip(why, REFUSAL_BYTES).into_owned());
+    tx.put(&PostedStatus { refused, ..posted })
+}
+
+/// Erases rows of a deleted repository, at most `limit`; answers how many, 0 once none are left.
+pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> store::Result<usize> {
+    tx.remove_all(&Scan::<PostedStatus>::prefix(repo), limit)
+}
