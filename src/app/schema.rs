@@ -69,11 +69,11 @@ pub fn schema() -> Schema {
             Settings,
             Kept,
             GithubApp,
+            PostedStatus,
             Delivery,
             DeliveryBody,
             FormerName,
             Withdrawn,
-            PostedStatus,
         ],
         migrations: MIGRATIONS,
     }

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod console;
 pub mod deliveries;
 pub mod health;
+pub mod hidden;
 pub mod metrics;
 pub mod repos;
 pub mod sessions;

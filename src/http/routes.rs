@@ -145,6 +145,7 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/admin/sessions", Admin, admin::sessions::list, "Every browser that is signed in").says(|doc| doc.list::<admin::sessions::AnySessionView>()),
         delete("/api/v1/admin/sessions/{id}", Admin, admin::sessions::delete, "Signs one of them out").says(|doc| doc.answers_nothing(204)),
         get("/api/v1/admin/repos", Admin, admin::repos::list, "Every repository and the room it takes").says(|doc| doc.list::<admin::repos::RepoUsageView>()),
+        get("/api/v1/admin/repos/hidden", Admin, admin::hidden::list, "The repositories that are hidden since GitHub does not let the appliance at them any more").says(|doc| doc.list::<admin::hidden::HiddenRepoView>()),
         get("/api/v1/admin/work", Admin, admin::work::list, "The work that waits, is being carried out or was given up").says(|doc| doc.query::<admin::work::WorkQuery>().list::<admin::work::WorkView>()),
         post("/api/v1/admin/work/{id}/retry", Admin, admin::work::retry, "Gives work that was given up another set of attempts").says(|doc| doc.answers::<admin::work::WorkView>(202)),
         post("/api/v1/admin/work/{id}/discard", Admin, admin::work::discard, "Takes work that nobody carries out from the queue").says(|doc| doc.answers_nothing(204)),

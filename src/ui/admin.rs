@@ -10,9 +10,11 @@ use super::{href, words};
 use crate::app::health::Grade;
 use crate::base::work::Lane;
 use crate::domain::audit::Line;
+use crate::domain::repos::Withdrawal;
 use crate::engine::queue::WorkState;
 use crate::http::admin::audit::AuditQuery;
 use crate::http::admin::health::AdminHealthView;
+use crate::http::admin::hidden::HiddenRepoView;
 use crate::http::admin::repos::RepoUsageView;
 use crate::http::admin::sessions::AnySessionView;
 use crate::http::admin::settings::SettingsView;
@@ -58,6 +60,8 @@ pub struct ReposPage {
     pub frame: Frame,
     /// The repositories of this page.
     pub repos: Vec<RepoUsageView>,
+    /// Those that are hidden, and go before long.
+    pub hidden: Vec<HiddenRepoView>,
     /// Where the next page is.
     pub next: Option<String>,
 }
@@ -65,6 +69,14 @@ pub struct ReposPage {
 impl ReposPage {
     fn tab(&self) -> AdminTab {
         AdminTab::Repositories
+    }
+
+    fn why(&self, hidden: &HiddenRepoView) -> &'static str {
+        match hidden.why {
+            Withdrawal::Deleted => "deleted on GitHub",
+            Withdrawal::AccessRemoved => "the App is not let at it any more",
+            Withdrawal::InstallationRemoved => "the App was removed there",
+        }
     }
 
     fn settings(&self, repo: &RepoUsageView) -> String {

@@ -92,6 +92,8 @@ pub enum AdminTab {
     Sessions,
     /// The work queue.
     Work,
+    /// What others told us.
+    Deliveries,
     /// The trail.
     Audit,
     /// What is set.
@@ -100,7 +102,7 @@ pub enum AdminTab {
 
 impl AdminTab {
     /// All of them, as they stand side by side.
-    pub const ALL: [AdminTab; 9] = [
+    pub const ALL: [AdminTab; 10] = [
         AdminTab::Health,
         AdminTab::Users,
         AdminTab::Tokens,
@@ -108,6 +110,7 @@ impl AdminTab {
         AdminTab::Repositories,
         AdminTab::Sessions,
         AdminTab::Work,
+        AdminTab::Deliveries,
         AdminTab::Audit,
         AdminTab::Settings,
     ];
@@ -122,6 +125,7 @@ impl AdminTab {
             AdminTab::Repositories => "Repositories",
             AdminTab::Sessions => "Sessions",
             AdminTab::Work => "Work",
+            AdminTab::Deliveries => "Deliveries",
             AdminTab::Audit => "Audit",
             AdminTab::Settings => "Settings",
         }
@@ -137,6 +141,7 @@ impl AdminTab {
             AdminTab::Repositories => "/admin/repos",
             AdminTab::Sessions => "/admin/sessions",
             AdminTab::Work => "/admin/work",
+            AdminTab::Deliveries => href::DELIVERIES,
             AdminTab::Audit => "/admin/audit",
             AdminTab::Settings => "/admin/settings",
         }

@@ -90,10 +90,6 @@ const SAMPLES: &[fn() -> Shape] = &[
             audit_kept_days: Some(302),
         })
     },
-    || shape(&delivery()),
-    || shape(&DeliveryBody { delivery: DeliveryId::from_u128(1), content: Content::Inline(vec![1, 2]) }),
-    || shape(&FormerName { slug: RepoSlug::new("acme", "old").unwrap(), repo: repo(), until: at(1) }),
-    || shape(&Withdrawn { repo: repository(), why: Withdrawal::AccessRemoved, at: at(1), ends_at: at(2) }),
     || shape(&Kept { purpose: Purpose::GithubWebhookSecret, version: 300, sealed: sealed(), changed_at: at(1) }),
     || {
         shape(&GithubApp {
@@ -117,6 +113,10 @@ const SAMPLES: &[fn() -> Shape] = &[
             refused: Some("no commit found".to_owned()),
         })
     },
+    || shape(&delivery()),
+    || shape(&DeliveryBody { delivery: DeliveryId::from_u128(1), content: Content::Inline(vec![1, 2]) }),
+    || shape(&FormerName { slug: RepoSlug::new("acme", "old").unwrap(), repo: repo(), until: at(1) }),
+    || shape(&Withdrawn { repo: repository(), why: Withdrawal::AccessRemoved, at: at(1), ends_at: at(2) }),
 ];
 
 /// A record's name with its version, and the encoding of its sample.
