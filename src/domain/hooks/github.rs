@@ -135,7 +135,8 @@ fn repository(tx: &mut WriteTx, payload: &Payload, followed: Option<Followed>, s
     match payload.action() {
         // What is deleted was last changed some time before; nothing that was said earlier is newer than that it is gone.
         "deleted" => {
-            let as_of = AsOf { changed_at: sent.received_at, pushed_at: None, tie: repos::tie(&sent.guid) };
+            let changed_at = named.updated_at.unwrap_or(sent.received_at).max(sent.received_at);
+            let as_of = AsOf { changed_at, pushed_at: None, tie: repos::tie(&sent.guid) };
             return match about(tx, payload)? {
                 Ok(repo) => hide(tx, &repo, Withdrawal::Deleted, as_of, now),
                 Err(outcome) => Ok(outcome),
@@ -194,7 +195,8 @@ fn installation(tx: &mut WriteTx, payload: &Payload, listed: &[RepoRef], sent: &
     match payload.action() {
         "deleted" => {
             // It is over for all it was for, whatever was said before.
-            let as_of = AsOf { changed_at: sent.received_at, ..of_installation(Some(installation), sent) };
+            let said = of_installation(Some(installation), sent);
+            let as_of = AsOf { changed_at: said.changed_at.max(sent.received_at), ..said };
             let (mut hidden, through) = (0, repos::of_installation(tx, installation.id, REPOS_PER_WRITE)?);
             for repo in &through {
                 let before = tx.recorded_events().len();

@@ -21,7 +21,7 @@ async fn listed(world: &World, query: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_signed_delivery_is_kept_and_then_interpreted() {
-    let world = World::of(deliveries::app()).await;
+    let world = deliveries::world();
     let sender = Sender::to(&world.app);
     let id = sender.send("ping", &ping()).await;
     assert!(id.starts_with("dlv_"), "{id}");
@@ -34,7 +34,7 @@ async fn a_signed_delivery_is_kept_and_then_interpreted() {
 
 #[tokio::test]
 async fn either_secret_signs_and_nothing_else_does() {
-    let world = World::of(deliveries::app()).await;
+    let world = deliveries::world();
     let sender = Sender::to(&world.app);
     let body = ping().to_string();
     let good = signature::sign(body.as_bytes(), SECRET);
@@ -80,7 +80,7 @@ async fn a_secret_file_that_is_missing_refuses_everything_and_names_no_file() {
 
 #[tokio::test]
 async fn the_same_delivery_again_is_the_same_and_has_no_effect() {
-    let world = World::of(deliveries::app()).await;
+    let world = deliveries::world();
     let sender = Sender::to(&world.app);
     let first = sender.send_as("72d3162e-cc78-11e3-81ab-4c9367dc0958", "ping", &ping()).await;
     world.app.settle().await;
@@ -124,7 +124,7 @@ async fn what_is_signed_and_no_delivery_is_refused_with_what_is_wrong() {
 
 #[tokio::test]
 async fn a_body_is_taken_up_to_its_bound_and_not_beyond() {
-    let world = World::of(deliveries::app()).await;
+    let world = deliveries::world();
     let sender = Sender::to(&world.app);
     let body = |bytes: usize| format!("{{\"zen\": \"{}\"}}", "x".repeat(bytes - 11));
     for bytes in [64 << 10, (64 << 10) + 1, 25 << 20] {
@@ -146,7 +146,7 @@ async fn a_body_is_taken_up_to_its_bound_and_not_beyond() {
 
 #[tokio::test]
 async fn a_wrong_shape_is_told_on_the_delivery_and_can_be_replayed() {
-    let world = World::of(deliveries::app()).await;
+    let world = deliveries::world();
     let sender = Sender::to(&world.app);
     let id = sender.send("pull_request", &json!({"action": "opened", "pull_request": {"number": "one"}})).await;
     sender.send("thunderclap", &json!({"action": 5})).await;
@@ -155,7 +155,7 @@ async fn a_wrong_shape_is_told_on_the_delivery_and_can_be_replayed() {
         listed(&world, "").await,
         [
             "thunderclap: ignored: nothing is known of events of this kind",
-            "pull_request: failed: the payload is not that of `pull_request`: at `pull_request.number`: invalid type: string \"one\", expected u64 at line 1 column 58"
+            "pull_request: failed: the payload is not that of `pull_request`: at `pull_request.number`: invalid type: string \"one\", expected u64 at line 1 column 49"
         ]
     );
     assert_eq!(listed(&world, "event=pull_request&state=failed").await.len(), 1);

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plumbline::base::event::Event;
+use plumbline::base::event::{Actor, Event};
 use plumbline::base::id::{Ids, RepoId};
 use plumbline::base::name::{BranchName, CommitSha};
 use plumbline::base::time::Timestamp;
+use plumbline::base::work::Work;
 use plumbline::domain::accounts::{InstanceRole, RepoRole};
 use plumbline::domain::github::payload;
 use plumbline::domain::hooks::github::{Applied, Sent, apply};
 use plumbline::domain::repos::{self, BadgeKey, BranchChange, NewRepository, RepoSource};
+use plumbline::engine::queue::{self, WorkState};
 use plumbline::engine::store::{Store, WriteTx};
 use plumbline::{app::schema::schema, domain::accounts};
 use serde_json::{Value, json};
@@ -42,15 +44,19 @@ async fn outcome(world: &World, id: &str) -> String {
 /// Interprets what came, and lets fetches that cannot succeed be: there is no GitHub here.
 async fn settle(world: &World) {
     world.app.settle().await;
+    let fetches = world.app.work(WorkState::Ready).into_iter().filter(|item| matches!(item.work, Work::SyncRepository { .. }));
+    for fetch in fetches.map(|item| item.id) {
+        world.app.app().write_now(&Actor::System, move |tx, _| queue::discard(tx, fetch)).unwrap();
+    }
 }
 
 #[tokio::test]
 async fn a_renamed_repository_keeps_what_it_has_and_its_old_name_leads_to_it() {
-    let world = World::of(deliveries::app()).await;
+    let world = deliveries::world();
     let (sender, id) = (Sender::to(&world.app), add(&world.app, "acme/app", 7, 301));
     let member = world.app.user("grace", InstanceRole::Member);
     let grant = move |tx: &mut WriteTx, _| accounts::grant(tx, id, member, RepoRole::Read);
-    world.app.app().write_now(&plumbline::base::event::Actor::System, grant).unwrap();
+    world.app.app().write_now(&Actor::System, grant).unwrap();
     sender.send("repository", &repository("renamed", described(7, "acme/application", SOON))).await;
     settle(&world).await;
     assert_eq!(names(&world).await, ["acme/application"]);
@@ -80,7 +86,7 @@ async fn a_renamed_repository_keeps_what_it_has_and_its_old_name_leads_to_it() {
 #[tokio::test]
 async fn two_repositories_that_exchange_names_end_with_them_in_any_order() {
     for is_reversed in [false, true] {
-        let world = World::of(deliveries::app()).await;
+        let world = deliveries::world();
         let sender = Sender::to(&world.app);
         let (first, second) = (add(&world.app, "acme/a", 7, 301), add(&world.app, "acme/b", 8, 301));
         let mut steps = vec![
@@ -102,7 +108,7 @@ async fn two_repositories_that_exchange_names_end_with_them_in_any_order() {
 
 #[tokio::test]
 async fn a_repository_that_github_deleted_is_hidden_at_once_and_goes_after_a_while() {
-    let world = World::of(deliveries::app()).await;
+    let world = deliveries::world();
     let (sender, id) = (Sender::to(&world.app), add(&world.app, "acme/app", 7, 301));
     let removal = sender.send("repository", &repository("deleted", described(7, "acme/app", SOON))).await;
     settle(&world).await;
@@ -127,7 +133,7 @@ async fn a_repository_that_github_deleted_is_hidden_at_once_and_goes_after_a_whi
 
 #[tokio::test]
 async fn what_the_app_is_let_at_again_is_back_as_it_was() {
-    let world = World::of(deliveries::app()).await;
+    let world = deliveries::world();
     let (sender, id) = (Sender::to(&world.app), add(&world.app, "acme/app", 7, 301));
     let other = add(&world.app, "acme/other", 8, 301);
     let installation = |at: &str| json!({"id": 301, "account": {"id": 1, "login": "acme"}, "updated_at": at});
@@ -162,7 +168,7 @@ async fn what_the_app_is_let_at_again_is_back_as_it_was() {
 
 #[tokio::test]
 async fn what_has_no_home_here_is_kept_with_the_reason() {
-    let world = World::of(deliveries::app()).await;
+    let world = deliveries::world();
     let sender = Sender::to(&world.app);
     let repo = || described(7, "acme/app", SOON);
     let sha = "a".repeat(40);
@@ -323,7 +329,7 @@ fn six_deliveries_end_in_the_same_state_in_each_of_their_720_orders() {
     let expected = end(&[0, 1, 2, 3, 4, 5], &history);
     assert_eq!(
         expected,
-        "acme/application https://github.example/acme/application.git private=true default=Some(BranchName(\"feature\")) \
+        "acme/application https://github.example/acme/application.git private=true default=Some(feature) \
          [\"feature@0303030\", \"main@0202020\"] acme/app→Some(\"acme/application\")"
     );
     let orders = permutations(6);

@@ -4,12 +4,14 @@ use plumbline::app::config::Config;
 use plumbline::base::event::Actor;
 use plumbline::base::id::RepoId;
 use plumbline::base::name::RepoSlug;
+use plumbline::domain::accounts::{Scope, TokenKind};
 use plumbline::domain::github::signature;
 use plumbline::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
 use serde_json::{Value, json};
 
 use super::app::TestApp;
 use super::client::{Answer, Client};
+use super::world::World;
 
 /// What deliveries are signed with.
 pub const SECRET: &str = "It's a Secret to Everybody";
@@ -21,6 +23,13 @@ pub const HOOK: &str = "/hooks/github";
 /// An appliance that knows both secrets.
 pub fn app() -> TestApp {
     app_with(|_| {})
+}
+
+/// The same with an administrator whose access does not end with a week.
+pub fn world() -> World {
+    let app = app();
+    let token = app.token(TokenKind::Service, &[Scope::RepoRead, Scope::Admin], None, &[], None);
+    World { admin: app.anonymous().bearer(&token), app }
 }
 
 /// The same, configured otherwise.
