@@ -23,6 +23,7 @@ pub mod error;
 pub mod extract;
 pub mod faults;
 pub mod files;
+pub mod github;
 pub mod health;
 pub mod hooks;
 pub mod host;

@@ -21,6 +21,7 @@ pub mod error;
 pub mod escape;
 pub mod file;
 pub mod frame;
+pub mod github;
 mod handle;
 pub mod home;
 pub mod href;

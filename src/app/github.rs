@@ -3,17 +3,23 @@
 //! What is to be said is composed when it is said. It may be said twice only if the process ended between saying it and writing that
 //! down, and then GitHub is asked first what it has.
 
+pub mod look;
+
 use super::App;
 use super::runner::{Attempt, Failure};
 use crate::base::event::{Actor, StatusContext};
-use crate::base::id::RepoId;
+use crate::base::id::{AttemptId, RepoId};
 use crate::base::name::{CommitSha, RepoSlug};
+use crate::base::page::Limit;
 use crate::base::secret::Secret;
 use crate::domain::checks;
+use crate::domain::github::check_run::{self, Report};
 use crate::domain::github::status::{self, CommitStatus};
 use crate::domain::github::{self, Again, Client, Keys};
+use crate::domain::issues;
+use crate::domain::issues::list::{AtCommit, Filter, Sort, StateFilter};
 use crate::domain::repos::{RepoSource, Repository};
-use crate::domain::statuses::{self, PostedStatus, Said};
+use crate::domain::statuses::{self, PostedReport, PostedStatus, Said};
 use crate::engine::queue::{self, Verdict};
 
 impl Keys for App {
@@ -27,6 +33,21 @@ impl App {
     pub fn github(&self) -> github::Result<Client<'_>> {
         let identity = self.read_now(|tx, _| github::identity(tx, &self.config.github))?.ok_or(github::Error::NotSetUp)?;
         Ok(self.hub.client(identity, self))
+    }
+}
+
+impl App {
+    /// Where people find GitHub.
+    pub async fn github_url(&self) -> github::Result<String> {
+        let configured = self.config.github.clone();
+        self.read(move |tx, _| Ok(github::places(&configured, github::app(tx)?.as_ref()).0)).await
+    }
+}
+
+impl App {
+    /// Where people read of a commit.
+    fn commit_url(&self, slug: &RepoSlug, sha: CommitSha) -> String {
+        format!("{}/r/{slug}/commits/{sha}", self.public_url())
     }
 }
 
@@ -66,7 +87,7 @@ fn due(app: &App, id: RepoId, sha: CommitSha, context: StatusContext) -> Result<
         set.map(|set| Ok((repo, set, statuses::posted(tx, id, sha, context)?))).transpose()
     })?;
     let Some((Repository { source: RepoSource::GitHub { installation, .. }, slug, .. }, set, posted)) = found else { return Ok(None) };
-    let said = statuses::compose(&set, format!("{}/r/{slug}/commits/{sha}", app.public_url()));
+    let said = statuses::compose(&set, app.commit_url(&slug, sha));
     if posted.is_some_and(|posted| posted.said == said) || !has_manifest(app, id, sha)? {
         return Ok(None);
     }
@@ -94,6 +115,43 @@ fn say(app: &App, attempt: &Attempt, due: &Due, sha: CommitSha, context: StatusC
     status::post(&client, due.installation, &due.slug, sha, &status)?;
     tracing::info!(repo.slug = %due.slug, commit.sha = %sha, "posted status {} for {}@{sha}", due.said.verdict, due.slug);
     Ok(())
+}
+
+/// Performs `Work::PostReport`. May be repeated: the run is found by the attempt that it tells of, and goes on with what it lacks.
+pub fn post_report(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha) -> Result<(), Failure> {
+    let Some((installation, slug, of, report)) = due_report(app, repo, sha)? else { return attempt.done(app) };
+    let posted = app.github().and_then(|client| check_run::post(&client, installation, &slug, sha, &report));
+    let refused = match posted {
+        Ok(()) => None,
+        Err(error) if error.again() == Again::Never => {
+            tracing::warn!(repo.slug = %slug, commit.sha = %sha, "no run of checks can be put at {slug}@{sha}: {error}");
+            Some(error.to_string())
+        }
+        Err(error) => return Err(failure(app, &error)),
+    };
+    let claim = attempt.claim.clone();
+    app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
+        queue::finish(tx, &claim, now)?;
+        Ok(statuses::record_report(tx, PostedReport { repo, sha, attempt: of, at: now, refused: refused.clone() })?)
+    })
+}
+
+/// What is to be put beside a commit's lines, and of which attempt; nothing where there is nothing to be said of it, or it is there.
+fn due_report(app: &App, id: RepoId, sha: CommitSha) -> Result<Option<(u64, RepoSlug, AttemptId, Report)>, Failure> {
+    let found = app.read_now(|tx, _| -> Result<_, Failure> {
+        let Some(repo) = tx.get::<Repository>(&id)? else { return Ok(None) };
+        let Some(set) = checks::look(tx, id, sha)?.filter(|set| set.state.is_finished()) else { return Ok(None) };
+        if statuses::posted_report(tx, id, sha)?.is_some_and(|posted| posted.attempt == set.attempt) {
+            return Ok(None);
+        }
+        let new = Filter { states: vec![StateFilter::New], ..Filter::default() };
+        let list = |standing| AtCommit::read(tx, &standing)?.list(tx, &new, Sort::Severity, None, Limit::MAX);
+        let listing = issues::standing(tx, id, sha)?.map(list).transpose()?;
+        let report = statuses::report(&set, listing.as_ref(), app.commit_url(&repo.slug, sha));
+        Ok(Some((repo, set.attempt, report)))
+    })?;
+    let Some((Repository { source: RepoSource::GitHub { installation, .. }, slug, .. }, of, report)) = found else { return Ok(None) };
+    Ok(has_manifest(app, id, sha)?.then_some((installation, slug, of, report)))
 }
 
 /// What becomes of work that GitHub could not be asked for.

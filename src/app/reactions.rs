@@ -36,7 +36,13 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         Event::CheckSetRequested { repo, sha, attempt } | Event::HeadReturned { repo, sha, attempt } => {
             now(Work::RunCheckSet { repo: *repo, sha: *sha, attempt: *attempt })
         }
-        Event::StatusDue { repo, sha } => now(Work::PostStatus { repo: *repo, sha: *sha, context: StatusContext::Gate }),
+        Event::StatusDue { repo, sha, is_over } => {
+            let mut follows = now(Work::PostStatus { repo: *repo, sha: *sha, context: StatusContext::Gate });
+            if *is_over {
+                follows.extend(now(Work::PostReport { repo: *repo, sha: *sha }));
+            }
+            follows
+        }
         Event::BranchDeleted { repo, head, .. } => now(Work::CloseBranch { repo: *repo, head: *head }),
         Event::IssuesChanged => now(Work::IndexIssues),
         Event::VaultRotated => now(Work::Rewrap),
@@ -95,6 +101,7 @@ fn given_up(was: &Work) -> Vec<Followup> {
         | Work::Sweep
         | Work::Rewrap
         | Work::CloseBranch { .. }
-        | Work::PostStatus { .. } => Vec::new(),
+        | Work::PostStatus { .. }
+        | Work::PostReport { .. } => Vec::new(),
     }
 }

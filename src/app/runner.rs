@@ -145,7 +145,8 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         | Work::CloseBranch { .. }
         | Work::EraseUser { .. }
         | Work::InterpretDelivery { .. }
-        | Work::PostStatus { .. } => CancelToken::default(),
+        | Work::PostStatus { .. }
+        | Work::PostReport { .. } => CancelToken::default(),
     };
     let attempt = Attempt { claim, cancel };
     let _held = held.map(|held| held.hold(&attempt));
@@ -196,6 +197,7 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::CloseBranch { repo, head } => check::close_branch(app, attempt, *repo, *head),
         Work::Rewrap => rewrap::perform(app, attempt),
         Work::PostStatus { repo, sha, context } => github::post_status(app, attempt, *repo, *sha, *context),
+        Work::PostReport { repo, sha } => github::post_report(app, attempt, *repo, *sha),
         Work::EraseUser { user } => upkeep::erase_user(app, attempt, *user),
         Work::InterpretDelivery { delivery } => deliveries::perform(app, attempt, *delivery),
     }

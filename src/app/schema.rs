@@ -14,7 +14,7 @@ use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::repos::{Branch, Commit, FormerName, Repository, Withdrawn};
 use crate::domain::secrets::{Kept, NamedSecret, SshKey, VaultKey};
 use crate::domain::settings::Settings;
-use crate::domain::statuses::PostedStatus;
+use crate::domain::statuses::{PostedReport, PostedStatus};
 use crate::engine::queue::{Served, WorkItem};
 use crate::engine::store::journal::Journaled;
 use crate::engine::store::{Migration, Schema, TableSpec};
@@ -70,6 +70,7 @@ pub fn schema() -> Schema {
             Kept,
             GithubApp,
             PostedStatus,
+            PostedReport,
             Delivery,
             DeliveryBody,
             FormerName,

@@ -282,6 +282,8 @@ pub enum Event {
         repo: RepoId,
         /// The commit.
         sha: CommitSha,
+        /// Whether its checks have ended.
+        is_over: bool,
     },
     /// The instance became an App on GitHub.
     GithubAppSet {

@@ -79,6 +79,13 @@ pub enum Work {
         /// Under which name.
         context: StatusContext,
     },
+    /// Put on GitHub what was found beside a commit's lines.
+    PostReport {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+    },
 }
 
 words! {
@@ -121,6 +128,7 @@ impl Work {
             Work::EraseUser { .. } => "erase_user",
             Work::InterpretDelivery { .. } => "interpret_delivery",
             Work::PostStatus { .. } => "post_status",
+            Work::PostReport { .. } => "post_report",
         }
     }
 
@@ -138,7 +146,7 @@ impl Work {
             | Work::Rewrap
             | Work::CloseBranch { .. }
             | Work::EraseUser { .. } => Lane::Upkeep,
-            Work::PostStatus { .. } => Lane::Outbound,
+            Work::PostStatus { .. } | Work::PostReport { .. } => Lane::Outbound,
         }
     }
 
@@ -150,7 +158,8 @@ impl Work {
             | Work::AbandonCheckSet { repo, .. }
             | Work::EraseRepository { repo }
             | Work::CloseBranch { repo, .. }
-            | Work::PostStatus { repo, .. } => Some(*repo),
+            | Work::PostStatus { repo, .. }
+            | Work::PostReport { repo, .. } => Some(*repo),
             Work::IndexIssues
             | Work::PollRepositories
             | Work::Expire
@@ -164,7 +173,10 @@ impl Work {
     /// The commit it is about.
     pub fn sha(&self) -> Option<CommitSha> {
         match self {
-            Work::RunCheckSet { sha, .. } | Work::AbandonCheckSet { sha, .. } | Work::PostStatus { sha, .. } => Some(*sha),
+            Work::RunCheckSet { sha, .. }
+            | Work::AbandonCheckSet { sha, .. }
+            | Work::PostStatus { sha, .. }
+            | Work::PostReport { sha, .. } => Some(*sha),
             Work::CloseBranch { head, .. } => Some(*head),
             Work::SyncRepository { .. }
             | Work::EraseRepository { .. }
@@ -188,7 +200,7 @@ impl Work {
             // It fails by the store, which can be mended, or by a fault of ours, which is shown where the delivery is.
             Work::InterpretDelivery { .. } => 5,
             // Each answer of GitHub's to ask later is one; with the longest waits this is a fortnight.
-            Work::PostStatus { .. } => 60,
+            Work::PostStatus { .. } | Work::PostReport { .. } => 60,
             // Each look at checks that are under way is one.
             Work::CloseBranch { .. } => 200,
             // Deletion is a promise.
@@ -209,6 +221,7 @@ impl Work {
             // One per attempt: a later attempt must not be swallowed by an earlier one that is still ending.
             Work::RunCheckSet { attempt, .. } | Work::AbandonCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
             Work::PostStatus { repo, sha, context } => Some(format!("{}:{repo}:{sha}:{context}", self.name())),
+            Work::PostReport { repo, sha } => Some(format!("{}:{repo}:{sha}", self.name())),
             Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
             Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap => Some(self.name().to_owned()),
             Work::EraseUser { user } => Some(format!("{}:{user}", self.name())),

@@ -388,7 +388,7 @@ fn end_unwanted(tx: &mut WriteTx, mut set: CheckSet, sentence: String, now: Time
 /// Has it said on GitHub how a commit stands, where its repository is there.
 fn tell(tx: &mut WriteTx, set: &CheckSet, now: Timestamp) -> store::Result<()> {
     let is_there = tx.get::<Repository>(&set.repo)?.is_some_and(|repo| repo.source.github().is_some());
-    if is_there { tx.record(Event::StatusDue { repo: set.repo, sha: set.sha }, now) } else { Ok(()) }
+    if is_there { tx.record(Event::StatusDue { repo: set.repo, sha: set.sha, is_over: set.state.is_finished() }, now) } else { Ok(()) }
 }
 
 /// The state of a set whose checks ended in these states and whose gate stands like this.

@@ -22,10 +22,12 @@ use crate::engine::vault::Vault;
 use super::secrets::{self, Purpose};
 
 mod app_auth;
+pub mod check_run;
 pub mod client;
 mod limits;
 pub mod payload;
 mod record;
+pub mod setup;
 pub mod signature;
 pub mod status;
 pub mod sync;

@@ -223,6 +223,17 @@ pub fn change(tx: &mut WriteTx, repo: RepoId, change: &Change, now: Timestamp) -
     Ok(repository)
 }
 
+/// Takes over what GitHub says of a repository of its own.
+pub fn mirror(tx: &mut WriteTx, repo: RepoId, description: Option<&str>, is_private: bool, is_archived: bool) -> Result<Repository> {
+    let mut repository = get(tx, repo)?;
+    let said: String = description.unwrap_or("").trim().chars().take(DESCRIPTION_CHARS).collect();
+    repository.description = (!said.is_empty()).then_some(said);
+    repository.is_private = is_private;
+    repository.is_archived = is_archived;
+    tx.put(&repository)?;
+    Ok(repository)
+}
+
 /// What is said otherwise of a repository than before.
 fn differences(before: &Repository, after: &Repository) -> Vec<Changed> {
     [
@@ -296,10 +307,10 @@ pub fn request_sync(tx: &mut WriteTx, repo: RepoId, now: Timestamp) -> Result<()
     Ok(tx.record(Event::SyncRequested { repo }, now)?)
 }
 
-/// Asks for a fetch of every repository that is polled: one page of them. Answers where the next page begins.
+/// Asks for a fetch of every repository whose turn has come: one page of them. Answers where the next page begins.
 pub fn poll(tx: &mut WriteTx, after: Option<&Cursor>, now: Timestamp) -> Result<Option<Cursor>> {
     let page = list(tx, after, Limit::MAX)?;
-    for repo in page.items.iter().filter(|repo| repo.is_polled()) {
+    for repo in page.items.iter().filter(|repo| repo.is_due(now)) {
         tx.record(Event::SyncDue { repo: repo.id }, now)?;
     }
     Ok(page.next)

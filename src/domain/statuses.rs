@@ -12,8 +12,10 @@ use super::issues::standing::BySeverity;
 use super::repos::manifest::{FailOn, IssuesGate, Manifest};
 
 mod outbox;
+mod report;
 
-pub use outbox::{PostedStatus, Said, compose, erase, posted, record_posted};
+pub use outbox::{PostedReport, PostedStatus, Said, compose, erase, posted, posted_report, record_posted, record_report};
+pub use report::report;
 
 /// Where the gate gets its question from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

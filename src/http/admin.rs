@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod console;
 pub mod deliveries;
+pub mod github;
 pub mod health;
 pub mod hidden;
 pub mod metrics;

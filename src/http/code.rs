@@ -94,6 +94,8 @@ codes! {
     QueryInvalid       "query_invalid"        422  "The search query does not parse; `details.position` says where.";
     RepositoryUnreadable "repository_unreadable" 422 "The repository holds something that cannot be read; the message says what.";
     RateLimited        "rate_limited"         429  "Too much at a time; try again after the time in `Retry-After`.";
+    GithubNotSetUp     "github_not_set_up"    409  "The instance is no App on GitHub yet.";
+    GithubUnavailable  "github_unavailable"   503  "GitHub cannot be asked right now; the message or the server's log says why.";
     Internal           "internal"             500  "Something failed on our side; quote the request id.";
     IndexRebuilding    "index_rebuilding"     503  "The search index is being built; ask again in a moment.";
     VaultUnavailable   "vault_unavailable"    503  "Secrets can neither be set nor opened right now; the server's log says what is wrong with the key file.";

@@ -41,6 +41,11 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
      font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The same for a page whose form leads to one other place as well.
+pub fn policy_with_form_to(url: &str) -> String {
+    CONTENT_SECURITY_POLICY.replace("form-action 'self'", &format!("form-action 'self' {url}"))
+}
+
 /// The outermost layer: id, panics, errors, headers, the access log.
 pub async fn outermost(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();

@@ -9,7 +9,9 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::openapi::Doc;
-use super::{accounts, admin, badges, checks, compare, files, health, hooks, issues, live, plugins, repos, search, secrets, trends, usage};
+use super::{
+    accounts, admin, badges, checks, compare, files, github, health, hooks, issues, live, plugins, repos, search, secrets, trends, usage,
+};
 use crate::app::App;
 use crate::domain::accounts::Permission;
 
@@ -87,7 +89,7 @@ fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permis
 /// Every route of the API.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    use Permission::{Account, Admin, Host, Identified, Public, RepoCreate, RepoDelete, RepoMembers, RepoRead, RepoSettings, RepoWrite, SecretsInstance, SecretsList, SecretsWrite};
+    use Permission::{Account, Admin, Host, Identified, Public, RepoCreate, RepoCreateLocal, RepoDelete, RepoMembers, RepoRead, RepoSettings, RepoWrite, SecretsInstance, SecretsList, SecretsWrite};
 
     vec![
         get("/livez", Public, health::live, "Whether the process answers").says(|doc| doc.answers::<health::HealthView>(200)).public(),
@@ -144,6 +146,7 @@ pub fn table() -> Vec<Route> {
         delete("/api/v1/repos/{owner}/{name}/keys/{id}", SecretsWrite, secrets::keys::delete, "Removes a key for SSH").says(|doc| doc.answers_nothing(204)),
         get("/api/v1/admin/sessions", Admin, admin::sessions::list, "Every browser that is signed in").says(|doc| doc.list::<admin::sessions::AnySessionView>()),
         delete("/api/v1/admin/sessions/{id}", Admin, admin::sessions::delete, "Signs one of them out").says(|doc| doc.answers_nothing(204)),
+        get("/api/v1/admin/github", Admin, admin::github::find, "Who the instance is on GitHub, and what of that works").says(|doc| doc.answers::<admin::github::GithubAdminView>(200)),
         get("/api/v1/admin/repos", Admin, admin::repos::list, "Every repository and the room it takes").says(|doc| doc.list::<admin::repos::RepoUsageView>()),
         get("/api/v1/admin/repos/hidden", Admin, admin::hidden::list, "The repositories that are hidden since GitHub does not let the appliance at them any more").says(|doc| doc.list::<admin::hidden::HiddenRepoView>()),
         get("/api/v1/admin/work", Admin, admin::work::list, "The work that waits, is being carried out or was given up").says(|doc| doc.query::<admin::work::WorkQuery>().list::<admin::work::WorkView>()),
@@ -160,7 +163,8 @@ pub fn table() -> Vec<Route> {
         post("/api/v1/admin/console", Host, admin::console::entered, "Writes down a line of the host's console; on the server itself alone").says(|doc| doc.takes::<admin::console::CommandBody>().answers_nothing(204)),
 
         get("/api/v1/repos", RepoRead, repos::list, "The repositories you may see").says(|doc| doc.query::<repos::ListQuery>().list::<repos::RepoView>()),
-        post("/api/v1/repos", RepoCreate, repos::create::create, "Adds a repository by URL or path").says(|doc| doc.takes::<repos::create::NewRepoBody>().answers::<repos::RepoView>(201)),
+        post("/api/v1/repos", RepoCreate, repos::create::create, "Adds a repository of GitHub, or one by URL or path").says(|doc| doc.takes::<repos::create::NewRepoBody>().answers::<repos::RepoView>(201)),
+        get("/api/v1/github/repos", RepoCreateLocal, github::list, "The repositories of GitHub that the App can see").says(|doc| doc.query::<github::GithubReposQuery>().list::<github::GithubRepoView>()),
         get("/api/v1/repos/{owner}/{name}", RepoRead, repos::find, "A repository").says(|doc| doc.answers::<repos::RepoView>(200)),
         patch("/api/v1/repos/{owner}/{name}", RepoSettings, repos::settings::change, "Changes what is said of a repository, and whether its badges need a key").says(|doc| doc.takes::<repos::settings::RepoChangeBody>().answers::<repos::RepoView>(200)),
         delete("/api/v1/repos/{owner}/{name}", RepoDelete, repos::delete, "Deletes a repository and all that hangs on it").says(|doc| doc.takes::<repos::DeleteBody>().answers_nothing(204)),

@@ -88,6 +88,8 @@ pub enum AdminTab {
     Secrets,
     /// Every repository and the room it takes.
     Repositories,
+    /// Who the instance is on GitHub.
+    Github,
     /// Every browser that is signed in.
     Sessions,
     /// The work queue.
@@ -102,12 +104,13 @@ pub enum AdminTab {
 
 impl AdminTab {
     /// All of them, as they stand side by side.
-    pub const ALL: [AdminTab; 10] = [
+    pub const ALL: [AdminTab; 11] = [
         AdminTab::Health,
         AdminTab::Users,
         AdminTab::Tokens,
         AdminTab::Secrets,
         AdminTab::Repositories,
+        AdminTab::Github,
         AdminTab::Sessions,
         AdminTab::Work,
         AdminTab::Deliveries,
@@ -123,6 +126,7 @@ impl AdminTab {
             AdminTab::Tokens => "Tokens",
             AdminTab::Secrets => "Secrets",
             AdminTab::Repositories => "Repositories",
+            AdminTab::Github => "GitHub",
             AdminTab::Sessions => "Sessions",
             AdminTab::Work => "Work",
             AdminTab::Deliveries => "Deliveries",
@@ -139,6 +143,7 @@ impl AdminTab {
             AdminTab::Tokens => href::ADMIN_TOKENS,
             AdminTab::Secrets => href::SECRETS,
             AdminTab::Repositories => "/admin/repos",
+            AdminTab::Github => "/admin/github",
             AdminTab::Sessions => "/admin/sessions",
             AdminTab::Work => "/admin/work",
             AdminTab::Deliveries => href::DELIVERIES,

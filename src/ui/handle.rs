@@ -39,6 +39,7 @@ pub(super) mod compare;
 pub(super) mod deliveries;
 pub(super) mod docs;
 pub(super) mod files;
+pub(super) mod github;
 pub(super) mod home;
 pub(super) mod issues;
 pub(super) mod manifest;

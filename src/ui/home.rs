@@ -62,6 +62,8 @@ pub struct AddForm {
     pub entered: String,
     /// Whether a path on the server's machine may be entered as well.
     pub takes_paths: bool,
+    /// Whether it takes the name of a repository on GitHub.
+    pub takes_github: bool,
     /// Why it was refused.
     pub error: Option<String>,
 }

@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
 use super::handle::{
-    account, admin, assets, check, commit, compare, deliveries, docs, files, home, issues, manifest, people, plugins, repo, secrets,
-    settings, signin,
+    account, admin, assets, check, commit, compare, deliveries, docs, files, github, home, issues, manifest, people, plugins, repo,
+    secrets, settings, signin,
 };
 use super::source::Highlighter;
 use crate::app::App;
@@ -63,6 +63,8 @@ fn table() -> Vec<Page> {
         takes("/admin/tokens/{id}", Admin, people::act_on_token),
         shows("/admin", Admin, admin::health),
         shows("/admin/repos", Admin, admin::repos),
+        shows("/admin/github", Admin, github::show),
+        shows("/admin/github/made", Admin, github::made),
         shows("/admin/sessions", Admin, admin::sessions),
         takes("/admin/sessions/{id}/end", Admin, admin::end_session),
         shows("/admin/work", Admin, admin::work),

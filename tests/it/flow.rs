@@ -5,6 +5,7 @@ mod commit_to_verdict;
 mod deletion;
 mod deliveries;
 mod duplication;
+mod github;
 mod hostile_repositories;
 mod images;
 mod polling;

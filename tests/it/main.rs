@@ -14,6 +14,7 @@ mod cli_user;
 mod flow;
 mod full_disk;
 mod guard;
+mod payloads;
 mod plugins;
 mod readme;
 mod store;

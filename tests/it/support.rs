@@ -10,6 +10,7 @@ pub mod deliveries;
 #[expect(dead_code, reason = "the engine's own tests make more of it")]
 #[path = "../../src/engine/git/tests/fixture.rs"]
 pub mod fixture;
+pub mod github;
 pub mod host;
 pub mod raw;
 pub mod registry;

@@ -45,6 +45,7 @@ fn works() -> Vec<Work> {
         Work::EraseUser { user: UserId::from_u128(3) },
         Work::PostStatus { repo, sha, context: StatusContext::Gate },
         Work::InterpretDelivery { delivery: DeliveryId::from_u128(8) },
+        Work::PostReport { repo, sha },
     ]
 }
 
@@ -91,7 +92,7 @@ fn events() -> Vec<Event> {
         Event::BadgeKeyRotated { repo },
         Event::SettingsChanged { changes: Vec::new() },
         Event::CommandEntered { line: String::new() },
-        Event::StatusDue { repo, sha },
+        Event::StatusDue { repo, sha, is_over: true },
         Event::GithubAppSet { app: 7, slug: String::new() },
         Event::DeliveryReceived { delivery: DeliveryId::from_u128(8) },
         Event::DeliveryReplayed { delivery: DeliveryId::from_u128(8) },

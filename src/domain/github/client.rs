@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::app_auth::statement;
 use super::limits::{Limits, Said};
+use super::setup::Begun;
 use super::{Configured, Error, Identity, Result};
 use crate::base::secret::Secret;
 use crate::base::text::clip;
@@ -25,7 +26,7 @@ use crate::base::time::{Clock, Timestamp};
 use crate::engine::outbound::{self, Request, Response};
 
 /// How long one exchange may take.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 /// The most bytes of an answer.
 const ANSWER: u64 = 8 << 20;
 /// How many redirects are followed, beneath GitHub's own address.
@@ -85,6 +86,7 @@ pub struct Hub {
     tokens: Mutex<HashMap<u64, Slot>>,
     kept: Mutex<Kept>,
     limits: Mutex<Limits>,
+    begun: Begun,
 }
 
 /// The place of an installation's token: whoever holds it and finds none that is good makes one.
@@ -131,12 +133,17 @@ impl Hub {
         for url in [&configured.url, &configured.api_url].into_iter().flatten() {
             outbound = outbound.allowing_url(url)?;
         }
-        Ok(Hub { outbound, clock, tokens: Mutex::default(), kept: Mutex::default(), limits: Mutex::default() })
+        Ok(Hub { outbound, clock, tokens: Mutex::default(), kept: Mutex::default(), limits: Mutex::default(), begun: Begun::default() })
     }
 
     /// What asks GitHub's hosts.
     pub fn outbound(&self) -> &outbound::Client {
         &self.outbound
+    }
+
+    /// The set-ups that were begun.
+    pub fn begun(&self) -> &Begun {
+        &self.begun
     }
 
     /// A client for who we are.
@@ -350,7 +357,7 @@ impl Client<'_> {
 }
 
 /// An answer without its body.
-struct Head {
+pub(super) struct Head {
     status: u16,
     headers: Vec<(String, String)>,
 }
@@ -362,7 +369,7 @@ impl Head {
 }
 
 /// An answer with all of its body.
-fn taken(answer: Response) -> outbound::Result<(Head, Zeroizing<Vec<u8>>)> {
+pub(super) fn taken(answer: Response) -> outbound::Result<(Head, Zeroizing<Vec<u8>>)> {
     let Response { status, headers, mut body } = answer;
     let mut bytes = Zeroizing::new(Vec::new());
     let host = body.host().to_owned();
@@ -385,7 +392,7 @@ fn said(head: &Head, body: &[u8]) -> Said {
 }
 
 /// Takes nothing but an answer that means what it should.
-fn judge(head: Head, body: Zeroizing<Vec<u8>>) -> Result<(Head, Zeroizing<Vec<u8>>)> {
+pub(super) fn judge(head: Head, body: Zeroizing<Vec<u8>>) -> Result<(Head, Zeroizing<Vec<u8>>)> {
     match head.status {
         200..=299 | 304 => Ok((head, body)),
         status @ 400..=499 => {
@@ -404,7 +411,7 @@ fn sorry(body: &[u8]) -> Option<String> {
 const OTHERWISE: &str = "it is not what its documentation says";
 
 /// Reads a body. What cannot be read is not repeated.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     // What was deleted or accepted may be answered without a body.
     let body = if body.is_empty() { b"null" } else { body };
     serde_json::from_slice(body).map_err(|_| Error::Unreadable {

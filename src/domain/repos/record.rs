@@ -1,5 +1,7 @@
 //! Repositories, branches and commits as they are stored.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::mirror::AsOf;
@@ -90,11 +92,21 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Whether it is looked at from time to time, since nobody tells us of its pushes.
+    /// Whether it is looked at from time to time: nobody tells us of its pushes, or what tells us may be lost.
     pub fn is_polled(&self) -> bool {
-        !self.is_archived && self.source.github().is_none()
+        !self.is_archived
+    }
+
+    /// Whether its turn has come. GitHub tells of pushes; what it could not tell, or we could not hear, is found once nothing was heard
+    /// of a repository for a while. Only what its branches point at is asked for then, which counts against no limit of GitHub's.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let is_quiet = || self.synced_at.is_none_or(|at| now.since(at) >= UNHEARD);
+        self.is_polled() && (self.source.github().is_none() || is_quiet())
     }
 }
+
+/// For how long nothing is heard of a repository of GitHub's before it is looked at.
+const UNHEARD: Duration = Duration::from_secs(150);
 
 /// Why a fetch failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -285,6 +285,25 @@ fn keys_are_exchanged_again_and_again_by_the_same_process() {
 }
 
 #[test]
+fn what_the_appliance_keeps_for_itself_goes_along_when_keys_are_exchanged() {
+    let house = House::new();
+    house.write(|tx, vault| keep(tx, vault, Purpose::GithubPrivateKey, &secret("a private key"), at(1))).unwrap();
+    let old = present(&house.store.read().unwrap()).unwrap().unwrap();
+    let new = house.vault.add_key().unwrap();
+    let to = new.clone();
+    house.write(move |tx, vault| rotate(tx, vault, &to, at(2))).unwrap();
+    let (to, some) = stale(&house.store.read().unwrap(), &BTreeSet::new(), 10).unwrap().unwrap();
+    assert_eq!((&to, some.len(), some[0].what), (&new, 1, What::Kept(Purpose::GithubPrivateKey)));
+    let wrapped = house.vault.rewrap(&some[0].sealed, &to).unwrap();
+    let one = some[0].clone();
+    assert!(house.write(move |tx, _| rewrapped(tx, &one, &wrapped)).unwrap());
+    assert_eq!(house.write(|tx, _| retire_unused(tx)).unwrap(), [old]);
+    let row = kept(&house.store.read().unwrap(), Purpose::GithubPrivateKey).unwrap().unwrap();
+    assert_eq!(open_kept(&house.vault, &row).unwrap().expose(), "a private key");
+    assert_eq!(sealed_to(&house.store.read().unwrap(), &new, 10).unwrap(), 1);
+}
+
+#[test]
 fn a_value_that_is_set_while_it_is_wrapped_stays_as_it_is_set() {
     let dir = tempfile::tempdir().unwrap();
     let house = House { store: store(), vault: Arc::new(Vault::at(dir.path().join("vault.key"), None)) };

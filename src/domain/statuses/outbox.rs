@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::event::{StatusContext, Verdict};
-use crate::base::id::RepoId;
+use crate::base::id::{AttemptId, RepoId};
 use crate::base::name::CommitSha;
 use crate::base::text::clip;
 use crate::base::time::Timestamp;
@@ -56,6 +56,31 @@ impl Record for PostedStatus {
     }
 }
 
+/// Which attempt's report was put beside a commit's lines last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostedReport {
+    /// The repository.
+    pub repo: RepoId,
+    /// The commit.
+    pub sha: CommitSha,
+    /// The attempt at its checks.
+    pub attempt: AttemptId,
+    /// When.
+    pub at: Timestamp,
+    /// Why GitHub would not take it, if it would not: that is settled.
+    pub refused: Option<String>,
+}
+
+impl Record for PostedReport {
+    const TABLE: &'static str = "posted_reports";
+    const VERSION: u16 = 1;
+    type Key = (RepoId, CommitSha);
+
+    fn key(&self) -> (RepoId, CommitSha) {
+        (self.repo, self.sha)
+    }
+}
+
 /// What is to be said of a commit whose checks stand like this; `url` is where people read of it.
 pub fn compose(set: &CheckSet, url: String) -> Said {
     if set.is_under_way() {
@@ -80,7 +105,19 @@ pub fn record_posted(tx: &mut WriteTx, posted: PostedStatus) -> store::Result<()
     tx.put(&PostedStatus { refused, ..posted })
 }
 
+/// Which attempt's report was put beside a commit's lines last.
+pub fn posted_report(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> store::Result<Option<PostedReport>> {
+    tx.get::<PostedReport>(&(repo, sha))
+}
+
+/// Writes down that a report was put there, or that GitHub would not take it.
+pub fn record_report(tx: &mut WriteTx, posted: PostedReport) -> store::Result<()> {
+    let refused = posted.refused.as_deref().map(|why| clip(why, REFUSAL_BYTES).into_owned());
+    tx.put(&PostedReport { refused, ..posted })
+}
+
 /// Erases rows of a deleted repository, at most `limit`; answers how many, 0 once none are left.
 pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> store::Result<usize> {
-    tx.remove_all(&Scan::<PostedStatus>::prefix(repo), limit)
+    let erased = tx.remove_all(&Scan::<PostedStatus>::prefix(repo), limit)?;
+    Ok(erased + tx.remove_all(&Scan::<PostedReport>::prefix(repo), limit - erased)?)
 }

@@ -26,16 +26,19 @@ use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::Permit;
 use crate::http::faults::Faults;
+use crate::http::github;
 use crate::http::parts::Parts;
 
 /// A repository to be added.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRepoBody {
     /// What to fetch: an http(s) address.
     pub url: Option<String>,
     /// What to fetch: a path on the appliance's host, for administrators, beneath `repos.local_roots`.
     pub path: Option<String>,
+    /// A repository of GitHub, as `owner/name`, that the App is let at.
+    pub github: Option<String>,
     /// What it is called here; made from the address unless said.
     pub name: Option<String>,
 }
@@ -52,7 +55,7 @@ pub async fn create(State(app): State<App>, permit: Permit, parts: Parts<NewRepo
 
 /// What is wrong with a body that cannot be read, and with what can be read of it.
 fn besides(error: ApiError, parts: &Parts<NewRepoBody>) -> ApiError {
-    let body = NewRepoBody { url: parts.field("url"), path: parts.field("path"), name: parts.field("name") };
+    let body = NewRepoBody { url: parts.field("url"), path: parts.field("path"), github: parts.field("github"), name: parts.field("name") };
     let mut faults = Faults::default();
     faults.note(error.clone());
     let is_read = |field: &str, read: &Option<String>| read.is_some() == parts.has(field);
@@ -68,7 +71,7 @@ fn source_in(body: &NewRepoBody) -> Result<Source, ApiError> {
     let (field, given) = match (&body.url, &body.path) {
         (Some(url), None) => ("url", url),
         (None, Some(path)) => ("path", path),
-        _ => return Err(ApiError::field(Code::InvalidBody, "url", "give either `url` or `path`")),
+        _ => return Err(ApiError::field(Code::InvalidBody, "url", "give either `url`, `path` or `github`")),
     };
     given.parse().map_err(|error| ApiError::field(Code::SourceRefused, field, error))
 }
@@ -84,6 +87,16 @@ fn misnamed(error: InvalidName) -> ApiError {
 
 /// Adds a repository that somebody asks for.
 pub async fn add(app: &App, permit: Permit, body: NewRepoBody) -> Result<RepoView, ApiError> {
+    if let NewRepoBody { github: Some(name), .. } = &body {
+        if body.url.is_some() || body.path.is_some() || body.name.is_some() {
+            return Err(ApiError::field(
+                Code::InvalidBody,
+                "github",
+                "give `github` alone: a repository of GitHub is called as it is there",
+            ));
+        }
+        return github::add(app, permit, name).await;
+    }
     let mut faults = Faults::default();
     let refused = |faults: Faults| faults.none_or_error().and(Err(ApiError::of(Code::InvalidBody)));
     let (source, slug) = (faults.take(source_in(&body)), faults.take(name_in(&body)));

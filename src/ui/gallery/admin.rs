@@ -11,6 +11,7 @@ use crate::domain::repos::Withdrawal;
 use crate::engine::queue::WorkState;
 use crate::http::admin::audit::AuditQuery;
 use crate::http::admin::deliveries::{DeliveryView, WholeDeliveryView};
+use crate::http::admin::github::{GithubAdminView, InstallationView};
 use crate::http::admin::health::{AdminHealthView, AuditHeadView, LaneView, LookedAtView};
 use crate::http::admin::hidden::HiddenRepoView;
 use crate::http::admin::repos::RepoUsageView;
@@ -19,6 +20,7 @@ use crate::http::admin::settings::{ConfiguredView, SettingView, SettingsView};
 use crate::http::admin::work::WorkView;
 use crate::ui::admin::{AdminSettingsPage, AuditPage, HealthPage, ReposPage, SessionsPage, WorkPage};
 use crate::ui::deliveries::{DeliveriesPage, DeliveryPage};
+use crate::ui::github::{GithubPage, MakeForm};
 
 pub(super) fn all(world: &World, out: &mut Pages) {
     health(world, out);
@@ -26,6 +28,49 @@ pub(super) fn all(world: &World, out: &mut Pages) {
     trail(world, out);
     deliveries(world, out);
     settings(world, out);
+    github(world, out);
+}
+
+fn github(world: &World, out: &mut Pages) {
+    let check = |name: &str, grade, says, advice: Option<&'static str>| LookedAtView {
+        name: name.to_owned(),
+        grade,
+        says: world.say(says),
+        advice: advice.map(|advice| world.say(advice)),
+    };
+    let unset = GithubAdminView {
+        url: "https://github.com".to_owned(),
+        app_id: None,
+        page: None,
+        checks: vec![check(
+            "public address",
+            Grade::Weaker,
+            "`http://127.0.0.1:7867` is not encrypted",
+            Some("say with `public_url` how it is reached"),
+        )],
+        installations: Vec::new(),
+    };
+    let make = MakeForm {
+        owner: world.say("acme inc"),
+        is_misnamed: true,
+        door: "https://github.com/settings/apps/new?state=0a".to_owned(),
+        manifest: world.say("{\"name\": \"Plumbline\"}"),
+    };
+    add(out, "admin-github-new", &GithubPage { frame: world.frame(), view: unset.clone(), make: Some(make) });
+    let view = GithubAdminView {
+        app_id: Some(7),
+        page: Some("https://github.com/apps/plumbline-acme".to_owned()),
+        checks: vec![
+            check("key", Grade::Good, "GitHub takes what is signed with it", None),
+            check("permissions", Grade::Weaker, "the App lacks `checks: write`", Some("grant them in the App's settings on GitHub")),
+        ],
+        installations: vec![
+            InstallationView { id: 42, account: world.say("acme"), suspended: false },
+            InstallationView { id: 43, account: world.say("globex"), suspended: true },
+        ],
+        ..unset
+    };
+    add(out, "admin-github", &GithubPage { frame: world.frame(), view, make: None });
 }
 
 fn health(world: &World, out: &mut Pages) {

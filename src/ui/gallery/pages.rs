@@ -59,6 +59,7 @@ fn homes(world: &World, out: &mut Pages) {
     let form = AddForm {
         entered: world.say("/srv/git/nothing"),
         takes_paths: true,
+        takes_github: true,
         error: Some(
             world.say("There is no folder `/srv/git/nothing` on the server's machine; give its whole path, such as `/srv/git/app`."),
         ),

@@ -7,9 +7,10 @@ use serde::Deserialize;
 
 use super::{Asked, RUNNING_COUNTED, render, see};
 use crate::app::App;
+use crate::base::name::RepoSlug;
 use crate::base::page::Limit;
 use crate::domain::accounts::{Permission, Resource};
-use crate::domain::{checks, repos};
+use crate::domain::{checks, github, repos};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Form, Paging, Query};
@@ -33,7 +34,7 @@ pub async fn show(State(app): State<App>, asked: Asked, Query(query): Query<List
 
 async fn page(app: &App, asked: &Asked, query: ListQuery, form: AddForm) -> Result<HomePage, ApiError> {
     let cursor = Paging { cursor: query.cursor, ..Paging::default() }.read()?.cursor;
-    let (permit, q) = (asked.permit.clone(), query.q.clone());
+    let (permit, q, configured) = (asked.permit.clone(), query.q.clone(), app.config.github.clone());
     let (page, heads, running, add) = app
         .read(move |tx, now| -> Result<_, ApiError> {
             // The list is the same whether a page or a form asks for it.
@@ -63,8 +64,13 @@ async fn page(app: &App, asked: &Asked, query: ListQuery, form: AddForm) -> Resu
                 let total = set.checks.len() as u64;
                 running.push(RunningRow { repo: repo.slug, sha: set.sha, started_at: set.started_at, done, total });
             }
+            let is_app = github::identity(tx, &configured)?.is_some();
             let may = |permission| permit.caller.may(tx, permission, Resource::Instance).is_ok();
-            let add = may(Permission::RepoCreate).then(|| AddForm { takes_paths: may(Permission::RepoCreateLocal), ..form });
+            let add = may(Permission::RepoCreate).then(|| AddForm {
+                takes_paths: may(Permission::RepoCreateLocal),
+                takes_github: is_app && may(Permission::RepoCreateLocal),
+                ..form
+            });
             Ok((page, heads, running, add))
         })
         .await?;
@@ -87,18 +93,32 @@ pub async fn add(State(app): State<App>, asked: Asked, Form(entered): Form<Enter
     let text = entered.repo.trim().to_owned();
     let is_url = text.contains("://") && !text.starts_with("file://");
     let body = if is_url {
-        NewRepoBody { url: Some(text.clone()), path: None, name: None }
+        NewRepoBody { url: Some(text.clone()), ..NewRepoBody::default() }
+    } else if !text.starts_with(['.', '/']) && text.parse::<RepoSlug>().is_ok() {
+        NewRepoBody { github: Some(text.clone()), ..NewRepoBody::default() }
     } else {
-        NewRepoBody { url: None, path: Some(text.clone()), name: None }
+        NewRepoBody { path: Some(text.clone()), ..NewRepoBody::default() }
     };
     match crate::http::repos::create::add(&app, asked.permit.clone(), body).await {
         Ok(repo) => see(&format!("/r/{}/{}", repo.owner, repo.name)),
         // What was entered can be mended here; everything else is a page of its own.
-        Err(error) if matches!(error.code, Code::SourceRefused | Code::InvalidBody | Code::AlreadyExists | Code::Forbidden) => {
+        Err(error)
+            if matches!(
+                error.code,
+                Code::SourceRefused
+                    | Code::InvalidBody
+                    | Code::AlreadyExists
+                    | Code::Forbidden
+                    | Code::GithubNotSetUp
+                    | Code::GithubUnavailable
+            ) =>
+        {
             // The API names the key of the body; here there is one field.
-            let message =
-                ["`path`: ", "`url`: ", "`name`: "].iter().find_map(|key| error.message.strip_prefix(key)).unwrap_or(&error.message);
-            let form = AddForm { entered: text, takes_paths: false, error: Some(crate::ui::words::sentence(message)) };
+            let message = ["`path`: ", "`url`: ", "`name`: ", "`github`: "]
+                .iter()
+                .find_map(|key| error.message.strip_prefix(key))
+                .unwrap_or(&error.message);
+            let form = AddForm { entered: text, takes_paths: false, takes_github: false, error: Some(crate::ui::words::sentence(message)) };
             let mut response = render(&page(&app, &asked, ListQuery::default(), form).await?)?;
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)

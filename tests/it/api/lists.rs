@@ -11,6 +11,7 @@ use plumbline::http::openapi;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
+use crate::support::github::GitHub;
 use crate::support::world::{World, text};
 
 /// Has so much work be given up.
@@ -30,7 +31,10 @@ fn give_up(app: &TestApp, count: u8) {
 
 #[tokio::test]
 async fn every_list_of_the_table_keeps_its_promises() {
-    let world = World::new().await;
+    let github = GitHub::start();
+    github.repo("acme/one");
+    github.repo("acme/two");
+    let world = World::of(TestApp::with(|config| github.configure(config))).await;
     let repo = world.repo("app", [("a.json", "{\n"), ("b.json", "{\n"), ("c.json", "{\n")]).await;
     repo.git.switch("one");
     repo.git.switch("main");

@@ -42,6 +42,8 @@ async fn every_page_lets_in_whom_it_should() {
         ("POST", "/account/tokens/tok_00000000000000000000000000/revoke"),
         ("GET", "/admin"),
         ("GET", "/admin/repos"),
+        ("GET", "/admin/github"),
+        ("GET", "/admin/github/made"),
         ("GET", "/admin/sessions"),
         ("POST", "/admin/sessions/ses_00000000000000000000000000/end"),
         ("GET", "/admin/work"),

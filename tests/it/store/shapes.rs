@@ -32,7 +32,7 @@ use plumbline::domain::repos::{
 };
 use plumbline::domain::secrets::{Kept, KeyState, NamedSecret, Purpose, Scope, SshKey, Use, VaultKey};
 use plumbline::domain::settings::Settings;
-use plumbline::domain::statuses::{PostedStatus, Said};
+use plumbline::domain::statuses::{PostedReport, PostedStatus, Said};
 use plumbline::engine::queue::{Lease, Served, WorkItem, WorkState};
 use plumbline::engine::store::Record;
 use plumbline::engine::store::blob::BlobHash;
@@ -111,6 +111,15 @@ const SAMPLES: &[fn() -> Shape] = &[
             said: Said { verdict: Verdict::Failure, sentence: "2 new issues".to_owned(), url: "https://p.example/r/a".to_owned() },
             at: at(2),
             refused: Some("no commit found".to_owned()),
+        })
+    },
+    || {
+        shape(&PostedReport {
+            repo: repo(),
+            sha: sha(1),
+            attempt: AttemptId::from_u128(3),
+            at: at(2),
+            refused: Some("resource not accessible".to_owned()),
         })
     },
     || shape(&delivery()),

@@ -1,0 +1,159 @@
+//! GitHub over REST: what the App can see there, and taking one of its repositories in.
+//!
+//! What the App can see is more than most people here may. Until roles on GitHub are mirrored, both are for administrators.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::error::ApiError;
+use super::extract::{Asked, Paging, Permit, Query};
+use super::page::List;
+use crate::app::App;
+use crate::base::name::{InvalidName, RepoSlug};
+use crate::base::page::{Cursor, Limit, ListMark, Page};
+use crate::domain::accounts::{Permission, Resource};
+use crate::domain::github::{self, sync};
+use crate::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
+use crate::engine::store::ReadTx;
+use crate::http::code::Code;
+use crate::http::repos::{RepoView, repo_view};
+
+/// A repository on GitHub that the App can see.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct GithubRepoView {
+    /// GitHub's number for it.
+    pub id: u64,
+    /// Whose it is there.
+    pub owner: String,
+    /// What it is called there.
+    pub name: String,
+    /// What it is for, in its owner's words.
+    pub description: Option<String>,
+    /// Whether it is for some alone.
+    pub private: bool,
+    /// Whether it is closed to changes.
+    pub archived: bool,
+    /// Whether it was added here.
+    pub added: bool,
+}
+
+/// Which of them.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct GithubReposQuery {
+    /// A part of its name.
+    pub q: Option<String>,
+}
+
+/// What may be asked of GitHub by this caller: all that the App can see.
+fn permit_all(tx: &ReadTx, permit: &Permit) -> Result<(), ApiError> {
+    permit.instance(tx)?;
+    Ok(permit.caller.may(tx, Permission::RepoCreateLocal, Resource::Instance)?)
+}
+
+/// `GET /api/v1/github/repos`.
+pub async fn list(
+    State(app): State<App>,
+    permit: Permit,
+    Query(query): Query<GithubReposQuery>,
+    Query(paging): Query<Paging>,
+) -> Result<List<GithubRepoView>, ApiError> {
+    let Asked { limit, cursor, format } = paging.read()?;
+    app.read(move |tx, _| permit_all(tx, &permit)).await?;
+    List::of(page(&app, query.q.as_deref().unwrap_or("").trim(), cursor, limit).await?, format)
+}
+
+/// A page of what the App can see, by name.
+pub async fn page(app: &App, q: &str, after: Option<Cursor>, limit: Limit) -> Result<Page<GithubRepoView>, ApiError> {
+    let (handle, q) = (app.clone(), q.to_ascii_lowercase());
+    app.blocking(move || {
+        let mark = ListMark::of("github repositories").by(&q);
+        let after = after.map(|after| after.unmarked(mark)).transpose()?;
+        let seen = sync::repositories(&handle.github()?)?;
+        let name = |seen: &sync::Seen| seen.repo.full_name.to_ascii_lowercase();
+        let is_after = |seen: &&sync::Seen| after.as_ref().is_none_or(|after| name(seen).as_bytes() > after.as_bytes());
+        let mut rest: Vec<&sync::Seen> =
+            seen.iter().filter(|seen| name(seen).contains(&q)).filter(is_after).take(limit.get() + 1).collect();
+        let next = if rest.len() > limit.get() {
+            rest.truncate(limit.get());
+            rest.last().map(|last| Cursor::new(name(last)).marked(mark))
+        } else {
+            None
+        };
+        handle.read_now(|tx, _| {
+            let items = rest.into_iter().map(|seen| view(tx, seen)).collect::<Result<Vec<_>, ApiError>>()?;
+            Ok(Page { items, next })
+        })
+    })
+    .await?
+}
+
+fn view(tx: &ReadTx, seen: &sync::Seen) -> Result<GithubRepoView, ApiError> {
+    let repo = &seen.repo;
+    let (owner, name) = repo.full_name.split_once('/').unwrap_or(("", &repo.full_name));
+    Ok(GithubRepoView {
+        id: repo.id,
+        owner: owner.to_owned(),
+        name: name.to_owned(),
+        description: repo.description.clone().filter(|text| !text.is_empty()),
+        private: repo.private,
+        archived: repo.archived,
+        added: repos::find_by_github(tx, repo.id)?.is_some(),
+    })
+}
+
+/// Takes in the repository of this name on GitHub.
+pub async fn add(app: &App, permit: Permit, name: &str) -> Result<RepoView, ApiError> {
+    let misnamed = |error: InvalidName| ApiError::field(Code::InvalidBody, "github", error);
+    let slug: RepoSlug = name.trim().parse().map_err(misnamed)?;
+    let asks = permit.clone();
+    app.read(move |tx, _| permit_all(tx, &asks)).await?;
+    let (handle, asked) = (app.clone(), slug.clone());
+    let seen = app.blocking(move || sync::repository(&handle.github()?, &asked)).await??;
+    let unseen = || format!("the App sees no repository `{slug}` on GitHub; look at its name, and let the App in at its owner's");
+    let seen = seen.ok_or_else(|| ApiError::field(Code::SourceRefused, "github", unseen()))?;
+    // As GitHub writes it.
+    let slug: RepoSlug = seen.repo.full_name.parse().map_err(misnamed)?;
+    if slug.owner() == RepoSlug::LOCAL_OWNER {
+        return Err(ApiError::field(Code::SourceRefused, "github", "the owner `local` is the appliance's own"));
+    }
+    let url = app.github_url().await?;
+    let (actor, badge_key) = (permit.actor(), BadgeKey::random());
+    app.write(&actor, move |tx, now| -> Result<RepoView, ApiError> {
+        permit_all(tx, &permit)?;
+        let owner = permit.caller.user().map(|user| user.id);
+        let source = RepoSource::GitHub { id: seen.repo.id, installation: seen.installation };
+        let remote = format!("{url}/{slug}");
+        let new = NewRepository { slug: slug.clone(), source, remote, is_trusted: false, badge_key: badge_key.clone(), owner };
+        let repo = repos::add(tx, new, now)?;
+        let sync::Remote { description, private, archived, .. } = &seen.repo;
+        let repo = repos::mirror(tx, repo.id, description.as_deref(), *private, *archived)?;
+        repo_view(tx, &permit.caller, repo)
+    })
+    .await
+}
+
+impl From<github::Error> for ApiError {
+    fn from(error: github::Error) -> ApiError {
+        let message = error.to_string();
+        match error {
+            github::Error::Store(error) => error.into(),
+            github::Error::Secrets(error) => error.into(),
+            github::Error::NotSetUp => ApiError::new(Code::GithubNotSetUp, message),
+            // Paths of the host's are nobody's but its own.
+            github::Error::FileUnreadable { .. } | github::Error::FileUnusable { .. } => {
+                ApiError { cause: Some(message), ..ApiError::of(Code::GithubUnavailable) }
+            }
+            github::Error::BadKey { .. }
+            | github::Error::Outbound(_)
+            | github::Error::RateLimited { .. }
+            | github::Error::Away { .. }
+            | github::Error::Refused { .. }
+            | github::Error::Failed { .. }
+            | github::Error::Unreadable { .. }
+            | github::Error::Elsewhere => ApiError::new(Code::GithubUnavailable, message),
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! GitHub, from a push to what is said there of it.
+
+use std::time::Duration;
+
+use plumbline::app::runner;
+use plumbline::base::work::Lane;
+use plumbline::domain::accounts::InstanceRole;
+use plumbline::engine::queue::WorkState;
+use serde_json::json;
+
+use crate::support::app::TestApp;
+use crate::support::github::{Door, GitHub, Push};
+use crate::support::world::{World, text};
+
+const GATED: (&str, &str) = (".plumbline.yaml", "version: 1\nissues: {fail_on: new}\n");
+const SLUG: &str = "acme/app";
+
+/// An appliance that is the App of a GitHub where `acme/app` has a commit, and was added.
+struct Side {
+    world: World,
+    github: GitHub,
+    first: Push,
+}
+
+impl Side {
+    async fn with<const N: usize>(files: [(&str, &str); N]) -> Side {
+        let github = GitHub::start();
+        github.repo(SLUG);
+        let first = github.push(SLUG, "main", files);
+        let world = World::of(TestApp::with(|config| github.configure(config))).await;
+        world.admin.post("/api/v1/repos", json!({"github": SLUG})).await.expect(201);
+        let side = Side { world, github, first };
+        side.world.app.settle().await;
+        side
+    }
+
+    /// Has the appliance look, as a delivery does.
+    async fn look(&self) {
+        self.world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
+        self.world.app.settle().await;
+    }
+
+    async fn advance(&self, span: Duration) {
+        self.world.app.advance(span);
+        self.github.advance(span);
+        self.world.app.settle().await;
+    }
+
+    /// Has the appliance look, and say what it says before a check begins.
+    async fn look_and_say(&self) {
+        self.world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
+        for lane in [Lane::Git, Lane::Outbound] {
+            let app = self.world.app.app().clone();
+            let performed = tokio::task::spawn_blocking(move || runner::run_next(&app, lane, "test", None)).await.unwrap().unwrap();
+            assert!(performed, "{lane}");
+        }
+    }
+
+    fn said(&self, sha: &str) -> Vec<String> {
+        self.github.statuses(SLUG, sha)
+    }
+}
+
+const PENDING: &str = "pending plumbline the checks are under way";
+const BASELINE: &str = "success plumbline 0 open issues at the first analysed commit: this is the baseline";
+const CLEAN: &str = "success plumbline no new issues";
+
+#[tokio::test]
+async fn a_push_is_pending_at_once_and_then_has_its_verdict() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    assert_eq!(side.said(&side.first.sha), [BASELINE]);
+
+    let push = side.github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    side.look_and_say().await;
+    assert_eq!(side.said(&push.sha), [PENDING]);
+    side.world.app.settle().await;
+    assert_eq!(side.said(&push.sha), [PENDING, CLEAN]);
+    let url = format!("{}/r/acme/app/commits/{}", side.world.app.app().public_url(), push.sha);
+    assert!(side.github.all_statuses(SLUG, &push.sha).iter().all(|status| status.target_url == url), "{url}");
+
+    let broken = side.github.push(SLUG, "topic", [("config.json", "{\"a\": }\n")]);
+    side.look().await;
+    assert_eq!(side.said(&broken.sha), ["failure plumbline 1 new issue of severity minor or above"]);
+    assert_eq!(side.github.tokens_made(), 1, "one token serves all of it");
+}
+
+#[tokio::test]
+async fn checks_that_are_run_again_are_pending_again() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    side.world.admin.own("POST", &format!("/api/v1/repos/acme/app/commits/{}/checks", side.first.sha)).await.expect(202);
+    let app = side.world.app.app().clone();
+    tokio::task::spawn_blocking(move || runner::run_next(&app, Lane::Outbound, "test", None)).await.unwrap().unwrap();
+    side.world.app.settle().await;
+    assert_eq!(side.said(&side.first.sha), [BASELINE, PENDING, BASELINE]);
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_a_commit_without_a_manifest() {
+    let side = Side::with([("app.rb", "puts 1\n")]).await;
+    assert_eq!(side.said(&side.first.sha), [""; 0]);
+    assert!(!side.github.asked().iter().any(|asked| asked.contains("/statuses")));
+    let gated = side.github.push(SLUG, "main", [GATED]);
+    side.look().await;
+    assert_eq!(side.said(&gated.sha), [CLEAN]);
+}
+
+#[tokio::test]
+async fn what_github_fails_to_take_is_said_later_and_the_latest_is_what_is_said() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    let push = side.github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    side.github.next(Door::Statuses).answers(502);
+    side.look_and_say().await;
+    assert_eq!(side.said(&push.sha), [""; 0]);
+    side.world.app.settle().await;
+    assert_eq!(side.said(&push.sha), [CLEAN]);
+
+    let next = side.github.push(SLUG, "main", [("app.rb", "puts 3\n")]);
+    side.github.next(Door::Statuses).answers(500);
+    side.look().await;
+    assert_eq!(side.said(&next.sha), [""; 0]);
+    side.advance(Duration::from_secs(15)).await;
+    assert_eq!(side.said(&next.sha), [CLEAN]);
+}
+
+#[tokio::test]
+async fn a_repository_that_was_renamed_is_found_by_where_its_old_name_leads() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    side.github.rename(SLUG, "acme/application");
+    let push = side.github.push("acme/application", "main", [("app.rb", "puts 2\n")]);
+    side.look().await;
+    assert_eq!(side.github.statuses("acme/application", &push.sha), [CLEAN]);
+}
+
+#[tokio::test]
+async fn a_push_is_delivered_as_github_signs_it() {
+    let side = Side::with([GATED]).await;
+    let Push { sha, delivery } = side.github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    let body: serde_json::Value = serde_json::from_slice(&delivery.body).unwrap();
+    assert_eq!((&body["after"], &body["before"]), (&json!(sha), &json!(side.first.sha)));
+    assert_eq!((delivery.event.as_str(), delivery.guid.len(), delivery.signature.len()), ("push", 36, 71));
+}
+
+#[tokio::test]
+async fn while_github_says_to_wait_it_is_not_asked() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    let push = side.github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    side.github.next(Door::Statuses).rate_limited_for(600);
+    side.look().await;
+    side.github.asked();
+    for _ in 0..5 {
+        side.advance(Duration::from_secs(119)).await;
+        let other = side.github.push(SLUG, "main", [("app.rb", "puts 3\n")]);
+        side.look().await;
+        assert_eq!(side.said(&other.sha), [""; 0]);
+    }
+    assert!(!side.github.asked().iter().any(|asked| asked.contains("/api/v3")), "nothing is asked of the interface meanwhile");
+    side.advance(Duration::from_secs(70)).await;
+    assert_eq!(side.said(&push.sha), [CLEAN]);
+
+    let until = side.world.app.now() + Duration::from_secs(3_000);
+    let spent = side.github.push(SLUG, "main", [("app.rb", "puts 4\n")]);
+    side.github.next(Door::Statuses).rate_limited_until(until);
+    side.look().await;
+    side.advance(Duration::from_secs(2_999)).await;
+    assert_eq!(side.said(&spent.sha), [""; 0]);
+    side.advance(Duration::from_secs(310)).await;
+    assert_eq!(side.said(&spent.sha), [CLEAN]);
+}
+
+/// The answer was lost, or the process ended before it wrote down what it had said.
+#[tokio::test]
+async fn what_github_has_taken_is_not_said_twice() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    let push = side.github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    side.github.next(Door::Statuses).does_and_fails();
+    side.look().await;
+    assert_eq!(side.said(&push.sha), [CLEAN]);
+    side.advance(Duration::from_secs(15)).await;
+    assert_eq!(side.said(&push.sha), [CLEAN]);
+    assert!(side.world.app.work(WorkState::Ready).is_empty());
+}
+
+#[tokio::test]
+async fn what_was_to_be_said_survives_the_end_of_the_process() {
+    let mut side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    let push = side.github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    side.github.next(Door::Statuses).answers(503);
+    side.look_and_say().await;
+    side.world.app.crash();
+    side.world.follow();
+    side.world.app.settle().await;
+    side.advance(Duration::from_secs(15)).await;
+    assert_eq!(side.said(&push.sha), [CLEAN]);
+}
+
+#[tokio::test]
+async fn of_a_commit_that_github_knows_no_more_nothing_is_said_and_that_is_settled() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    let gone = side.github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    side.github.forget(SLUG, &gone.sha);
+    side.look().await;
+    assert!(side.world.app.work(WorkState::Ready).is_empty(), "it is not tried again");
+    let next = side.github.push(SLUG, "main", [("app.rb", "puts 3\n")]);
+    side.look().await;
+    assert_eq!((side.said(&gone.sha), side.said(&next.sha)), (Vec::new(), vec![CLEAN.to_owned()]));
+}
+
+#[tokio::test]
+async fn a_token_is_made_anew_before_it_ends_and_when_it_is_taken_no_more() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    for (n, step) in [(1, 3_000), (2, 400)] {
+        side.advance(Duration::from_secs(step)).await;
+        let push = side.github.push(SLUG, "main", [("app.rb", format!("puts 1{n}\n").as_str())]);
+        side.look().await;
+        assert_eq!((side.said(&push.sha), side.github.tokens_made()), (vec![CLEAN.to_owned()], n), "after {step} s");
+    }
+    side.github.revoke_tokens();
+    let push = side.github.push(SLUG, "main", [("app.rb", "puts 5\n")]);
+    side.look().await;
+    assert_eq!((side.said(&push.sha), side.github.tokens_made()), (vec![CLEAN.to_owned()], 3));
+}
+
+#[tokio::test]
+async fn an_installation_that_is_suspended_is_told_of_and_holds_up_nothing() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    side.github.suspend(crate::support::github::INSTALLATION, true);
+    side.github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    side.look().await;
+    let error = side.world.admin.get("/api/v1/repos/acme/app").await.expect(200).value()["sync_error"].clone();
+    assert_eq!(error, json!("GitHub refuses it (403): This installation has been suspended"));
+    side.github.suspend(crate::support::github::INSTALLATION, false);
+    side.look().await;
+    assert_eq!(side.world.admin.get("/api/v1/repos/acme/app").await.expect(200).value()["sync_error"], json!(null));
+}
+
+#[tokio::test]
+async fn what_is_shown_to_github_is_shown_to_nobody_else() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    let stranger = GitHub::start();
+    let push = side.github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    side.github.next(Door::Statuses).redirects(&format!("{}/api/v3/repos/acme/app/statuses/{}", stranger.url(), push.sha));
+    side.look().await;
+    assert_eq!(stranger.asked(), [""; 0]);
+    side.github.next(Door::Statuses).answers_html(200);
+    side.advance(Duration::from_secs(15)).await;
+    side.advance(Duration::from_secs(80)).await;
+    assert_eq!(side.said(&push.sha), [CLEAN], "it goes on once GitHub answers as it should");
+}
+
+#[tokio::test]
+async fn what_the_app_can_see_is_listed_to_its_end_and_found_by_a_part_of_its_name() {
+    let side = Side::with([GATED]).await;
+    for n in 0..120 {
+        side.github.repo(&format!("acme/Lib-{n:03}"));
+    }
+    side.github.install("globex");
+    side.github.repo("globex/tool");
+    let all = side.world.admin.get("/api/v1/github/repos?limit=200").await.expect(200).value();
+    let names: Vec<&str> = all["items"].as_array().unwrap().iter().map(|repo| text(&repo["name"])).collect();
+    assert_eq!((names.len(), names[0], names[1], names[121]), (122, "app", "Lib-000", "tool"));
+    assert_eq!((&all["items"][0]["added"], &all["items"][1]["added"], &all["next"]), (&json!(true), &json!(false), &json!(null)));
+
+    let first = side.world.admin.get("/api/v1/github/repos?q=lib-0&limit=60").await.expect(200).value();
+    let next = format!("/api/v1/github/repos?q=lib-0&limit=60&cursor={}", text(&first["next"]));
+    let second = side.world.admin.get(&next).await.expect(200).value();
+    let (one, two) = (first["items"].as_array().unwrap(), second["items"].as_array().unwrap());
+    assert_eq!((one.len(), two.len(), text(&two[0]["name"]), &second["next"]), (60, 40, "Lib-060", &json!(null)));
+
+    let member = side.world.app.sign_in(side.world.app.user("ada", InstanceRole::Member)).await;
+    member.get("/api/v1/github/repos").await.refused("forbidden");
+    member.post("/api/v1/repos", json!({"github": "acme/Lib-000"})).await.refused("forbidden");
+}
+
+#[tokio::test]
+async fn a_repository_is_added_once_by_the_name_that_github_has_for_it() {
+    let side = Side::with([GATED]).await;
+    let add = |name: &'static str| side.world.admin.post("/api/v1/repos", json!({"github": name}));
+    add(SLUG).await.refused("already_exists");
+    let why = add("acme/nothing").await.refused("source_refused");
+    assert!(why.contains("the App sees no repository `acme/nothing`"), "{why}");
+    add("nothing").await.refused("invalid_body");
+    add("../..").await.refused("invalid_body");
+    let both = side.world.admin.post("/api/v1/repos", json!({"github": SLUG, "url": "https://github.com/acme/app"})).await;
+    both.refused("invalid_body");
+    let repo = side.world.admin.get("/api/v1/repos/acme/app").await.expect(200).value();
+    assert_eq!((&repo["source"], &repo["description"]), (&json!("github"), &json!("what acme/app is for")));
+
+    let nobody = World::new().await;
+    nobody.admin.post("/api/v1/repos", json!({"github": SLUG})).await.refused("github_not_set_up");
+    nobody.admin.get("/api/v1/github/repos").await.refused("github_not_set_up");
+}
+
+#[tokio::test]
+async fn new_issues_stand_at_their_lines_the_gravest_first_fifty_at_a_time_and_the_rest_is_linked() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    let run = &side.github.runs(SLUG, &side.first.sha)[0];
+    assert_eq!((run.conclusion.as_str(), run.annotations.len()), ("success", 0));
+
+    // One file has fifty at most.
+    let conflicts = "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> topic\n".repeat(46);
+    let files = ["a.rb", "b.rb", "c.rb", "d.rb", "e.rb"].map(|path| (path, conflicts.as_str()));
+    side.github.push(SLUG, "topic", files);
+    let broken = side.github.push(SLUG, "topic", [("b.json", "{\"a\": }\n")]);
+    // The second of the requests is lost, and what it brought is not.
+    side.github.next(Door::Runs).does_and_fails();
+    side.look().await;
+    side.advance(Duration::from_secs(15)).await;
+    let runs = side.github.runs(SLUG, &broken.sha);
+    assert_eq!((runs.len(), runs[0].conclusion.as_str(), runs[0].annotations.len(), runs[0].sent), (1, "failure", 200, 4));
+    let level = |at: usize| text(&runs[0].annotations[at]["annotation_level"]).to_owned();
+    assert_eq!((level(0), text(&runs[0].annotations[0]["path"])), ("failure".to_owned(), "a.rb"));
+    let lines: std::collections::BTreeSet<(String, u64)> =
+        runs[0].annotations.iter().map(|note| (text(&note["path"]).to_owned(), note["start_line"].as_u64().unwrap())).collect();
+    assert_eq!(lines.len(), 200, "no note is there twice");
+    assert!(runs[0].title.ends_with("new issues of severity minor or above"), "{}", runs[0].title);
+    assert!(runs[0].summary.contains("| hygiene | succeeded | 231 |"), "{}", runs[0].summary);
+    let rest = "31 new issues more that have no note here.";
+    let link = format!("[All of it]({}/r/acme/app/commits/{})", side.world.app.app().public_url(), broken.sha);
+    assert!(runs[0].summary.contains(rest) && runs[0].summary.contains(&link), "{}", runs[0].summary);
+}
+
+#[tokio::test]
+async fn where_the_app_may_not_write_runs_the_status_is_said_all_the_same() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    let push = side.github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    side.github.next(Door::Runs).answers(403);
+    side.look().await;
+    assert_eq!((side.said(&push.sha), side.github.runs(SLUG, &push.sha).len()), (vec![CLEAN.to_owned()], 0));
+    assert!(side.world.app.work(WorkState::Ready).is_empty(), "a refusal is settled");
+}
+
+/// What stands in an attribute of a page, as a browser reads it.
+fn attribute<'a>(page: &'a str, before: &str) -> String {
+    let rest: &'a str = page.split(before).nth(1).unwrap_or_else(|| panic!("{before} is not in {page}"));
+    rest.split('"').next().unwrap().replace("&#34;", "\"").replace("&quot;", "\"").replace("&#38;", "&").replace("&amp;", "&")
+}
+
+#[tokio::test]
+async fn the_app_is_made_with_one_button_and_works() {
+    let github = GitHub::start();
+    github.repo(SLUG);
+    let push = github.push(SLUG, "main", [GATED]);
+    let world = World::of(TestApp::with(|config| config.github.url = Some(github.url()))).await;
+    let page = world.admin.page("/admin/github?owner=acme").await.expect(200).text();
+    let door = attribute(&page, &format!("action=\"{}", github.url()));
+    assert!(door.starts_with("/organizations/acme/settings/apps/new?state="), "{door}");
+    let state = door.rsplit('=').next().unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&attribute(&page, "name=\"manifest\" value=\"")).unwrap();
+    assert_eq!(manifest["redirect_url"], format!("{}/admin/github/made", world.app.app().public_url()));
+
+    let code = github.make_app(&manifest);
+    // Nobody else's browser is led to take somebody's App for ours.
+    let eve = world.app.sign_in(world.app.user("eve", InstanceRole::Admin)).await;
+    eve.page(&format!("/admin/github/made?code={code}&state={state}")).await.expect(400);
+    world.admin.page(&format!("/admin/github/made?code={code}&state=0")).await.expect(400);
+    let back = world.admin.page(&format!("/admin/github/made?code={code}&state={state}")).await.expect(303);
+    assert_eq!(back.header("location"), Some("/admin/github"));
+    world.admin.page(&format!("/admin/github/made?code={code}&state={state}")).await.expect(400);
+
+    let seen = world.admin.get("/api/v1/admin/github").await.expect(200).value();
+    assert_eq!((&seen["app_id"], &seen["installations"][0]["account"]), (&json!(7), &json!("acme")));
+    let says: Vec<&str> = seen["checks"].as_array().unwrap().iter().map(|check| text(&check["says"])).collect();
+    assert!(says.contains(&"the App lacks `checks: write`") && says.contains(&"GitHub takes what is signed with it"), "{says:?}");
+    let page = world.admin.page("/admin/github").await.expect(200).text();
+    assert!(page.contains("/apps/plumbline-acme/installations/new") && !page.contains("BEGIN RSA") && !page.contains("marigold"), "{page}");
+
+    world.admin.post("/api/v1/repos", json!({"github": SLUG})).await.expect(201);
+    world.app.settle().await;
+    assert_eq!(github.statuses(SLUG, &push.sha), [BASELINE]);
+    let store = std::fs::read(world.app.data_dir().join("store.redb")).unwrap();
+    let kept = |text: &str| store.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(!kept("BEGIN RSA") && !kept("client-marigold") && !kept("a secret to everybody"), "secrets are sealed in the store");
+}
+
+/// Deliveries are lost: while the appliance was away, or GitHub could not reach it.
+#[tokio::test]
+async fn a_push_that_nobody_tells_of_is_found_once_nothing_was_heard_for_a_while() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    side.world.app.tick().await;
+    side.github.asked();
+    let push = side.github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    side.advance(Duration::from_secs(100)).await;
+    side.world.app.tick().await;
+    assert_eq!(side.github.asked(), [""; 0], "a repository that was heard of is left alone");
+    side.advance(Duration::from_secs(100)).await;
+    side.world.app.tick().await;
+    assert_eq!(side.said(&push.sha), [CLEAN]);
+}

@@ -1,0 +1,307 @@
+//! A GitHub with state: the test acts on it and looks at it, and the appliance asks it over HTTP as it asks the real one.
+//!
+//! Repositories are served by git's own host program. Whoever asks must show what GitHub asks to be shown: a statement that is signed with
+//! the App's key, or a token that was made for an installation and is still good. Faults are set with plain calls ([`GitHub::next`]).
+
+mod faults;
+mod git;
+mod interface;
+mod payload;
+mod show;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use plumbline::app::config::Config;
+use plumbline::base::time::Timestamp;
+use serde_json::Value;
+
+pub use faults::{Door, Fault};
+pub use payload::Delivery;
+
+use super::app::NOON;
+use super::repo::TestRepo;
+
+/// GitHub's number for the App.
+pub const APP_ID: u64 = 7;
+/// The installation that sees the repositories of `acme`.
+pub const INSTALLATION: u64 = 42;
+/// What deliveries are signed with.
+pub const WEBHOOK_SECRET: &str = "it's a secret to everybody";
+/// The App's private key.
+pub const KEY: &str = include_str!("../../fixtures/github/app.pem");
+
+/// The fake. It ends with this value.
+pub struct GitHub {
+    state: Arc<Mutex<State>>,
+    address: SocketAddr,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// A status of a commit, as it was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    pub context: String,
+    pub state: String,
+    pub description: String,
+    pub target_url: String,
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.state, self.context, self.description)
+    }
+}
+
+/// A run of checks.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub sha: String,
+    pub external_id: String,
+    pub conclusion: String,
+    pub title: String,
+    pub summary: String,
+    pub annotations: Vec<Value>,
+    /// How many requests brought them.
+    pub sent: usize,
+}
+
+/// What it has.
+struct State {
+    now: Timestamp,
+    /// By `owner/name`.
+    repos: BTreeMap<String, Hosted>,
+    /// Old names, and where they lead.
+    moved: BTreeMap<String, String>,
+    installations: BTreeMap<u64, Installation>,
+    tokens: HashMap<String, Token>,
+    made: usize,
+    faults: Vec<(Door, Fault)>,
+    /// `METHOD path` of all that came, in order.
+    asked: Vec<String>,
+    /// What each budget has left.
+    left: HashMap<u64, u64>,
+    deliveries: u64,
+    /// Codes that were handed out, and the manifest of each.
+    codes: HashMap<String, Value>,
+}
+
+struct Hosted {
+    id: u64,
+    installation: u64,
+    git: TestRepo,
+    description: String,
+    statuses: Vec<(String, Status)>,
+    runs: Vec<Run>,
+    forgotten: Vec<String>,
+}
+
+struct Installation {
+    account: String,
+    is_suspended: bool,
+}
+
+struct Token {
+    installation: u64,
+    expires_at: Timestamp,
+}
+
+impl GitHub {
+    /// A GitHub where `acme` has installed the App and has no repository yet.
+    pub fn start() -> GitHub {
+        let state = State {
+            now: NOON.parse().unwrap(),
+            repos: BTreeMap::new(),
+            moved: BTreeMap::new(),
+            installations: BTreeMap::from([(INSTALLATION, Installation { account: "acme".to_owned(), is_suspended: false })]),
+            tokens: HashMap::new(),
+            made: 0,
+            faults: Vec::new(),
+            asked: Vec::new(),
+            left: HashMap::new(),
+            deliveries: 0,
+            codes: HashMap::new(),
+        };
+        let state = Arc::new(Mutex::new(state));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let shared = Arc::clone(&state);
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(interface::serve(shared, address, listener, stopped));
+        });
+        GitHub { state, address, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Makes an appliance the App of this GitHub, as somebody does by hand.
+    pub fn configure(&self, config: &mut Config) {
+        let dir = config.data_dir.parent().unwrap().join("github");
+        std::fs::create_dir_all(&dir).unwrap();
+        let file = |name: &str, text: &str| {
+            let path = dir.join(name);
+            std::fs::write(&path, text).unwrap();
+            Some(path)
+        };
+        config.github.url = Some(self.url());
+        config.github.app_id = Some(APP_ID);
+        config.github.private_key_file = file("app.pem", KEY);
+        config.github.webhook_secret_file = file("webhook", WEBHOOK_SECRET);
+    }
+
+    /// Makes an App of the manifest that a browser brings, and hands out a code.
+    pub fn make_app(&self, manifest: &Value) -> String {
+        let mut state = self.state();
+        let code = format!("code{}", state.codes.len());
+        state.codes.insert(code.clone(), manifest.clone());
+        code
+    }
+
+    /// Gives an organization a repository without a commit; answers GitHub's number for it.
+    pub fn repo(&self, slug: &str) -> u64 {
+        let mut state = self.state();
+        let owner = slug.split('/').next().unwrap();
+        let found = state.installations.iter().find(|(_, installation)| installation.account == owner).map(|(id, _)| *id);
+        let installation = found.expect("its owner has installed the App");
+        let id = 1_000 + state.repos.len() as u64;
+        let hosted = Hosted {
+            id,
+            installation,
+            git: TestRepo::bare(),
+            description: format!("what {slug} is for"),
+            statuses: Vec::new(),
+            runs: Vec::new(),
+            forgotten: Vec::new(),
+        };
+        state.repos.insert(slug.to_owned(), hosted);
+        id
+    }
+
+    /// Has an organization install the App.
+    pub fn install(&self, account: &str) -> u64 {
+        let mut state = self.state();
+        let id = INSTALLATION + state.installations.len() as u64;
+        state.installations.insert(id, Installation { account: account.to_owned(), is_suspended: false });
+        id
+    }
+
+    /// Suspends an installation, or takes that back.
+    pub fn suspend(&self, installation: u64, is_suspended: bool) {
+        let mut state = self.state();
+        state.installations.get_mut(&installation).unwrap().is_suspended = is_suspended;
+        if is_suspended {
+            state.tokens.retain(|_, token| token.installation != installation);
+        }
+    }
+
+    /// Pushes a commit with these files over those of the branch. Answers what GitHub delivers of it.
+    pub fn push<const N: usize>(&self, slug: &str, branch: &str, files: [(&str, &str); N]) -> Push {
+        let mut state = self.state();
+        state.deliveries += 1;
+        let number = state.deliveries;
+        let hosted = state.repos.get_mut(slug).unwrap();
+        hosted.git.switch(branch);
+        let before = git::head(hosted.git.path(), branch);
+        let after = hosted.git.commit(files);
+        let payload = payload::push(slug, hosted.id, hosted.installation, branch, before.as_deref(), &after);
+        Push { sha: after, delivery: Delivery::signed("push", number, &payload) }
+    }
+
+    /// Lets go of a commit, as after a push that was forced and a while.
+    pub fn forget(&self, slug: &str, sha: &str) {
+        self.state().repos.get_mut(slug).unwrap().forgotten.push(sha.to_owned());
+    }
+
+    /// Ends all tokens that were made.
+    pub fn revoke_tokens(&self) {
+        self.state().tokens.clear();
+    }
+
+    /// How many tokens were made.
+    pub fn tokens_made(&self) -> usize {
+        self.state().made
+    }
+
+    /// Renames a repository: its old name leads to the new one.
+    pub fn rename(&self, slug: &str, to: &str) {
+        let mut state = self.state();
+        let hosted = state.repos.remove(slug).unwrap();
+        state.moved.insert(slug.to_owned(), to.to_owned());
+        state.repos.insert(to.to_owned(), hosted);
+    }
+
+    /// What a commit's statuses say, oldest first: `state context description`.
+    pub fn statuses(&self, slug: &str, sha: &str) -> Vec<String> {
+        self.all_statuses(slug, sha).iter().map(ToString::to_string).collect()
+    }
+
+    /// A commit's statuses, oldest first.
+    pub fn all_statuses(&self, slug: &str, sha: &str) -> Vec<Status> {
+        let state = self.state();
+        state.repos[slug].statuses.iter().filter(|(of, _)| of == sha).map(|(_, status)| status.clone()).collect()
+    }
+
+    /// A commit's runs of checks.
+    pub fn runs(&self, slug: &str, sha: &str) -> Vec<Run> {
+        self.state().repos[slug].runs.iter().filter(|run| run.sha == sha).cloned().collect()
+    }
+
+    /// Turns its clock's hand forward.
+    pub fn advance(&self, span: Duration) {
+        let mut state = self.state();
+        state.now = state.now + span;
+    }
+
+    /// All that was asked since this was asked last: `METHOD path`.
+    pub fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().asked)
+    }
+
+    /// Says what the next answer at a door is.
+    pub fn next(&self, door: Door) -> faults::Next<'_> {
+        faults::Next { github: self, door }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+impl Drop for GitHub {
+    fn drop(&mut self) {
+        let _ = self.stop.take().unwrap().send(());
+        let _ = self.thread.take().unwrap().join();
+    }
+}
+
+/// A push, and what GitHub delivers of it.
+pub struct Push {
+    /// The new head.
+    pub sha: String,
+    /// The signed delivery.
+    pub delivery: Delivery,
+}
+
+impl Hosted {
+    /// As GitHub shows it.
+    fn view(&self, slug: &str) -> Value {
+        let (owner, name) = slug.split_once('/').unwrap();
+        serde_json::json!({
+            "id": self.id, "name": name, "full_name": slug, "private": true, "archived": false, "description": self.description,
+            "owner": {"login": owner}, "default_branch": "main",
+        })
+    }
+
+    fn has(&self, sha: &str) -> bool {
+        !self.forgotten.iter().any(|gone| gone == sha) && git::has(self.git.path(), sha)
+    }
+}
