@@ -6,6 +6,7 @@ mod api;
 mod browser;
 mod cli_admin;
 mod cli_check;
+mod cli_deliveries;
 mod cli_doctor;
 mod cli_keys;
 mod cli_serve;
