@@ -16,8 +16,9 @@ use plumbline::domain::accounts::{Browser, Link, Membership, PasswordRow, Second
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::audit::Entry;
 use plumbline::domain::checks::{self, CheckSet, ImagePin, TrustedManifest};
+use plumbline::domain::hooks::{Delivery, DeliveryBody};
 use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
-use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, NewRepository, RepoSource, Repository};
+use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, FormerName, NewRepository, RepoSource, Repository, Withdrawn};
 use plumbline::domain::search::{Question, Scope, Sort, parse};
 use plumbline::domain::secrets::{NamedSecret, SshKey, VaultKey};
 use plumbline::domain::settings::Settings;
@@ -97,7 +98,11 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
         VaultKey,
         NamedSecret,
         SshKey,
-        Settings
+        Settings,
+        Delivery,
+        DeliveryBody,
+        FormerName,
+        Withdrawn
     ];
     named.into_iter().flatten().collect()
 }

@@ -6,7 +6,9 @@ use plumbline::base::id::RepoId;
 use plumbline::base::name::RepoSlug;
 use plumbline::domain::accounts::{Scope, TokenKind};
 use plumbline::domain::github::signature;
-use plumbline::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
+use plumbline::domain::hooks::{self, Arrived, Content, Source};
+use plumbline::domain::repos::{self, AsOf, BadgeKey, NewRepository, RepoSource, Withdrawal};
+use plumbline::engine::store::WriteTx;
 use serde_json::{Value, json};
 
 use super::app::TestApp;
@@ -93,6 +95,27 @@ pub fn add(app: &TestApp, slug: &str, id: u64, installation: u64) -> RepoId {
         owner: None,
     };
     app.app().write_now(&Actor::System, move |tx, now| repos::add(tx, new.clone(), now)).unwrap().id
+}
+
+/// Two deliveries that came, and two repositories that are hidden.
+pub fn two_of_each(app: &TestApp) {
+    for n in 0..2 {
+        let id = add(app, &format!("acme/hidden-{n}"), 700 + n, 301);
+        let as_of = AsOf { changed_at: app.now(), pushed_at: None, tie: repos::tie("a") };
+        let arrived = Arrived {
+            source: Source::Github,
+            guid: n.to_string(),
+            event: "ping".to_owned(),
+            bytes: 2,
+            content: Content::Inline(b"{}".to_vec()),
+        };
+        let verb = move |tx: &mut WriteTx, now| -> hooks::Result<()> {
+            repos::withdraw(tx, id, Withdrawal::Deleted, as_of, now)?;
+            hooks::receive(tx, &arrived, now)?;
+            Ok(())
+        };
+        app.app().write_now(&Actor::System, verb).unwrap();
+    }
 }
 
 /// What payloads say of a repository.
