@@ -361,7 +361,12 @@ impl Config {
 
     /// How often upkeep is done.
     pub fn intervals(&self) -> Intervals {
-        Intervals { poll: self.poll_interval, expire: Duration::from_secs(3_600), sweep: Duration::from_secs(24 * 3_600) }
+        Intervals {
+            poll: self.poll_interval,
+            expire: Duration::from_secs(3_600),
+            sweep: Duration::from_secs(24 * 3_600),
+            heal: Duration::from_secs(120),
+        }
     }
 
     /// How often repositories are asked for new commits: as the configuration says where it does, else as it is set.

@@ -3,6 +3,7 @@
 //! What is to be said is composed when it is said. It may be said twice only if the process ended between saying it and writing that
 //! down, and then GitHub is asked first what it has.
 
+pub mod heal;
 pub mod look;
 
 use super::App;
@@ -88,7 +89,11 @@ fn due(app: &App, id: RepoId, sha: CommitSha, context: StatusContext) -> Result<
     })?;
     let Some((Repository { source: RepoSource::GitHub { installation, .. }, slug, .. }, set, posted)) = found else { return Ok(None) };
     let said = statuses::compose(&set, app.commit_url(&slug, sha));
-    if posted.is_some_and(|posted| posted.said == said) || !has_manifest(app, id, sha)? {
+    if posted.as_ref().is_some_and(|posted| posted.said == said) {
+        return Ok(None);
+    }
+    // Of what something was said once, the end is said as well, be the commit still here or not.
+    if posted.is_none() && !has_manifest(app, id, sha)? {
         return Ok(None);
     }
     Ok(Some(Due { installation, slug, said }))
@@ -96,8 +101,14 @@ fn due(app: &App, id: RepoId, sha: CommitSha, context: StatusContext) -> Result<
 
 /// Whether a commit has a manifest, be it a good one or not.
 fn has_manifest(app: &App, repo: RepoId, sha: CommitSha) -> Result<bool, Failure> {
-    let tree = app.mirror(repo)?.tree(sha)?;
-    Ok(super::check::has_manifest(&tree))
+    match app.mirror(repo).and_then(|mirror| mirror.tree(sha)) {
+        Ok(tree) => Ok(super::check::has_manifest(&tree)),
+        Err(error) if error.is_transient() => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(commit.sha = %sha, "nothing is said of {sha}, which cannot be read: {error}");
+            Ok(false)
+        }
+    }
 }
 
 fn say(app: &App, attempt: &Attempt, due: &Due, sha: CommitSha, context: StatusContext) -> github::Result<()> {

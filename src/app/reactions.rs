@@ -51,6 +51,7 @@ pub fn follow(event: &Event) -> Vec<Followup> {
             Upkeep::Poll => Work::PollRepositories,
             Upkeep::Expire => Work::Expire,
             Upkeep::Sweep => Work::Sweep,
+            Upkeep::Heal => Work::HealDeliveries,
         }),
         // Facts that pages and the feed tell of, and that nothing follows from.
         Event::RepositoryChanged { .. }
@@ -102,6 +103,7 @@ fn given_up(was: &Work) -> Vec<Followup> {
         | Work::Rewrap
         | Work::CloseBranch { .. }
         | Work::PostStatus { .. }
-        | Work::PostReport { .. } => Vec::new(),
+        | Work::PostReport { .. }
+        | Work::HealDeliveries => Vec::new(),
     }
 }

@@ -146,7 +146,8 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         | Work::EraseUser { .. }
         | Work::InterpretDelivery { .. }
         | Work::PostStatus { .. }
-        | Work::PostReport { .. } => CancelToken::default(),
+        | Work::PostReport { .. }
+        | Work::HealDeliveries => CancelToken::default(),
     };
     let attempt = Attempt { claim, cancel };
     let _held = held.map(|held| held.hold(&attempt));
@@ -198,6 +199,7 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::Rewrap => rewrap::perform(app, attempt),
         Work::PostStatus { repo, sha, context } => github::post_status(app, attempt, *repo, *sha, *context),
         Work::PostReport { repo, sha } => github::post_report(app, attempt, *repo, *sha),
+        Work::HealDeliveries => github::heal::perform(app, attempt),
         Work::EraseUser { user } => upkeep::erase_user(app, attempt, *user),
         Work::InterpretDelivery { delivery } => deliveries::perform(app, attempt, *delivery),
     }

@@ -9,6 +9,7 @@ use crate::domain::admin::Recurrence;
 use crate::domain::audit::{Checkpoint, Entry as AuditEntry};
 use crate::domain::checks::{CheckSet, ImagePin, TrustedManifest};
 use crate::domain::github::GithubApp;
+use crate::domain::github::deliveries::Healing;
 use crate::domain::hooks::{Delivery, DeliveryBody};
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::repos::{Branch, Commit, FormerName, Repository, Withdrawn};
@@ -71,6 +72,7 @@ pub fn schema() -> Schema {
             GithubApp,
             PostedStatus,
             PostedReport,
+            Healing,
             Delivery,
             DeliveryBody,
             FormerName,

@@ -391,6 +391,8 @@ words! {
         Expire = "expire",
         /// Remove what nothing names: blobs, staged rows, mirrors.
         Sweep = "sweep",
+        /// Ask GitHub for what it could not deliver.
+        Heal = "heal",
     }
 }
 

@@ -86,6 +86,8 @@ pub enum Work {
         /// The commit.
         sha: CommitSha,
     },
+    /// Ask GitHub for what it could not deliver.
+    HealDeliveries,
 }
 
 words! {
@@ -129,6 +131,7 @@ impl Work {
             Work::InterpretDelivery { .. } => "interpret_delivery",
             Work::PostStatus { .. } => "post_status",
             Work::PostReport { .. } => "post_report",
+            Work::HealDeliveries => "heal_deliveries",
         }
     }
 
@@ -146,7 +149,7 @@ impl Work {
             | Work::Rewrap
             | Work::CloseBranch { .. }
             | Work::EraseUser { .. } => Lane::Upkeep,
-            Work::PostStatus { .. } | Work::PostReport { .. } => Lane::Outbound,
+            Work::PostStatus { .. } | Work::PostReport { .. } | Work::HealDeliveries => Lane::Outbound,
         }
     }
 
@@ -166,6 +169,7 @@ impl Work {
             | Work::Sweep
             | Work::Rewrap
             | Work::EraseUser { .. }
+            | Work::HealDeliveries
             | Work::InterpretDelivery { .. } => None,
         }
     }
@@ -186,6 +190,7 @@ impl Work {
             | Work::Sweep
             | Work::Rewrap
             | Work::EraseUser { .. }
+            | Work::HealDeliveries
             | Work::InterpretDelivery { .. } => None,
         }
     }
@@ -195,7 +200,7 @@ impl Work {
         match self {
             // A check set that twice took the process with it will do so again.
             Work::RunCheckSet { .. } => 3,
-            Work::PollRepositories | Work::Expire | Work::Sweep => 2,
+            Work::PollRepositories | Work::Expire | Work::Sweep | Work::HealDeliveries => 2,
             Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues | Work::Rewrap => 8,
             // It fails by the store, which can be mended, or by a fault of ours, which is shown where the delivery is.
             Work::InterpretDelivery { .. } => 5,
@@ -223,7 +228,9 @@ impl Work {
             Work::PostStatus { repo, sha, context } => Some(format!("{}:{repo}:{sha}:{context}", self.name())),
             Work::PostReport { repo, sha } => Some(format!("{}:{repo}:{sha}", self.name())),
             Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
-            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap => Some(self.name().to_owned()),
+            Work::IndexIssues | Work::PollRepositories | Work::Expire | Work::Sweep | Work::Rewrap | Work::HealDeliveries => {
+                Some(self.name().to_owned())
+            }
             Work::EraseUser { user } => Some(format!("{}:{user}", self.name())),
             Work::InterpretDelivery { delivery } => Some(format!("{}:{delivery}", self.name())),
         }

@@ -43,6 +43,8 @@ pub struct Intervals {
     pub expire: Duration,
     /// Sweeping what nothing names.
     pub sweep: Duration,
+    /// Asking GitHub for what it could not deliver.
+    pub heal: Duration,
 }
 
 impl Intervals {
@@ -51,6 +53,7 @@ impl Intervals {
             Upkeep::Poll => self.poll,
             Upkeep::Expire => self.expire,
             Upkeep::Sweep => self.sweep,
+            Upkeep::Heal => self.heal,
         }
     }
 }

@@ -24,6 +24,7 @@ use super::secrets::{self, Purpose};
 mod app_auth;
 pub mod check_run;
 pub mod client;
+pub mod deliveries;
 mod limits;
 pub mod payload;
 mod record;

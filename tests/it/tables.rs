@@ -46,6 +46,7 @@ fn works() -> Vec<Work> {
         Work::PostStatus { repo, sha, context: StatusContext::Gate },
         Work::InterpretDelivery { delivery: DeliveryId::from_u128(8) },
         Work::PostReport { repo, sha },
+        Work::HealDeliveries,
     ]
 }
 

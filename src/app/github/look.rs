@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::app::health::Grade;
 use crate::base::text::count;
 use crate::domain::github::client::{As, Lane};
+use crate::domain::github::deliveries;
 use crate::domain::github::setup::{EVENTS, PERMISSIONS};
 use crate::domain::github::sync::{self, Installation};
 use crate::domain::github::{self, Client, Identity};
@@ -79,6 +80,7 @@ pub fn look(app: &App) -> github::Result<Look> {
     look.checks.push(permissions(&described));
     look.checks.push(events(&described));
     look.checks.push(installations(&client, &mut look.installations));
+    look.checks.extend(missed(app)?);
     look.page = Some(described.html_url).filter(|page| page.starts_with(&client.identity().url));
     Ok(look)
 }
@@ -122,6 +124,20 @@ fn events(described: &Described) -> Looked {
     }
     let says = format!("GitHub does not deliver {}", missing.join(", "));
     Looked::other("events", Grade::Weaker, says, "choose them in the App's settings on GitHub")
+}
+
+/// How it went when GitHub was last asked for what it could not deliver.
+fn missed(app: &App) -> github::Result<Option<Looked>> {
+    let name = "missed deliveries";
+    let Some(last) = app.read_now(|tx, _| deliveries::last(tx))? else { return Ok(None) };
+    let at = last.asked_at;
+    Ok(Some(match last.error {
+        Some(error) => {
+            Looked::other(name, Grade::Weaker, format!("asked for at {at} in vain: {error}"), "it is asked again every two minutes")
+        }
+        None if last.missed == 0 => Looked::good(name, format!("asked for at {at}: there were none")),
+        None => Looked::good(name, format!("asked for at {at}: {} had not arrived, {} were sent again", last.missed, last.again)),
+    }))
 }
 
 fn installations(client: &Client<'_>, found: &mut Vec<Installation>) -> Looked {

@@ -205,6 +205,18 @@ impl Client<'_> {
 
     /// Reads a list to its end. Where the list stands in a field of each page, `field` names it.
     pub fn list<T: DeserializeOwned>(&self, who: As, lane: Lane, path: &str, field: Option<&str>) -> Result<Vec<T>> {
+        self.list_while(who, lane, path, field, |_| true)
+    }
+
+    /// Reads a list page by page, as long as all items of a page are wanted.
+    pub fn list_while<T: DeserializeOwned>(
+        &self,
+        who: As,
+        lane: Lane,
+        path: &str,
+        field: Option<&str>,
+        is_wanted: impl Fn(&T) -> bool,
+    ) -> Result<Vec<T>> {
         let mut all = Vec::new();
         let mut next = Some(self.url(path));
         for _ in 0..PAGES {
@@ -218,8 +230,8 @@ impl Client<'_> {
                     serde_json::from_value(list).map_err(|_| Error::Unreadable { why: OTHERWISE })?
                 }
             };
+            next = page.next.filter(|_| items.iter().all(&is_wanted));
             all.extend(items);
-            next = page.next;
         }
         Ok(all)
     }

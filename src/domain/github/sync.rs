@@ -66,7 +66,15 @@ pub fn repositories(client: &Client<'_>) -> Result<Vec<Seen>> {
     for installation in installations(client)?.into_iter().filter(|one| one.suspended_at.is_none()) {
         let id = installation.id;
         let path = format!("/installation/repositories?per_page={PER_PAGE}");
-        let repos = client.list::<Remote>(As::Installation(id), Lane::Syncs, &path, Some("repositories"))?;
+        let repos = match client.list::<Remote>(As::Installation(id), Lane::Syncs, &path, Some("repositories")) {
+            Ok(repos) => repos,
+            // It was suspended or removed in this moment: the others are seen all the same.
+            Err(error @ Error::Refused { .. }) => {
+                tracing::warn!("the repositories of the installation {id} cannot be seen: {error}");
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         all.extend(repos.into_iter().map(|repo| Seen { installation: id, repo }));
     }
     all.sort_by_cached_key(|seen| seen.repo.full_name.to_ascii_lowercase());

@@ -121,3 +121,54 @@ pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> store::Result<usiz
     let erased = tx.remove_all(&Scan::<PostedStatus>::prefix(repo), limit)?;
     Ok(erased + tx.remove_all(&Scan::<PostedReport>::prefix(repo), limit - erased)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::id::Id;
+    use crate::domain::checks::CheckState;
+
+    fn set(state: CheckState, verdict: Verdict, sentence: &str) -> CheckSet {
+        CheckSet {
+            repo: RepoId::from_u128(1),
+            sha: CommitSha::from_bytes([1; 20]),
+            attempt: AttemptId::from_u128(2),
+            state,
+            requested_at: Timestamp::from_millis(0),
+            started_at: None,
+            finished_at: None,
+            error: None,
+            checks: Vec::new(),
+            verdict,
+            sentence: sentence.to_owned(),
+            is_settled: true,
+            unapproved: None,
+        }
+    }
+
+    fn said(set: &CheckSet) -> String {
+        let said = compose(set, "https://p.example".to_owned());
+        format!("{}: {}", said.verdict, said.sentence)
+    }
+
+    #[test]
+    fn what_is_under_way_is_pending_whatever_stood_there_before() {
+        for state in [CheckState::Waiting, CheckState::Running] {
+            assert_eq!(said(&set(state, Verdict::Pending, "the checks wait for their turn")), "pending: the checks are under way");
+        }
+        assert_eq!(said(&set(CheckState::Canceled, Verdict::Error, "the checks were canceled")), "error: the checks were canceled");
+        let held = CheckSet {
+            unapproved: Some(crate::base::name::BlobId::from_bytes([2; 20])),
+            ..set(CheckState::Waiting, Verdict::Pending, "2 checks wait for approval")
+        };
+        assert_eq!(said(&held), "pending: 2 checks wait for approval");
+    }
+
+    #[test]
+    fn a_sentence_has_no_more_characters_than_github_takes() {
+        let fits = "ß".repeat(140);
+        assert_eq!(said(&set(CheckState::Failed, Verdict::Failure, &fits)), format!("failure: {fits}"));
+        let long = compose(&set(CheckState::Failed, Verdict::Failure, &"ß".repeat(141)), String::new()).sentence;
+        assert_eq!((long.chars().count(), long.ends_with("ß…")), (140, true));
+    }
+}

@@ -9,7 +9,7 @@ use plumbline::engine::queue::WorkState;
 use serde_json::json;
 
 use crate::support::app::TestApp;
-use crate::support::github::{Door, GitHub, Push};
+use crate::support::github::{Door, GitHub, INSTALLATION, Push};
 use crate::support::world::{World, text};
 
 const GATED: (&str, &str) = (".plumbline.yaml", "version: 1\nissues: {fail_on: new}\n");
@@ -223,12 +223,12 @@ async fn a_token_is_made_anew_before_it_ends_and_when_it_is_taken_no_more() {
 #[tokio::test]
 async fn an_installation_that_is_suspended_is_told_of_and_holds_up_nothing() {
     let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
-    side.github.suspend(crate::support::github::INSTALLATION, true);
+    side.github.suspend(INSTALLATION, true);
     side.github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
     side.look().await;
     let error = side.world.admin.get("/api/v1/repos/acme/app").await.expect(200).value()["sync_error"].clone();
     assert_eq!(error, json!("GitHub refuses it (403): This installation has been suspended"));
-    side.github.suspend(crate::support::github::INSTALLATION, false);
+    side.github.suspend(INSTALLATION, false);
     side.look().await;
     assert_eq!(side.world.admin.get("/api/v1/repos/acme/app").await.expect(200).value()["sync_error"], json!(null));
 }
@@ -245,6 +245,22 @@ async fn what_is_shown_to_github_is_shown_to_nobody_else() {
     side.advance(Duration::from_secs(15)).await;
     side.advance(Duration::from_secs(80)).await;
     assert_eq!(side.said(&push.sha), [CLEAN], "it goes on once GitHub answers as it should");
+    let store = std::fs::read(side.world.app.data_dir().join("store.redb")).unwrap();
+    assert!(!store.windows(4).any(|window| window == b"ghs_"), "no token is kept");
+}
+
+#[tokio::test]
+async fn a_token_is_made_by_one_while_the_others_wait_for_it() {
+    let side = Side::with([GATED]).await;
+    side.github.revoke_tokens();
+    let app = side.world.app.app();
+    app.github().unwrap().forget_token(INSTALLATION);
+    let tokens: std::collections::BTreeSet<String> = std::thread::scope(|scope| {
+        let ask = || app.github().unwrap().token(INSTALLATION).unwrap().expose().clone();
+        let asking: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        asking.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!((tokens.len(), side.github.tokens_made()), (1, 2));
 }
 
 #[tokio::test]
@@ -385,4 +401,25 @@ async fn a_push_that_nobody_tells_of_is_found_once_nothing_was_heard_for_a_while
     side.advance(Duration::from_secs(100)).await;
     side.world.app.tick().await;
     assert_eq!(side.said(&push.sha), [CLEAN]);
+}
+
+#[tokio::test]
+async fn what_github_could_not_deliver_is_asked_for_again_once() {
+    let side = Side::with([GATED]).await;
+    side.world.app.tick().await;
+    for n in 0..130 {
+        let push = side.github.push(SLUG, &format!("topic-{n}"), [("app.rb", "puts 2\n")]);
+        side.github.tried(&push.delivery, if n % 2 == 0 { 502 } else { 202 });
+    }
+    side.github.asked();
+    let again = |asked: Vec<String>| asked.into_iter().filter(|asked| asked.ends_with("/attempts")).count();
+    side.advance(Duration::from_secs(130)).await;
+    side.world.app.tick().await;
+    assert_eq!(again(side.github.asked()), 65);
+    side.advance(Duration::from_secs(130)).await;
+    side.world.app.tick().await;
+    assert_eq!(again(side.github.asked()), 0);
+    let seen = side.world.admin.get("/api/v1/admin/github").await.expect(200).value();
+    let says: Vec<&str> = seen["checks"].as_array().unwrap().iter().map(|check| text(&check["says"])).collect();
+    assert!(says.iter().any(|says| says.ends_with("there were none")), "{says:?}");
 }

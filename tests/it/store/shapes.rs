@@ -21,6 +21,7 @@ use plumbline::domain::admin::Recurrence;
 use plumbline::domain::audit::{Action, ActorKind, Checkpoint, Digest, Entry, Outcome, Subject, SubjectKind, Who};
 use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor};
 use plumbline::domain::github::GithubApp;
+use plumbline::domain::github::deliveries::Healing;
 use plumbline::domain::hooks::{Content, Delivery, DeliveryBody, DeliveryState, Source};
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
 use plumbline::domain::issues::track::{Fingerprint, Mark};
@@ -122,6 +123,7 @@ const SAMPLES: &[fn() -> Shape] = &[
             refused: Some("resource not accessible".to_owned()),
         })
     },
+    || shape(&Healing { asked_at: at(1), known_until: Some(at(2)), missed: 300, again: 301, error: Some("no".to_owned()) }),
     || shape(&delivery()),
     || shape(&DeliveryBody { delivery: DeliveryId::from_u128(1), content: Content::Inline(vec![1, 2]) }),
     || shape(&FormerName { slug: RepoSlug::new("acme", "old").unwrap(), repo: repo(), until: at(1) }),

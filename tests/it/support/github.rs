@@ -85,6 +85,8 @@ struct State {
     /// What each budget has left.
     left: HashMap<u64, u64>,
     deliveries: u64,
+    /// Tries at deliveries, the latest last: GUID, when, and what was answered.
+    tries: Vec<(String, Timestamp, u16)>,
     /// Codes that were handed out, and the manifest of each.
     codes: HashMap<String, Value>,
 }
@@ -124,6 +126,7 @@ impl GitHub {
             left: HashMap::new(),
             deliveries: 0,
             codes: HashMap::new(),
+            tries: Vec::new(),
         };
         let state = Arc::new(Mutex::new(state));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -253,6 +256,13 @@ impl GitHub {
     /// A commit's runs of checks.
     pub fn runs(&self, slug: &str, sha: &str) -> Vec<Run> {
         self.state().repos[slug].runs.iter().filter(|run| run.sha == sha).cloned().collect()
+    }
+
+    /// Writes down that a delivery was tried, and what was answered.
+    pub fn tried(&self, delivery: &Delivery, status: u16) {
+        let mut state = self.state();
+        let now = state.now;
+        state.tries.push((delivery.guid.clone(), now, status));
     }
 
     /// Turns its clock's hand forward.

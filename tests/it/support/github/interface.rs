@@ -119,6 +119,17 @@ fn interface(state: &mut State, path: &str, asked: &Asked) -> Response<Body> {
     }
     match (asked.method.as_str(), parts.as_slice()) {
         ("POST", ["app-manifests", code, "conversions"]) => return convert(state, code, asked),
+        ("GET", ["app", "hook", "deliveries"]) if is_app => {
+            let all = state.tries.iter().enumerate().rev().map(|(id, (guid, at, status))| {
+                json!({"id": id, "guid": guid, "delivered_at": at, "redelivery": false, "status_code": status, "event": "push"})
+            });
+            return list(all.collect(), None, asked);
+        }
+        ("POST", ["app", "hook", "deliveries", id, "attempts"]) if is_app => {
+            let Some((guid, ..)) = id.parse().ok().and_then(|id: usize| state.tries.get(id).cloned()) else { return no(404, "Not Found") };
+            state.tries.push((guid, state.now, 202));
+            return plain(StatusCode::ACCEPTED, "{}".to_owned());
+        }
         ("GET", ["app"]) if is_app => {
             let mut permissions: serde_json::Map<String, Value> = serde_json::Map::new();
             permissions.extend(PERMISSIONS.iter().map(|(name, level)| ((*name).to_owned(), json!(level))));

@@ -1,0 +1,47 @@
+//! Asking GitHub, every few minutes, for what it could not deliver.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::app::runner::{Attempt, Failure};
+use crate::base::event::Actor;
+use crate::domain::github::deliveries::{self, Healing};
+use crate::domain::github::{self};
+use crate::engine::queue;
+
+/// How far back GitHub lets deliveries be asked for again.
+const KEPT: Duration = Duration::from_secs(3 * 24 * 3_600);
+/// How much further back than the last time it is looked: what was sent then may not have been over.
+const MARGIN: Duration = Duration::from_secs(600);
+
+/// Performs `Work::HealDeliveries`. May be repeated: a delivery that comes twice has one effect. What fails is written down and tried
+/// again when its turn comes, from where it was known that all had arrived.
+pub fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
+    let client = match app.github() {
+        Ok(client) => client,
+        Err(github::Error::NotSetUp) => return attempt.done(app),
+        Err(error) => return Err(super::failure(app, &error)),
+    };
+    let now = app.clock.now();
+    let before = app.read_now(|tx, _| deliveries::last(tx))?;
+    let known_until = before.and_then(|before| before.known_until);
+    let since = known_until.map_or(now - KEPT, |known| known - MARGIN).max(now - KEPT);
+    let healing = match deliveries::heal(&client, since) {
+        Ok((missed, again)) => {
+            if missed > 0 {
+                tracing::info!("GitHub could not deliver {missed}, of which {again} were asked for again");
+            }
+            // What was left for the next time is looked at again.
+            Healing { asked_at: now, known_until: if again < missed { known_until } else { Some(now) }, missed, again, error: None }
+        }
+        Err(error) => {
+            tracing::warn!("GitHub cannot be asked for what it could not deliver: {error}");
+            Healing { asked_at: now, known_until, missed: 0, again: 0, error: Some(error.to_string()) }
+        }
+    };
+    let claim = attempt.claim.clone();
+    app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
+        queue::finish(tx, &claim, now)?;
+        Ok(deliveries::record(tx, healing.clone())?)
+    })
+}

@@ -1,0 +1,126 @@
+//! What GitHub could not deliver: asked for again.
+//!
+//! GitHub tells an App how each delivery of the last days went. Those that did not arrive, since we were away or failed, are asked for
+//! again, the oldest first and so many at a time. What we refused would be refused again and is left alone, and so is what has failed
+//! several times.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Result;
+use super::client::{As, Client, Lane};
+use crate::base::text::clip;
+use crate::base::time::Timestamp;
+use crate::engine::store::{self, ReadTx, Record, WriteTx};
+
+/// The most deliveries that are asked for again at a time.
+const AGAIN: usize = 300;
+/// How often one is tried, as far as is seen.
+const TRIES: usize = 5;
+/// How much of an error is kept.
+const ERROR_BYTES: usize = 500;
+
+/// How it went when GitHub was last asked for what it could not deliver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Healing {
+    /// When it was last asked.
+    pub asked_at: Timestamp,
+    /// Until when all that was sent is known to have arrived or to have been asked for again.
+    pub known_until: Option<Timestamp>,
+    /// How many had not arrived.
+    pub missed: u64,
+    /// How many were asked for again.
+    pub again: u64,
+    /// Why it could not be asked.
+    pub error: Option<String>,
+}
+
+impl Record for Healing {
+    const TABLE: &'static str = "healings";
+    const VERSION: u16 = 1;
+    type Key = ();
+
+    fn key(&self) {}
+}
+
+/// How it went last, if it was ever asked.
+pub fn last(tx: &ReadTx) -> store::Result<Option<Healing>> {
+    tx.get::<Healing>(&())
+}
+
+/// Writes down how it went.
+pub fn record(tx: &mut WriteTx, healing: Healing) -> store::Result<()> {
+    let error = healing.error.as_deref().map(|error| clip(error, ERROR_BYTES).into_owned());
+    tx.put(&Healing { error, ..healing })
+}
+
+/// A try at a delivery.
+#[derive(Debug, Clone, Deserialize)]
+struct Try {
+    id: u64,
+    guid: String,
+    delivered_at: Timestamp,
+    #[serde(default)]
+    status_code: Option<u16>,
+}
+
+/// Asks again for what was sent since then and did not arrive. Answers how many those are, and for how many it was asked.
+pub fn heal(client: &Client<'_>, since: Timestamp) -> Result<(u64, u64)> {
+    // Newest first.
+    let path = "/app/hook/deliveries?per_page=100";
+    let mut tries: Vec<Try> = client.list_while(As::App, Lane::Syncs, path, None, |one: &Try| one.delivered_at >= since)?;
+    tries.retain(|one| one.delivered_at >= since);
+    let missed = missed(tries);
+    let mut again = 0;
+    for id in missed.iter().take(AGAIN) {
+        let path = format!("/app/hook/deliveries/{id}/attempts");
+        client.send::<serde::de::IgnoredAny>(As::App, Lane::Syncs, "POST", &path, &serde_json::json!({}))?;
+        again += 1;
+    }
+    Ok((missed.len() as u64, again))
+}
+
+/// The latest try of each delivery that did not arrive, the oldest first.
+fn missed(tries: Vec<Try>) -> Vec<u64> {
+    let mut by_guid: BTreeMap<String, Vec<Try>> = BTreeMap::new();
+    for one in tries {
+        by_guid.entry(one.guid.clone()).or_default().push(one);
+    }
+    let is_over = |one: &Try| match one.status_code {
+        Some(200..=299) => true,
+        // Too soon, or too slow: that may be otherwise the next time.
+        Some(408 | 425 | 429) => false,
+        Some(400..=499) => true,
+        Some(_) | None => false,
+    };
+    let lost = by_guid.into_values().filter(|tries| tries.len() < TRIES && !tries.iter().any(is_over));
+    let mut latest: Vec<Try> = lost.filter_map(|tries| tries.into_iter().max_by_key(|one| (one.delivered_at, one.id))).collect();
+    latest.sort_by_key(|one| (one.delivered_at, one.id));
+    latest.into_iter().map(|one| one.id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(id: u64, guid: &str, at: i64, status: u16) -> Try {
+        Try { id, guid: guid.to_owned(), delivered_at: Timestamp::from_seconds(at), status_code: Some(status) }
+    }
+
+    #[test]
+    fn what_did_not_arrive_is_asked_for_and_nothing_else_is() {
+        let tries = vec![
+            one(9, "arrived at last", 50, 202),
+            one(8, "late", 40, 503),
+            one(7, "refused", 39, 401),
+            one(6, "arrived at last", 30, 502),
+            one(5, "early", 20, 0),
+            one(4, "too soon", 10, 429),
+        ];
+        assert_eq!(missed(tries), [4, 5, 8]);
+        let hopeless = (0..5).map(|n| one(n, "hopeless", 10, 500)).collect();
+        assert_eq!(missed(hopeless), [0_u64; 0]);
+        assert_eq!(missed(vec![one(2, "a", 5, 500), one(1, "a", 3, 500)]), [2], "the latest try stands for the delivery");
+    }
+}
