@@ -29,6 +29,7 @@ pub mod abroad;
 pub mod admission;
 pub mod check;
 pub mod config;
+pub mod deliveries;
 pub mod github;
 pub mod guesses;
 pub mod health;
@@ -40,6 +41,7 @@ pub mod passwords;
 pub mod people;
 pub mod rates;
 pub mod reactions;
+pub mod receiving;
 pub mod regenerate;
 pub mod repeat;
 pub mod rewrap;
@@ -112,6 +114,8 @@ pub struct Inner {
     pub unnamed_proxy: OnceLock<IpAddr>,
     /// Whose tokens say of which repository a workload is, and their keys.
     pub issuers: issuers::Issuers,
+    /// Room for large deliveries.
+    pub receiving: receiving::Receiving,
     /// When the process began.
     pub started_at: Timestamp,
     /// What is counted for `/metrics`.
@@ -226,7 +230,7 @@ impl App {
                 counted.hear(&event.event);
                 match &event.event {
                     Event::CheckSetCanceled { attempt, .. } => canceled.trip(|_, of| of == Some(*attempt)),
-                    Event::RepositoryDeleted { repo, .. } => canceled.trip(|of, _| of == *repo),
+                    Event::RepositoryDeleted { repo, .. } | Event::RepositoryWithdrawn { repo, .. } => canceled.trip(|of, _| of == *repo),
                     _ => {}
                 }
                 // Nobody may be listening.
@@ -249,6 +253,7 @@ impl App {
         let (passwords, guesses) = (passwords::Passwords::default(), guesses::Guesses::default());
         let (rates, refusals) = (rates::RequestRates::new(&config.limits), trail::Refusals::default());
         let issuers = issuers::Issuers::new(&config.oidc_issuers);
+        let receiving = receiving::Receiving::default();
         let started_at = clock.now();
         Ok(App(Arc::new(Inner {
             config,
@@ -273,6 +278,7 @@ impl App {
             refusals,
             unnamed_proxy: OnceLock::new(),
             issuers,
+            receiving,
             started_at,
             measures,
             mirrors,

@@ -25,11 +25,13 @@ pub mod faults;
 pub mod files;
 pub mod github;
 pub mod health;
+pub mod hooks;
 pub mod host;
 pub mod issues;
 pub mod layers;
 pub mod limits;
 pub mod live;
+pub mod moved;
 pub mod openapi;
 pub mod page;
 pub mod parts;
@@ -85,6 +87,7 @@ fn with_fallbacks(router: Router<App>) -> Router<App> {
 fn finish(app: &App, router: Router<App>) -> Router {
     router
         .layer(middleware::from_fn(layers::etag))
+        .layer(middleware::from_fn_with_state(app.clone(), moved::lead))
         .layer(middleware::from_fn_with_state(app.clone(), limits::per_caller))
         .layer(middleware::from_fn_with_state(app.clone(), auth::identify))
         .layer(middleware::from_fn_with_state(app.clone(), trail::refusals))

@@ -16,6 +16,7 @@ pub mod chart;
 pub mod check;
 pub mod commit;
 pub mod compare;
+pub mod deliveries;
 pub mod docs;
 pub mod error;
 pub mod escape;

@@ -67,6 +67,15 @@ impl Rates {
         Ok(())
     }
 
+    /// Whether a source may do something that counts once, which is not counted; or how long it is to wait.
+    pub fn may(&mut self, source: &str, now: Timestamp) -> Result<(), Duration> {
+        let now = micros(now);
+        let rest = self.rest_of(source, now);
+        self.keep(source, rest);
+        let beyond = rest.saturating_add(self.pace.step()) - now - self.pace.room();
+        if beyond > 0 { Err(Duration::from_micros(beyond.unsigned_abs())) } else { Ok(()) }
+    }
+
     /// Counts something that a source has done already, as far as there is room for it.
     pub fn charge(&mut self, source: &str, cost: u32, now: Timestamp) {
         let now = micros(now);

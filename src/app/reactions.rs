@@ -31,6 +31,8 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         }
         Event::RepositoryDeleted { repo, .. } => now(Work::EraseRepository { repo: *repo }),
         Event::UserDeleted { user, .. } => now(Work::EraseUser { user: *user }),
+        Event::DeliveryReceived { delivery } | Event::DeliveryReplayed { delivery } => now(Work::InterpretDelivery { delivery: *delivery }),
+        Event::RepositoryReturned { repo } => now(Work::SyncRepository { repo: *repo }),
         Event::CheckSetRequested { repo, sha, attempt } | Event::HeadReturned { repo, sha, attempt } => {
             now(Work::RunCheckSet { repo: *repo, sha: *sha, attempt: *attempt })
         }
@@ -84,7 +86,8 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         | Event::WorkRetried { .. }
         | Event::SettingsChanged { .. }
         | Event::CommandEntered { .. }
-        | Event::GithubAppSet { .. } => Vec::new(),
+        | Event::GithubAppSet { .. }
+        | Event::RepositoryWithdrawn { .. } => Vec::new(),
     }
 }
 
@@ -97,6 +100,7 @@ fn given_up(was: &Work) -> Vec<Followup> {
         | Work::IndexIssues
         | Work::EraseRepository { .. }
         | Work::EraseUser { .. }
+        | Work::InterpretDelivery { .. }
         | Work::PollRepositories
         | Work::Expire
         | Work::Sweep

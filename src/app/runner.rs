@@ -15,11 +15,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{App, CancelToken, check, github, indexing, people, rewrap, sweep, sync, upkeep};
+use super::{App, CancelToken, check, deliveries, github, indexing, people, rewrap, sweep, sync, upkeep};
 use crate::base::event::Actor;
 use crate::base::id::WorkId;
 use crate::base::work::{Lane, Work};
-use crate::domain::{accounts, checks, issues, repos, search, secrets};
+use crate::domain::{accounts, checks, hooks, issues, repos, search, secrets};
 use crate::engine::queue::{self, Claim, Pulse, Verdict};
 use crate::engine::{git, store};
 
@@ -129,7 +129,7 @@ macro_rules! store_or_give_up {
     )+};
 }
 
-store_or_give_up!(repos, secrets, checks, issues, accounts, queue);
+store_or_give_up!(repos, secrets, checks, issues, accounts, queue, hooks);
 
 /// Claims the next item of a lane that is due and performs it; says whether there was one.
 pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> store::Result<bool> {
@@ -147,6 +147,7 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         | Work::Rewrap
         | Work::CloseBranch { .. }
         | Work::EraseUser { .. }
+        | Work::InterpretDelivery { .. }
         | Work::PostStatus { .. }
         | Work::PostReport { .. }
         | Work::HealDeliveries
@@ -209,6 +210,7 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::MirrorRoles { repo } => people::mirror_roles(app, attempt, *repo),
         Work::SyncPeople => people::sync_people(app, attempt),
         Work::SyncPerson { user } => people::sync_person(app, attempt, *user),
+        Work::InterpretDelivery { delivery } => deliveries::perform(app, attempt, *delivery),
     }
 }
 
@@ -301,10 +303,10 @@ pub fn workers(lane: Lane) -> usize {
         Lane::Git => 2,
         // One after the other: what erases, what sweeps and what indexes must not cross.
         Lane::Upkeep => 1,
+        // One: what a repository's deliveries say is written in the order in which it came.
+        Lane::Hooks => 1,
         // Each waits for another machine, and hardly for this one.
         Lane::Outbound => 4,
-        // No work goes there: a thread would wait for nothing.
-        Lane::Hooks => 0,
     }
 }
 

@@ -10,8 +10,9 @@ use crate::domain::audit::{Checkpoint, Entry as AuditEntry};
 use crate::domain::checks::{CheckSet, ImagePin, TrustedManifest};
 use crate::domain::github::GithubApp;
 use crate::domain::github::deliveries::Healing;
+use crate::domain::hooks::{Delivery, DeliveryBody};
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
-use crate::domain::repos::{Branch, Commit, Repository};
+use crate::domain::repos::{Branch, Commit, FormerName, Repository, Withdrawn};
 use crate::domain::secrets::{Kept, NamedSecret, SshKey, VaultKey};
 use crate::domain::settings::Settings;
 use crate::domain::statuses::{PostedReport, PostedStatus};
@@ -75,6 +76,10 @@ pub fn schema() -> Schema {
             Identity,
             Email,
             Roster,
+            Delivery,
+            DeliveryBody,
+            FormerName,
+            Withdrawn,
         ],
         migrations: MIGRATIONS,
     }

@@ -20,7 +20,7 @@ use crate::base::id::RepoId;
 use crate::base::seen::Seen;
 use crate::domain::issues::unnamed::{self, Marks};
 use crate::domain::issues::{Chunk, Node};
-use crate::domain::{checks, issues, repos};
+use crate::domain::{checks, hooks, issues, repos};
 use crate::engine::queue::{self, Claim, Verdict};
 use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{ReadTx, WriteTx};
@@ -149,11 +149,7 @@ fn orphans(app: &App, claim: &Claim, repo: RepoId) -> Result<usize, Failure> {
 }
 
 fn is_gone(tx: &ReadTx, repo: RepoId) -> Result<bool, Failure> {
-    match repos::get(tx, repo) {
-        Ok(_) => Ok(false),
-        Err(repos::Error::NotFound { .. }) => Ok(true),
-        Err(error) => Err(error.into()),
-    }
+    Ok(repos::is_gone(tx, repo)?)
 }
 
 /// Removes nodes and chunks that no standing names.
@@ -232,6 +228,17 @@ fn named_blobs(app: &App, attempt: &Attempt, salt: u64) -> Result<Seen, Failure>
         let (logs, next) = app.read_now(|tx, _| checks::logs(tx, after.as_ref()))?;
         for log in logs {
             named.insert(log.prefix());
+        }
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    loop {
+        goes_on(attempt)?;
+        let (bodies, next) = app.read_now(|tx, _| hooks::blobs(tx, after.as_ref()))?;
+        for body in bodies {
+            named.insert(body.prefix());
         }
         after = next;
         if after.is_none() {

@@ -40,9 +40,12 @@ pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> 
     }
 }
 
-/// Ends the sync of a repository that was deleted. Its mirror goes once more: this attempt may have made it after it was erased.
+/// Ends the sync of a repository that is not there any more. Unless it is hidden alone, its mirror goes once more: this attempt may have
+/// made it after it was erased.
 fn leave(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
-    remove_mirror(app, id)?;
+    if app.read_now(|tx, _| repos::is_gone(tx, id))? {
+        remove_mirror(app, id)?;
+    }
     attempt.done(app)
 }
 

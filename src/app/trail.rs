@@ -77,6 +77,13 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         }
         Event::CommandEntered { line } => plain(Action::CommandEntered, About::Named(SubjectKind::Command, None, line.clone())),
         Event::GithubAppSet { slug, .. } => plain(Action::GithubAppSet, About::Named(SubjectKind::Instance, None, slug.clone())),
+        Event::DeliveryReplayed { delivery } => {
+            plain(Action::DeliveryReplayed, About::Named(SubjectKind::Delivery, Some(delivery.to_string()), delivery.to_string()))
+        }
+        Event::RepositoryWithdrawn { repo, slug } => {
+            plain(Action::RepositoryWithdrawn, About::Named(SubjectKind::Repository, Some(repo.to_string()), slug.to_string()))
+        }
+        Event::RepositoryReturned { repo } => plain(Action::RepositoryReturned, About::Repository(*repo)),
         Event::SyncRequested { repo } if !is_automatic => plain(Action::SyncRequested, About::Repository(*repo)),
         Event::CheckSetRequested { repo, sha, .. } if !is_automatic => plain(Action::ChecksRequested, About::Commit(*repo, *sha)),
         Event::CheckSetCanceled { repo, sha, .. } if !is_automatic => plain(Action::ChecksCanceled, About::Commit(*repo, *sha)),
@@ -98,6 +105,7 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         | Event::RolesDue { .. }
         | Event::PersonDue { .. }
         | Event::PeopleDue
+        | Event::DeliveryReceived { .. }
         | Event::StatusDue { .. }
         | Event::IndexRebuilt
         | Event::HeadReturned { .. } => None,

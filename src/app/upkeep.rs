@@ -6,7 +6,7 @@ use super::repeat;
 use super::runner::{Attempt, Failure};
 use crate::base::event::Actor;
 use crate::base::id::UserId;
-use crate::domain::{accounts, audit, repos, settings};
+use crate::domain::{accounts, audit, hooks, repos, settings};
 use crate::engine::store::journal;
 
 /// How many rows one closure forgets.
@@ -34,6 +34,8 @@ pub fn expire(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     let sessions = app.config.sessions;
     while app.write_now(&Actor::System, move |tx, now| accounts::expire(tx, sessions, FORGOTTEN_PER_WRITE, now))? > 0 {}
     while app.write_now(&Actor::System, |tx, now| repeat::expire(tx, REPEATS_PER_WRITE, now))? > 0 {}
+    while app.write_now(&Actor::System, |tx, now| hooks::expire(tx, FORGOTTEN_PER_WRITE, now))? > 0 {}
+    while app.write_now(&Actor::System, |tx, now| repos::end_withdrawn(tx, FORGOTTEN_PER_WRITE, now))? > 0 {}
     let settings = app.read_now(|tx, _| settings::load(tx))?;
     let events_kept = settings.events_kept();
     while app.write_now(&Actor::System, move |tx, now| journal::expire(tx, now - events_kept, FORGOTTEN_PER_WRITE))? > 0 {}

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::id::{AttemptId, KeyId, LinkId, RepoId, SecretId, TokenId, UserId, WorkId};
+use super::id::{AttemptId, DeliveryId, KeyId, LinkId, RepoId, SecretId, TokenId, UserId, WorkId};
 use super::name::{BranchName, CommitSha, RepoSlug};
 use super::text::clip;
 use super::time::Timestamp;
@@ -311,6 +311,28 @@ pub enum Event {
         /// Whom; `None` is everybody.
         user: Option<UserId>,
     },
+    /// A delivery came in, and is kept.
+    DeliveryReceived {
+        /// The delivery.
+        delivery: DeliveryId,
+    },
+    /// Somebody had a delivery interpreted once more.
+    DeliveryReplayed {
+        /// The delivery.
+        delivery: DeliveryId,
+    },
+    /// A repository is hidden, since GitHub does not let us at it any more; it is deleted after a while.
+    RepositoryWithdrawn {
+        /// The repository.
+        repo: RepoId,
+        /// What it is called.
+        slug: RepoSlug,
+    },
+    /// A repository that was hidden is there again.
+    RepositoryReturned {
+        /// The repository.
+        repo: RepoId,
+    },
 }
 
 /// A value that somebody changed, in words.
@@ -338,13 +360,14 @@ const CHANGED_BYTES: usize = 200;
 
 impl Event {
     /// Whether the journal keeps it. That a turn of the clock has come is followed like any event and then over: nothing has changed by
-    /// it, nobody did it, and with one a minute for each repository the facts between them would be hard to find.
-    /// That something is to be said somewhere stands beside what is said.
+    /// it, nobody did it, and with one a minute for each repository the facts between them would be hard to find. A delivery has a row of
+    /// its own, which says more; that something is to be said somewhere stands beside what is said.
     pub fn is_kept(&self) -> bool {
         !matches!(
             self,
             Event::Due { .. }
                 | Event::SyncDue { .. }
+                | Event::DeliveryReceived { .. }
                 | Event::StatusDue { .. }
                 | Event::RolesDue { .. }
                 | Event::PersonDue { .. }

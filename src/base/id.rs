@@ -151,6 +151,8 @@ id! {
     KeyId "key"
     /// One HTTP request.
     RequestId "req"
+    /// A delivery that came in.
+    DeliveryId "dlv"
 }
 
 /// Makes ids: the time from the caller, the rest from randomness, in order even within one millisecond.

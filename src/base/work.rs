@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::event::StatusContext;
-use super::id::{AttemptId, RepoId, UserId};
+use super::id::{AttemptId, DeliveryId, RepoId, UserId};
 use super::name::CommitSha;
 use crate::words;
 
@@ -64,6 +64,11 @@ pub enum Work {
     EraseUser {
         /// The person.
         user: UserId,
+    },
+    /// Find out what a delivery says, and do what follows from it.
+    InterpretDelivery {
+        /// The delivery.
+        delivery: DeliveryId,
     },
     /// Say on GitHub how a commit stands.
     PostStatus {
@@ -135,6 +140,7 @@ impl Work {
             Work::CloseBranch { .. } => "close_branch",
             Work::Rewrap => "rewrap",
             Work::EraseUser { .. } => "erase_user",
+            Work::InterpretDelivery { .. } => "interpret_delivery",
             Work::PostStatus { .. } => "post_status",
             Work::PostReport { .. } => "post_report",
             Work::HealDeliveries => "heal_deliveries",
@@ -148,6 +154,7 @@ impl Work {
     pub fn lane(&self) -> Lane {
         match self {
             Work::SyncRepository { .. } | Work::MirrorRoles { .. } | Work::SyncPeople | Work::SyncPerson { .. } => Lane::Git,
+            Work::InterpretDelivery { .. } => Lane::Hooks,
             Work::RunCheckSet { .. } | Work::AbandonCheckSet { .. } => Lane::Checks,
             Work::IndexIssues
             | Work::EraseRepository { .. }
@@ -179,6 +186,7 @@ impl Work {
             | Work::Rewrap
             | Work::EraseUser { .. }
             | Work::HealDeliveries
+            | Work::InterpretDelivery { .. }
             | Work::SyncPeople
             | Work::SyncPerson { .. } => None,
         }
@@ -201,6 +209,7 @@ impl Work {
             | Work::Rewrap
             | Work::EraseUser { .. }
             | Work::HealDeliveries
+            | Work::InterpretDelivery { .. }
             | Work::MirrorRoles { .. }
             | Work::SyncPeople
             | Work::SyncPerson { .. } => None,
@@ -214,6 +223,8 @@ impl Work {
             Work::RunCheckSet { .. } => 3,
             Work::PollRepositories | Work::Expire | Work::Sweep | Work::HealDeliveries => 2,
             Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues | Work::Rewrap => 8,
+            // It fails by the store, which can be mended, or by a fault of ours, which is shown where the delivery is.
+            Work::InterpretDelivery { .. } => 5,
             // Each answer of GitHub's to ask later is one; with the longest waits this is a fortnight.
             Work::PostStatus { .. } | Work::PostReport { .. } => 60,
             // Who has left is to be shut out, however long GitHub is away.
@@ -249,6 +260,7 @@ impl Work {
             | Work::SyncPeople => Some(self.name().to_owned()),
             Work::EraseUser { user } | Work::SyncPerson { user } => Some(format!("{}:{user}", self.name())),
             Work::MirrorRoles { repo } => Some(format!("{}:{repo}", self.name())),
+            Work::InterpretDelivery { delivery } => Some(format!("{}:{delivery}", self.name())),
         }
     }
 }

@@ -27,9 +27,11 @@ pub mod client;
 pub mod deliveries;
 mod limits;
 pub mod oauth;
+pub mod payload;
 pub mod people;
 mod record;
 pub mod setup;
+pub mod signature;
 pub mod status;
 pub mod sync;
 

@@ -29,10 +29,15 @@ use super::accounts::{self, RepoRole};
 
 mod badge;
 pub mod manifest;
+mod mirror;
 mod record;
 mod slugs;
 
 pub use badge::BadgeKey;
+pub use mirror::{
+    AsOf, Facts, Followed, FormerName, WITHDRAWN_FOR, Withdrawal, Withdrawn, admit, end_withdrawn, follow, formerly, is_gone,
+    list_withdrawn, of_installation, tie, withdraw, withdrawn,
+};
 pub use record::{Author, Branch, Commit, RepoSource, Repository, SyncError};
 pub use slugs::Slugs;
 
@@ -146,6 +151,12 @@ pub fn add(tx: &mut WriteTx, new: NewRepository, now: Timestamp) -> Result<Repos
     {
         return Err(Error::GithubTaken);
     }
+    // One that is hidden comes back with all that hangs on it.
+    if let RepoSource::GitHub { id, .. } = new.source
+        && let Some(hidden) = withdrawn(tx, id)?
+    {
+        return mirror::bring_back(tx, Repository { source: new.source, ..hidden.repo }, now);
+    }
     let repo = Repository {
         id: tx.new_id(now),
         slug: new.slug,
@@ -164,6 +175,8 @@ pub fn add(tx: &mut WriteTx, new: NewRepository, now: Timestamp) -> Result<Repos
         sync_error: None,
         has_guessed_default: false,
         skipped: None,
+        as_of: None,
+        access_as_of: None,
     };
     tx.put(&repo)?;
     if let Some(owner) = new.owner {
@@ -226,6 +239,8 @@ pub fn mirror(tx: &mut WriteTx, repo: RepoId, description: Option<&str>, is_priv
 /// What is said otherwise of a repository than before.
 fn differences(before: &Repository, after: &Repository) -> Vec<Changed> {
     [
+        Changed::of("name", Some(&before.slug), Some(&after.slug)),
+        Changed::of("archived", Some(before.is_archived), Some(after.is_archived)),
         Changed::of("private", Some(before.is_private), Some(after.is_private)),
         Changed::of("description", before.description.as_ref(), after.description.as_ref()),
         Changed::of("approval_for", Some(before.approval_for), Some(after.approval_for)),
@@ -500,6 +515,7 @@ pub fn weigh(tx: &ReadTx, repo: RepoId, cap: usize) -> store::Result<u64> {
 /// Erases rows of a deleted repository, at most `limit`; answers how many, 0 once none are left.
 pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> Result<usize> {
     let mut erased = accounts::revoke_all(tx, repo, limit)?;
+    erased += mirror::forget_names(tx, repo, limit.saturating_sub(erased))?;
     erased += tx.remove_all(&Scan::<Branch>::prefix(repo), limit.saturating_sub(erased))?;
     erased += tx.remove_all(&Scan::<Commit>::prefix(repo), limit.saturating_sub(erased))?;
     Ok(erased)

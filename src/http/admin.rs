@@ -5,8 +5,10 @@
 
 pub mod audit;
 pub mod console;
+pub mod deliveries;
 pub mod github;
 pub mod health;
+pub mod hidden;
 pub mod metrics;
 pub mod repos;
 pub mod sessions;

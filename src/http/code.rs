@@ -44,6 +44,7 @@ codes! {
     Unauthenticated    "unauthenticated"      401  "Nobody is signed in, or the token is not good (any more).";
     SignInRefused      "sign_in_refused"      401  "The login, the password or the code is not right; which, is not told.";
     TotpRequired       "totp_required"        401  "The password is right, and a code is asked for as well: send it as `totp`.";
+    SignatureInvalid   "signature_invalid"    401  "The delivery is not signed with a secret that is known here, or no secret is set.";
     Forbidden          "forbidden"            403  "The caller may see this, but not do that to it.";
     CrossSite          "cross_site"           403  "A browser's request that changes something must come from our own pages.";
     PasswordWrong      "password_wrong"       403  "What was sent as the present password is not.";
@@ -67,6 +68,7 @@ codes! {
     KeyNotFound        "key_not_found"        404  "The repository has no key by that id.";
     InvitationNotFound "invitation_not_found" 404  "No invitation by that id is known here.";
     WorkNotFound       "work_not_found"       404  "No work by that id is in the queue (any more).";
+    DeliveryNotFound   "delivery_not_found"   404  "No delivery by that id is kept here (any more).";
     MethodNotAllowed   "method_not_allowed"   405  "This path does not take that method.";
     RequestTimeout     "request_timeout"      408  "The body did not arrive in time; send it again.";
     AlreadyExists      "already_exists"       409  "There is one by that name already.";

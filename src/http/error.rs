@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::code::Code;
 use crate::app::passwords;
 use crate::base::text::clip;
-use crate::domain::{accounts, checks, issues, repos, search, secrets};
+use crate::domain::{accounts, checks, hooks, issues, repos, search, secrets};
 use crate::engine::{fulltext, git, queue, store, vault};
 
 /// The detail that says after how many seconds to try again.
@@ -344,6 +344,19 @@ impl From<git::Error> for ApiError {
             | git::Error::Status { .. }
             | git::Error::Protocol { .. }
             | git::Error::Outbound(_) => ApiError::new(Code::RepositoryUnreadable, error.public()).because(error),
+        }
+    }
+}
+
+impl From<hooks::Error> for ApiError {
+    fn from(error: hooks::Error) -> ApiError {
+        let message = error.to_string();
+        match error {
+            hooks::Error::Store(error) => error.into(),
+            hooks::Error::Repos(error) => error.into(),
+            hooks::Error::Checks(error) => error.into(),
+            hooks::Error::NotFound { .. } => ApiError::new(Code::DeliveryNotFound, message),
+            hooks::Error::Waits { .. } => ApiError::new(Code::WrongState, message),
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::domain::repos::{self, Repository};
 use crate::engine::store::ReadTx;
 
 /// The largest JSON body that is read.
-const BODY_BYTES: usize = 1 << 20;
+const BODY_BYTES: u64 = 1 << 20;
 
 /// Who asks, and what the route asks for.
 #[derive(Debug, Clone)]
@@ -254,15 +254,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// Reads a body that is held in memory, within its size and its time.
+/// Reads a body that is held in memory, within the size that most have and its time.
 pub async fn whole(app: &App, body: Body) -> Result<Bytes, ApiError> {
-    let too_large =
-        || ApiError::new(Code::BodyTooLarge, format!("the body is larger than {}", crate::base::text::bytes(BODY_BYTES as u64)));
+    within(app, body, BODY_BYTES).await
+}
+
+/// Reads a body that is held in memory, of at most so many bytes, within its time.
+pub async fn within(app: &App, body: Body, most: u64) -> Result<Bytes, ApiError> {
+    let too_large = || ApiError::new(Code::BodyTooLarge, format!("the body is larger than {}", crate::base::text::bytes(most)));
     // Whoever says beforehand that it is too large is not waited for.
-    if body.size_hint().lower() > BODY_BYTES as u64 {
+    if body.size_hint().lower() > most {
         return Err(too_large());
     }
-    let collected = tokio::time::timeout(app.config.limits.whole_body_timeout, Limited::new(body, BODY_BYTES).collect());
+    let collected = tokio::time::timeout(
+        app.config.limits.whole_body_timeout,
+        Limited::new(body, usize::try_from(most).unwrap_or(usize::MAX)).collect(),
+    );
     let error = match collected.await {
         Ok(Ok(collected)) => return Ok(collected.to_bytes()),
         Ok(Err(error)) => error,

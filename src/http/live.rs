@@ -255,6 +255,7 @@ impl Woken {
                     Event::SignedOut { .. }
                         | Event::TokenRevoked { .. }
                         | Event::RepositoryDeleted { .. }
+                        | Event::RepositoryWithdrawn { .. }
                         | Event::UserChanged { .. }
                         | Event::UserDeleted { .. }
                         | Event::MembersChanged { .. }
@@ -269,7 +270,7 @@ impl Woken {
         let of = Subject::Of;
         Some(match &recorded.event {
             Event::IndexRebuilt => ("index_rebuilt", Subject::Search),
-            Event::RepositoryAdded { repo } => ("repository_added", of(*repo, None)),
+            Event::RepositoryAdded { repo } | Event::RepositoryReturned { repo } => ("repository_added", of(*repo, None)),
             Event::RepositoryChanged { repo, .. } | Event::BadgeKeyRotated { repo } => ("repository_changed", of(*repo, None)),
             Event::BranchMoved { repo, head, .. } => ("branch_moved", of(*repo, Some(*head))),
             Event::BranchDeleted { repo, .. } => ("branch_deleted", of(*repo, None)),
@@ -313,6 +314,9 @@ impl Woken {
             | Event::CommandEntered { .. }
             | Event::StatusDue { .. }
             | Event::GithubAppSet { .. }
+            | Event::DeliveryReceived { .. }
+            | Event::DeliveryReplayed { .. }
+            | Event::RepositoryWithdrawn { .. }
             | Event::Due { .. } => return None,
         })
     }

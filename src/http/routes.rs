@@ -10,7 +10,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::openapi::Doc;
 use super::{
-    accounts, admin, badges, checks, compare, files, github, health, issues, live, plugins, repos, search, secrets, trends, usage,
+    accounts, admin, badges, checks, compare, files, github, health, hooks, issues, live, plugins, repos, search, secrets, trends, usage,
 };
 use crate::app::App;
 use crate::domain::accounts::Permission;
@@ -96,6 +96,7 @@ pub fn table() -> Vec<Route> {
         get("/readyz", Public, health::ready, "Whether it can do its work").says(|doc| doc.answers::<health::HealthView>(200).answers::<health::HealthView>(503)).public(),
         get(admin::metrics::PATH, Admin, admin::metrics::show, "Measures in OpenMetrics, for a program that watches; without a token on `metrics_listen` alone").says(|doc| doc.produces(admin::metrics::MEDIA)),
         get("/badges/{owner}/{name}/{badge}", Public, badges::show, "A badge as SVG: gate.svg, issues.svg, coverage.svg or deploys.svg").says(|doc| doc.query::<badges::BadgeQuery>().produces("image/svg+xml")).public(),
+        post(hooks::GITHUB, Public, hooks::github, "Takes a delivery of GitHub's, signed with HMAC-SHA256 in `X-Hub-Signature-256`").says(|doc| doc.answers::<hooks::DeliveryTakenView>(202)).public(),
         get("/api/openapi.json", Public, super::openapi::document, "This document"),
         get("/api/v1/version", Public, health::version, "Which plumbline this is").says(|doc| doc.answers::<health::VersionView>(200)),
 
@@ -150,11 +151,15 @@ pub fn table() -> Vec<Route> {
         delete("/api/v1/admin/sessions/{id}", Admin, admin::sessions::delete, "Signs one of them out").says(|doc| doc.answers_nothing(204)),
         get("/api/v1/admin/github", Admin, admin::github::find, "Who the instance is on GitHub, and what of that works").says(|doc| doc.answers::<admin::github::GithubAdminView>(200)),
         get("/api/v1/admin/repos", Admin, admin::repos::list, "Every repository and the room it takes").says(|doc| doc.list::<admin::repos::RepoUsageView>()),
+        get("/api/v1/admin/repos/hidden", Admin, admin::hidden::list, "The repositories that are hidden since GitHub does not let the appliance at them any more").says(|doc| doc.list::<admin::hidden::HiddenRepoView>()),
         get("/api/v1/admin/work", Admin, admin::work::list, "The work that waits, is being carried out or was given up").says(|doc| doc.query::<admin::work::WorkQuery>().list::<admin::work::WorkView>()),
         post("/api/v1/admin/work/{id}/retry", Admin, admin::work::retry, "Gives work that was given up another set of attempts").says(|doc| doc.answers::<admin::work::WorkView>(202)),
         post("/api/v1/admin/work/{id}/discard", Admin, admin::work::discard, "Takes work that nobody carries out from the queue").says(|doc| doc.answers_nothing(204)),
         get("/api/v1/admin/audit", Admin, admin::audit::list, "The trail: who did what to what from where, latest first").says(|doc| doc.query::<admin::audit::AuditQuery>().list::<crate::domain::audit::Line>()),
         get("/api/v1/admin/audit.jsonl", Admin, admin::audit::export, "The trail as lines of JSON, each with the hash of the one before, oldest first").says(|doc| doc.query::<admin::audit::ExportQuery>().produces("application/jsonl")),
+        get("/api/v1/admin/deliveries", Admin, admin::deliveries::list, "The deliveries that came in, latest first").says(|doc| doc.query::<admin::deliveries::DeliveriesQuery>().list::<admin::deliveries::DeliveryView>()),
+        get("/api/v1/admin/deliveries/{id}", Admin, admin::deliveries::find, "A delivery and what it said").says(|doc| doc.answers::<admin::deliveries::WholeDeliveryView>(200)),
+        post("/api/v1/admin/deliveries/{id}/replay", Admin, admin::deliveries::replay, "Has a delivery interpreted once more").says(|doc| doc.answers::<admin::deliveries::DeliveryView>(202)),
         get("/api/v1/admin/settings", Admin, admin::settings::find, "The settings, and the configuration with its sources").says(|doc| doc.answers::<admin::settings::SettingsView>(200)),
         patch("/api/v1/admin/settings", Admin, admin::settings::change, "Changes settings while the server runs").says(|doc| doc.takes::<admin::settings::SettingsChangeBody>().answers::<admin::settings::SettingsView>(200)),
         get("/api/v1/admin/health", Admin, admin::health::find, "How the instance fares, and how to mend what does not").says(|doc| doc.answers::<admin::health::AdminHealthView>(200)),

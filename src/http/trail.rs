@@ -2,7 +2,7 @@
 //!
 //! Every answer passes here, whoever refused it: the permit of a route, the rule of origins, the look at a credential. A refusal is
 //! written if it may be of interest afterwards: whoever asked is somebody and may not ([`Code::Forbidden`]), showed a credential that is
-//! none, came from another site, followed a link that was used, or did not get past the sign-in. That something is not there, or hidden, is the daily bread of
+//! none, sent a delivery that is not signed, came from another site, followed a link that was used, or did not get past the sign-in. That something is not there, or hidden, is the daily bread of
 //! whoever mistypes; that nobody is signed in is how everybody begins.
 
 use axum::extract::{MatchedPath, Request, State};
@@ -62,7 +62,7 @@ pub async fn refusals(State(app): State<App>, request: Request, next: Next) -> R
 
 fn is_of_interest(code: Code, shows_a_credential: bool) -> bool {
     match code {
-        Code::Forbidden | Code::CrossSite | Code::LinkSpent => true,
+        Code::Forbidden | Code::CrossSite | Code::LinkSpent | Code::SignatureInvalid => true,
         Code::SignInRefused | Code::TotpRequired | Code::PasswordWrong | Code::TotpInvalid => true,
         Code::StateInvalid | Code::GithubDenied | Code::NotLetIn | Code::UserDisabled => true,
         Code::Unauthenticated => shows_a_credential,

@@ -11,9 +11,11 @@ use crate::app::health::Grade;
 use crate::base::event::Changed;
 use crate::base::work::Lane;
 use crate::domain::audit::{Action, ActorKind, Line};
+use crate::domain::repos::Withdrawal;
 use crate::engine::queue::WorkState;
 use crate::http::admin::audit::AuditQuery;
 use crate::http::admin::health::AdminHealthView;
+use crate::http::admin::hidden::HiddenRepoView;
 use crate::http::admin::repos::RepoUsageView;
 use crate::http::admin::sessions::AnySessionView;
 use crate::http::admin::settings::SettingsView;
@@ -59,6 +61,8 @@ pub struct ReposPage {
     pub frame: Frame,
     /// The repositories of this page.
     pub repos: Vec<RepoUsageView>,
+    /// Those that are hidden, and go before long.
+    pub hidden: Vec<HiddenRepoView>,
     /// Where the next page is.
     pub next: Option<String>,
 }
@@ -66,6 +70,14 @@ pub struct ReposPage {
 impl ReposPage {
     fn tab(&self) -> AdminTab {
         AdminTab::Repositories
+    }
+
+    fn why(&self, hidden: &HiddenRepoView) -> &'static str {
+        match hidden.why {
+            Withdrawal::Deleted => "deleted on GitHub",
+            Withdrawal::AccessRemoved => "the App is not let at it any more",
+            Withdrawal::InstallationRemoved => "the App was removed there",
+        }
     }
 
     fn settings(&self, repo: &RepoUsageView) -> String {

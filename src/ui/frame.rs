@@ -94,6 +94,8 @@ pub enum AdminTab {
     Sessions,
     /// The work queue.
     Work,
+    /// What others told us.
+    Deliveries,
     /// The trail.
     Audit,
     /// What is set.
@@ -102,7 +104,7 @@ pub enum AdminTab {
 
 impl AdminTab {
     /// All of them, as they stand side by side.
-    pub const ALL: [AdminTab; 10] = [
+    pub const ALL: [AdminTab; 11] = [
         AdminTab::Health,
         AdminTab::Users,
         AdminTab::Tokens,
@@ -111,6 +113,7 @@ impl AdminTab {
         AdminTab::Github,
         AdminTab::Sessions,
         AdminTab::Work,
+        AdminTab::Deliveries,
         AdminTab::Audit,
         AdminTab::Settings,
     ];
@@ -126,6 +129,7 @@ impl AdminTab {
             AdminTab::Github => "GitHub",
             AdminTab::Sessions => "Sessions",
             AdminTab::Work => "Work",
+            AdminTab::Deliveries => "Deliveries",
             AdminTab::Audit => "Audit",
             AdminTab::Settings => "Settings",
         }
@@ -142,6 +146,7 @@ impl AdminTab {
             AdminTab::Github => "/admin/github",
             AdminTab::Sessions => "/admin/sessions",
             AdminTab::Work => "/admin/work",
+            AdminTab::Deliveries => href::DELIVERIES,
             AdminTab::Audit => "/admin/audit",
             AdminTab::Settings => "/admin/settings",
         }

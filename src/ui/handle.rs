@@ -37,6 +37,7 @@ pub(super) mod assets;
 pub(super) mod check;
 pub(super) mod commit;
 pub(super) mod compare;
+pub(super) mod deliveries;
 pub(super) mod docs;
 pub(super) mod files;
 pub(super) mod github;

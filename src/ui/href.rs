@@ -5,8 +5,9 @@
 
 use std::fmt::Write as _;
 
-use crate::base::id::{IssueId, KeyId, LinkId, SessionId, TokenId, UserId, WorkId};
+use crate::base::id::{DeliveryId, IssueId, KeyId, LinkId, SessionId, TokenId, UserId, WorkId};
 use crate::base::name::{BranchName, CommitSha, RepoSlug, TreePath};
+use crate::domain::hooks::DeliveryState;
 
 /// The list of repositories.
 pub const HOME: &str = "/";
@@ -42,6 +43,8 @@ pub const CREATE_TOKEN: &str = "/account/tokens";
 pub const USERS: &str = "/admin/users";
 /// Where somebody is invited (POST).
 pub const INVITE: &str = "/admin/invitations";
+/// The deliveries that came in.
+pub const DELIVERIES: &str = "/admin/deliveries";
 /// Every token.
 pub const ADMIN_TOKENS: &str = "/admin/tokens";
 /// Where a repository is added (POST).
@@ -271,6 +274,22 @@ pub fn renew_upload_token(slug: &RepoSlug) -> String {
 /// Where anybody's session ends (POST).
 pub fn end_any_session(id: &SessionId) -> String {
     format!("/admin/sessions/{id}/end")
+}
+
+/// The deliveries that stand so and are about this.
+pub fn deliveries(state: Option<DeliveryState>, event: Option<&str>) -> String {
+    let at = state.map_or_else(|| DELIVERIES.to_owned(), |state| with(DELIVERIES, "state", state.as_str()));
+    event.map_or(at.clone(), |event| with(&at, "event", event))
+}
+
+/// A delivery.
+pub fn delivery(id: &DeliveryId) -> String {
+    format!("{DELIVERIES}/{id}")
+}
+
+/// Where a delivery is interpreted once more (POST).
+pub fn replay(id: &DeliveryId) -> String {
+    format!("{DELIVERIES}/{id}/replay")
 }
 
 /// Where work that was given up is tried again (POST).

@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
 use super::handle::{
-    abroad, account, admin, assets, check, commit, compare, docs, files, github, home, issues, manifest, people, plugins, repo, secrets,
-    settings, signin,
+    abroad, account, admin, assets, check, commit, compare, deliveries, docs, files, github, home, issues, manifest, people, plugins, repo,
+    secrets, settings, signin,
 };
 use super::source::Highlighter;
 use crate::app::App;
@@ -85,6 +85,9 @@ pub fn table() -> Vec<Page> {
         shows("/admin/work", Admin, admin::work),
         takes("/admin/work/{id}/retry", Admin, admin::retry_work),
         takes("/admin/work/{id}/discard", Admin, admin::discard_work),
+        shows("/admin/deliveries", Admin, deliveries::list),
+        shows("/admin/deliveries/{id}", Admin, deliveries::show),
+        takes("/admin/deliveries/{id}/replay", Admin, deliveries::replay),
         shows("/admin/audit", Admin, admin::audit),
         shows("/admin/settings", Admin, admin::settings),
         takes("/admin/settings", Admin, admin::change_settings),

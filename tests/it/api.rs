@@ -13,6 +13,7 @@ mod badges;
 mod checks;
 mod compare;
 mod health;
+mod hooks;
 mod idempotency;
 mod issues;
 mod lists;

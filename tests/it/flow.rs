@@ -3,6 +3,7 @@
 mod approval;
 mod commit_to_verdict;
 mod deletion;
+mod deliveries;
 mod duplication;
 mod github;
 mod hostile_repositories;

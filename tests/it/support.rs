@@ -5,6 +5,7 @@ pub mod browser;
 pub mod client;
 pub mod crash;
 pub mod daemon;
+pub mod deliveries;
 // A host that serves repositories, and the packs it sends, are those of the tests beside the engine: one host, one kind of git.
 #[expect(dead_code, reason = "the engine's own tests make more of it")]
 #[path = "../../src/engine/git/tests/fixture.rs"]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use plumbline::app::{reactions, runner};
 use plumbline::base::event::{Event, SignInChange, StatusContext, Upkeep, Verdict, WayIn};
-use plumbline::base::id::{AttemptId, Id, KeyId, LinkId, RepoId, SecretId, TokenId, UserId, WorkId};
+use plumbline::base::id::{AttemptId, DeliveryId, Id, KeyId, LinkId, RepoId, SecretId, TokenId, UserId, WorkId};
 use plumbline::base::name::{CommitSha, RepoSlug};
 use plumbline::base::work::Work;
 use plumbline::http::code::Code;
@@ -44,6 +44,7 @@ fn works() -> Vec<Work> {
         Work::Rewrap,
         Work::EraseUser { user: UserId::from_u128(3) },
         Work::PostStatus { repo, sha, context: StatusContext::Gate },
+        Work::InterpretDelivery { delivery: DeliveryId::from_u128(8) },
         Work::PostReport { repo, sha },
         Work::HealDeliveries,
         Work::MirrorRoles { repo },
@@ -102,6 +103,10 @@ fn events() -> Vec<Event> {
         Event::PeopleDue,
         Event::ResyncRequested { user: None },
         Event::ResyncRequested { user: Some(user) },
+        Event::DeliveryReceived { delivery: DeliveryId::from_u128(8) },
+        Event::DeliveryReplayed { delivery: DeliveryId::from_u128(8) },
+        Event::RepositoryWithdrawn { repo, slug: RepoSlug::local("app").unwrap() },
+        Event::RepositoryReturned { repo },
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));
     events.extend(works().into_iter().map(|was| Event::WorkRetried { work: WorkId::from_u128(5), was }));

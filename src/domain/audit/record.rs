@@ -75,6 +75,12 @@ words! {
         CommandEntered = "command_entered",
         /// What was old enough was let go of the trail.
         TrailShortened = "trail_shortened",
+        /// A delivery was interpreted once more.
+        DeliveryReplayed = "delivery_replayed",
+        /// A repository was hidden, since GitHub does not let the appliance at it any more.
+        RepositoryWithdrawn = "repository_withdrawn",
+        /// A repository that was hidden came back.
+        RepositoryReturned = "repository_returned",
         /// A request was refused.
         Request = "request",
         /// The instance became an App on GitHub.
@@ -131,6 +137,8 @@ words! {
         Command = "command",
         /// A route of the server.
         Route = "route",
+        /// A delivery that came in.
+        Delivery = "delivery",
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::mirror::AsOf;
 use super::{ApprovalFor, BadgeKey, SourceKind};
 use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha, RepoSlug};
@@ -86,6 +87,10 @@ pub struct Repository {
     pub has_guessed_default: bool,
     /// Stands for the branches that the last fetch did not take, and why: they are told of when that changes.
     pub skipped: Option<BlobHash>,
+    /// As of when what GitHub says of it was taken over.
+    pub as_of: Option<AsOf>,
+    /// As of when we are known to be let at it, or not to be.
+    pub access_as_of: Option<AsOf>,
 }
 
 impl Repository {
@@ -124,7 +129,7 @@ impl Record for Repository {
     }
 
     fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
-        &[&BY_SLUG, &BY_REMOTE, &BY_FORGE, &BY_GITHUB]
+        &[&BY_SLUG, &BY_REMOTE, &BY_FORGE, &BY_GITHUB, &BY_INSTALLATION]
     }
 }
 
@@ -134,6 +139,11 @@ pub(super) const BY_SLUG: Index<Repository, RepoSlug> = Index::on("by_slug", |re
 pub(super) const BY_REMOTE: Index<Repository, String> = Index::on("by_remote", |repo| repo.remote.clone());
 /// Repositories of GitHub by its number.
 pub(super) const BY_GITHUB: Index<Repository, u64> = Index::some("by_github", |repo| repo.source.github());
+/// Repositories of GitHub by the installation that lets us at them.
+pub(super) const BY_INSTALLATION: Index<Repository, u64> = Index::some("by_installation", |repo| match repo.source {
+    RepoSource::GitHub { installation, .. } => Some(installation),
+    RepoSource::Git | RepoSource::Local => None,
+});
 
 /// Repositories by their place on a forge, for those that are fetched from one.
 pub(super) const BY_FORGE: Index<Repository, String> = Index::some("by_forge", |repo| forge_place(&repo.remote));

@@ -236,7 +236,7 @@ macro_rules! id_keys {
     )+};
 }
 
-id_keys! { RepoId IssueId CheckId AttemptId UserId SessionId TokenId LinkId WorkId SecretId KeyId }
+id_keys! { RepoId IssueId CheckId AttemptId UserId SessionId TokenId LinkId WorkId SecretId KeyId DeliveryId }
 
 macro_rules! tuple_keys {
     ($($part:ident $at:tt),+) => {

@@ -6,21 +6,27 @@ use crate::app::health::Grade;
 use crate::base::event::Changed;
 use crate::base::work::Lane;
 use crate::domain::audit::{Action, ActorKind, Line, LineActor, LineSubject, SubjectKind};
+use crate::domain::hooks::{DeliveryState, Source};
+use crate::domain::repos::Withdrawal;
 use crate::engine::queue::WorkState;
 use crate::http::admin::audit::AuditQuery;
+use crate::http::admin::deliveries::{DeliveryView, WholeDeliveryView};
 use crate::http::admin::github::{GithubAdminView, InstallationView};
 use crate::http::admin::health::{AdminHealthView, AuditHeadView, LaneView, LookedAtView};
+use crate::http::admin::hidden::HiddenRepoView;
 use crate::http::admin::repos::RepoUsageView;
 use crate::http::admin::sessions::AnySessionView;
 use crate::http::admin::settings::{ConfiguredView, SettingView, SettingsView};
 use crate::http::admin::work::WorkView;
 use crate::ui::admin::{AdminSettingsPage, AuditPage, HealthPage, ReposPage, SessionsPage, WorkPage};
+use crate::ui::deliveries::{DeliveriesPage, DeliveryPage};
 use crate::ui::github::{GithubPage, MakeForm};
 
 pub(super) fn all(world: &World, out: &mut Pages) {
     health(world, out);
     lists(world, out);
     trail(world, out);
+    deliveries(world, out);
     settings(world, out);
     github(world, out);
 }
@@ -110,8 +116,16 @@ fn lists(world: &World, out: &mut Pages) {
     };
     let failing = RepoUsageView { id: world.id(), sync_error: Some(world.say("the host cannot be found")), ..repo.clone() };
     let repos = vec![repo, failing];
-    add(out, "admin-repos", &ReposPage { frame: world.frame(), repos, next: Some("/admin/repos?cursor=00".to_owned()) });
-    add(out, "admin-repos-none", &ReposPage { frame: world.frame(), repos: Vec::new(), next: None });
+    let hidden = vec![HiddenRepoView {
+        id: world.id(),
+        owner: "acme".to_owned(),
+        name: "old".to_owned(),
+        why: Withdrawal::InstallationRemoved,
+        hidden_at: before(9_000),
+        deleted_at: now(),
+    }];
+    add(out, "admin-repos", &ReposPage { frame: world.frame(), repos, hidden, next: Some("/admin/repos?cursor=00".to_owned()) });
+    add(out, "admin-repos-none", &ReposPage { frame: world.frame(), repos: Vec::new(), hidden: Vec::new(), next: None });
     let session = |is_current, login: Option<&'static str>| AnySessionView {
         id: world.id(),
         user: world.id(),
@@ -145,6 +159,40 @@ fn lists(world: &World, out: &mut Pages) {
     add(out, "admin-work", &WorkPage { lane: Some(Lane::Git), ..page(WorkState::Dead, vec![dead]) });
     add(out, "admin-work-leased", &page(WorkState::Leased, vec![item(WorkState::Leased, Some("git-0"), None)]));
     add(out, "admin-work-none", &page(WorkState::Ready, Vec::new()));
+}
+
+fn deliveries(world: &World, out: &mut Pages) {
+    let delivery = |state, outcome: Option<&'static str>| DeliveryView {
+        id: world.id(),
+        source: Source::Github,
+        guid: world.say("72d3162e-cc78-11e3-81ab-4c9367dc0958"),
+        event: world.say("pull_request"),
+        action: Some(world.say("synchronize")),
+        repo: Some(world.say("acme/api")),
+        installation: Some(300),
+        bytes: 24_601,
+        received_at: before(90),
+        state,
+        outcome: outcome.map(|outcome| world.say(outcome)),
+        tries: u32::from(outcome.is_some()) * 2,
+        interpreted_at: outcome.map(|_| before(89)),
+    };
+    let failed = || delivery(DeliveryState::Failed, Some("the payload is not that of `pull_request`: at `number`: missing"));
+    let all = vec![
+        delivery(DeliveryState::Received, None),
+        delivery(DeliveryState::Processed, Some("the repository is fetched")),
+        delivery(DeliveryState::Ignored, Some("it is kept; nothing here follows pull requests")),
+        failed(),
+    ];
+    let page = |state, event, deliveries, next| DeliveriesPage { frame: world.frame(), state, event, deliveries, next };
+    add(out, "admin-deliveries", &page(None, None, all, Some("/admin/deliveries?cursor=00".to_owned())));
+    add(out, "admin-deliveries-none", &page(None, None, Vec::new(), None));
+    let filtered = page(Some(DeliveryState::Failed), Some(world.say("pull_request")), Vec::new(), None);
+    add(out, "admin-deliveries-filtered", &filtered);
+    let payload = serde_json::json!({"action": world.say("synchronize"), "number": 7, "hook": {"secret": "[redacted]"}});
+    let whole = |delivery, payload| DeliveryPage { frame: world.frame(), view: WholeDeliveryView { delivery, payload } };
+    add(out, "admin-delivery", &whole(failed(), Some(payload)));
+    add(out, "admin-delivery-received", &whole(delivery(DeliveryState::Received, None), None));
 }
 
 fn trail(world: &World, out: &mut Pages) {

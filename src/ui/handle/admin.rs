@@ -36,7 +36,9 @@ pub async fn health(State(app): State<App>, asked: Asked) -> Result<Response, Ap
 /// `GET /admin/repos`.
 pub async fn repos(State(app): State<App>, asked: Asked, Query(paging): Query<Paging>) -> Result<Response, ApiError> {
     let Page { items, next: more } = http::admin::repos::page(&app, &asked.permit, paging.read()?.cursor, Limit::default()).await?;
-    render(&ReposPage { frame: asked.frame(&app).await?, repos: items, next: next("/admin/repos", more.as_ref()) })
+    let permit = asked.permit.clone();
+    let hidden = app.read(move |tx, _| http::admin::hidden::page(tx, &permit, None, Limit::MAX)).await?.items;
+    render(&ReposPage { frame: asked.frame(&app).await?, repos: items, hidden, next: next("/admin/repos", more.as_ref()) })
 }
 
 /// `GET /admin/sessions`.

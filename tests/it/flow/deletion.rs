@@ -16,11 +16,15 @@ use plumbline::domain::accounts::{Browser, Link, Membership, PasswordRow, Second
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::audit::Entry;
 use plumbline::domain::checks::{self, CheckSet, ImagePin, TrustedManifest};
+use plumbline::domain::github::GithubApp;
+use plumbline::domain::github::deliveries::Healing;
+use plumbline::domain::hooks::{Delivery, DeliveryBody};
 use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
-use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, NewRepository, RepoSource, Repository};
+use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, FormerName, NewRepository, RepoSource, Repository, Withdrawn};
 use plumbline::domain::search::{Question, Scope, Sort, parse};
-use plumbline::domain::secrets::{NamedSecret, SshKey, VaultKey};
+use plumbline::domain::secrets::{Kept, NamedSecret, SshKey, VaultKey};
 use plumbline::domain::settings::Settings;
+use plumbline::domain::statuses::{PostedReport, PostedStatus};
 use plumbline::engine::queue::{self, Served, Verdict, WorkItem, WorkState};
 use plumbline::engine::store::journal::Journaled;
 use plumbline::engine::store::{ReadTx, Record, Scan};
@@ -97,7 +101,16 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
         VaultKey,
         NamedSecret,
         SshKey,
-        Settings
+        Settings,
+        Delivery,
+        DeliveryBody,
+        FormerName,
+        Withdrawn,
+        Kept,
+        GithubApp,
+        Healing,
+        PostedStatus,
+        PostedReport
     ];
     named.into_iter().flatten().collect()
 }

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use plumbline::app::repeat::{Repeat, Tally};
 use plumbline::app::schema::schema;
 use plumbline::base::event::{Actor, Changed, Event, Recorded, StatusContext, Upkeep, Verdict};
-use plumbline::base::id::{AttemptId, CheckId, Id, IssueId, KeyId, LinkId, RepoId, SecretId, SessionId, TokenId, UserId, WorkId};
+use plumbline::base::id::{
+    AttemptId, CheckId, DeliveryId, Id, IssueId, KeyId, LinkId, RepoId, SecretId, SessionId, TokenId, UserId, WorkId,
+};
 use plumbline::base::name::{BlobId, CommitSha, RepoSlug, TreePath};
 use plumbline::base::time::Timestamp;
 use plumbline::base::work::{Lane, Work};
@@ -20,12 +22,15 @@ use plumbline::domain::audit::{Action, ActorKind, Checkpoint, Digest, Entry, Out
 use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor};
 use plumbline::domain::github::GithubApp;
 use plumbline::domain::github::deliveries::Healing;
+use plumbline::domain::hooks::{Content, Delivery, DeliveryBody, DeliveryState, Source};
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
 use plumbline::domain::issues::track::{Fingerprint, Mark};
 use plumbline::domain::issues::{
     Chunk, Counts, Issue, IssueState, Kind, Node, Revision, Severity, Sighting, Span, Standing, Turn, TurnKind,
 };
-use plumbline::domain::repos::{ApprovalFor, Author, BadgeKey, Branch, Commit, RepoSource, Repository, SyncError};
+use plumbline::domain::repos::{
+    ApprovalFor, AsOf, Author, BadgeKey, Branch, Commit, FormerName, RepoSource, Repository, SyncError, Withdrawal, Withdrawn,
+};
 use plumbline::domain::secrets::{Kept, KeyState, NamedSecret, Purpose, Scope, SshKey, Use, VaultKey};
 use plumbline::domain::settings::Settings;
 use plumbline::domain::statuses::{PostedReport, PostedStatus, Said};
@@ -133,6 +138,10 @@ const SAMPLES: &[fn() -> Shape] = &[
     },
     || shape(&Email { address: "ada@acme.example".to_owned(), user: UserId::from_u128(1), verified_at: at(1) }),
     || shape(&Roster { repo: repo(), people: vec![(300, RepoRole::Write)], taken_at: at(1) }),
+    || shape(&delivery()),
+    || shape(&DeliveryBody { delivery: DeliveryId::from_u128(1), content: Content::Inline(vec![1, 2]) }),
+    || shape(&FormerName { slug: RepoSlug::new("acme", "old").unwrap(), repo: repo(), until: at(1) }),
+    || shape(&Withdrawn { repo: repository(), why: Withdrawal::AccessRemoved, at: at(1), ends_at: at(2) }),
 ];
 
 /// A record's name with its version, and the encoding of its sample.
@@ -302,6 +311,30 @@ fn repository() -> Repository {
         sync_error: Some(SyncError { public: "gone".to_owned(), message: "`example.org` is gone".to_owned() }),
         has_guessed_default: false,
         skipped: Some(BlobHash::of(b"skipped")),
+        as_of: Some(as_of(4)),
+        access_as_of: Some(as_of(5)),
+    }
+}
+
+fn as_of(ms: i64) -> AsOf {
+    AsOf { changed_at: at(ms), pushed_at: Some(at(300)), tie: [9; 16] }
+}
+
+fn delivery() -> Delivery {
+    Delivery {
+        id: DeliveryId::from_u128(1),
+        source: Source::Github,
+        guid: "guid".to_owned(),
+        event: "push".to_owned(),
+        action: Some("created".to_owned()),
+        repo: Some("acme/app".to_owned()),
+        installation: Some(300),
+        bytes: 301,
+        received_at: at(2),
+        state: DeliveryState::Ignored,
+        outcome: Some("nothing follows".to_owned()),
+        tries: 302,
+        interpreted_at: Some(at(3)),
     }
 }
 

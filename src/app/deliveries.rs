@@ -1,0 +1,114 @@
+//! Interpreting deliveries: what is kept is read, then what follows is done, in as few transactions as it takes.
+//!
+//! What a delivery says is parsed outside of any transaction. A payload that cannot be read is no failure of the work: the delivery says
+//! what is wrong with it, and nothing would be better the next time. What fails by the store is tried again, and the delivery says so
+//! meanwhile; by then at the latest that it was tried in vain.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use super::App;
+use super::runner::{Attempt, Failure, said};
+use crate::base::event::Actor;
+use crate::base::id::DeliveryId;
+use crate::domain::github::payload::{self, Payload};
+use crate::domain::hooks::github::{Applied, Sent, apply};
+use crate::domain::hooks::{self, Content, Delivery, DeliveryState, Named, Outcome};
+use crate::engine::queue::{self, Verdict};
+use crate::engine::store::{self, ReadTx};
+
+/// The largest body that is taken: the largest that GitHub sends.
+pub const BODY_BYTES: u64 = 25 << 20;
+
+/// Performs `Work::InterpretDelivery`. May be repeated from the start: everything that follows from a delivery may be.
+pub fn perform(app: &App, attempt: &Attempt, id: DeliveryId) -> Result<(), Failure> {
+    let delivery = match app.read_now(|tx, _| hooks::get(tx, id)) {
+        Ok(delivery) if delivery.state == DeliveryState::Received => delivery,
+        // It was forgotten meanwhile, or a crash came between what follows and the end of this work.
+        Ok(_) | Err(hooks::Error::NotFound { .. }) => return attempt.done(app),
+        Err(error) => return Err(error.into()),
+    };
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| interpret(app, attempt, &delivery)))
+        .unwrap_or_else(|panic| Err(Failure { message: format!("it panicked: {}", said(&*panic)), verdict: Verdict::Retry }));
+    let Err(failure) = outcome else { return Ok(()) };
+    let (why, is_over) = (failure.message.clone(), attempt.is_last() || failure.verdict == Verdict::GiveUp);
+    if is_over {
+        return end(app, attempt, &delivery, &Named::default(), Outcome::Failed(why));
+    }
+    app.write_now(&Actor::System, move |tx, now| hooks::stumble(tx, id, &why, now))?;
+    Err(failure)
+}
+
+fn interpret(app: &App, attempt: &Attempt, delivery: &Delivery) -> Result<(), Failure> {
+    let body = match read(app, delivery.id) {
+        Ok(body) => body,
+        Err(error) if error.is_transient() => return Err(error.into()),
+        Err(error) => return end(app, attempt, delivery, &Named::default(), Outcome::Failed(error.to_string())),
+    };
+    let payload = match payload::parse(&delivery.event, &body) {
+        Ok(payload) => Arc::new(payload),
+        Err(malformed) => return end(app, attempt, delivery, &Named::default(), Outcome::Failed(malformed.to_string())),
+    };
+    drop(body);
+    let named = named(&payload);
+    let sent = Sent { guid: delivery.guid.clone(), received_at: delivery.received_at };
+    loop {
+        let (id, claim, payload, named, sent) = (delivery.id, attempt.claim.clone(), Arc::clone(&payload), named.clone(), sent.clone());
+        let applied = app.write_now(&Actor::System, move |tx, now| -> Result<Applied, Failure> {
+            queue::check(tx, &claim)?;
+            let applied = apply(tx, &payload, &sent, now)?;
+            if let Applied::Whole(outcome) = &applied {
+                hooks::conclude(tx, id, &named, outcome, now)?;
+                queue::finish(tx, &claim, now)?;
+            }
+            Ok(applied)
+        })?;
+        if let Applied::Whole(outcome) = applied {
+            tell(delivery, &outcome);
+            return Ok(());
+        }
+    }
+}
+
+fn end(app: &App, attempt: &Attempt, delivery: &Delivery, named: &Named, outcome: Outcome) -> Result<(), Failure> {
+    let (id, claim, named, kept) = (delivery.id, attempt.claim.clone(), named.clone(), outcome.clone());
+    app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
+        hooks::conclude(tx, id, &named, &kept, now)?;
+        Ok(queue::finish(tx, &claim, now)?)
+    })?;
+    tell(delivery, &outcome);
+    Ok(())
+}
+
+/// A line in the log for whoever wonders what became of it; none of what it said.
+fn tell(delivery: &Delivery, outcome: &Outcome) {
+    let (id, event, says) = (delivery.id, &delivery.event, outcome.says());
+    match outcome {
+        Outcome::Failed(_) => tracing::warn!(delivery.id = %id, "a delivery of `{event}` could not be interpreted: {says}"),
+        Outcome::Ignored(_) => tracing::info!(delivery.id = %id, "a delivery of `{event}` is ignored: {says}"),
+        Outcome::Processed(_) => tracing::debug!(delivery.id = %id, "a delivery of `{event}` was processed: {says}"),
+    }
+}
+
+fn named(payload: &Payload) -> Named {
+    let common = &payload.common;
+    Named {
+        action: common.action.clone(),
+        repo: common.repository.as_ref().map(|repo| repo.full_name.clone()),
+        installation: common.installation.as_ref().map(|installation| installation.id),
+    }
+}
+
+/// The bytes of a delivery's body.
+pub fn read(app: &App, id: DeliveryId) -> store::Result<Vec<u8>> {
+    let find = |tx: &ReadTx, _| match hooks::body(tx, id) {
+        Ok(body) => Ok(Some(body.content)),
+        Err(hooks::Error::Store(error)) => Err(error),
+        Err(_) => Ok(None),
+    };
+    match app.read_now(find)? {
+        Some(Content::Inline(bytes)) => Ok(bytes),
+        Some(Content::Blob(blob)) => app.blobs.get(blob, BODY_BYTES),
+        None => Ok(Vec::new()),
+    }
+}

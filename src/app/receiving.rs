@@ -1,0 +1,64 @@
+//! Room for large bodies at the door of deliveries: so many are held in memory at once, whoever sends them.
+//!
+//! A body is read whole before its signature can be verified, so strangers can have us hold it. Small ones, which nearly all deliveries
+//! are, are bounded by the number of connections. Large ones take turns, and whoever has no turn in time is told to come back: a sender of
+//! deliveries does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// A body larger than this takes a turn.
+pub const LARGE_BYTES: u64 = 256 << 10;
+/// How many large bodies are held at once.
+const AT_ONCE: usize = 3;
+/// How long one waits for its turn: less than a sender waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The turns.
+#[derive(Debug)]
+pub struct Receiving(Arc<Semaphore>);
+
+impl Default for Receiving {
+    fn default() -> Receiving {
+        Receiving(Arc::new(Semaphore::new(AT_ONCE)))
+    }
+}
+
+impl Receiving {
+    /// A turn for a body of at least so many bytes; `None` if none came in time.
+    pub async fn turn(&self, bytes: u64) -> Option<Turn> {
+        if bytes <= LARGE_BYTES {
+            return Some(Turn { _permit: None });
+        }
+        let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.0).acquire_owned()).await.ok()?.ok()?;
+        Some(Turn { _permit: Some(permit) })
+    }
+}
+
+/// Lasts until it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn large_bodies_take_turns_and_small_ones_do_not_wait_for_them() {
+        let receiving = Receiving::default();
+        let mut turns = Vec::new();
+        for _ in 0..AT_ONCE {
+            turns.push(receiving.turn(LARGE_BYTES + 1).await.unwrap());
+        }
+        assert!(receiving.turn(LARGE_BYTES).await.is_some());
+        assert!(receiving.turn(LARGE_BYTES + 1).now_or_never().is_none());
+        turns.pop();
+        assert!(receiving.turn(LARGE_BYTES + 1).await.is_some());
+    }
+}

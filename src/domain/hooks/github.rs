@@ -1,0 +1,264 @@
+//! What follows from what GitHub tells us.
+//!
+//! Of branches nothing is believed: a push is a reason to fetch, and the fetch finds what is so. What GitHub says of the repository itself
+//! is taken over by its own time ([`repos::follow`]), and so is whether we may see it ([`repos::withdraw`], [`repos::admit`]). Each of
+//! these may be done again, and in any order, with the same end.
+//!
+//! What has no home here (reviews, teams, deployments) is kept like all the rest, and its delivery says so.
+
+use crate::base::event::Event;
+use crate::base::name::{CommitSha, RepoSlug};
+use crate::base::time::Timestamp;
+use crate::engine::store::WriteTx;
+
+use super::{Error, Outcome, Result};
+use crate::domain::github::payload::{AtCommit, Installation, Kind, Payload, Repo, RepoRef};
+use crate::domain::repos::{AsOf, Facts, Followed, Repository, Withdrawal};
+use crate::domain::{checks, repos};
+
+/// How many repositories of an installation one transaction touches.
+pub const REPOS_PER_WRITE: usize = 100;
+/// How many checks that are under way are looked through for those of a repository that is hidden.
+const UNDER_WAY: usize = 1_000;
+/// The beginning of a branch's whole reference.
+const HEADS: &str = "refs/heads/";
+
+/// When and under which name a delivery came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// Its sender's name for it.
+    pub guid: String,
+    /// When it came for the first time.
+    pub received_at: Timestamp,
+}
+
+/// What a transaction did of what follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    /// All of it.
+    Whole(Outcome),
+    /// As much as one transaction may; the next goes on.
+    Part,
+}
+
+/// Does what follows from a payload.
+pub fn apply(tx: &mut WriteTx, payload: &Payload, sent: &Sent, now: Timestamp) -> Result<Applied> {
+    let followed = follow(tx, payload, sent, now)?;
+    let whole = |outcome| Ok(Applied::Whole(outcome));
+    match &payload.kind {
+        Kind::Ping => whole(processed("GitHub reaches this instance, and its secret is ours")),
+        Kind::Push(push) => match push.reference.strip_prefix(HEADS) {
+            Some(_) => whole(look(tx, payload, now)?),
+            None => whole(ignored("no branch moved")),
+        },
+        Kind::Create(reference) | Kind::Delete(reference) => match reference.ref_type.as_str() {
+            "branch" => whole(look(tx, payload, now)?),
+            _ => whole(ignored("it is no branch")),
+        },
+        Kind::Repository => whole(repository(tx, payload, followed, sent, now)?),
+        Kind::Installation(listed) => installation(tx, payload, listed, sent, now),
+        Kind::InstallationRepositories { added, removed } => {
+            let as_of = of_installation(payload.common.installation.as_ref(), sent);
+            lists(tx, payload, (added, removed, as_of), now)
+        }
+        Kind::CheckRun(at) | Kind::CheckSuite(at) => whole(rerun(tx, payload, at, now)?),
+        Kind::PullRequest(_) | Kind::PullRequestReview(_) => whole(kept("pull requests")),
+        Kind::Member(_) | Kind::Membership(..) | Kind::Organization(_) => whole(kept("who belongs where on GitHub")),
+        Kind::Team(_) | Kind::TeamAdd(_) => whole(kept("teams")),
+        Kind::Deployment(_) | Kind::DeploymentStatus(_) | Kind::WorkflowRun(_) => whole(kept("deployments and workflows")),
+        Kind::GithubAppAuthorization(_) => whole(kept("whom people let act in their name")),
+        Kind::Unknown => whole(ignored("nothing is known of events of this kind")),
+    }
+}
+
+fn processed(says: impl Into<String>) -> Outcome {
+    Outcome::Processed(says.into())
+}
+
+fn ignored(says: impl Into<String>) -> Outcome {
+    Outcome::Ignored(says.into())
+}
+
+fn kept(what: &str) -> Outcome {
+    ignored(format!("it is kept; nothing here follows {what}"))
+}
+
+/// Takes over what the payload says of its repository, where it says all of it.
+fn follow(tx: &mut WriteTx, payload: &Payload, sent: &Sent, now: Timestamp) -> Result<Option<Followed>> {
+    let Some(repo) = &payload.common.repository else { return Ok(None) };
+    let (Some(changed_at), Ok(slug)) = (repo.updated_at, repo.full_name.parse::<RepoSlug>()) else { return Ok(None) };
+    let as_of = AsOf { changed_at, pushed_at: repo.pushed_at, tie: repos::tie(&sent.guid) };
+    let facts = Facts {
+        slug,
+        is_private: repo.private,
+        is_archived: repo.archived,
+        description: repo.description.clone(),
+        installation: payload.common.installation.as_ref().map(|installation| installation.id),
+    };
+    Ok(repos::follow(tx, repo.id, &facts, as_of, now)?)
+}
+
+/// The repository that a payload is about, or why nothing follows for it.
+fn about(tx: &WriteTx, payload: &Payload) -> Result<std::result::Result<Repository, Outcome>> {
+    let Some(named) = &payload.common.repository else {
+        return Ok(Err(Outcome::Failed("the payload names no repository".to_owned())));
+    };
+    if let Some(repo) = repos::find_by_github(tx, named.id)? {
+        return Ok(Ok(repo));
+    }
+    let why = match repos::withdrawn(tx, named.id)? {
+        Some(_) => format!("`{}` is hidden here, and will be deleted", named.full_name),
+        None => unknown(named),
+    };
+    Ok(Err(ignored(why)))
+}
+
+fn unknown(repo: &Repo) -> String {
+    format!("`{}` (GitHub's number {}) was not added here", repo.full_name, repo.id)
+}
+
+/// Has the repository fetched: what its branches are by now is found there.
+fn look(tx: &mut WriteTx, payload: &Payload, now: Timestamp) -> Result<Outcome> {
+    match about(tx, payload)? {
+        Ok(repo) => {
+            tx.record(Event::SyncDue { repo: repo.id }, now)?;
+            Ok(processed("the repository is fetched"))
+        }
+        Err(outcome) => Ok(outcome),
+    }
+}
+
+fn repository(tx: &mut WriteTx, payload: &Payload, followed: Option<Followed>, sent: &Sent, now: Timestamp) -> Result<Outcome> {
+    let Some(named) = &payload.common.repository else {
+        return Ok(Outcome::Failed("the payload names no repository".to_owned()));
+    };
+    match payload.action() {
+        // What is deleted was last changed some time before; nothing that was said earlier is newer than that it is gone.
+        "deleted" => {
+            let changed_at = named.updated_at.unwrap_or(sent.received_at).max(sent.received_at);
+            let as_of = AsOf { changed_at, pushed_at: None, tie: repos::tie(&sent.guid) };
+            return match about(tx, payload)? {
+                Ok(repo) => hide(tx, &repo, Withdrawal::Deleted, as_of, now),
+                Err(outcome) => Ok(outcome),
+            };
+        }
+        "created" => {
+            let as_of = AsOf { changed_at: named.updated_at.unwrap_or(sent.received_at), pushed_at: None, tie: repos::tie(&sent.guid) };
+            let installation = payload.common.installation.as_ref().map(|installation| installation.id);
+            return Ok(match repos::admit(tx, named.id, installation, as_of, now)? {
+                Some(_) => processed("the repository is known"),
+                None => ignored(unknown(named)),
+            });
+        }
+        _ => {}
+    }
+    let repo = match about(tx, payload)? {
+        Ok(repo) => repo,
+        Err(outcome) => return Ok(outcome),
+    };
+    // Its default branch may be another, it may have been pushed to while it was closed, and its address may be another.
+    tx.record(Event::SyncDue { repo: repo.id }, now)?;
+    Ok(match followed {
+        Some(Followed::Changed) => processed("what GitHub says was taken over"),
+        Some(Followed::Same) => processed("it was so already"),
+        Some(Followed::Older) => processed("something newer is known, and holds"),
+        Some(Followed::NameTaken) => processed("all but the name was taken over: another repository has it by now"),
+        None => {
+            Outcome::Failed(format!("`{}` is not a name that a repository may have here, or when it was so is not said", named.full_name))
+        }
+    })
+}
+
+/// Hides a repository and calls its checks off.
+fn hide(tx: &mut WriteTx, repo: &Repository, why: Withdrawal, as_of: AsOf, now: Timestamp) -> Result<Outcome> {
+    if !repos::withdraw(tx, repo.id, why, as_of, now)? {
+        return Ok(processed("something newer is known, and holds"));
+    }
+    for set in checks::under_way(tx, UNDER_WAY)?.iter().filter(|set| set.repo == repo.id) {
+        checks::cancel(tx, set.repo, set.sha, now)?;
+    }
+    let days = repos::WITHDRAWN_FOR.as_secs() / (24 * 3_600);
+    Ok(processed(format!("`{}` is hidden, and will be deleted in {days} days", repo.slug)))
+}
+
+/// When what an event of an installation says was so.
+fn of_installation(installation: Option<&Installation>, sent: &Sent) -> AsOf {
+    let changed_at = installation.and_then(|installation| installation.updated_at).unwrap_or(sent.received_at);
+    AsOf { changed_at, pushed_at: None, tie: repos::tie(&sent.guid) }
+}
+
+fn installation(tx: &mut WriteTx, payload: &Payload, listed: &[RepoRef], sent: &Sent, now: Timestamp) -> Result<Applied> {
+    let whole = |outcome| Ok(Applied::Whole(outcome));
+    let Some(installation) = &payload.common.installation else {
+        return whole(Outcome::Failed("the payload names no installation".to_owned()));
+    };
+    match payload.action() {
+        "deleted" => {
+            // It is over for all it was for, whatever was said before.
+            let said = of_installation(Some(installation), sent);
+            let as_of = AsOf { changed_at: said.changed_at.max(sent.received_at), ..said };
+            let (mut hidden, through) = (0, repos::of_installation(tx, installation.id, REPOS_PER_WRITE)?);
+            for repo in &through {
+                let before = tx.recorded_events().len();
+                hide(tx, repo, Withdrawal::InstallationRemoved, as_of, now)?;
+                hidden += usize::from(tx.recorded_events().len() > before);
+            }
+            // Those that stay are known to be let at us through it as of something newer.
+            if through.len() == REPOS_PER_WRITE && hidden > 0 {
+                return Ok(Applied::Part);
+            }
+            whole(processed("the App was removed there: its repositories are hidden, and will be deleted"))
+        }
+        "created" => lists(tx, payload, (listed, &[], of_installation(Some(installation), sent)), now),
+        "unsuspend" => {
+            for repo in repos::of_installation(tx, installation.id, REPOS_PER_WRITE)? {
+                tx.record(Event::SyncDue { repo: repo.id }, now)?;
+            }
+            whole(processed("the installation is no longer suspended: its repositories are fetched"))
+        }
+        "suspend" => whole(processed("the installation is suspended: GitHub answers nothing about its repositories until that ends")),
+        _ => whole(processed("the installation is as GitHub says; nothing else follows")),
+    }
+}
+
+/// Repositories that we are let at, and those that we are not let at any more.
+fn lists(tx: &mut WriteTx, payload: &Payload, (added, removed, as_of): (&[RepoRef], &[RepoRef], AsOf), now: Timestamp) -> Result<Applied> {
+    let through = payload.common.installation.as_ref().map(|installation| installation.id);
+    let (mut shown, mut hidden) = (0, 0);
+    for repo in added {
+        shown += usize::from(repos::admit(tx, repo.id, through, as_of, now)? == Some(true));
+    }
+    for named in removed {
+        if let Some(repo) = repos::find_by_github(tx, named.id)? {
+            hide(tx, &repo, Withdrawal::AccessRemoved, as_of, now)?;
+            hidden += 1;
+        }
+    }
+    let known = shown + hidden;
+    Ok(Applied::Whole(match (known, added.len() + removed.len()) {
+        (0, _) => ignored("none of the repositories was added here"),
+        (known, all) => processed(format!("of {all} repositories {known} are known here")),
+    }))
+}
+
+/// Runs the checks of a commit again, where somebody asks for that.
+fn rerun(tx: &mut WriteTx, payload: &Payload, at: &AtCommit, now: Timestamp) -> Result<Outcome> {
+    if payload.action() != "rerequested" {
+        return Ok(ignored("nobody asks for anything"));
+    }
+    let repo = match about(tx, payload)? {
+        Ok(repo) => repo,
+        Err(outcome) => return Ok(outcome),
+    };
+    let Ok(sha) = at.head_sha.parse::<CommitSha>() else {
+        return Ok(Outcome::Failed("the payload names no commit".to_owned()));
+    };
+    if repos::commit(tx, repo.id, sha)?.is_none() {
+        return Ok(ignored(format!("`{}` has no commit {} here", repo.slug, sha.short())));
+    }
+    match checks::request(tx, repo.id, sha, now) {
+        Ok(_) => Ok(processed(format!("the checks of {} run again", sha.short()))),
+        Err(checks::Error::AlreadyRunning { .. }) => Ok(processed(format!("the checks of {} are at work already", sha.short()))),
+        Err(error) => Err(Error::from(error)),
+    }
+}

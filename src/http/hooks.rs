@@ -1,0 +1,103 @@
+//! Where deliveries come in: the bytes as they were signed, and nothing done with them but to keep them.
+//!
+//! The order is all there is to it. A request without the form of a signature is refused before its body is read; a body is verified
+//! before anything of it is parsed; what is verified and is no delivery all the same is refused with what is wrong; the rest is answered
+//! once it is durable. What a delivery means is found out later, by [`app::deliveries`](crate::app::deliveries).
+
+use axum::Json;
+use axum::body::{Bytes, HttpBody};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::code::Code;
+use super::error::ApiError;
+use super::extract;
+use crate::app::App;
+use crate::app::deliveries::BODY_BYTES;
+use crate::base::event::Actor;
+use crate::base::id::DeliveryId;
+use crate::domain::github::signature::{self, Signature};
+use crate::domain::github::{self, payload};
+use crate::domain::hooks::{self, Arrived, Content, EVENT_BYTES, GUID_BYTES, INLINE_BYTES, Source};
+
+/// Where GitHub's deliveries go.
+pub const GITHUB: &str = "/hooks/github";
+
+/// A delivery that was taken.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DeliveryTakenView {
+    /// The delivery, the same each time it is sent.
+    pub delivery: DeliveryId,
+}
+
+/// `POST /hooks/github`.
+pub async fn github(State(app): State<App>, request: Request) -> Result<(StatusCode, Json<DeliveryTakenView>), ApiError> {
+    let (parts, body) = request.into_parts();
+    let refused = || ApiError::of(Code::SignatureInvalid);
+    let signed = parts.headers.get(signature::HEADER).and_then(|value| value.to_str().ok()).and_then(Signature::parse);
+    let signed = signed.ok_or_else(refused)?;
+    // A body that does not say how large it is may be as large as any.
+    let size = body.size_hint().upper().unwrap_or(BODY_BYTES);
+    let Some(_turn) = app.receiving.turn(size).await else {
+        return Err(ApiError::new(Code::Unavailable, "too many large deliveries come at once; send this one again"));
+    };
+    let body = extract::within(&app, body, BODY_BYTES).await?;
+    let (handle, verified) = (app.clone(), body.clone());
+    let verify = move || -> Result<bool, ApiError> {
+        let secrets = handle.read_now(|tx, _| github::webhook_secrets(tx, &handle.vault, &handle.config.github)).map_err(unverifiable)?;
+        if secrets.is_empty() {
+            tracing::debug!("a delivery is refused, since there is no webhook secret that it could be signed with");
+        }
+        Ok(signed.is_of(&verified, &secrets))
+    };
+    if !app.blocking(verify).await?? {
+        return Err(refused());
+    }
+    let arrived = read(&app, &parts.headers, body).await?;
+    let delivery = app.write(&Actor::System, move |tx, now| hooks::receive(tx, &arrived, now)).await?;
+    Ok((StatusCode::ACCEPTED, Json(DeliveryTakenView { delivery })))
+}
+
+/// Why the secrets that deliveries are signed with cannot be had.
+fn unverifiable(error: github::Error) -> ApiError {
+    match error {
+        github::Error::Store(error) => error.into(),
+        github::Error::Secrets(error) => error.into(),
+        // Such as a file that cannot be read; which, is no stranger's business.
+        other => ApiError { cause: Some(other.to_string()), ..ApiError::of(Code::VaultUnavailable) },
+    }
+}
+
+/// What a request that is signed rightly brings.
+async fn read(app: &App, headers: &HeaderMap, body: Bytes) -> Result<Arrived, ApiError> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
+        return Err(ApiError::new(
+            Code::UnsupportedMedia,
+            "deliveries are JSON: choose the content type `application/json` for the webhook",
+        ));
+    }
+    let guid = word(headers, "x-github-delivery", GUID_BYTES)?;
+    let event = word(headers, "x-github-event", EVENT_BYTES)?;
+    let bytes = body.len() as u64;
+    let handle = app.clone();
+    let keep = move || -> Result<Content, ApiError> {
+        payload::is_json_object(&body).map_err(|why| ApiError::new(Code::InvalidBody, format!("the body is no JSON object: {why}")))?;
+        if body.len() <= INLINE_BYTES { Ok(Content::Inline(body.to_vec())) } else { Ok(Content::Blob(handle.blobs.put(&body)?)) }
+    };
+    let content = app.blocking(keep).await??;
+    Ok(Arrived { source: Source::Github, guid, event, bytes, content })
+}
+
+/// A header that is a word: visible ASCII, and not too long.
+fn word(headers: &HeaderMap, name: &str, most: usize) -> Result<String, ApiError> {
+    let mut given = headers.get_all(name).iter();
+    match (given.next().and_then(|value| value.to_str().ok()), given.next()) {
+        (Some(word), None) if (1..=most).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(word.to_owned()),
+        _ => {
+            Err(ApiError::field(Code::InvalidParameter, name, format!("there is one such header, of 1 to {most} visible ASCII characters")))
+        }
+    }
+}

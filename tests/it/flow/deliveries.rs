@@ -1,0 +1,344 @@
+//! What follows from what GitHub tells us: in any order, any number of times, with the same end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plumbline::base::event::{Actor, Event};
+use plumbline::base::id::{Ids, RepoId};
+use plumbline::base::name::{BranchName, CommitSha};
+use plumbline::base::time::Timestamp;
+use plumbline::base::work::Work;
+use plumbline::domain::accounts::{InstanceRole, RepoRole};
+use plumbline::domain::github::payload;
+use plumbline::domain::hooks::github::{Applied, Sent, apply};
+use plumbline::domain::repos::{self, BadgeKey, BranchChange, NewRepository, RepoSource};
+use plumbline::engine::queue::{self, WorkState};
+use plumbline::engine::store::{Store, WriteTx};
+use plumbline::{app::schema::schema, domain::accounts};
+use serde_json::{Value, json};
+
+use crate::support::deliveries::{self, Sender, add, described};
+use crate::support::world::{World, text};
+
+const SOON: &str = "2026-01-31T12:00:01Z";
+const LATER: &str = "2026-01-31T12:00:02Z";
+const LAST: &str = "2026-01-31T12:00:03Z";
+
+fn repository(action: &str, repo: Value) -> Value {
+    json!({"action": action, "repository": repo, "installation": {"id": 301}, "sender": {"id": 9, "login": "ada"}})
+}
+
+/// The names of the repositories that an administrator sees.
+async fn names(world: &World) -> Vec<String> {
+    let list = world.admin.get("/api/v1/repos").await.expect(200).value();
+    let name = |repo: &Value| format!("{}/{}", text(&repo["owner"]), text(&repo["name"]));
+    list["items"].as_array().unwrap().iter().map(name).collect()
+}
+
+async fn outcome(world: &World, id: &str) -> String {
+    let found = world.admin.get(&format!("/api/v1/admin/deliveries/{id}")).await.expect(200).value();
+    format!("{}: {}", text(&found["state"]), found["outcome"].as_str().unwrap_or("-"))
+}
+
+/// Interprets what came, and lets fetches that cannot succeed be: there is no GitHub here.
+async fn settle(world: &World) {
+    world.app.settle().await;
+    let fetches = world.app.work(WorkState::Ready).into_iter().filter(|item| matches!(item.work, Work::SyncRepository { .. }));
+    for fetch in fetches.map(|item| item.id) {
+        world.app.app().write_now(&Actor::System, move |tx, _| queue::discard(tx, fetch)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_renamed_repository_keeps_what_it_has_and_its_old_name_leads_to_it() {
+    let world = deliveries::world();
+    let (sender, id) = (Sender::to(&world.app), add(&world.app, "acme/app", 7, 301));
+    let member = world.app.user("grace", InstanceRole::Member);
+    let grant = move |tx: &mut WriteTx, _| accounts::grant(tx, id, member, RepoRole::Read);
+    world.app.app().write_now(&Actor::System, grant).unwrap();
+    sender.send("repository", &repository("renamed", described(7, "acme/application", SOON))).await;
+    settle(&world).await;
+    assert_eq!(names(&world).await, ["acme/application"]);
+    let moved = world.admin.get("/api/v1/repos/acme/app/branches?limit=5").await.expect(308);
+    assert_eq!(moved.header("location"), Some("/api/v1/repos/acme/application/branches?limit=5"));
+    let page = world.admin.page("/r/acme/app").await.expect(308);
+    assert_eq!(page.header("location"), Some("/r/acme/application"));
+    assert_eq!(world.app.sign_in(member).await.page("/r/acme/app").await.expect(308).header("location"), Some("/r/acme/application"));
+    // Whoever may not see it learns nothing.
+    let stranger = world.app.sign_in(world.app.user("eve", InstanceRole::Member)).await;
+    stranger.get("/api/v1/repos/acme/app").await.expect(404).refused("repo_not_found");
+    // A transfer is the same, and comes through another installation.
+    let mut transferred = repository("transferred", described(7, "umbrella/application", LATER));
+    transferred["installation"]["id"] = json!(302);
+    sender.send("repository", &transferred).await;
+    settle(&world).await;
+    let moved = world.admin.get("/api/v1/repos/acme/app").await.expect(308);
+    assert_eq!(moved.header("location"), Some("/api/v1/repos/umbrella/application"));
+    let source = world.app.app().read_now(|tx, _| repos::get(tx, id)).unwrap().source;
+    assert_eq!(source, RepoSource::GitHub { id: 7, installation: 302 });
+    // A name belongs to whoever has it now.
+    add(&world.app, "acme/app", 8, 301);
+    world.admin.get("/api/v1/repos/acme/app").await.expect(200);
+    settle(&world).await;
+}
+
+#[tokio::test]
+async fn two_repositories_that_exchange_names_end_with_them_in_any_order() {
+    for is_reversed in [false, true] {
+        let world = deliveries::world();
+        let sender = Sender::to(&world.app);
+        let (first, second) = (add(&world.app, "acme/a", 7, 301), add(&world.app, "acme/b", 8, 301));
+        let mut steps = vec![
+            repository("renamed", described(7, "acme/c", SOON)),
+            repository("renamed", described(8, "acme/a", LATER)),
+            repository("renamed", described(7, "acme/b", LAST)),
+        ];
+        if is_reversed {
+            steps.reverse();
+        }
+        for step in &steps {
+            sender.send("repository", step).await;
+            settle(&world).await;
+        }
+        let name = |id| world.app.app().read_now(move |tx, _| repos::get(tx, id)).unwrap().slug.to_string();
+        assert_eq!((name(first), name(second)), ("acme/b".to_owned(), "acme/a".to_owned()), "reversed: {is_reversed}");
+    }
+}
+
+#[tokio::test]
+async fn a_repository_that_github_deleted_is_hidden_at_once_and_goes_after_a_while() {
+    let world = deliveries::world();
+    let (sender, id) = (Sender::to(&world.app), add(&world.app, "acme/app", 7, 301));
+    let removal = sender.send("repository", &repository("deleted", described(7, "acme/app", SOON))).await;
+    settle(&world).await;
+    assert_eq!(names(&world).await, [""; 0]);
+    assert_eq!(outcome(&world, &removal).await, "processed: `acme/app` is hidden, and will be deleted in 7 days");
+    world.admin.get("/api/v1/repos/acme/app").await.expect(404);
+    let hidden = world.admin.get("/api/v1/admin/repos/hidden").await.expect(200).value();
+    assert_eq!((&hidden["items"][0]["why"], &hidden["items"][0]["deleted_at"]), (&json!("deleted"), &json!("2026-02-07T12:00:00Z")));
+    assert!(world.admin.page("/admin/repos").await.expect(200).text().contains("acme/app"));
+    let late = sender.send("push", &pushed("refs/heads/main", described(7, "acme/app", LAST))).await;
+    settle(&world).await;
+    assert_eq!(outcome(&world, &late).await, "ignored: `acme/app` is hidden here, and will be deleted");
+    world.app.advance(Duration::from_secs(6 * 24 * 3_600));
+    world.app.tick().await;
+    assert!(!world.app.app().read_now(move |tx, _| repos::is_gone(tx, id)).unwrap());
+    world.app.advance(Duration::from_secs(25 * 3_600));
+    world.app.tick().await;
+    settle(&world).await;
+    assert!(world.app.app().read_now(move |tx, _| repos::is_gone(tx, id)).unwrap());
+    assert_eq!(world.admin.get("/api/v1/admin/repos/hidden").await.expect(200).value()["items"], json!([]));
+}
+
+#[tokio::test]
+async fn what_the_app_is_let_at_again_is_back_as_it_was() {
+    let world = deliveries::world();
+    let (sender, id) = (Sender::to(&world.app), add(&world.app, "acme/app", 7, 301));
+    let other = add(&world.app, "acme/other", 8, 301);
+    let installation = |at: &str| json!({"id": 301, "account": {"id": 1, "login": "acme"}, "updated_at": at});
+    let gone =
+        json!({"action": "removed", "installation": installation(SOON), "repositories_removed": [{"id": 7, "full_name": "acme/app"}]});
+    let back = json!({"action": "added", "installation": installation(LATER), "repositories_added": [{"id": 7}, {"id": 99}]});
+    sender.send("installation_repositories", &gone).await;
+    settle(&world).await;
+    assert_eq!(names(&world).await, ["acme/other"]);
+    sender
+        .send(
+            "repository",
+            &repository("publicized", {
+                let mut repo = described(7, "acme/app", LAST);
+                repo["private"] = json!(false);
+                repo
+            }),
+        )
+        .await;
+    sender.send("installation_repositories", &back).await;
+    // It was taken away earlier than it was given back, however late we hear of it.
+    sender.send("installation_repositories", &gone).await;
+    settle(&world).await;
+    assert_eq!(names(&world).await, ["acme/app", "acme/other"]);
+    assert!(!world.app.app().read_now(move |tx, _| repos::get(tx, id)).unwrap().is_private);
+    let ended = sender.send("installation", &json!({"action": "deleted", "installation": installation(LAST), "repositories": []})).await;
+    settle(&world).await;
+    assert_eq!(names(&world).await, [""; 0]);
+    assert!(outcome(&world, &ended).await.starts_with("processed: the App was removed there"));
+    assert!(!world.app.app().read_now(move |tx, _| repos::is_gone(tx, other)).unwrap());
+}
+
+#[tokio::test]
+async fn what_has_no_home_here_is_kept_with_the_reason() {
+    let world = deliveries::world();
+    let sender = Sender::to(&world.app);
+    let repo = || described(7, "acme/app", SOON);
+    let sha = "a".repeat(40);
+    let cases = [
+        ("push", pushed("refs/heads/main", repo()), "ignored: `acme/app` (GitHub's number 7) was not added here"),
+        ("push", pushed("refs/tags/v1", repo()), "ignored: no branch moved"),
+        ("create", json!({"ref": "v1", "ref_type": "tag", "repository": repo()}), "ignored: it is no branch"),
+        ("team_add", json!({"team": {"id": 1, "slug": "a"}, "repository": repo()}), "ignored: it is kept; nothing here follows teams"),
+        (
+            "check_run",
+            json!({"action": "created", "check_run": {"id": 1, "head_sha": sha}, "repository": repo()}),
+            "ignored: nobody asks for anything",
+        ),
+        (
+            "installation",
+            json!({"action": "suspend", "installation": {"id": 301}}),
+            "processed: the installation is suspended: GitHub answers nothing about its repositories until that ends",
+        ),
+        (
+            "repository",
+            json!({"action": "renamed"}),
+            "failed: the payload is not that of `repository`: at `.`: missing field `repository` at line 1 column 20",
+        ),
+        ("star", json!({"action": "created", "repository": repo()}), "ignored: nothing is known of events of this kind"),
+    ];
+    for (event, payload, expected) in cases {
+        let id = sender.send(event, &payload).await;
+        settle(&world).await;
+        assert_eq!(outcome(&world, &id).await, expected, "{event}");
+    }
+}
+
+fn pushed(reference: &str, repo: Value) -> Value {
+    json!({"ref": reference, "before": "0".repeat(40), "after": "1".repeat(40), "repository": repo, "installation": {"id": 301}})
+}
+
+/// A repository on GitHub over six events: what each says of it, and what its branches are after each.
+struct History {
+    events: Vec<(&'static str, Value)>,
+    truths: Vec<(Heads, &'static str)>,
+}
+
+type Heads = BTreeMap<&'static str, u8>;
+
+fn history() -> History {
+    let at = |second: u8| format!("2026-01-31T12:00:0{second}Z");
+    let said = |name: &str, second: u8, private: bool, pushed: u8| {
+        let mut repo = described(7, name, &at(second));
+        repo["private"] = json!(private);
+        repo["pushed_at"] = json!(at(pushed));
+        repo
+    };
+    let before = Heads::from([("main", 1), ("old", 1)]);
+    let with = |heads: &Heads, name, head| {
+        let mut heads = heads.clone();
+        heads.insert(name, head);
+        heads
+    };
+    let push = with(&before, "main", 2);
+    let forced = with(&push, "feature", 3);
+    let mut deleted = forced.clone();
+    deleted.remove("old");
+    History {
+        events: vec![
+            ("push", pushed("refs/heads/main", said("acme/app", 0, false, 1))),
+            ("repository", repository("renamed", said("acme/application", 2, false, 1))),
+            // Within the second of the one before: the names of deliveries tell which is later.
+            ("repository", repository("privatized", said("acme/application", 2, true, 1))),
+            ("push", pushed("refs/heads/feature", said("acme/application", 2, true, 4))),
+            ("repository", repository("edited", said("acme/application", 5, true, 4))),
+            (
+                "delete",
+                json!({"ref": "old", "ref_type": "branch", "repository": said("acme/application", 5, true, 6), "installation": {"id": 301}}),
+            ),
+        ],
+        truths: vec![
+            (push.clone(), "main"),
+            (push.clone(), "main"),
+            (push, "main"),
+            (forced.clone(), "main"),
+            (forced, "feature"),
+            (deleted, "feature"),
+        ],
+    }
+}
+
+fn sha(n: u8) -> CommitSha {
+    CommitSha::from_bytes([n; 20])
+}
+
+/// What a fetch finds is written down as a sync does it.
+fn fetch(tx: &mut WriteTx, repo: RepoId, (heads, default): &(Heads, &'static str), now: Timestamp) {
+    let default: BranchName = default.parse().unwrap();
+    let found: Vec<(BranchName, CommitSha)> = heads.iter().map(|(name, head)| (name.parse().unwrap(), sha(*head))).collect();
+    let (repository, known) = (repos::get(tx, repo).unwrap(), repos::all_branches(tx, repo).unwrap());
+    let changes: Vec<BranchChange> = repos::compare(&repository, &known, Some(&default), &found);
+    repos::name_default(tx, repo, Some(&default)).unwrap();
+    repos::record_branches(tx, repo, &changes, now).unwrap();
+    repos::record_fetch(tx, repo, None, now).unwrap();
+}
+
+/// Everything there is to see of a repository in the end.
+fn end(order: &[usize], history: &Arc<History>) -> String {
+    let store = Store::in_memory(schema(), Ids::seeded(1), Box::new(|_| {})).unwrap();
+    let now = Timestamp::from_seconds(1_000);
+    let (order, history) = (order.to_vec(), Arc::clone(history));
+    store
+        .write(move |tx| -> Result<String, repos::Error> {
+            let source = RepoSource::GitHub { id: 7, installation: 301 };
+            let (slug, remote) = ("acme/app".parse()?, "https://github.example/acme/app.git".to_owned());
+            let new = NewRepository { slug, source, remote, is_trusted: false, badge_key: BadgeKey::from_bytes([7; 16]), owner: None };
+            let id = repos::add(tx, new, now)?.id;
+            fetch(tx, id, &(Heads::from([("main", 1), ("old", 1)]), "main"), now);
+            // GitHub knows at each moment what has happened until then.
+            let mut latest = 0;
+            for event in &order {
+                latest = latest.max(*event);
+                let (name, body) = &history.events[*event];
+                let payload = payload::parse(name, body.to_string().as_bytes()).unwrap();
+                let sent = Sent { guid: format!("{event:08x}-cc78-11e3-81ab-4c9367dc0958"), received_at: now };
+                let before = tx.recorded_events().len();
+                assert!(matches!(apply(tx, &payload, &sent, now), Ok(Applied::Whole(_))));
+                if tx.recorded_events()[before..].iter().any(|recorded| matches!(recorded.event, Event::SyncDue { .. })) {
+                    fetch(tx, id, &history.truths[latest], now);
+                }
+            }
+            let repo = repos::get(tx, id)?;
+            let heads: Vec<String> =
+                repos::all_branches(tx, id)?.iter().map(|branch| format!("{}@{}", branch.name, branch.head.short())).collect();
+            let old = "acme/app".parse()?;
+            let leads = repos::formerly(tx, &old)?.map(|repo| repo.slug.to_string());
+            Ok(format!(
+                "{} {} private={} default={:?} {heads:?} acme/app→{leads:?}",
+                repo.slug, repo.remote, repo.is_private, repo.default_branch
+            ))
+        })
+        .unwrap()
+}
+
+fn permutations(n: usize) -> Vec<Vec<usize>> {
+    if n == 0 {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for shorter in permutations(n - 1) {
+        for at in 0..n {
+            let mut longer = shorter.clone();
+            longer.insert(at, n - 1);
+            all.push(longer);
+        }
+    }
+    all
+}
+
+#[test]
+fn six_deliveries_end_in_the_same_state_in_each_of_their_720_orders() {
+    let history = Arc::new(history());
+    let expected = end(&[0, 1, 2, 3, 4, 5], &history);
+    assert_eq!(
+        expected,
+        "acme/application https://github.example/acme/application.git private=true default=Some(feature) \
+         [\"feature@0303030\", \"main@0202020\"] acme/app→Some(\"acme/application\")"
+    );
+    let orders = permutations(6);
+    assert_eq!(orders.len(), 720);
+    for (n, order) in orders.iter().enumerate() {
+        // Some come twice, at once or much later.
+        let mut order = order.clone();
+        order.insert(n % 7, order[n % 6]);
+        order.push(order[(n / 7) % 6]);
+        assert_eq!(end(&order, &history), expected, "{order:?}");
+    }
+}
