@@ -1,7 +1,7 @@
 //! Asking GitHub: one request, one answer, and all that must be kept on the way.
 //!
 //! A [`Hub`] is what all who ask share: the tokens of installations, each made by one while the others wait for it; what was answered
-//! before, so that what has not changed costs nothing; and how much may be asked ([`limits`](super::limits)). A [`Client`] is the hub on
+//! before, so that what has not changed costs nothing; and how much may be asked (`limits`). A [`Client`] is the hub on
 //! behalf of who we are at this moment.
 //!
 //! A token is shown to GitHub's own interface and to nobody else: redirects are followed beneath its address alone. It stands in a

@@ -20,9 +20,10 @@ pub(super) fn is_app(header: &str, now: Timestamp) -> bool {
         let (head, claims) = said.split_once('.')?;
         let part = |text: &str| serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(text).ok()?).ok();
         let (head, claims) = (part(head)?, part(claims)?);
+        let app_id = APP_ID.to_string();
         let (from, to) = (claims["iat"].as_i64()?, claims["exp"].as_i64()?);
         let now = now.as_millis() / 1_000;
-        Some(head["alg"] == "RS256" && claims["iss"] == APP_ID.to_string() && from <= now && now < to && to - from <= 600)
+        Some(head["alg"] == "RS256" && claims["iss"].as_str() == Some(&app_id) && from <= now && now < to && to - from <= 600)
     };
     read().unwrap_or(false)
 }
