@@ -265,7 +265,7 @@ fn fetch(tx: &mut WriteTx, repo: RepoId, (heads, default): &(Heads, &'static str
     let found: Vec<(BranchName, CommitSha)> = heads.iter().map(|(name, head)| (name.parse().unwrap(), sha(*head))).collect();
     let (repository, known) = (repos::get(tx, repo).unwrap(), repos::all_branches(tx, repo).unwrap());
     let changes: Vec<BranchChange> = repos::compare(&repository, &known, Some(&default), &found);
-    repos::name_default(tx, repo, Some(&default)).unwrap();
+    repos::name_default(tx, repo, Some(&default), false).unwrap();
     repos::record_branches(tx, repo, &changes, now).unwrap();
     repos::record_fetch(tx, repo, None, now).unwrap();
 }

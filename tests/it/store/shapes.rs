@@ -22,7 +22,7 @@ use plumbline::domain::audit::{Action, ActorKind, Checkpoint, Digest, Entry, Out
 use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor};
 use plumbline::domain::github::GithubApp;
 use plumbline::domain::github::deliveries::Healing;
-use plumbline::domain::hooks::{Content, Delivery, DeliveryBody, DeliveryState, Source};
+use plumbline::domain::hooks::{self, Content, Delivery, DeliveryBody, DeliveryState};
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
 use plumbline::domain::issues::track::{Fingerprint, Mark};
 use plumbline::domain::issues::{
@@ -323,7 +323,7 @@ fn as_of(ms: i64) -> AsOf {
 fn delivery() -> Delivery {
     Delivery {
         id: DeliveryId::from_u128(1),
-        source: Source::Github,
+        source: hooks::Source::Github,
         guid: "guid".to_owned(),
         event: "push".to_owned(),
         action: Some("created".to_owned()),
