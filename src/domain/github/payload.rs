@@ -323,7 +323,7 @@ fn kind(event: &str, body: &[u8]) -> Result<Kind, Malformed> {
         "create" => Kind::Create(read(event, body)?),
         "delete" => Kind::Delete(read(event, body)?),
         "repository" => {
-            within!(event, body, { repository: IgnoredAny }).repository;
+            let IgnoredAny = within!(event, body, { repository: IgnoredAny }).repository;
             Kind::Repository
         }
         "installation" => Kind::Installation(bounded(listed(event, body)?.repositories)),
