@@ -12,15 +12,18 @@ use plumbline::base::id::RepoId;
 use plumbline::base::name::RepoSlug;
 use plumbline::base::page::Limit;
 use plumbline::base::work::Lane;
-use plumbline::domain::accounts::{Browser, Link, Membership, PasswordRow, SecondFactor, Session, Token, User};
+use plumbline::domain::accounts::{Browser, Email, Identity, Link, Membership, PasswordRow, Roster, SecondFactor, Session, Token, User};
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::audit::Entry;
 use plumbline::domain::checks::{self, CheckSet, ImagePin, TrustedManifest};
+use plumbline::domain::github::GithubApp;
+use plumbline::domain::github::deliveries::Healing;
 use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, NewRepository, RepoSource, Repository};
 use plumbline::domain::search::{Question, Scope, Sort, parse};
-use plumbline::domain::secrets::{NamedSecret, SshKey, VaultKey};
+use plumbline::domain::secrets::{Kept, NamedSecret, SshKey, VaultKey};
 use plumbline::domain::settings::Settings;
+use plumbline::domain::statuses::{PostedReport, PostedStatus};
 use plumbline::engine::queue::{self, Served, Verdict, WorkItem, WorkState};
 use plumbline::engine::store::journal::Journaled;
 use plumbline::engine::store::{ReadTx, Record, Scan};
@@ -97,7 +100,15 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
         VaultKey,
         NamedSecret,
         SshKey,
-        Settings
+        Settings,
+        Identity,
+        Email,
+        Roster,
+        Kept,
+        GithubApp,
+        Healing,
+        PostedStatus,
+        PostedReport
     ];
     named.into_iter().flatten().collect()
 }
