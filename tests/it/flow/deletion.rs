@@ -12,7 +12,7 @@ use plumbline::base::id::RepoId;
 use plumbline::base::name::RepoSlug;
 use plumbline::base::page::Limit;
 use plumbline::base::work::Lane;
-use plumbline::domain::accounts::{Browser, Link, Membership, PasswordRow, SecondFactor, Session, Token, User};
+use plumbline::domain::accounts::{Browser, Email, Identity, Link, Membership, PasswordRow, Roster, SecondFactor, Session, Token, User};
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::audit::Entry;
 use plumbline::domain::checks::{self, CheckSet, ImagePin, TrustedManifest};
@@ -106,6 +106,9 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
         DeliveryBody,
         FormerName,
         Withdrawn,
+        Identity,
+        Email,
+        Roster,
         Kept,
         GithubApp,
         Healing,
