@@ -319,5 +319,7 @@ async fn programs_of_one_repository_that_take_long_do_not_keep_what_is_built_in_
     for (name, sha) in [("slow", slow_sha), ("quick", sha.to_string())] {
         world.admin.own("DELETE", &format!("/api/v1/repos/local/{name}/commits/{sha}/checks")).await.expect(202);
     }
+    // What was put back at the stop waits for a moment.
+    world.app.advance(Duration::from_secs(2));
     world.app.settle().await;
 }
