@@ -20,7 +20,7 @@ use crate::base::time::Timestamp;
 use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 
-use super::{checks, repos};
+use super::{accounts, checks, repos};
 
 mod delivery;
 pub mod github;
@@ -52,6 +52,9 @@ pub enum Error {
     /// What follows from a delivery failed with checks.
     #[error(transparent)]
     Checks(checks::Error),
+    /// What follows from a delivery failed with people.
+    #[error(transparent)]
+    Accounts(accounts::Error),
     /// There is no such delivery.
     #[error("no delivery {id} is kept here (any more)")]
     NotFound {
@@ -64,6 +67,15 @@ pub enum Error {
         /// Which.
         id: DeliveryId,
     },
+}
+
+impl From<accounts::Error> for Error {
+    fn from(error: accounts::Error) -> Error {
+        match error {
+            accounts::Error::Store(error) => Error::Store(error),
+            error => Error::Accounts(error),
+        }
+    }
 }
 
 impl From<repos::Error> for Error {

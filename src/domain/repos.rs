@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::event::{Changed, Event};
+use crate::base::event::{Actor, Changed, Event};
 use crate::base::id::{RepoId, UserId};
 use crate::base::name::{BranchName, CommitSha, InvalidName, RepoSlug};
 use crate::base::page::{Cursor, Limit, Page};
@@ -25,7 +25,7 @@ use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::words;
 
 use super::accounts::workload::Workload;
-use super::accounts::{self, RepoRole};
+use super::accounts::{self, InstanceRole, RepoRole, Scope, Token, User};
 
 mod badge;
 pub mod manifest;
@@ -169,6 +169,7 @@ pub fn add(tx: &mut WriteTx, new: NewRepository, now: Timestamp) -> Result<Repos
         badge_key: new.badge_key,
         is_archived: false,
         approval_for: ApprovalFor::Forks,
+        has_instance_secrets: is_by_admin(tx)?,
         tools: Vec::new(),
         created_at: now,
         synced_at: None,
@@ -186,6 +187,21 @@ pub fn add(tx: &mut WriteTx, new: NewRepository, now: Timestamp) -> Result<Repos
     Ok(repo)
 }
 
+/// Whether whoever acts runs the instance.
+fn is_by_admin(tx: &WriteTx) -> Result<bool> {
+    let is_admin = |user: Option<&User>| user.is_some_and(|user| user.role == InstanceRole::Admin);
+    Ok(match tx.actor() {
+        Actor::Host | Actor::System => true,
+        Actor::User { user, .. } => is_admin(tx.get::<User>(user)?.as_ref()),
+        Actor::Token { token, .. } => match tx.get::<Token>(token)? {
+            Some(Token { user: Some(user), .. }) => is_admin(tx.get::<User>(&user)?.as_ref()),
+            Some(token) => token.scopes.contains(&Scope::Admin),
+            None => false,
+        },
+        Actor::Anonymous { .. } | Actor::Workload { .. } => false,
+    })
+}
+
 /// What is to be changed of a repository; `None` leaves a thing as it is.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
@@ -197,6 +213,8 @@ pub struct Change {
     pub approval_for: Option<ApprovalFor>,
     /// The tools that run where no manifest says what to run.
     pub tools: Option<Vec<String>>,
+    /// Whether its checks may be given the secrets of the instance: an administrator's to say.
+    pub has_instance_secrets: Option<bool>,
 }
 
 /// The most characters of a description.
@@ -217,6 +235,9 @@ pub fn change(tx: &mut WriteTx, repo: RepoId, change: &Change, now: Timestamp) -
     }
     if let Some(tools) = &change.tools {
         repository.tools.clone_from(tools);
+    }
+    if let Some(has) = change.has_instance_secrets {
+        repository.has_instance_secrets = has;
     }
     if repository != before {
         tx.put(&repository)?;
@@ -245,6 +266,7 @@ fn differences(before: &Repository, after: &Repository) -> Vec<Changed> {
         Changed::of("description", before.description.as_ref(), after.description.as_ref()),
         Changed::of("approval_for", Some(before.approval_for), Some(after.approval_for)),
         Changed::of("tools", Some(before.tools.join(" ")), Some(after.tools.join(" "))),
+        Changed::of("instance_secrets", Some(before.has_instance_secrets), Some(after.has_instance_secrets)),
     ]
     .into_iter()
     .flatten()

@@ -22,6 +22,7 @@ use crate::base::secret::Secret;
 use crate::base::text::thousands;
 use crate::base::time::Timestamp;
 use crate::domain::accounts::Token;
+use crate::domain::repos::Repository;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::engine::vault::{self, Vault};
 
@@ -196,8 +197,14 @@ pub fn find(tx: &ReadTx, scope: Scope, name: &SecretName) -> Result<Option<Named
 pub fn meant(tx: &ReadTx, repo: RepoId, name: &SecretName) -> Result<Option<NamedSecret>> {
     match find(tx, Scope::Repository(repo), name)? {
         Some(own) => Ok(Some(own)),
-        None => find(tx, Scope::Instance, name),
+        None if has_those_of_instance(tx, repo)? => find(tx, Scope::Instance, name),
+        None => Ok(None),
     }
+}
+
+/// Whether a repository is given the secrets of the instance.
+fn has_those_of_instance(tx: &ReadTx, repo: RepoId) -> Result<bool> {
+    Ok(tx.get::<Repository>(&repo)?.is_some_and(|repo| repo.has_instance_secrets))
 }
 
 /// What is known of these names in a repository.
@@ -224,7 +231,7 @@ pub fn availability(tx: &ReadTx, scope: Scope, text: &str) -> Result<Availabilit
     };
     let state = match scope {
         _ if find(tx, scope, &name)?.is_some() => NameState::Taken,
-        Scope::Repository(_) if find(tx, Scope::Instance, &name)?.is_some() => NameState::Overrides,
+        Scope::Repository(repo) if has_those_of_instance(tx, repo)? && find(tx, Scope::Instance, &name)?.is_some() => NameState::Overrides,
         _ => NameState::Free,
     };
     Ok(Availability::of(state, scope))

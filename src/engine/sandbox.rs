@@ -232,6 +232,8 @@ pub struct Outcome {
     pub landlock: Landlock,
     /// Each bound and what kept it.
     pub limits_in_force: Vec<(Limit, Keeper)>,
+    /// What masks its secrets, those it registered itself among them: for what is read out of what it wrote.
+    pub mask: Mask,
 }
 
 /// How many paths that could not be written are told of.

@@ -355,6 +355,7 @@ impl From<hooks::Error> for ApiError {
             hooks::Error::Store(error) => error.into(),
             hooks::Error::Repos(error) => error.into(),
             hooks::Error::Checks(error) => error.into(),
+            hooks::Error::Accounts(error) => error.into(),
             hooks::Error::NotFound { .. } => ApiError::new(Code::DeliveryNotFound, message),
             hooks::Error::Waits { .. } => ApiError::new(Code::WrongState, message),
         }

@@ -153,6 +153,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Permit {
         if permission != Permission::Public && matches!(caller, Caller::Anonymous) {
             return Err(Refusal::Unauthenticated.into());
         }
+        // What is about no repository is decided before the body is read: it says nothing to whoever may not, and costs nothing.
+        if permission.is_of_instance() {
+            caller.may_on_instance(permission)?;
+        }
         let address = parts.extensions.get::<Address>().and_then(|address| address.0.clone());
         let once = parts.extensions.get::<Once>().copied();
         let looked = *parts.extensions.get::<Looked>().ok_or_else(missing)?;

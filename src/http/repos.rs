@@ -61,6 +61,8 @@ pub struct RepoView {
     pub synced_at: Option<Timestamp>,
     /// Whose manifests somebody has to approve before what they start is started.
     pub approval_for: ApprovalFor,
+    /// Whether its checks may be given the secrets of the instance.
+    pub instance_secrets: bool,
     /// The tools that run where no manifest says what to run, beside those that run so in every repository.
     pub tools: Vec<String>,
     /// What the caller may do with it.
@@ -191,6 +193,7 @@ pub fn repo_view(tx: &ReadTx, caller: &Caller, repo: Repository) -> Result<RepoV
         sync_error: repo.sync_error.as_ref().map(|error| if caller.is_admin() { error.message.clone() } else { error.public.clone() }),
         synced_at: repo.synced_at,
         approval_for: repo.approval_for,
+        instance_secrets: repo.has_instance_secrets,
         tools: repo.tools.clone(),
         can: caller.can(tx, repo.id)?,
     })

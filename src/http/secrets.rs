@@ -127,7 +127,8 @@ pub fn of_repository(tx: &ReadTx, repo: &Repository) -> Result<Vec<SecretView>, 
     for secret in own {
         views.push(secret_view(tx, secret, false, true)?);
     }
-    for secret in secrets::list(tx, Scope::Instance)? {
+    let of_instance = if repo.has_instance_secrets { secrets::list(tx, Scope::Instance)? } else { Vec::new() };
+    for secret in of_instance {
         let overridden = names.contains(&secret.name.folded());
         views.push(secret_view(tx, secret, overridden, false)?);
     }

@@ -45,7 +45,14 @@ impl From<&ApiError> for Refuses {
 pub async fn refusals(State(app): State<App>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = format!("{} {}", request.method(), route.as_deref().unwrap_or("*"));
-    let path = layers::told(request.uri().path()).to_owned();
+    // What matches no route may be anything, and where the name of a secret belongs, some enter its value.
+    let path = match request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) {
+        None => "/…".to_owned(),
+        Some(matched) if matched.ends_with("/{secret}") => {
+            format!("{}/…", request.uri().path().rsplit_once('/').map_or("", |(before, _)| before))
+        }
+        Some(_) => layers::told(request.uri().path()).to_owned(),
+    };
     let address = request.extensions().get::<Address>().and_then(|address| address.0.clone());
     let shows_a_token = request.headers().contains_key(header::AUTHORIZATION) || request.headers().contains_key("x-api-key");
     let mut response = next.run(request).await;

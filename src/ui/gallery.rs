@@ -129,6 +129,7 @@ impl World {
             sync_error: None,
             synced_at: Some(before(40)),
             approval_for: ApprovalFor::Forks,
+            instance_secrets: true,
             tools: vec!["ruff".to_owned()],
             can: vec!["read", "rerun", "sync", "approve", "settings"],
         }

@@ -6,7 +6,6 @@
 use super::in_sandbox::{DROPPED_TOLD, LINE_BYTES};
 use super::judge::Judge;
 use crate::app::live::LiveLog;
-use crate::base::mask::Mask;
 use crate::base::text::{bytes, capital, clip, duration, quiet};
 use crate::domain::checks::catalogue::{From, Tool};
 use crate::domain::checks::{CheckError, CheckState, ErrorCode, Execution};
@@ -67,7 +66,6 @@ impl Judge<'_> {
     pub(super) fn believed(
         &self,
         reads: &Reads,
-        mask: &Mask,
         outcome: &Outcome,
         limits: &Limits,
         ran: &mut Execution,
@@ -108,7 +106,7 @@ impl Judge<'_> {
                 format!("{subject} wrote {}, and at most {} are taken.", bytes(total), bytes(limits.stdout_bytes as u64)),
             )
         })?;
-        let ground = Ground { tree: &**self.tree, roots: reads.roots, columns: reads.columns, mask: Some(mask) };
+        let ground = Ground { tree: &**self.tree, roots: reads.roots, columns: reads.columns, mask: Some(&outcome.mask) };
         let reading = match format::read(reads.format, written, &ground, &Bounds::default()) {
             Ok(reading) => reading,
             // A command that failed and wrote something else says no; there is nothing of it to read.
@@ -116,7 +114,7 @@ impl Judge<'_> {
                 return Err(Some((CheckState::Failed, said_no(&Execution { exit_code: Some(code), ..ran.clone() }))));
             }
             Err(error) => {
-                log.line(&quiet(&clip(&mask.text(&String::from_utf8_lossy(written)), LINE_BYTES)));
+                log.line(&quiet(&clip(&outcome.mask.text(&String::from_utf8_lossy(written)), LINE_BYTES)));
                 return Err(errored(ErrorCode::OutputInvalid, format!("What {name} wrote {error}.")));
             }
         };
@@ -124,7 +122,7 @@ impl Judge<'_> {
         ran.dropped_count += reading.dropped.iter().map(|dropped| dropped.times).sum::<u64>() + reading.dropped_more;
         for dropped in &reading.dropped {
             if ran.dropped.len() < DROPPED_TOLD {
-                log.line(&mask.text(&quiet(&format!("dropped: {}: {}", dropped.what, dropped.why))));
+                log.line(&outcome.mask.text(&quiet(&format!("dropped: {}: {}", dropped.what, dropped.why))));
                 ran.dropped.push((clip(&dropped.what, 300).into_owned(), clip(&dropped.why, 300).into_owned()));
             }
         }

@@ -14,7 +14,6 @@ use super::judge::{Judge, Told, Untold};
 use super::{Progress, Stop};
 use crate::app::live::LiveLog;
 use crate::base::event::Actor;
-use crate::base::mask::Mask;
 use crate::domain::checks::catalogue::From;
 use crate::domain::checks::plan::Planned;
 use crate::domain::checks::{self, CheckError, ErrorCode};
@@ -101,7 +100,7 @@ impl Judge<'_> {
         };
         let secret_files = given.anywhere();
         let plugin = Plugin { env: self.contract(planned), tree: WORK.to_owned(), output: OUTPUT.to_owned(), secret_files };
-        let mut told = self.image_ran(pinned, &plugin, given.mask(), &limits, planned, files, most, log)?;
+        let mut told = self.image_ran(pinned, &plugin, &limits, planned, files, most, log)?;
         given.hide(&mut told);
         Ok(told)
     }
@@ -111,7 +110,6 @@ impl Judge<'_> {
         &self,
         Pinned { image, oci }: &Pinned,
         plugin: &Plugin,
-        mask: &Mask,
         limits: &Limits,
         planned: &Planned,
         files: &[&TreeFile],
@@ -136,7 +134,7 @@ impl Judge<'_> {
             How::Exited(code) => Some(code),
             _ => None,
         };
-        let reading = match self.believed(&reads, mask, &outcome, limits, &mut ran, log) {
+        let reading = match self.believed(&reads, &outcome, limits, &mut ran, log) {
             Ok(reading) => reading,
             Err(None) => return Err(Stop::Unwanted),
             Err(Some((state, error))) => return Ok(Err(Untold { state, error, execution: Some(ran) })),

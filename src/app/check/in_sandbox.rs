@@ -19,7 +19,6 @@ use crate::app::config::Config;
 use crate::app::live::LiveLog;
 use crate::app::sandboxes::Ready;
 use crate::app::tools::Located as Place;
-use crate::base::mask::Mask;
 use crate::base::name::TreePath;
 use crate::base::text::{capital, clip, quiet};
 use crate::domain::checks::catalogue::{From, On, Tool, Wake};
@@ -189,7 +188,7 @@ impl Judge<'_> {
             Err(error) => return Ok(Err(Untold::errored(error))),
         };
         start.commands.iter_mut().for_each(|command| command.secret_files.clone_from(&secret_files));
-        let mut told = self.carried_out(&sandbox, limits, &start, given.mask(), planned, judged, only, most, log)?;
+        let mut told = self.carried_out(&sandbox, limits, &start, planned, judged, only, most, log)?;
         given.hide(&mut told);
         Ok(told)
     }
@@ -200,7 +199,6 @@ impl Judge<'_> {
         sandbox: &Sandbox,
         mut limits: Limits,
         start: &Start,
-        mask: &Mask,
         planned: &Planned,
         judged: usize,
         only: Option<&HashSet<&TreePath>>,
@@ -237,7 +235,7 @@ impl Judge<'_> {
                 let how = asked.refused.as_deref().unwrap_or("let through");
                 log.line(&quiet(&format!("network: {}:{}: {how}", asked.host, asked.port)));
             }
-            match self.believed(&start.reads, mask, &outcome, &limits, &mut ran, log) {
+            match self.believed(&start.reads, &outcome, &limits, &mut ran, log) {
                 Ok(reading) => {
                     if let (Program::Tool(tool), How::Exited(code)) = (start.reads.program, outcome.how) {
                         has_stopped |= tool.has_stopped(code);

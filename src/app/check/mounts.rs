@@ -65,11 +65,6 @@ impl Judge<'_> {
 }
 
 impl Given {
-    /// What keeps the values out of what the program says.
-    pub(super) fn mask(&self) -> &Mask {
-        &self.mask
-    }
-
     /// The files as an image is given them, which may be anywhere.
     pub(super) fn anywhere(&self) -> Vec<(String, Secret<String>)> {
         self.files.clone()

@@ -117,6 +117,11 @@ struct Terms {
 }
 
 impl Permission {
+    /// Whether it is about the instance as a whole wherever it is asked for.
+    pub fn is_of_instance(self) -> bool {
+        matches!(self, Permission::Admin | Permission::Host | Permission::Account | Permission::SecretsInstance | Permission::RepoCreate)
+    }
+
     fn terms(self) -> Terms {
         use InstanceRole::{Admin, Member};
         let (scope, repo, instance, needs) = match self {
@@ -218,41 +223,44 @@ impl Caller {
 
     /// Decides whether the caller may do something with a resource. Everything that is not allowed here is refused.
     pub fn may(&self, tx: &ReadTx, permission: Permission, resource: Resource) -> super::Result<()> {
-        if permission == Permission::Public || matches!(self, Caller::Host) {
+        let repo = match resource {
+            Resource::Repository(repo) => repo,
+            Resource::Instance => return Ok(self.may_on_instance(permission)?),
+        };
+        let Some(terms) = self.terms_of(permission)? else { return Ok(()) };
+        if permission == Permission::ReportsWrite && self.reports_on(repo) {
             return Ok(());
         }
-        if matches!(self, Caller::Anonymous) {
-            return Err(Refusal::Unauthenticated.into());
-        }
+        let Some(role) = self.role_in(tx, repo)? else { return Err(Refusal::Hidden.into()) };
+        let is_enough = terms.repo.is_some_and(|least| role >= least) && self.has_scope(terms.scope);
+        if is_enough { Ok(()) } else { Err(Refusal::Forbidden { needs: terms.needs }.into()) }
+    }
+
+    /// The same of the instance as a whole, for which nothing is to be read.
+    pub fn may_on_instance(&self, permission: Permission) -> Result<(), Refusal> {
+        let Some(terms) = self.terms_of(permission)? else { return Ok(()) };
+        // A token that is for some repositories is for nothing beyond them: it may list what it sees, and say who it is.
+        let is_beyond = !matches!(permission, Permission::Identified | Permission::RepoRead)
+            && matches!(self, Caller::Token { token, .. } if !token.repos.is_empty());
+        let is_somebody = match self {
+            Caller::User { user, .. } | Caller::Token { user: Some(user), .. } => user.role >= terms.instance,
+            // A service token has no person behind it: its scopes alone say what it may.
+            Caller::Token { token, user: None } => token.kind == TokenKind::Service && permission != Permission::Account,
+            Caller::Host | Caller::Anonymous | Caller::Workload { .. } => false,
+        };
+        let is_enough = !is_beyond && (is_somebody || permission == Permission::Identified) && self.has_scope(terms.scope);
+        if is_enough { Ok(()) } else { Err(Refusal::Forbidden { needs: terms.needs }) }
+    }
+
+    /// What a permission takes of the caller; `None` where there is nothing to ask: it is for everybody, or this is the host.
+    fn terms_of(&self, permission: Permission) -> Result<Option<Terms>, Refusal> {
         let terms = permission.terms();
-        if permission == Permission::Host {
-            return Err(Refusal::Forbidden { needs: terms.needs }.into());
-        }
-        let forbidden = Err(Refusal::Forbidden { needs: terms.needs }.into());
-        match resource {
-            Resource::Repository(repo) => {
-                if permission == Permission::ReportsWrite && self.reports_on(repo) {
-                    return Ok(());
-                }
-                let Some(role) = self.role_in(tx, repo)? else { return Err(Refusal::Hidden.into()) };
-                let is_enough = terms.repo.is_some_and(|least| role >= least);
-                if is_enough && self.has_scope(terms.scope) { Ok(()) } else { forbidden }
-            }
-            Resource::Instance => {
-                // A token that is for some repositories is for nothing beyond them: it may list what it sees, and say who it is.
-                let is_beyond = !matches!(permission, Permission::Identified | Permission::RepoRead);
-                if is_beyond && matches!(self, Caller::Token { token, .. } if !token.repos.is_empty()) {
-                    return forbidden;
-                }
-                let is_enough = match self {
-                    Caller::User { user, .. } | Caller::Token { user: Some(user), .. } => user.role >= terms.instance,
-                    // A service token has no person behind it: its scopes alone say what it may.
-                    Caller::Token { token, user: None } => token.kind == TokenKind::Service && permission != Permission::Account,
-                    Caller::Host | Caller::Anonymous | Caller::Workload { .. } => false,
-                };
-                let is_enough = is_enough || permission == Permission::Identified;
-                if is_enough && self.has_scope(terms.scope) { Ok(()) } else { forbidden }
-            }
+        match self {
+            _ if permission == Permission::Public => Ok(None),
+            Caller::Host => Ok(None),
+            Caller::Anonymous => Err(Refusal::Unauthenticated),
+            _ if permission == Permission::Host => Err(Refusal::Forbidden { needs: terms.needs }),
+            _ => Ok(Some(terms)),
         }
     }
 

@@ -4,7 +4,7 @@
 //! is taken over by its own time ([`repos::follow`]), and so is whether we may see it ([`repos::withdraw`], [`repos::admit`]). Each of
 //! these may be done again, and in any order, with the same end.
 //!
-//! What has no home here (reviews, teams, deployments) is kept like all the rest, and its delivery says so.
+//! Of who belongs where nothing is believed either: GitHub is asked. What has no home here (reviews, deployments) is kept like all the rest, and its delivery says so.
 
 use crate::base::event::Event;
 use crate::base::name::{CommitSha, RepoSlug};
@@ -12,9 +12,9 @@ use crate::base::time::Timestamp;
 use crate::engine::store::WriteTx;
 
 use super::{Error, Outcome, Result};
-use crate::domain::github::payload::{AtCommit, Installation, Kind, Payload, Repo, RepoRef};
+use crate::domain::github::payload::{Account, AtCommit, Installation, Kind, Payload, Repo, RepoRef};
 use crate::domain::repos::{AsOf, Facts, Followed, Repository, Withdrawal};
-use crate::domain::{checks, repos};
+use crate::domain::{accounts, checks, repos};
 
 /// How many repositories of an installation one transaction touches.
 pub const REPOS_PER_WRITE: usize = 100;
@@ -63,12 +63,40 @@ pub fn apply(tx: &mut WriteTx, payload: &Payload, sent: &Sent, now: Timestamp) -
         }
         Kind::CheckRun(at) | Kind::CheckSuite(at) => whole(rerun(tx, payload, at, now)?),
         Kind::PullRequest(_) | Kind::PullRequestReview(_) => whole(kept("pull requests")),
-        Kind::Member(_) | Kind::Membership(..) | Kind::Organization(_) => whole(kept("who belongs where on GitHub")),
-        Kind::Team(_) | Kind::TeamAdd(_) => whole(kept("teams")),
+        Kind::Member(account) => whole(member(tx, payload, account, now)?),
+        Kind::Membership(account, _) => {
+            accounts::person_changed(tx, account.id, now)?;
+            whole(people(tx, now)?)
+        }
+        // A team's roles may be in any repository, and whom an organization let go is looked up.
+        Kind::Team(_) | Kind::TeamAdd(_) | Kind::Organization(_) => whole(people(tx, now)?),
         Kind::Deployment(_) | Kind::DeploymentStatus(_) | Kind::WorkflowRun(_) => whole(kept("deployments and workflows")),
-        Kind::GithubAppAuthorization(_) => whole(kept("whom people let act in their name")),
+        Kind::GithubAppAuthorization(account) => {
+            if payload.action() == "revoked" {
+                accounts::revoke_github_authorization(tx, account.id, now)?;
+            }
+            whole(processed("whoever takes back that we may know them is signed out here"))
+        }
         Kind::Unknown => whole(ignored("nothing is known of events of this kind")),
     }
+}
+
+/// Has the roles in a repository taken over anew, where it is known here.
+fn member(tx: &mut WriteTx, payload: &Payload, account: &Account, now: Timestamp) -> Result<Outcome> {
+    accounts::person_changed(tx, account.id, now)?;
+    match about(tx, payload)? {
+        Ok(repo) => {
+            accounts::roles_changed(tx, repo.id, now)?;
+            Ok(processed("GitHub is asked who has which role"))
+        }
+        Err(outcome) => Ok(outcome),
+    }
+}
+
+/// Has everybody's roles taken over anew. What GitHub says then holds, whatever order its deliveries come in.
+fn people(tx: &mut WriteTx, now: Timestamp) -> Result<Outcome> {
+    accounts::people_changed(tx, now)?;
+    Ok(processed("GitHub is asked who belongs where"))
 }
 
 fn processed(says: impl Into<String>) -> Outcome {

@@ -75,6 +75,9 @@ pub struct Repository {
     pub is_archived: bool,
     /// Whose manifests have to be approved before what they start is started.
     pub approval_for: ApprovalFor,
+    /// Whether its checks may be given the secrets of the instance. One that somebody adds who does not run the instance has none until an
+    /// administrator says so: whoever pushes there decides what its checks do.
+    pub has_instance_secrets: bool,
     /// The tools of the catalogue that run where no manifest says what to run, beside those that run in every repository.
     pub tools: Vec<String>,
     /// When it was added.

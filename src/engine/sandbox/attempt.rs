@@ -551,6 +551,7 @@ impl Attempt<'_> {
             peak_memory: counted.peak_memory.or(self.peak_watched),
             tier: self.tier,
             landlock,
+            mask,
             limits_in_force: self.group.counts().keepers(self.tier == Tier::Native),
         })
     }

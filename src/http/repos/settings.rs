@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::domain::checks::catalogue;
 use crate::domain::repos::{self, ApprovalFor, BadgeKey, Change, Repository};
 use crate::engine::store::ReadTx;
+use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{JsonBody, Params, Permit};
 
@@ -28,6 +29,8 @@ pub struct RepoChangeBody {
     /// need settings of the repository's own cannot be among them.
     #[serde(default, deserialize_with = "tools")]
     pub tools: Option<Vec<String>>,
+    /// Whether its checks may be given the secrets of the instance; an administrator of the instance says so.
+    pub instance_secrets: Option<bool>,
 }
 
 /// Tools that have something to say without settings.
@@ -71,12 +74,16 @@ pub async fn change(
     JsonBody(body): JsonBody<RepoChangeBody>,
 ) -> Result<Json<RepoView>, ApiError> {
     let slug = params.slug()?;
-    let RepoChangeBody { private, description, approval_for, tools } = body;
-    let wanted = Change { is_private: private, description, approval_for, tools };
+    let RepoChangeBody { private, description, approval_for, tools, instance_secrets } = body;
+    let wanted = Change { is_private: private, description, approval_for, tools, has_instance_secrets: instance_secrets };
     let actor = permit.actor();
     let view = app
         .write(&actor, move |tx, now| -> Result<RepoView, ApiError> {
             let repo = permit.repo(tx, &slug)?;
+            if wanted.has_instance_secrets.is_some_and(|wanted| wanted != repo.has_instance_secrets) && !permit.caller.is_admin() {
+                let why = "whether a repository has the secrets of the instance is said by an administrator of the instance";
+                return Err(ApiError::field(Code::Forbidden, "instance_secrets", why));
+            }
             let repo = repos::change(tx, repo.id, &wanted, now)?;
             repo_view(tx, &permit.caller, repo)
         })

@@ -36,6 +36,7 @@ const BADGES: [&str; 2] = ["gate", "issues"];
 pub struct Entered {
     description: String,
     private: Option<String>,
+    instance_secrets: Option<String>,
     approval_for: Option<ApprovalFor>,
     /// The tools that are ticked, each as `tool:` and its name.
     #[serde(flatten)]
@@ -43,7 +44,7 @@ pub struct Entered {
 }
 
 impl Entered {
-    fn change(&self) -> Result<Change, ApiError> {
+    fn change(&self, is_admin: bool) -> Result<Change, ApiError> {
         let tools: Vec<String> = self.others.keys().filter_map(|key| key.strip_prefix("tool:")).map(str::to_owned).collect();
         let tools = catalogue::without_settings(&tools).map_err(|why| ApiError::field(Code::InvalidBody, "tools", why))?;
         Ok(Change {
@@ -51,6 +52,8 @@ impl Entered {
             description: Some(Some(self.description.clone())),
             approval_for: self.approval_for,
             tools: Some(tools),
+            // Others are not shown the box, and what is not shown is not changed.
+            has_instance_secrets: is_admin.then_some(self.instance_secrets.is_some()),
         })
     }
 }
@@ -176,7 +179,7 @@ pub async fn renew_upload_token(State(app): State<App>, asked: Asked, params: Pa
 /// `POST /r/{owner}/{name}/settings`.
 pub async fn change(State(app): State<App>, asked: Asked, params: Params, Form(entered): Form<Entered>) -> Result<Response, ApiError> {
     let (slug, permit) = (params.slug()?, asked.permit.clone());
-    let wanted = entered.change()?;
+    let wanted = entered.change(asked.permit.caller.is_admin())?;
     let named = slug.clone();
     let changed = app
         .write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {

@@ -1,13 +1,16 @@
 //! Secrets and keys for SSH, set and listed; a value goes in and never comes out.
 
 use plumbline::base::event::Actor;
+use plumbline::base::name::RepoSlug;
 use plumbline::domain::accounts::{self, InstanceRole, RepoRole, Scope, TokenKind};
+use plumbline::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
 use plumbline::http::host;
 use plumbline::ui;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::client::Client;
+use crate::support::repo::TestRepo;
 use crate::support::world::{Repo, World, text};
 
 const VALUE: &str = "marigold-and-narcissus";
@@ -323,4 +326,40 @@ async fn keys_are_made_anew_and_after_a_loss_those_alone_that_are_lost() {
     put(&world.admin, &own, VALUE).await.expect(200);
     let again = on_host(&world.app, "POST", path, Some(json!({"missing_only": true}))).await;
     assert_eq!((&again["vault_key"], &again["regenerated"], again["to_set"].as_array().unwrap().len()), (&Value::Null, &json!([]), 1));
+}
+
+#[tokio::test]
+async fn a_repository_that_a_member_adds_has_no_secrets_of_the_instance_until_an_administrator_says_so() {
+    let world = World::new().await;
+    put(&world.admin, "/api/v1/secrets/SHARED", VALUE).await.expect(201);
+    let by_admin = world.repo("app", [("a.rb", "puts 1\n")]).await;
+    assert_eq!(by_admin.see("/secrets").await["items"].as_array().unwrap().len(), 1);
+    let ada = world.app.user("ada", InstanceRole::Member);
+    let browser = world.app.sign_in(ada).await;
+    let git = TestRepo::new();
+    git.commit([("a.rb", "puts 1\n")]);
+    let new = NewRepository {
+        slug: RepoSlug::local("own").unwrap(),
+        source: RepoSource::Local,
+        remote: git.path().display().to_string(),
+        is_trusted: true,
+        badge_key: BadgeKey::from_bytes([7; 16]),
+        owner: Some(ada),
+    };
+    let of_ada = Actor::User { user: ada, address: None };
+    let id = world.app.app().write_now(&of_ada, move |tx, now| repos::add(tx, new.clone(), now)).unwrap().id;
+    let path = "/api/v1/repos/local/own";
+    assert_eq!(browser.get(path).await.expect(200).value()["instance_secrets"], json!(false));
+    let items = async |client: &Client| client.get(&format!("{path}/secrets")).await.expect(200).value()["items"].as_array().unwrap().len();
+    assert_eq!(items(&browser).await, 0);
+    let meant = || {
+        let name = "SHARED".parse().unwrap();
+        world.app.app().read_now(|tx, _| plumbline::domain::secrets::meant(tx, id, &name)).unwrap()
+    };
+    assert!(meant().is_none(), "nor is a check given it");
+    browser.json("PATCH", path, json!({"instance_secrets": true})).await.expect(403).refused("forbidden");
+    world.admin.json("PATCH", path, json!({"instance_secrets": true})).await.expect(200);
+    assert!(meant().is_some());
+    assert_eq!(items(&browser).await, 1);
+    world.app.settle().await;
 }

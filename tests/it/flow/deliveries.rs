@@ -176,7 +176,7 @@ async fn what_has_no_home_here_is_kept_with_the_reason() {
         ("push", pushed("refs/heads/main", repo()), "ignored: `acme/app` (GitHub's number 7) was not added here"),
         ("push", pushed("refs/tags/v1", repo()), "ignored: no branch moved"),
         ("create", json!({"ref": "v1", "ref_type": "tag", "repository": repo()}), "ignored: it is no branch"),
-        ("team_add", json!({"team": {"id": 1, "slug": "a"}, "repository": repo()}), "ignored: it is kept; nothing here follows teams"),
+        ("team_add", json!({"team": {"id": 1, "slug": "a"}, "repository": repo()}), "processed: GitHub is asked who belongs where"),
         (
             "check_run",
             json!({"action": "created", "check_run": {"id": 1, "head_sha": sha}, "repository": repo()}),

@@ -305,6 +305,7 @@ fn repository() -> Repository {
         badge_key: BadgeKey::from_bytes([7; 16]),
         is_archived: false,
         approval_for: ApprovalFor::Branches,
+        has_instance_secrets: true,
         tools: vec!["ruff".to_owned()],
         created_at: at(1),
         synced_at: Some(at(2)),

@@ -124,6 +124,7 @@ fn unmasked(
         peak_memory: None,
         tier: TIER,
         landlock: Landlock::Missing,
+        mask,
         limits_in_force: oci.limits_in_force(),
     })
 }
