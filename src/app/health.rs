@@ -142,7 +142,7 @@ fn vault(app: &App) -> store::Result<Found> {
     }
     let keys = app.read_now(|tx, _| secrets::keys(tx))?;
     let earlier = keys.iter().filter(|key| key.state != KeyState::Present).count();
-    if earlier > 0 && app.read_now(|tx, now| admin::work_depth(tx, now))?.iter().all(|lane| lane.ready + lane.leased == 0) {
+    if earlier > 0 && app.read_now(admin::work_depth)?.iter().all(|lane| lane.ready + lane.leased == 0) {
         let says = format!("{} cannot be let go of: something is sealed to it that cannot be opened", count(earlier as u64, "earlier key"));
         return Ok(found("vault", Grade::Weaker, says, Some("`plumbline keys regenerate-missing` names what is to be set anew")));
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::base::id::Ids;
-use crate::base::name::CommitSha;
+use crate::base::name::{CommitSha, RepoSlug};
+use crate::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
 use crate::engine::store::journal::Journaled;
 use crate::engine::store::{Schema, Store, TableSpec};
 
@@ -16,7 +17,11 @@ struct House {
 
 impl House {
     fn new() -> House {
-        House { store: store(), vault: Arc::new(Vault::fleeting()) }
+        let store = store();
+        for number in [1, 2] {
+            store.write(move |tx| known_repository(tx, number)).unwrap();
+        }
+        House { store, vault: Arc::new(Vault::fleeting()) }
     }
 
     fn write<T: Send + 'static>(&self, verb: impl Fn(&mut WriteTx, &Vault) -> Result<T> + Send + 'static) -> Result<T> {
@@ -46,8 +51,24 @@ fn store() -> Arc<Store> {
         TableSpec::of::<NamedSecret>(),
         TableSpec::of::<SshKey>(),
         TableSpec::of::<Kept>(),
+        TableSpec::of::<Repository>(),
     ];
     Arc::new(Store::in_memory(Schema { number: 1, tables, migrations: &[] }, Ids::seeded(1), Box::new(|_| {})).unwrap())
+}
+
+/// Has a repository by this number, which is given the secrets of the instance.
+fn known_repository(tx: &mut WriteTx, number: u128) -> repos::Result<()> {
+    let new = NewRepository {
+        slug: RepoSlug::local(&format!("app{number}")).unwrap(),
+        source: RepoSource::Local,
+        remote: format!("/srv/app{number}"),
+        is_trusted: true,
+        badge_key: BadgeKey::from_bytes([7; 16]),
+        owner: None,
+    };
+    let added = repos::add(tx, new, at(1))?;
+    tx.remove::<Repository>(&added.id)?;
+    Ok(tx.put(&Repository { id: repo(number), ..added })?)
 }
 
 fn at(ms: i64) -> Timestamp {

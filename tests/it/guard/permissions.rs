@@ -165,7 +165,7 @@ async fn every_route_lets_in_whom_it_should() {
             // What others may fetch as well is for more people than what lies on the host; nothing is beneath this name.
             let mut line = format!("{:6} {:66} {:11} ", "POST", "/api/v1/repos by a URL", route.permission.as_str());
             for who in &callers {
-                let body = json!({"url": "https://repositories.invalid/acme/app.git", "name": "not a name"});
+                let body = json!({"url": "https://1.1.1.1/acme/app.git", "name": "not a name"});
                 write!(line, "{:>4}", cell(&who.client, route, &path, Some(body)).await).unwrap();
             }
             writeln!(table, "{line}").unwrap();
