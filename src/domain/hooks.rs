@@ -6,7 +6,7 @@
 //!
 //! Order is never that of arrival. What a delivery says of branches is no more than a reason to look, since git knows the truth; what it
 //! says of a repository carries its own time, and older words never win over newer ones
-//! ([`repos::AsOf`](crate::domain::repos::AsOf)).
+//! ([`repos::AsOf`]).
 //!
 //! Deliveries are kept for [`KEPT`], far longer than any sender repeats one, and can be read and replayed meanwhile.
 
