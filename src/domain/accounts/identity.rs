@@ -279,8 +279,8 @@ fn free_login(tx: &ReadTx, profile: &Profile) -> Result<String> {
     let like = if like.is_empty() { by_number() } else { like.to_owned() };
     for n in 1..=LOGINS_TRIED {
         let end = if n == 1 { String::new() } else { format!("-{n}") };
-        let login = format!("{}{end}", clip_ascii(&like, LOGIN_BYTES - end.len()));
-        if tx.first(&record::BY_LOGIN.exactly(&login.to_lowercase()))?.is_none() {
+        let login = format!("{}{end}", clip_ascii(&like, LOGIN_BYTES - end.len()).trim_end_matches(['-', '.']));
+        if record::parse_login(&login).is_ok() && tx.first(&record::BY_LOGIN.exactly(&login.to_lowercase()))?.is_none() {
             return Ok(login);
         }
     }

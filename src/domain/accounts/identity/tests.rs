@@ -41,6 +41,8 @@ fn a_login_is_made_of_whatever_somebody_is_called_elsewhere() {
     assert_eq!(login("x-emu_acme"), "x-emu_acme-2");
     assert_eq!((login("--"), login("\u{202e}äö"), login("-_.a")), ("github-7".to_owned(), "github-7".to_owned(), "a".to_owned()));
     assert_eq!(login(&"a".repeat(300)), "a".repeat(LOGIN_BYTES));
+    assert_eq!(login(&format!("{}-b", "a".repeat(LOGIN_BYTES - 1))), "a".repeat(LOGIN_BYTES - 1));
+    assert_eq!((login("System"), login("joan-."), login("g.")), ("System-2".to_owned(), "joan".to_owned(), "g".to_owned()));
 }
 
 #[test]
