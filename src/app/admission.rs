@@ -10,10 +10,9 @@ use std::time::Duration;
 /// How often whoever waits looks whether it is still wanted.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// How many programs are let in unless the operator says otherwise: as many as there are processors, and one more. While a sandbox comes up
-/// or goes down the kernel mostly waits, and so does whoever writes down how a check ended; that time is the one more's.
+/// How many programs are let in unless the operator says otherwise: as many as there are processors.
 pub fn usual() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get) + 1
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Lets programs in.

@@ -95,7 +95,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "sandbox.parallel",
         env: "PLUMBLINE_SANDBOX_PARALLEL",
-        default: "the number of processors and one",
+        default: "the number of processors",
         about: "How many processes of checks run at once, over all repositories",
     },
     Key {
