@@ -1,6 +1,8 @@
 //! The forms of private keys that OpenSSL writes: PKCS#1 for RSA (RFC 8017, A.1.2), SEC 1 for elliptic curves (RFC 5915), and PKCS#8 for
 //! both and for Ed25519 (RFC 5958, RFC 8410). Each is a few numbers in DER.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair};
 use ssh_key::PrivateKey;
@@ -37,7 +39,9 @@ pub(super) fn read(text: &str) -> Result<PrivateKey, Unusable> {
             line => digits.push_str(line),
         }
     }
-    let der = unbase64(&digits).ok_or(Unusable::NoKey)?;
+    // As much as is read has room from the beginning: bytes that had to move would be left behind.
+    let mut der = Zeroizing::new(Vec::with_capacity(digits.len()));
+    STANDARD.decode_vec(digits.as_bytes(), &mut der).map_err(|_| Unusable::NoKey)?;
     let read = match label {
         "RSA PRIVATE KEY" => pkcs1(&der),
         "EC PRIVATE KEY" => sec1(&der, None),
@@ -46,29 +50,6 @@ pub(super) fn read(text: &str) -> Result<PrivateKey, Unusable> {
         _ => None,
     };
     read.unwrap_or(Err(Unusable::NoKey))
-}
-
-/// What base 64 stands for (RFC 4648, 4).
-fn unbase64(digits: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 4 * 3));
-    let (mut bits, mut held) = (0_u32, 0);
-    for digit in digits.trim_end_matches('=').bytes() {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held & 0xff) as u8);
-        }
-    }
-    Some(bytes)
 }
 
 /// What is left to read.
