@@ -298,17 +298,7 @@ mod tests {
     #[test]
     fn what_is_decided_on_a_repository_names_it_in_its_path() {
         for route in crate::http::routes::table().into_iter().filter(|route| auth::is_unsafe(&route.method)) {
-            let is_of_instance = matches!(
-                route.permission,
-                Permission::Public
-                    | Permission::Identified
-                    | Permission::Account
-                    | Permission::RepoCreate
-                    | Permission::SecretsInstance
-                    | Permission::Admin
-                    | Permission::Host
-            );
-            assert_eq!(is_of_instance, !names_repo(route.path), "{} {}", route.method, route.path);
+            assert_eq!(route.permission.is_of_instance(), !names_repo(route.path), "{} {}", route.method, route.path);
         }
     }
 

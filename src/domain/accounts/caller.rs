@@ -117,9 +117,9 @@ struct Terms {
 }
 
 impl Permission {
-    /// Whether it is about the instance as a whole wherever it is asked for.
+    /// Whether it is about the instance as a whole wherever it is asked for: no role in a repository gives it.
     pub fn is_of_instance(self) -> bool {
-        matches!(self, Permission::Admin | Permission::Host | Permission::Account | Permission::SecretsInstance | Permission::RepoCreate)
+        self.terms().repo.is_none()
     }
 
     fn terms(self) -> Terms {
