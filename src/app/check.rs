@@ -59,6 +59,7 @@ mod mounts;
 mod stage;
 mod tell;
 mod trees;
+mod turns;
 
 pub use dry_run::{Dry, dry_run};
 pub use farewell::close_branch;
@@ -294,14 +295,13 @@ impl Run<'_> {
         if unapproved.is_some() {
             planned.iter_mut().filter(|one| one.starts_process()).for_each(|one| one.waits_for = Some(WaitsFor::Approval));
         }
-        self.begin(&planned, unapproved, file)?;
-        let waiting = planned.extract_if(.., |one| one.waits_for.is_some()).count() as u64;
-        // What is built in never waits behind programs, which may wait for those of others.
-        planned.sort_by_key(Planned::starts_process);
+        let goes = self.turns(&planned)?;
+        let waiting = (planned.len() - goes.len()) as u64;
+        self.begin(&planned, &goes, unapproved, file)?;
         // From the look at what is kept of earlier commits to the row that names it, a sweep leaves the repository alone.
         let _staging = self.app.staging.begin(self.set.repo);
         let bases = bases(self.app, &self.set, self.trees)?;
-        let ran = self.judge(&planned, manifest.as_ref(), &tree, bases.identity())?;
+        let ran = self.judge(&goes, manifest.as_ref(), &tree, bases.identity())?;
         self.goes_on()?;
         let last = ran.outcomes.get(ran.last).cloned();
         let states: Vec<CheckState> = ran.outcomes.iter().map(|(_, outcome)| outcome.state).collect();
@@ -350,18 +350,17 @@ impl Run<'_> {
 
     /// Begins the set, and its first checks: each commit waits for the disk, so what happens at one moment is written at once. What the
     /// default branch's head has for a manifest is trusted from then on.
-    fn begin(&mut self, planned: &[Planned], unapproved: Option<BlobId>, manifest: BlobId) -> Result<(), Stop> {
+    fn begin(&mut self, planned: &[Planned], goes: &[Planned], unapproved: Option<BlobId>, manifest: BlobId) -> Result<(), Stop> {
         let (of, planned) = (self.set.clone(), planned.to_vec());
+        let first: Vec<String> = goes.iter().take(abreast::at_once(goes.len())).map(|one| one.name.clone()).collect();
         let trusted = Some(manifest).filter(|_| self.is_named_default());
         self.set = self.write(move |tx, now| {
             if let Some(manifest) = trusted {
                 checks::trust(tx, of.repo, manifest, of.sha, now)?;
             }
             let set = checks::start(tx, &of, &planned, unapproved, now)?;
-            let mut goes: Vec<&Planned> = planned.iter().filter(|one| one.waits_for.is_none()).collect();
-            goes.sort_by_key(|one| one.starts_process());
-            for first in goes.iter().take(abreast::at_once(goes.len())) {
-                checks::start_check(tx, &set, &first.name, now)?;
+            for name in &first {
+                checks::start_check(tx, &set, name, now)?;
             }
             Ok(set)
         })?;
