@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::sandboxes::Survey;
 use super::{App, indexing};
 use crate::base::text::{bytes, count, duration};
 use crate::base::time::Timestamp;
@@ -76,13 +77,13 @@ fn found(name: &str, grade: Grade, says: impl Into<String>, advice: Option<&str>
     Found { name: name.to_owned(), grade, says: says.into(), advice: advice.map(str::to_owned) }
 }
 
-/// Looks at everything. It may take as long as the slowest tools take to say their version.
-pub fn look(app: &App) -> store::Result<Health> {
+/// Looks at everything, the host as it was surveyed.
+pub fn look(app: &App, survey: &Survey) -> store::Result<Health> {
     let (lanes, head, now) = app.read_now(|tx, now| Ok::<_, store::Error>((admin::work_depth(tx, now)?, audit::head(tx)?, now)))?;
     let store_bytes = std::fs::metadata(app.config.data_dir.join("store.redb")).ok().map(|meta| meta.len());
     let free_bytes = free_bytes(app);
-    let mut checks = vec![room(store_bytes, free_bytes), work(&lanes, now), index(app), vault(app)?];
-    checks.extend(host(app));
+    let mut checks = vec![room(store_bytes, free_bytes), work(&lanes, now), index(app), vault(app, &lanes)?];
+    checks.extend(host(survey));
     checks.extend(proxy(app));
     Ok(Health { store_bytes, free_bytes, lanes, audit_head: head.map(|head| (head.number, head.hash)), checks })
 }
@@ -135,14 +136,14 @@ fn index(app: &App) -> Found {
 }
 
 /// Whether secrets can be sealed and opened.
-fn vault(app: &App) -> store::Result<Found> {
+fn vault(app: &App, lanes: &[LaneDepth]) -> store::Result<Found> {
     if let Some(error) = app.vault.fault() {
         let advice = "until then secrets can neither be set nor given to checks, and codes from an app cannot be checked";
         return Ok(found("vault", Grade::Bad, error.to_string(), Some(advice)));
     }
     let keys = app.read_now(|tx, _| secrets::keys(tx))?;
     let earlier = keys.iter().filter(|key| key.state != KeyState::Present).count();
-    if earlier > 0 && app.read_now(admin::work_depth)?.iter().all(|lane| lane.ready + lane.leased == 0) {
+    if earlier > 0 && lanes.iter().all(|lane| lane.ready + lane.leased == 0) {
         let says = format!("{} cannot be let go of: something is sealed to it that cannot be opened", count(earlier as u64, "earlier key"));
         return Ok(found("vault", Grade::Weaker, says, Some("`plumbline keys regenerate-missing` names what is to be set anew")));
     }
@@ -163,8 +164,7 @@ fn proxy(app: &App) -> Option<Found> {
 }
 
 /// What the host has to run checks with.
-fn host(app: &App) -> Vec<Found> {
-    let survey = app.sandboxes.survey();
+fn host(survey: &Survey) -> Vec<Found> {
     let tools = survey.tools.iter().filter(|(_, seen)| seen.can_run()).count();
     let tier = match &survey.keeping {
         Ok(keeping) => {

@@ -55,6 +55,8 @@ pub struct Sandboxes {
     instance: Mutex<Option<String>>,
     versions: Mutex<HashMap<Program, Said>>,
     surveyed: Mutex<Option<survey::Dated>>,
+    /// Whose turn it is to look, among those who would wait on threads that others need.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Something that was looked for.
@@ -142,6 +144,7 @@ impl Sandboxes {
             instance: Mutex::default(),
             versions: Mutex::default(),
             surveyed: Mutex::default(),
+            turn: Arc::default(),
         }
     }
 

@@ -10,7 +10,8 @@
 //! down that nothing needs it.
 //!
 //! A key file that is missing, open to others, or of another instance is no reason to stop: what needs no secret goes on. Each use says
-//! what is wrong, and looks again first, so that putting the file right is enough.
+//! what is wrong, and looks again first, so that putting the file right is enough. One that is taken away from a running process takes
+//! nothing from it: what is sealed is opened by what is in memory, and nothing is sealed until the file is there again.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -227,9 +228,9 @@ impl Vault {
         Ok(KeyFile::at(path).read()?.len())
     }
 
-    /// What is wrong with the key file, looked at again if something was.
+    /// What is wrong with the key file as it is now, whatever of it is in memory.
     pub fn fault(&self) -> Option<Error> {
-        self.keys().err()
+        self.fresh(&mut self.state()).err()
     }
 
     /// The newest key of the file, which values are sealed to where the store names none.
@@ -242,9 +243,10 @@ impl Vault {
         self.state().present = Some(recipient.clone());
     }
 
-    /// Seals a value. It can be opened as what it is bound to, and as nothing else.
+    /// Seals a value. It can be opened as what it is bound to, and as nothing else. The file must have the key at this moment: what is sealed
+    /// to one that is in memory alone would be lost with the process.
     pub fn seal(&self, to: &Recipient, of: Binding, value: &[u8]) -> Result<Sealed> {
-        let recipient = self.key(to)?;
+        let recipient = among(self.fresh(&mut self.state())?, to)?;
         let key = Zeroizing::new(random::<32>());
         let nonce = random();
         let mut text = Vec::with_capacity(value.len() + aead::MAX_TAG_LEN);
@@ -282,14 +284,16 @@ impl Vault {
         Ok(recipient)
     }
 
-    /// Begins a file anew in the place of one that is lost or another's, which is kept beside it; the keys that can be read in that go
-    /// along, since something may be sealed to them. What was sealed to keys that are gone stays sealed, and can be opened again should they
-    /// be found and added to the file.
+    /// Begins a file anew in the place of one that is lost or another's, which is kept beside it. The keys that can be read in that go along,
+    /// and so do those that are in memory, since something may be sealed to them. What was sealed to keys that are gone stays sealed, and
+    /// can be opened again should they be found and added to the file.
     pub fn replace_lost(&self) -> Result<Recipient> {
         let mut state = self.state();
-        let mut keys = Vec::new();
+        let mut keys = state.ring.clone().unwrap_or_default();
         if let Some(file) = &self.file {
-            keys.extend(file.read().unwrap_or_default().into_iter().map(Key::of));
+            let read = file.read().unwrap_or_default().into_iter().map(Key::of);
+            let unknown: Vec<_> = read.filter(|key| keys.iter().all(|known| known.recipient != key.recipient)).collect();
+            keys.extend(unknown);
             file.put_aside()?;
         }
         let key = Key::of(Identity::generate());
@@ -340,8 +344,7 @@ impl Vault {
     }
 
     fn key(&self, recipient: &Recipient) -> Result<Arc<Key>> {
-        let found = self.keys()?.into_iter().find(|key| key.recipient == *recipient);
-        found.ok_or_else(|| Error::KeyGone { needed: recipient.clone() })
+        among(self.keys()?, recipient)
     }
 
     fn unwrap(&self, sealed: &Sealed) -> Result<Zeroizing<[u8; 32]>> {
@@ -349,6 +352,10 @@ impl Vault {
         let plain = Zeroizing::new(age::decrypt(&key.identity, &sealed.wrapped).map_err(|_| Error::Altered)?);
         Ok(Zeroizing::new(plain.as_slice().try_into().map_err(|_| Error::Altered)?))
     }
+}
+
+fn among(keys: Vec<Arc<Key>>, recipient: &Recipient) -> Result<Arc<Key>> {
+    keys.into_iter().find(|key| key.recipient == *recipient).ok_or_else(|| Error::KeyGone { needed: recipient.clone() })
 }
 
 /// The keys of a file, if it is as it should be and has the one that is needed. One is made where there was never one.

@@ -115,14 +115,14 @@ pub async fn list(State(app): State<App>, permit: Permit) -> Result<Json<Plugins
 
 /// Every plugin as the caller may see it.
 pub async fn view(app: &App, permit: &Permit) -> Result<PluginsView, ApiError> {
-    let (asks, handle, is_admin) = (permit.clone(), app.clone(), permit.caller.is_admin());
+    let (asks, is_admin) = (permit.clone(), permit.caller.is_admin());
     let settings = app
         .read(move |tx, _| -> Result<_, ApiError> {
             asks.instance(tx)?;
             Ok(settings::load(tx)?)
         })
         .await?;
-    let survey = app.blocking(move || handle.sandboxes.survey()).await?;
+    let survey = app.survey().await?;
     Ok(PluginsView::of(&survey, &app.config.default_tools(&settings), is_admin))
 }
 

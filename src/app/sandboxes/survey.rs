@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Sandboxes, Seen};
+use crate::app::App;
 use crate::domain::checks::CheckError;
 use crate::domain::checks::catalogue::{self, Tool};
 use crate::engine::sandbox::{Keeper, Limit, Tier};
+use crate::engine::store;
 
 /// How long what was seen holds.
 const HOLDS: Duration = Duration::from_secs(30);
@@ -39,6 +41,20 @@ pub struct Keeping {
 
 /// A survey and when it was taken.
 pub(super) type Dated = (Instant, Arc<Survey>);
+
+impl App {
+    /// [`Sandboxes::survey`] for async callers. Those who come while a look is taken wait without a thread each, however many they are, and
+    /// though they go away and come again: the look keeps its turn.
+    pub async fn survey(&self) -> Result<Arc<Survey>, store::Error> {
+        let turn = Arc::clone(&self.sandboxes.turn).lock_owned().await;
+        let app = self.clone();
+        self.blocking(move || {
+            let _turn = turn;
+            app.sandboxes.survey()
+        })
+        .await
+    }
+}
 
 impl Sandboxes {
     /// What this host has, as it was a moment ago. It may take as long as the slowest tools take to say their version.

@@ -104,7 +104,8 @@ impl KeyFile {
         File::open(dir)?.sync_all()
     }
 
-    /// Gives a file that is there another name, the first one that is free.
+    /// Gives a file that is there another name beside its own, the first one that is free: it is there until another is written in its place,
+    /// whatever ends the process between. What is no file can have one name only, and loses its own.
     pub(super) fn put_aside(&self) -> Result<()> {
         let failed = |why| Error::Unwritten { path: self.0.clone(), why: Arc::new(why) };
         for number in 1..1_000 {
@@ -112,9 +113,11 @@ impl KeyFile {
             if std::fs::symlink_metadata(&aside).is_ok() {
                 continue;
             }
-            return match std::fs::rename(&self.0, &aside) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(error)),
-                _ => Ok(()),
+            let is_file = std::fs::symlink_metadata(&self.0).is_ok_and(|meta| meta.is_file());
+            let named = if is_file { std::fs::hard_link(&self.0, &aside) } else { std::fs::rename(&self.0, &aside) };
+            return match named {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                named => named.and_then(|()| File::open(self.directory())?.sync_all()).map_err(failed),
             };
         }
         Err(failed(ErrorKind::AlreadyExists.into()))

@@ -205,9 +205,24 @@ fn a_file_that_is_taken_away_from_a_running_vault_takes_nothing_from_it() {
     assert!(matches!(vault.add_key(), Err(Error::Missing { .. })));
     assert!(matches!(vault.retire(std::slice::from_ref(&old)), Err(Error::Missing { .. })));
     assert_eq!(opened(&vault, &one), "marigold", "it has the key in memory");
+    assert!(matches!(vault.fault(), Some(Error::Missing { .. })), "and says that the file is gone");
+    assert!(matches!(vault.seal(&old, OF, b"aster"), Err(Error::Missing { .. })), "what is sealed now would be lost with the process");
     std::fs::write(&path, file).unwrap();
     mode(&path, 0o600);
     vault.add_key().unwrap();
+    assert_eq!(opened(&vault, &sealed(&vault, "aster")), "aster");
+}
+
+#[test]
+fn keys_that_are_in_memory_go_along_when_a_file_that_was_taken_away_is_begun_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = started(dir.path(), None);
+    let old = vault.newest().unwrap();
+    vault.note_present(&old);
+    let one = sealed(&vault, "marigold");
+    std::fs::remove_file(dir.path().join("vault.key")).unwrap();
+    let new = vault.replace_lost().unwrap();
+    assert_eq!(opened(&started(dir.path(), Some(&new)), &one), "marigold");
 }
 
 #[test]

@@ -99,7 +99,8 @@ pub async fn find(State(app): State<App>, permit: Permit) -> Result<Json<AdminHe
 pub async fn view(app: &App, permit: &Permit) -> Result<AdminHealthView, ApiError> {
     let (permit, handle) = (permit.clone(), app.clone());
     app.read(move |tx, _| permit.instance(tx)).await?;
-    let health = app.blocking(move || health::look(&handle)).await??;
+    let survey = app.survey().await?;
+    let health = app.blocking(move || health::look(&handle, &survey)).await??;
     Ok(AdminHealthView {
         status: health.checks.iter().map(|found| found.grade).max().unwrap_or(Grade::Good),
         version: env!("CARGO_PKG_VERSION"),

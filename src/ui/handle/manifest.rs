@@ -62,22 +62,25 @@ async fn page(app: &App, asked: &Asked, slug: RepoSlug, typed: Option<Text>) -> 
 /// What somebody begins with: the manifest that is there, or one made from what is there.
 async fn begin(app: &App, repo: &Repository, sha: Option<CommitSha>) -> Result<Text, ApiError> {
     let (handle, id) = (app.clone(), repo.id);
-    app.blocking(move || -> Result<Text, ApiError> {
-        let tree = sha.map(|sha| handle.mirror(id)?.tree(sha)).transpose()?;
-        let mut origin = Origin::Starter;
-        if let Some(tree) = &tree
-            && let Some((name, file)) = ManifestName::ALL.iter().find_map(|name| Some((*name, tree.find(&name.path())?)))
-        {
-            match tree.read(file, MAX_BYTES as u64).map(String::from_utf8) {
-                Ok(Ok(text)) => return Ok(Text { text, file: name, origin: Origin::Committed }),
+    let found = app.blocking(move || -> Result<_, ApiError> {
+        let Some(tree) = sha.map(|sha| handle.mirror(id)?.tree(sha)).transpose()? else { return Ok((Err(Origin::Starter), Vec::new())) };
+        let manifest = ManifestName::ALL.iter().find_map(|name| Some((*name, tree.find(&name.path())?)));
+        let read = match manifest {
+            Some((name, file)) => match tree.read(file, MAX_BYTES as u64).map(String::from_utf8) {
+                Ok(Ok(text)) => Ok(Text { text, file: name, origin: Origin::Committed }),
                 Err(error) if error.is_transient() => return Err(error.into()),
-                Ok(Err(_)) | Err(_) => origin = Origin::Unreadable,
-            }
-        }
-        let survey = handle.sandboxes.survey();
-        let can_run = |name: &str| survey.tools.iter().any(|(tool, seen)| tool.name == name && seen.can_run());
-        let files = tree.as_ref().map_or(&[][..], |tree| tree.files());
-        Ok(Text { text: starter(files, &|tool| can_run(&tool.name)), file: ManifestName::Plumbline, origin })
-    })
-    .await?
+                Ok(Err(_)) | Err(_) => Err(Origin::Unreadable),
+            },
+            None => Err(Origin::Starter),
+        };
+        Ok((read, tree.files().to_vec()))
+    });
+    let (read, files) = found.await??;
+    let origin = match read {
+        Ok(text) => return Ok(text),
+        Err(origin) => origin,
+    };
+    let survey = app.survey().await?;
+    let can_run = |name: &str| survey.tools.iter().any(|(tool, seen)| tool.name == name && seen.can_run());
+    Ok(Text { text: starter(&files, &|tool| can_run(&tool.name)), file: ManifestName::Plumbline, origin })
 }
