@@ -52,21 +52,22 @@ use code::Code;
 use error::ApiError;
 pub use server::serve;
 
-/// The API, with `pages` beside it; unknown paths are errors like all others. `dress` may say how errors look to a browser.
-pub fn router(app: &App, pages: Router<App>, dress: impl FnOnce(Router<App>) -> Router<App>) -> Router {
+/// The API, with `pages` beside it; unknown paths are errors like all others. `dress` may say how errors look to a browser: once where it is
+/// known who asks, and once around what refuses before that.
+pub fn router(app: &App, pages: Router<App>, dress: impl Fn(Router<App>) -> Router<App>) -> Router {
     let api = mount(app, routes::table().into_iter());
-    finish(app, dress(with_fallbacks(api.merge(pages))))
+    finish(app, dress(with_fallbacks(api.merge(pages))), &dress)
 }
 
 /// What the public address serves: the few routes that strangers may ask.
 pub fn public_router(app: &App) -> Router {
-    finish(app, with_fallbacks(mount(app, routes::table().into_iter().filter(|route| route.is_public))))
+    finish(app, with_fallbacks(mount(app, routes::table().into_iter().filter(|route| route.is_public))), |plain| plain)
 }
 
 /// What the address for measures serves: `/metrics`, to whoever asks.
 pub fn metrics_router(app: &App) -> Router {
     let router = mount(app, routes::table().into_iter().filter(|route| route.path == admin::metrics::PATH));
-    finish(app, with_fallbacks(router)).layer(axum::Extension(crate::domain::accounts::Caller::Host))
+    finish(app, with_fallbacks(router), |plain| plain).layer(axum::Extension(crate::domain::accounts::Caller::Host))
 }
 
 fn mount(app: &App, routes: impl Iterator<Item = routes::Route>) -> Router<App> {
@@ -84,8 +85,8 @@ fn with_fallbacks(router: Router<App>) -> Router<App> {
         .method_not_allowed_fallback(|| async { ApiError::of(Code::MethodNotAllowed) })
 }
 
-fn finish(app: &App, router: Router<App>) -> Router {
-    router
+fn finish(app: &App, router: Router<App>, dress: impl Fn(Router<App>) -> Router<App>) -> Router {
+    let guarded = router
         .layer(middleware::from_fn(layers::etag))
         .layer(middleware::from_fn_with_state(app.clone(), moved::lead))
         .layer(middleware::from_fn_with_state(app.clone(), limits::per_caller))
@@ -93,7 +94,6 @@ fn finish(app: &App, router: Router<App>) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), trail::refusals))
         .layer(middleware::from_fn_with_state(app.clone(), limits::per_address))
         .layer(middleware::from_fn(layers::addressed))
-        .layer(middleware::from_fn_with_state(app.clone(), proxies::origin))
-        .layer(middleware::from_fn_with_state(app.clone(), layers::outermost))
-        .with_state(app.clone())
+        .layer(middleware::from_fn_with_state(app.clone(), proxies::origin));
+    dress(guarded).layer(middleware::from_fn_with_state(app.clone(), layers::outermost)).with_state(app.clone())
 }

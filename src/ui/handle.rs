@@ -60,7 +60,7 @@ pub(super) const RUNNING_COUNTED: usize = 200;
 /// Everything that is served: the API and the pages.
 pub fn router(app: &App) -> Router {
     let dressed = app.clone();
-    http::router(app, super::routes::pages(), move |router| router.layer(middleware::from_fn_with_state(dressed, errors)))
+    http::router(app, super::routes::pages(), move |router| router.layer(middleware::from_fn_with_state(dressed.clone(), errors)))
 }
 
 /// When the request began.
@@ -69,7 +69,7 @@ struct Began(Instant);
 
 /// A browser is shown errors as pages.
 async fn errors(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let began = Instant::now();
+    let began = request.extensions().get::<Began>().map_or_else(Instant::now, |began| began.0);
     request.extensions_mut().insert(Began(began));
     let wants_page =
         request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
@@ -81,7 +81,11 @@ async fn errors(State(app): State<App>, mut request: Request, next: Next) -> Res
     let has_lapsed = request.extensions().get::<Lapsed>().is_some();
     let mut response = next.run(request).await;
     let failed = response.extensions().get::<Failed>().map(|failed| failed.0.code);
-    if is_page && let Some(code) = failed {
+    let is_dressed = response.extensions().get::<layers::ErrorPage>().is_some();
+    if is_page
+        && !is_dressed
+        && let Some(code) = failed
+    {
         // Where that cannot be read, the page says that a link is the way in, which it always is.
         let is_door = code == Code::Unauthenticated && is_get;
         let has_passwords = is_door && app.read(|tx, _| accounts::has_passwords(tx)).await.unwrap_or_default();

@@ -27,7 +27,9 @@ async fn an_address_that_asks_too_much_waits_and_others_do_not() {
     let refused = of("192.0.2.7").get("/livez").await.expect(429);
     assert!(refused.refused("rate_limited").contains("from your address"));
     assert_eq!(refused.header("retry-after"), Some("1"));
-    of("192.0.2.7").page("/sign-in").await.expect(429);
+    let shown = of("192.0.2.7").page("/sign-in").await.expect(429);
+    assert!(shown.text().contains("Too many requests") && shown.text().contains("from your address"), "{}", shown.text());
+    assert_eq!(shown.header("retry-after"), Some("1"));
     of("192.0.2.8").get("/livez").await.expect(200);
     // Whatever it writes itself before what the proxy saw.
     of("203.0.113.1, 192.0.2.7").get("/livez").await.expect(429);
