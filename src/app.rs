@@ -88,6 +88,8 @@ pub struct Inner {
     pub hub: Hub,
     /// The logs of what is running.
     pub live: LiveLogs,
+    /// Whose turn it is to exchange the vault's key.
+    pub rotating: Arc<tokio::sync::Mutex<()>>,
     /// Who is about to name rows that nothing names yet.
     pub staging: sweep::Staging,
     /// Where programs of others run.
@@ -183,6 +185,7 @@ impl App {
         make_private(&data)?;
         make_private(&data.join("live"))?;
         make_private(&data.join("repos"))?;
+        make_private(&data.join("index"))?;
         let path = data.join("store.redb");
         refuse_lost_store(&data, &path)?;
         let blobs = Blobs::open(&data.join("blobs"))?;
@@ -265,6 +268,7 @@ impl App {
             outbound,
             hub,
             live,
+            rotating: Arc::default(),
             staging,
             sandboxes,
             admission,

@@ -9,7 +9,7 @@
 //! and whoever is behind it would wait for all the others.
 //!
 //! A try counts before it is judged, so that a thousand at the same moment are a thousand; one that was right takes its count back. All
-//! of it is in memory: a restart forgives, and a flood of names pushes out the oldest.
+//! of it is in memory: a restart forgives, and a flood of names pushes out those that were tried least.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -139,6 +139,10 @@ impl Guess {
         for row in &self.rows {
             if let Some(count) = counts.get_mut(row) {
                 count.wrong = count.wrong.saturating_sub(1);
+                // What costs nothing leaves nothing either: else many of these would push out what counts.
+                if count.wrong == 0 {
+                    counts.remove(row);
+                }
             }
         }
     }
@@ -172,17 +176,19 @@ impl Guess {
     }
 }
 
-/// Drops what is past its time, and where that is not enough the older half.
+/// Drops what is past its time, and where that is not enough the half with the fewest wrong tries, of those the older: whoever is being
+/// guessed at is not forgotten for a flood of names that are tried once each.
 fn make_room(counts: &mut HashMap<Row, Count>, wanted: usize, now: Timestamp) {
     if counts.len() + wanted <= ROWS {
         return;
     }
     counts.retain(|_, count| now.since(count.last) < REMEMBERED);
     if counts.len() + wanted > ROWS {
-        let mut instants: Vec<Timestamp> = counts.values().map(|count| count.last).collect();
-        let (_, middle, _) = instants.select_nth_unstable(ROWS / 2);
+        let weight = |count: &Count| (count.left(now), count.last);
+        let mut weights: Vec<_> = counts.values().map(weight).collect();
+        let (_, middle, _) = weights.select_nth_unstable(ROWS / 2);
         let middle = *middle;
-        counts.retain(|_, count| count.last > middle);
+        counts.retain(|_, count| weight(count) > middle);
     }
 }
 
@@ -244,5 +250,22 @@ mod tests {
             let _ = guesses.begin(&format!("user{n}"), Some(&format!("address {n}")), None, at(4_000 + n as i64 / 100));
         }
         assert!(guesses.0.lock().unwrap().len() <= ROWS);
+    }
+
+    #[test]
+    fn a_flood_of_names_does_not_make_whoever_is_guessed_at_forgotten() {
+        let guesses = Guesses::default();
+        let tried = (0..1_000).take_while(|_| guesses.begin("ada", None, None, at(0)).is_ok()).count();
+        assert_eq!(tried, 100);
+        for n in 0..(3 * ROWS) {
+            let _ = guesses.begin(&format!("user{n}"), None, None, at(0));
+        }
+        assert!(guesses.begin("ada", None, None, at(0)).is_err());
+        for n in 0..ROWS {
+            if let Ok(guess) = guesses.begin(&format!("other{n}"), None, None, at(0)) {
+                guess.was_not_judged();
+            }
+        }
+        assert!(!guesses.0.lock().unwrap().contains_key(&Row::Login("other9".to_owned())), "what was not judged leaves nothing");
     }
 }

@@ -9,7 +9,7 @@ use super::repeat::Behalf;
 use super::rewrap;
 use crate::base::id::{RepoId, UserId};
 use crate::domain::accounts::{self, SecondFactor};
-use crate::domain::secrets::{self, NamedSecret, SshKey, key};
+use crate::domain::secrets::{self, Kept, NamedSecret, Purpose, SshKey, key};
 use crate::engine::vault::Recipient;
 
 /// How many rows are looked at between two writes.
@@ -28,6 +28,8 @@ pub struct Regenerated {
     pub to_set: Vec<(Option<RepoId>, String)>,
     /// The people whose codes cannot be checked any more.
     pub to_drop: Vec<UserId>,
+    /// The secrets of the appliance's own that cannot be opened.
+    pub to_renew: Vec<Purpose>,
 }
 
 /// Makes the keys anew that were made here; or, of what cannot be opened any more, the keys that were made here, and names the rest. A
@@ -42,6 +44,7 @@ pub async fn regenerate(app: &App, behalf: impl Into<Behalf>, is_missing_only: b
     if is_missing_only {
         lost_secrets(app, &mut made).await?;
         lost_codes(app, &mut made).await?;
+        lost_kept(app, &mut made).await?;
     }
     Ok(made)
 }
@@ -111,6 +114,14 @@ async fn lost_codes(app: &App, made: &mut Regenerated) -> Result<(), secrets::Er
         let lost = app.blocking(move || keep_lost(rows, open)).await??;
         made.to_drop.extend(lost.into_iter().map(|row| row.user));
     }
+}
+
+async fn lost_kept(app: &App, made: &mut Regenerated) -> Result<(), secrets::Error> {
+    let rows = app.read(|tx, _| Purpose::ALL.iter().filter_map(|purpose| secrets::kept(tx, *purpose).transpose()).collect()).await?;
+    let vault = Arc::clone(&app.vault);
+    let lost = app.blocking(move || keep_lost(rows, |row: &Kept| secrets::open_kept(&vault, row))).await??;
+    made.to_renew.extend(lost.into_iter().map(|row| row.purpose));
+    Ok(())
 }
 
 /// Those that cannot be opened any more.

@@ -13,6 +13,7 @@ use crate::base::event::Actor;
 use crate::base::text::count;
 use crate::domain::secrets::{self, What};
 use crate::engine::queue::{self, Verdict};
+use crate::engine::store;
 use crate::engine::vault::{self, Recipient};
 
 /// How many values are wrapped between two writes.
@@ -20,11 +21,26 @@ const AT_A_TIME: usize = 50;
 
 /// Adds a key to the vault and names it as the present one; the work follows. Answers the key.
 ///
-/// The file has the key before the store names it: a process that ends between the two leaves a key that nothing is sealed to.
+/// The file has the key before the store names it: a process that ends between the two leaves a key that nothing is sealed to, and the next
+/// rotation takes that out. One rotation at a time, and whoever asked for it may go away: it is done whole.
 pub async fn rotate(app: &App, behalf: impl Into<Behalf>) -> Result<Recipient, secrets::Error> {
-    let vault = Arc::clone(&app.vault);
-    let key = app.blocking(move || vault.add_key()).await??;
-    name_present(app, behalf, key).await
+    let (app, behalf) = (app.clone(), behalf.into());
+    let turn = Arc::clone(&app.rotating).lock_owned().await;
+    let whole = async move {
+        let _turn = turn;
+        let named: Vec<Recipient> = app.read(|tx, _| secrets::keys(tx)).await?.into_iter().map(|key| key.recipient).collect();
+        let vault = Arc::clone(&app.vault);
+        let key = app.blocking(move || {
+            // Before anything was sealed, the file has a key that is not named yet.
+            if !named.is_empty() {
+                vault.keep_only(&named)?;
+            }
+            vault.add_key()
+        });
+        let key = key.await??;
+        name_present(&app, behalf, key).await
+    };
+    tokio::spawn(whole).await.unwrap_or_else(|_| Err(secrets::Error::Store(store::Error::Stopped)))
 }
 
 /// Begins the key file anew where it is lost, damaged or another's; `None` if it is as it should be, or only cannot be read.

@@ -30,6 +30,8 @@ pub mod learned;
 pub const STARS: &[u8] = b"***";
 /// A shorter value stands in too much that is no secret, and masking it would tell where.
 pub const LEAST_BYTES: usize = 6;
+/// How many bytes of values together are looked for spelt out byte by byte as well, which makes much of little.
+const MOST_SPELT_BYTES: usize = 4 << 10;
 /// The most bytes of all values together: the automaton takes up to fifteen hundred times as much.
 pub const MOST_BYTES: usize = 64 << 10;
 
@@ -92,8 +94,14 @@ impl Mask {
         if values.iter().map(|value| value.len()).sum::<usize>() > MOST_BYTES {
             return Err(Refused::TooLong);
         }
-        let mut all = BTreeSet::new();
-        values.into_iter().for_each(|value| forms::of(value, &mut all));
+        let (mut all, mut room) = (BTreeSet::new(), MOST_SPELT_BYTES);
+        for value in values {
+            forms::of(value, &mut all);
+            if let Some(left) = room.checked_sub(value.len()) {
+                room = left;
+                forms::spelt_out(value, &mut all);
+            }
+        }
         Mask::of(&all).ok_or(Refused::TooLong)
     }
 

@@ -92,6 +92,10 @@ fn regenerated(made: &Value) -> String {
             text(&login)
         );
     }
+    for purpose in rows("lost_of_github") {
+        let what = text(&purpose).replace('_', " ").replace("github", "GitHub");
+        out += &format!("make the {what} anew in the settings of your App there, and name it in the configuration: it cannot be opened\n");
+    }
     out
 }
 
@@ -104,12 +108,13 @@ mod tests {
         let key = json!({"repo": "acme/app", "name": "deploy", "fingerprint": "SHA256:x", "public_key": "ssh-ed25519 A deploy"});
         let made = json!({
             "vault_key": "age1x", "regenerated": [key], "to_give": [key], "to_set": [{"repo": null, "name": "TOKEN"}],
-            "lost_codes": ["ada"],
+            "lost_codes": ["ada"], "lost_of_github": ["github_webhook_secret"],
         });
         let told = "the key file was lost and is begun anew; the vault's key is age1x\n1 SSH key made anew\n  acme/app SHA256:x\n    \
                     ssh-ed25519 A deploy\ngive the key `deploy` of acme/app again: it cannot be opened\nset the secret `TOKEN` of the \
                     instance anew: it cannot be opened\nada signs in with a recovery code, or has their codes taken away: those from an app cannot be \
-                    checked\n";
+                    checked\nmake the GitHub webhook secret anew in the settings of your App there, and name it in the configuration: it \
+                    cannot be opened\n";
         assert_eq!(regenerated(&made), told);
     }
 

@@ -21,6 +21,7 @@ use crate::base::event::Event;
 use crate::base::id::{LinkId, RepoId, SessionId, TokenId, UserId};
 use crate::base::name::InvalidName;
 use crate::base::page::{Cursor, Limit, Page};
+use crate::base::text;
 use crate::base::time::Timestamp;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 
@@ -43,7 +44,7 @@ pub mod totp;
 mod user;
 pub mod workload;
 
-pub use caller::{Caller, Permission, Refusal, Resource, recognise};
+pub use caller::{Caller, Permission, Refusal, Resource, is_by_admin, recognise};
 pub use email::{Email, emails_of, user_of_email};
 pub use factor::{
     Shown, all_factors, begin_factor, confirm_factor, drop_factor, factor_of, factors_sealed_to, has_factor, remove_factor, rewrap_factor,
@@ -68,10 +69,10 @@ pub use session::{
     list_all_sessions, list_sessions, sign_out, sign_out_all, sign_out_own,
 };
 pub use signin::{Proof, sign_in};
-pub use token::{Hashed, Plain, Previous, TOKENS_PER_USER, Token, TokenKind};
+pub use token::{Hashed, Maker, Plain, Previous, TOKENS_PER_USER, Token, TokenKind};
 pub use user::{
-    UserChange, change_user, create_user, delete_user, erase_user, find_user, get_user, has_passwords, is_fresh, list_users, password_of,
-    set_password,
+    UserChange, change_password, change_user, create_user, delete_user, erase_user, find_user, get_user, has_passwords, is_fresh,
+    list_users, password_of, set_password,
 };
 
 /// How stale the instant of last use may be, so that reading does not mean writing.
@@ -142,6 +143,9 @@ pub enum Error {
     /// The password that was to show who asks is not theirs.
     #[error("this is not your present password")]
     PasswordWrong,
+    /// A token is to be for more repositories than one can name.
+    #[error("a token names at most 1,000 repositories; leave them out for all that its owner may see")]
+    TooManyRepositories,
     /// A text cannot be a password.
     #[error(transparent)]
     PasswordRefused(#[from] PasswordFault),
@@ -247,8 +251,11 @@ pub struct NewToken {
 impl NewToken {
     /// All that keeps it from being made.
     pub fn faults(&self) -> Vec<Error> {
-        let bad = self.scopes.iter().filter(|scope| !self.kind.allows(**scope));
+        let bad = Scope::ALL.iter().filter(|scope| self.scopes.contains(scope) && !self.kind.allows(**scope));
         let mut faults: Vec<Error> = bad.map(|scope| Error::ScopeNotAllowed { kind: self.kind, scope: *scope }).collect();
+        if self.repos.len() > TOKEN_REPOS {
+            faults.push(Error::TooManyRepositories);
+        }
         if self.kind == TokenKind::Upload && self.repos.len() != 1 {
             faults.push(Error::RepositoryMissing);
         }
@@ -259,17 +266,20 @@ impl NewToken {
     }
 }
 
+/// The most repositories that a token may be for by name.
+const TOKEN_REPOS: usize = 1_000;
+
 /// The most characters in the name of a token.
 const TOKEN_NAME: usize = 100;
 
 /// Takes the name of a token, without blanks around it.
 pub fn parse_token_name(input: &str) -> std::result::Result<String, InvalidName> {
     let name = input.trim();
-    if (1..=TOKEN_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+    if (1..=TOKEN_NAME).contains(&name.chars().count()) && !name.chars().any(text::is_hostile) {
         return Ok(name.to_owned());
     }
     let why = "it has 1 to 100 characters, and none that steers a terminal";
-    Err(InvalidName { input: crate::base::text::clip(input, 80).into_owned(), what: "name of a token", why })
+    Err(InvalidName { input: text::clip(input, 80).into_owned(), what: "name of a token", why })
 }
 
 /// Makes a token whose secret has the hash `secret`.
@@ -289,6 +299,7 @@ pub fn create_token(tx: &mut WriteTx, new: NewToken, secret: Hashed, now: Timest
         scopes: new.scopes,
         user: new.user.filter(|_| new.kind == TokenKind::Personal),
         repos: new.repos,
+        made_by: Maker::of(tx.actor()),
         created_at: now,
         expires_at: new.expires_at,
         last_used_at: None,

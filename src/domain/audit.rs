@@ -33,7 +33,7 @@ use crate::base::event::Changed;
 const NAME_BYTES: usize = 200;
 /// The longest value before or after a change.
 const VALUE_BYTES: usize = 200;
-/// The most changes that one entry tells of.
+/// The most changes that one entry tells of, beside how many more there were.
 const CHANGES: usize = 20;
 /// The most entries that one page of a narrowed list looks at: what is rare is found over several pages, each soon.
 const LOOKED_AT: usize = 2_000;
@@ -69,7 +69,7 @@ pub fn record(tx: &mut WriteTx, deed: Deed, now: Timestamp) -> store::Result<Ent
         action,
         subject: subject.map(|subject| subject.clipped(NAME_BYTES)),
         outcome,
-        changes: changes.into_iter().take(CHANGES).map(clipped).collect(),
+        changes: told(changes),
         unrecorded,
         prev,
         hash: Digest::ZERO,
@@ -77,6 +77,16 @@ pub fn record(tx: &mut WriteTx, deed: Deed, now: Timestamp) -> store::Result<Ent
     entry.hash = Line::of(&entry).digest();
     tx.put(&entry)?;
     Ok(entry)
+}
+
+/// As many changes as an entry has room for; the last says how many more there were.
+fn told(mut changes: Vec<Changed>) -> Vec<Changed> {
+    let left_out = changes.len().saturating_sub(CHANGES);
+    if left_out > 0 {
+        changes.truncate(CHANGES);
+        changes.push(Changed { field: "…".to_owned(), before: None, after: Some(format!("and {left_out} more")) });
+    }
+    changes.into_iter().map(clipped).collect()
 }
 
 fn clipped(change: Changed) -> Changed {

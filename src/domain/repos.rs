@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::event::{Actor, Changed, Event};
+use crate::base::event::{Changed, Event};
 use crate::base::id::{RepoId, UserId};
 use crate::base::name::{BranchName, CommitSha, InvalidName, RepoSlug};
 use crate::base::page::{Cursor, Limit, Page};
@@ -25,7 +25,7 @@ use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::words;
 
 use super::accounts::workload::Workload;
-use super::accounts::{self, InstanceRole, RepoRole, Scope, Token, User};
+use super::accounts::{self, RepoRole};
 
 mod badge;
 pub mod manifest;
@@ -169,7 +169,7 @@ pub fn add(tx: &mut WriteTx, new: NewRepository, now: Timestamp) -> Result<Repos
         badge_key: new.badge_key,
         is_archived: false,
         approval_for: ApprovalFor::Forks,
-        has_instance_secrets: is_by_admin(tx)?,
+        has_instance_secrets: accounts::is_by_admin(tx)?,
         tools: Vec::new(),
         created_at: now,
         synced_at: None,
@@ -185,21 +185,6 @@ pub fn add(tx: &mut WriteTx, new: NewRepository, now: Timestamp) -> Result<Repos
     }
     tx.record(Event::RepositoryAdded { repo: repo.id }, now)?;
     Ok(repo)
-}
-
-/// Whether whoever acts runs the instance.
-fn is_by_admin(tx: &WriteTx) -> Result<bool> {
-    let is_admin = |user: Option<&User>| user.is_some_and(|user| user.role == InstanceRole::Admin);
-    Ok(match tx.actor() {
-        Actor::Host | Actor::System => true,
-        Actor::User { user, .. } => is_admin(tx.get::<User>(user)?.as_ref()),
-        Actor::Token { token, .. } => match tx.get::<Token>(token)? {
-            Some(Token { user: Some(user), .. }) => is_admin(tx.get::<User>(&user)?.as_ref()),
-            Some(token) => token.scopes.contains(&Scope::Admin),
-            None => false,
-        },
-        Actor::Anonymous { .. } | Actor::Workload { .. } => false,
-    })
 }
 
 /// What is to be changed of a repository; `None` leaves a thing as it is.

@@ -305,9 +305,18 @@ impl Vault {
 
     /// Takes keys out of the file. Whoever calls it has written down before that nothing is sealed to them.
     pub fn retire(&self, gone: &[Recipient]) -> Result<()> {
+        self.keep(|key| !gone.contains(&key.recipient))
+    }
+
+    /// Takes all keys out of the file but these.
+    pub fn keep_only(&self, named: &[Recipient]) -> Result<()> {
+        self.keep(|key| named.contains(&key.recipient))
+    }
+
+    fn keep(&self, is_kept: impl Fn(&Key) -> bool) -> Result<()> {
         let mut state = self.state();
         let ring = self.fresh(&mut state)?;
-        let kept: Vec<Arc<Key>> = ring.iter().filter(|key| !gone.contains(&key.recipient)).cloned().collect();
+        let kept: Vec<Arc<Key>> = ring.iter().filter(|key| is_kept(key)).cloned().collect();
         if kept.len() == ring.len() || kept.is_empty() {
             return Ok(());
         }

@@ -3,6 +3,8 @@
 //! Signing in and passwords are in [`signin`], the codes beside them in [`factor`], whoever else has an account in [`people`], and another
 //! secret for a token in [`rotate`].
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -22,7 +24,7 @@ use crate::base::name::{CommitSha, RepoSlug};
 use crate::base::page::{Cursor, Limit, ListMark, Page};
 use crate::base::time::Timestamp;
 use crate::domain::accounts::workload::Workload;
-use crate::domain::accounts::{self, Caller, InstanceRole, NewToken, Plain, Scope, Session, Source, Token, TokenKind, User};
+use crate::domain::accounts::{self, Caller, InstanceRole, Maker, NewToken, Plain, Scope, Session, Source, Token, TokenKind, User};
 use crate::domain::repos;
 use crate::engine::store::ReadTx;
 use crate::words;
@@ -163,14 +165,37 @@ pub struct TokenView {
     /// The repositories it is for; left out for all that its owner may see.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repos: Option<Vec<String>>,
+    /// Whom a personal one acts as.
+    pub user: Option<String>,
+    /// Who made it: a login, a token by its name, or null for the command line on the server itself.
+    pub made_by: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
+    /// Until when the text that it had before counts as well.
+    pub overlaps_until: Option<Timestamp>,
     /// When it was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
     /// When it was ended by hand.
     pub revoked_at: Option<Timestamp>,
+}
+
+impl TokenView {
+    /// Whether it still counts.
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// Whether the text that it had before counts as well.
+    pub fn overlaps(&self, now: Timestamp) -> Option<Timestamp> {
+        self.overlaps_until.filter(|end| now < *end)
+    }
+
+    /// What it may do.
+    pub fn scope_words(&self) -> String {
+        self.scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// A token that was just made, with its text.
@@ -372,16 +397,35 @@ pub async fn delete_sessions(State(app): State<App>, permit: Permit, Query(query
 }
 
 /// A token as it is shown.
-pub(super) fn token_view(tx: &ReadTx, token: Token) -> Result<TokenView, ApiError> {
+pub fn token_view(tx: &ReadTx, token: Token) -> Result<TokenView, ApiError> {
     let names = names_of(tx, &token.repos)?;
+    let login = |user: UserId| -> Result<String, ApiError> {
+        match accounts::get_user(tx, user) {
+            Ok(user) => Ok(user.login),
+            Err(accounts::Error::UserNotFound { .. }) => Ok("somebody who is gone".to_owned()),
+            Err(error) => Err(error.into()),
+        }
+    };
+    let made_by = match token.made_by {
+        Maker::Host => None,
+        Maker::User(user) => Some(login(user)?),
+        Maker::Token(by) => Some(match accounts::get_token(tx, by) {
+            Ok(by) => format!("the token {}", by.name),
+            Err(accounts::Error::TokenNotFound { .. }) => "a token that is gone".to_owned(),
+            Err(error) => return Err(error.into()),
+        }),
+    };
     Ok(TokenView {
         id: token.id,
         kind: token.kind,
         name: token.name,
         scopes: token.scopes,
         repos: (!token.repos.is_empty()).then_some(names),
+        user: token.user.map(login).transpose()?,
+        made_by,
         created_at: token.created_at,
         expires_at: token.expires_at,
+        overlaps_until: token.previous.map(|previous| previous.ends_at),
         last_used_at: token.last_used_at,
         revoked_at: token.revoked_at,
     })
@@ -427,7 +471,7 @@ pub async fn list_tokens(State(app): State<App>, permit: Permit, Query(paging): 
 }
 
 /// The repositories that a new token is for. One that the caller may not see is said to be unknown, like one that is not there.
-fn repos_of_token(tx: &ReadTx, permit: &Permit, named: &[RepoSlug], faults: &mut Faults) -> Result<Vec<RepoId>, ApiError> {
+fn repos_of_token(tx: &ReadTx, permit: &Permit, named: &BTreeSet<RepoSlug>, faults: &mut Faults) -> Result<Vec<RepoId>, ApiError> {
     let mut ids = Vec::new();
     for slug in named {
         match permit.repo_of_own(tx, slug) {
@@ -457,7 +501,7 @@ pub async fn make_token(
             permit.instance(tx)?;
             let mut faults = Faults::default();
             let name = faults.take(parts.whole.clone()).map_or_else(String::new, |body| body.name);
-            let named: Vec<RepoSlug> = parts.each("repos");
+            let named: BTreeSet<RepoSlug> = parts.each("repos").into_iter().collect();
             let repos = repos_of_token(tx, &permit, &named, &mut faults)?;
             if parts.field::<Vec<serde_json::Value>>("repos").is_some_and(|list| list.is_empty()) {
                 faults.note(ApiError::field(Code::InvalidBody, "repos", "it names none; leave it out for all repositories"));
@@ -470,7 +514,9 @@ pub async fn make_token(
                 }
                 (caller, None) => caller.user().map(|user| user.id),
             };
-            let new = NewToken { kind, name, scopes: parts.each("scopes"), user, repos, expires_at: parts.field("expires_at") };
+            let asked: Vec<Scope> = parts.each("scopes");
+            let scopes = Scope::ALL.iter().filter(|scope| asked.contains(scope)).copied().collect();
+            let new = NewToken { kind, name, scopes, user, repos, expires_at: parts.field("expires_at") };
             if is_of_another_kind {
                 let why = "your own tokens are personal ones; an administrator makes the others";
                 faults.note(ApiError::field(Code::InvalidBody, "kind", why));

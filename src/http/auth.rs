@@ -264,20 +264,13 @@ pub fn is_unsafe(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// Whether another site sent the browser here, as far as it says. A browser that says nothing is taken at its person's word.
-pub fn is_from_elsewhere(config: &Config, headers: &HeaderMap) -> bool {
-    if let Some(site) = headers.get("sec-fetch-site") {
-        return site != "same-origin" && site != "none";
-    }
-    let Some(referer) = headers.get(header::REFERER) else { return false };
-    let origin = referer.to_str().ok().and_then(|referer| referer.split('/').nth(2));
-    let public = config.public_url.as_deref().and_then(|url| url.split_once("://")).map(|(_, host)| host);
-    origin.is_none_or(|origin| origin != host(headers) && Some(origin) != public)
-}
-
 fn is_same_origin(config: &Config, headers: &HeaderMap) -> bool {
-    if let Some(site) = headers.get("sec-fetch-site") {
-        return site == "same-origin";
+    // Whoever says it twice says nothing that could be relied on.
+    if headers.contains_key("sec-fetch-site") {
+        return headers.get_all("sec-fetch-site").iter().all(|site| site == "same-origin");
+    }
+    if headers.get_all(header::ORIGIN).iter().count() > 1 {
+        return false;
     }
     if let Some(origin) = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()) {
         let host = host(headers);

@@ -48,6 +48,7 @@ codes! {
     Forbidden          "forbidden"            403  "The caller may see this, but not do that to it.";
     CrossSite          "cross_site"           403  "A browser's request that changes something must come from our own pages.";
     PasswordWrong      "password_wrong"       403  "What was sent as the present password is not.";
+    SignInAgain        "sign_in_again"        403  "You have no password to show, and have signed in over an hour ago: sign in once more as you did, then do this.";
     InsecureTransport  "insecure_transport"   403  "Nobody signs in over plain http from another machine.";
     GithubDenied       "github_denied"        403  "GitHub did not say who somebody is: they said no there, or took too long.";
     NotLetIn           "not_let_in"           403  "GitHub knows who it is, and they are in none of the organizations whose members may sign in.";

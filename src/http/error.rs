@@ -208,7 +208,9 @@ impl From<accounts::Error> for ApiError {
             accounts::Error::SessionNotFound { .. } => ApiError::new(Code::SessionNotFound, message),
             accounts::Error::LinkUseless { .. } => ApiError::new(Code::LinkSpent, message),
             accounts::Error::ScopeNotAllowed { .. } => ApiError::field(Code::InvalidBody, "scopes", message),
-            accounts::Error::RepositoryMissing => ApiError::field(Code::InvalidBody, "repos", message),
+            accounts::Error::RepositoryMissing | accounts::Error::TooManyRepositories => {
+                ApiError::field(Code::InvalidBody, "repos", message)
+            }
             accounts::Error::UserMissing => ApiError::field(Code::InvalidBody, "user", message),
             accounts::Error::EndIsPast { .. } => ApiError::field(Code::InvalidBody, "expires_at", message),
             accounts::Error::OverlapTooLong { .. } => ApiError::field(Code::InvalidBody, "overlap_hours", message),

@@ -92,7 +92,7 @@ impl Permit {
 
     /// Whoever asks, as they are in this transaction: between their request's first byte and its last they may have been shut out, or have
     /// become less.
-    fn caller_now(&self, tx: &ReadTx) -> Result<Caller, ApiError> {
+    pub fn caller_now(&self, tx: &ReadTx) -> Result<Caller, ApiError> {
         let caller = accounts::caller_again(tx, &self.caller, self.looked.limits, self.looked.at)?;
         Ok(caller.ok_or(Refusal::Unauthenticated)?)
     }

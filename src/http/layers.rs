@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -51,7 +51,7 @@ pub async fn outermost(State(app): State<App>, mut request: Request, next: Next)
     let began = Instant::now();
     let id: RequestId = app.store.ids().next(app.clock.now());
     request.extensions_mut().insert(Id(id));
-    let (method, path) = (request.method().clone(), told(request.uri().path()).to_owned());
+    let (method, path) = (request.method().clone(), told(&request));
     let answered = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(next.run(request))).await;
     let mut response = answered.unwrap_or_else(|_| ApiError::internal("a handler panicked").into_response());
     let page = response.extensions_mut().remove::<ErrorPage>();
@@ -96,9 +96,16 @@ pub async fn addressed(request: Request, next: Next) -> Result<Response, ApiErro
     Ok(next.run(request).await)
 }
 
-/// The path as it may be logged: without the secret of a one-time link, which whoever reads the log could spend.
-pub fn told(path: &str) -> &str {
-    if path.starts_with("/link/") { "/link/…" } else { path }
+/// The path as it may be told: without the secret of a one-time link, which whoever reads it could spend; and where the name of a secret
+/// belongs, some enter its value.
+pub fn told(request: &Request) -> String {
+    let path = request.uri().path();
+    let matched = request.extensions().get::<MatchedPath>();
+    match path.rsplit_once('/') {
+        Some((before, _)) if matched.is_some_and(|matched| matched.as_str().ends_with("/{secret}")) => format!("{before}/…"),
+        _ if path.starts_with("/link/") => "/link/…".to_owned(),
+        _ => path.to_owned(),
+    }
 }
 
 fn headers(app: &App, response: &mut Response, id: RequestId) {
@@ -119,7 +126,7 @@ fn headers(app: &App, response: &mut Response, id: RequestId) {
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
     if app.config.public_url.as_deref().is_some_and(|url| url.starts_with("https://")) {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
     }
 }
 
@@ -177,9 +184,16 @@ mod tests {
         assert_eq!(large.into_body().collect().await.unwrap().to_bytes().len(), ETAG_BYTES + 1);
     }
 
-    #[test]
-    fn a_one_time_link_is_not_logged() {
-        assert_eq!(told("/link/secret"), "/link/…");
-        assert_eq!(told("/r/local/app"), "/r/local/app");
+    #[tokio::test]
+    async fn neither_a_one_time_link_nor_what_is_entered_for_the_name_of_a_secret_is_logged() {
+        let router = axum::Router::new().fallback(told_back).route("/api/v1/secrets/{secret}", axum::routing::any(told_back));
+        async fn told_back(request: Request) -> String {
+            told(&request)
+        }
+        for (path, logged) in [("/link/aster", "/link/…"), ("/api/v1/secrets/aster", "/api/v1/secrets/…"), ("/r/local/app", "/r/local/app")]
+        {
+            let answer = router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+            assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), logged);
+        }
     }
 }

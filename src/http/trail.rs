@@ -45,14 +45,8 @@ impl From<&ApiError> for Refuses {
 pub async fn refusals(State(app): State<App>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = format!("{} {}", request.method(), route.as_deref().unwrap_or("*"));
-    // What matches no route may be anything, and where the name of a secret belongs, some enter its value.
-    let path = match request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) {
-        None => "/…".to_owned(),
-        Some(matched) if matched.ends_with("/{secret}") => {
-            format!("{}/…", request.uri().path().rsplit_once('/').map_or("", |(before, _)| before))
-        }
-        Some(_) => layers::told(request.uri().path()).to_owned(),
-    };
+    // What matches no route may be anything.
+    let path = if request.extensions().get::<MatchedPath>().is_some() { layers::told(&request) } else { "/…".to_owned() };
     let address = request.extensions().get::<Address>().and_then(|address| address.0.clone());
     let shows_a_token = request.headers().contains_key(header::AUTHORIZATION) || request.headers().contains_key("x-api-key");
     let mut response = next.run(request).await;
@@ -70,7 +64,7 @@ pub async fn refusals(State(app): State<App>, request: Request, next: Next) -> R
 fn is_of_interest(code: Code, shows_a_credential: bool) -> bool {
     match code {
         Code::Forbidden | Code::CrossSite | Code::LinkSpent | Code::SignatureInvalid => true,
-        Code::SignInRefused | Code::TotpRequired | Code::PasswordWrong | Code::TotpInvalid => true,
+        Code::SignInRefused | Code::TotpRequired | Code::PasswordWrong | Code::SignInAgain | Code::TotpInvalid => true,
         Code::StateInvalid | Code::GithubDenied | Code::NotLetIn | Code::UserDisabled => true,
         Code::Unauthenticated => shows_a_credential,
         _ => false,

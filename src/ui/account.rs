@@ -5,9 +5,10 @@ use askama::Template;
 use super::escape::Markup;
 use super::frame::Frame;
 use super::{href, words};
-use crate::base::id::{SessionId, TokenId};
+use crate::base::id::SessionId;
 use crate::base::time::Timestamp;
 use crate::domain::accounts::{LEAST_CHARS, TokenKind};
+use crate::http::accounts::TokenView;
 use crate::http::code::Code;
 
 /// One's own account.
@@ -25,7 +26,7 @@ pub struct AccountPage {
     /// Where they are signed in, latest first.
     pub sessions: Vec<SessionRow>,
     /// Their tokens, latest first.
-    pub tokens: Vec<TokenRow>,
+    pub tokens: Vec<TokenView>,
     /// What came of the form that was sent.
     pub outcome: Outcome,
 }
@@ -119,21 +120,4 @@ pub struct SessionRow {
     pub created_at: Timestamp,
     /// When it was last seen.
     pub last_seen_at: Option<Timestamp>,
-}
-
-/// An access token.
-#[derive(Debug, Clone)]
-pub struct TokenRow {
-    /// Its id.
-    pub id: TokenId,
-    /// What it is called.
-    pub name: String,
-    /// What it may do.
-    pub scopes: Vec<String>,
-    /// Until when; `None` is for good.
-    pub expires_at: Option<Timestamp>,
-    /// When it was last used.
-    pub last_used_at: Option<Timestamp>,
-    /// Until when the text that it had before counts as well.
-    pub overlaps_until: Option<Timestamp>,
 }

@@ -9,7 +9,7 @@ use askama::Template;
 use serde_json::json;
 
 use super::abroad::GithubFaultPage;
-use super::account::{AccountPage, GithubPart, Outcome, Part, SessionRow, TokenRow};
+use super::account::{AccountPage, GithubPart, Outcome, Part, SessionRow};
 use super::chart::Point;
 use super::check::{CheckPage, LogText};
 use super::commit::{Base, CommitPage, IssueFilter, IssueList, Manifest, ManifestFault};
@@ -23,7 +23,7 @@ use super::home::{AddForm, HomePage, RepoRow, RunningRow};
 use super::issue::IssuePage;
 use super::issues::{Found, IssueRow, IssuesPage, QueryFault, Rebuilding, Results};
 use super::manifest::{ManifestPage, Origin};
-use super::people::{AnyTokenRow, TokensPage, UsersPage};
+use super::people::{TokensPage, UsersPage};
 use super::plugins::PluginsPage;
 use super::repo::{BranchesPage, CommitsPage, RepoPage, RuleRow};
 use super::secrets::{InstanceSecretsPage, Refused, RepoSecretsPage};

@@ -18,7 +18,7 @@ pub const SIGN_IN: &str = "/sign-in";
 /// Where somebody sets out for GitHub, to sign in or to link an account there.
 pub const SIGN_IN_BY_GITHUB: &str = crate::http::accounts::github::SET_OUT;
 /// The same, to come back to one's own page.
-pub const LINK_GITHUB: &str = "/auth/github?next=/account";
+pub const LINK_GITHUB: &str = "/account/github/link";
 /// Where the link to GitHub is taken away (POST).
 pub const UNLINK_GITHUB: &str = "/account/github/unlink";
 /// Where everybody is taken over from GitHub (POST).

@@ -4,11 +4,10 @@ use askama::Template;
 
 use super::frame::{AdminTab, Frame};
 use super::{href, words};
-use crate::base::id::{TokenId, UserId};
-use crate::base::time::Timestamp;
+use crate::base::id::UserId;
 use crate::domain::accounts::{InstanceRole, Source, TokenKind};
-use crate::http::accounts::UserView;
 use crate::http::accounts::people::InvitationView;
+use crate::http::accounts::{TokenView, UserView};
 
 /// Everybody who has an account, and who is asked to come.
 #[derive(Debug, Template)]
@@ -69,7 +68,7 @@ pub struct TokensPage {
     /// The request.
     pub frame: Frame,
     /// The tokens, oldest first.
-    pub tokens: Vec<AnyTokenRow>,
+    pub tokens: Vec<TokenView>,
     /// Where more are.
     pub next: Option<String>,
     /// A text that was just made: what it is, and the text.
@@ -87,27 +86,4 @@ impl TokensPage {
     fn kinds(&self) -> &'static [TokenKind] {
         &[TokenKind::Service, TokenKind::Upload, TokenKind::WebhookKey, TokenKind::Worker]
     }
-}
-
-/// A token of anybody or of the instance.
-#[derive(Debug, Clone)]
-pub struct AnyTokenRow {
-    /// Its id.
-    pub id: TokenId,
-    /// Its kind.
-    pub kind: TokenKind,
-    /// What it is called.
-    pub name: String,
-    /// Whose it is.
-    pub owner: Option<String>,
-    /// What it may do.
-    pub scopes: Vec<String>,
-    /// The repositories it is for; none for all.
-    pub repos: Vec<String>,
-    /// Until when; `None` is for good.
-    pub expires_at: Option<Timestamp>,
-    /// When it was last used.
-    pub last_used_at: Option<Timestamp>,
-    /// Whether it still counts.
-    pub is_good: bool,
 }

@@ -58,6 +58,7 @@ pub fn table() -> Vec<Page> {
         takes("/account/totp", Account, account::begin_totp),
         takes("/account/totp/confirm", Account, account::confirm_totp),
         takes("/account/totp/remove", Account, account::remove_totp),
+        takes("/account/github/link", Account, account::link_github),
         takes("/account/github/unlink", Account, account::unlink_github),
         takes("/account/sessions/end-others", Account, account::end_others),
         takes("/account/tokens", Account, account::create_token),

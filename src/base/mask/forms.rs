@@ -30,12 +30,36 @@ pub fn of(value: &str, forms: &mut BTreeSet<Vec<u8>>) {
             }
         }
         for escapes in ESCAPES {
-            forms.insert(json(text, *escapes));
+            let once = json(text, *escapes);
+            // A text within a text, as logs in JSON repeat what came as JSON.
+            forms.extend(std::str::from_utf8(&once).ok().map(|once| json(once, *escapes)));
+            forms.insert(once);
         }
+        // As a shell quotes it, and `set -x` shows it.
+        forms.insert(text.replace('\'', "'\\''").into_bytes());
+        forms.insert(text.replace('\'', "'\"'\"'").into_bytes());
         for entities in ENTITIES {
             forms.insert(markup(text, *entities));
         }
     }
+}
+
+/// Adds the forms that spell a value and its lines out, byte by byte.
+pub fn spelt_out(value: &str, forms: &mut BTreeSet<Vec<u8>>) {
+    for text in parts(value) {
+        let bytes = text.as_bytes();
+        for digits in [b"0123456789abcdef", b"0123456789ABCDEF"] {
+            for (before, between) in [("\\x", ""), ("\\u00", ""), ("%", ""), ("", ":"), ("", " "), ("", "-"), ("0x", ", "), ("0x", " ")] {
+                forms.insert(spelt(bytes, digits, before, between));
+            }
+        }
+    }
+}
+
+/// Each byte of a value by its two hexadecimal digits.
+fn spelt(bytes: &[u8], digits: &[u8; 16], before: &str, between: &str) -> Vec<u8> {
+    let each = |byte: &u8| format!("{before}{}{}", char::from(digits[usize::from(byte >> 4)]), char::from(digits[usize::from(byte & 15)]));
+    bytes.iter().map(each).collect::<Vec<_>>().join(between).into_bytes()
 }
 
 /// Base 64 of a value before which so many bytes stand, modulo 3: the digits that hold nothing but bits of the value.
@@ -70,22 +94,38 @@ fn percent(bytes: &[u8], digits: &[u8; 16], kept: &[u8], is_form: bool) -> Vec<u
 struct Escapes {
     non_ascii: bool,
     slash: bool,
-    html: bool,
+    /// Letters of ASCII that are written by number though they need not be; a quotation mark among them has no backslash of its own.
+    numbers: &'static str,
+    /// Whether the digits of a number are capitals.
+    is_upper: bool,
 }
 
-/// JavaScript and Rust; Python; PHP; PHP told to leave text; Go.
+const LEAST: Escapes = Escapes { non_ascii: false, slash: false, numbers: "", is_upper: false };
+
+/// JavaScript and Rust; Python; PHP; PHP told to leave text; Go; Gson for Java; `System.Text.Json` of .NET, and what is left of that where it
+/// is told to leave text.
 const ESCAPES: &[Escapes] = &[
-    Escapes { non_ascii: false, slash: false, html: false },
-    Escapes { non_ascii: true, slash: false, html: false },
-    Escapes { non_ascii: true, slash: true, html: false },
-    Escapes { non_ascii: false, slash: true, html: false },
-    Escapes { non_ascii: false, slash: false, html: true },
+    LEAST,
+    Escapes { non_ascii: true, ..LEAST },
+    Escapes { non_ascii: true, slash: true, ..LEAST },
+    Escapes { slash: true, ..LEAST },
+    Escapes { numbers: "<>&", ..LEAST },
+    Escapes { numbers: "<>&='", ..LEAST },
+    Escapes { non_ascii: true, numbers: "<>&'\"+`", is_upper: true, ..LEAST },
+    Escapes { numbers: "<>&'\"+`", is_upper: true, ..LEAST },
 ];
 
 fn json(text: &str, escapes: Escapes) -> Vec<u8> {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
+        let mut number = |c: char| {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&if escapes.is_upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") });
+            }
+        };
         match c {
+            c if escapes.numbers.contains(c) => number(c),
+            c if !c.is_ascii() && escapes.non_ascii => number(c),
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
@@ -94,10 +134,7 @@ fn json(text: &str, escapes: Escapes) -> Vec<u8> {
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
             '/' if escapes.slash => out.push_str("\\/"),
-            c if c < ' ' || escapes.non_ascii && !c.is_ascii() || escapes.html && matches!(c, '<' | '>' | '&') => {
-                let mut units = [0; 2];
-                c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
-            }
+            c if c < ' ' => number(c),
             c => out.push(c),
         }
     }
@@ -232,6 +269,7 @@ mod tests {
             r#"a b/\"\u00e9<\\"#,
             r#"a b\/\"\u00e9<\\"#,
             r#"a b/\"é\u003c\\"#,
+            r#"a b/\u0022\u00E9\u003C\\"#,
         ] {
             assert!(forms.contains(form), "{form}: {forms:?}");
         }
@@ -253,6 +291,25 @@ mod tests {
             "a&#x3c;b&#x3e;&#x26;&#x22;c&#x27;&#x2d;&#xe9;",
             "a&#x3C;b&#x3E;&#x26;&#x22;c&#x27;&#x2D;&#xE9;",
             "&#97;&#60;&#98;&#62;&#38;&#34;&#99;&#39;&#45;&#233;",
+        ] {
+            assert!(forms.contains(form), "{form}: {forms:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_quoted_twice_or_spelt_out_is_one() {
+        let mut all = BTreeSet::new();
+        let value = "it's \"so\"";
+        of(value, &mut all);
+        spelt_out(value, &mut all);
+        let forms: BTreeSet<String> = all.into_iter().map(|form| String::from_utf8(form).unwrap()).collect();
+        for form in [
+            r#"it'\''s "so""#,
+            r#"it's \\\"so\\\""#,
+            r"\x69\x74\x27\x73\x20\x22\x73\x6f\x22",
+            "69:74:27:73:20:22:73:6f:22",
+            "%69%74%27%73%20%22%73%6F%22",
+            r"\u0069\u0074\u0027\u0073\u0020\u0022\u0073\u006f\u0022",
         ] {
             assert!(forms.contains(form), "{form}: {forms:?}");
         }

@@ -6,7 +6,7 @@ use super::token::{self, Hashed, Token, TokenKind};
 use super::workload::Workload;
 use crate::base::event::Actor;
 use crate::base::id::{RepoId, SessionId};
-use crate::engine::store::{self, ReadTx};
+use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::words;
 
 /// Whoever makes a request.
@@ -154,8 +154,10 @@ impl Permission {
             Permission::SecretsInstance => {
                 (Some(Scope::SecretsWrite), None, Admin, "the scope secrets:write and an administrator of the instance")
             }
-            Permission::RepoDelete => (Some(Scope::RepoWrite), Some(RepoRole::Admin), Admin, "the scope repo:write and the role admin"),
-            Permission::RepoMembers => (Some(Scope::RepoWrite), Some(RepoRole::Admin), Admin, "the scope repo:write and the role admin"),
+            // What cannot be undone, and what lets people in for good, takes more than leave to write.
+            Permission::RepoDelete | Permission::RepoMembers => {
+                (Some(Scope::Admin), Some(RepoRole::Admin), Admin, "the scope admin and the role admin")
+            }
             Permission::RepoCreate => (Some(Scope::RepoWrite), None, Member, "the scope repo:write"),
             Permission::RepoCreateLocal => (Some(Scope::Admin), None, Admin, "an administrator of the instance"),
             Permission::Admin => (Some(Scope::Admin), None, Admin, "an administrator of the instance"),
@@ -163,6 +165,28 @@ impl Permission {
         };
         Terms { scope, repo, instance, needs }
     }
+}
+
+/// Whether a token runs the instance: it must be for that, and so must its person.
+fn runs_instance(token: &Token, user: Option<&User>) -> bool {
+    token.repos.is_empty() && token.scopes.contains(&Scope::Admin) && user.is_none_or(|user| user.role == InstanceRole::Admin)
+}
+
+/// Whether whoever acts in this transaction runs the instance.
+pub fn is_by_admin(tx: &WriteTx) -> store::Result<bool> {
+    Ok(match tx.actor() {
+        Actor::Host | Actor::System => true,
+        Actor::User { user, .. } => tx.get::<User>(user)?.is_some_and(|user| user.role == InstanceRole::Admin),
+        Actor::Token { token, .. } => match tx.get::<Token>(token)? {
+            Some(token) => {
+                let user = token.user.map(|user| tx.get::<User>(&user)).transpose()?;
+                // A token of somebody who is gone is nobody's.
+                user.as_ref().is_none_or(Option::is_some) && runs_instance(&token, user.flatten().as_ref())
+            }
+            None => false,
+        },
+        Actor::Anonymous { .. } | Actor::Workload { .. } => false,
+    })
 }
 
 impl Caller {
@@ -212,11 +236,7 @@ impl Caller {
         match self {
             Caller::Host => true,
             Caller::User { user, .. } => user.role == InstanceRole::Admin,
-            Caller::Token { token, user } => {
-                token.repos.is_empty()
-                    && token.scopes.contains(&Scope::Admin)
-                    && user.as_ref().is_none_or(|user| user.role == InstanceRole::Admin)
-            }
+            Caller::Token { token, user } => runs_instance(token, user.as_ref()),
             Caller::Anonymous | Caller::Workload { .. } => false,
         }
     }

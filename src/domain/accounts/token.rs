@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::NewToken;
 use super::role::Scope;
+use crate::base::event::Actor;
 use crate::base::id::{RepoId, TokenId, UserId};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
@@ -171,6 +172,29 @@ pub struct Previous {
     pub ends_at: Timestamp,
 }
 
+/// Who made a token: whoever finds out that a token was in wrong hands looks for what was made with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Maker {
+    /// The command line on the server itself, or the appliance.
+    Host,
+    /// A person, in a browser.
+    User(UserId),
+    /// A token.
+    Token(TokenId),
+}
+
+impl Maker {
+    /// Whoever acts.
+    pub(super) fn of(actor: &Actor) -> Maker {
+        match actor {
+            Actor::User { user, .. } => Maker::User(*user),
+            Actor::Token { token, .. } => Maker::Token(*token),
+            // Neither of the last two may make one.
+            Actor::Host | Actor::System | Actor::Anonymous { .. } | Actor::Workload { .. } => Maker::Host,
+        }
+    }
+}
+
 /// A token as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
@@ -190,6 +214,8 @@ pub struct Token {
     pub user: Option<UserId>,
     /// The repositories it is for; empty is all that its owner may see.
     pub repos: Vec<RepoId>,
+    /// Who made it.
+    pub made_by: Maker,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends.
@@ -321,6 +347,7 @@ mod tests {
             scopes: vec![Scope::RepoRead],
             user: None,
             repos: vec![one],
+            made_by: Maker::Host,
             created_at: Timestamp::EPOCH,
             expires_at: Some(end),
             last_used_at: None,

@@ -171,6 +171,22 @@ pub fn erase_user(tx: &mut WriteTx, user: UserId, limit: usize) -> Result<usize>
     Ok(erased)
 }
 
+/// Sets a person's password in the place of the one that they have shown, if they had one: of two changes at a time, the second has shown
+/// what is the password no more.
+pub fn change_password(
+    tx: &mut WriteTx,
+    user: UserId,
+    shown: Option<&PasswordHash>,
+    hash: &PasswordHash,
+    keep: crate::base::id::SessionId,
+    now: Timestamp,
+) -> Result<()> {
+    if password_of(tx, user)?.as_ref() != shown {
+        return Err(Error::PasswordWrong);
+    }
+    set_password(tx, user, hash, Some(keep), now)
+}
+
 /// Sets a person's password. Every other browser of theirs is signed out; `keep` is the session that asks.
 pub fn set_password(
     tx: &mut WriteTx,

@@ -230,5 +230,6 @@ fn what_an_entry_repeats_is_bounded() {
     store.write(move |tx| record(tx, deed.clone(), at(1))).unwrap();
     let line = lines(&store).remove(0);
     assert!(line.len() < 16 << 10, "{}", line.len());
+    assert!(line.contains("and 80 more"), "what is left out is counted");
     verify(&[line]).unwrap();
 }

@@ -27,8 +27,9 @@ const OTHERS: u32 = 0o077;
 pub(super) struct KeyFile(PathBuf);
 
 impl KeyFile {
+    /// The file at this path; where that is a link, the file that it leads to: what is written goes there, and the link stays.
     pub(super) fn at(path: PathBuf) -> KeyFile {
-        KeyFile(path)
+        KeyFile(std::fs::canonicalize(&path).unwrap_or(path))
     }
 
     pub(super) fn path(&self) -> &Path {

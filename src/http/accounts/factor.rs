@@ -135,11 +135,9 @@ pub async fn confirm(app: &App, permit: &Permit, code: &str) -> Result<RecoveryV
 pub async fn remove(app: &App, permit: &Permit, code: &str) -> Result<(), ApiError> {
     let (user, _) = person(permit)?;
     let guess = signin::signed_in_guess(app, permit)?;
-    let shown = match signin::look_at_code(app, user, Some(code)).await? {
-        // Nothing was asked for, and so nothing is wrong but that.
-        Shown::Nothing => Shown::Rubbish,
-        shown => shown,
-    };
+    let (guess, shown) = signin::judged(guess, signin::look_at_code(app, user, Some(code))).await?;
+    // Nothing was asked for, and so nothing is wrong but that.
+    let shown = if matches!(shown, Shown::Nothing) { Shown::Rubbish } else { shown };
     let asks = permit.clone();
     app.write(&permit.actor(), move |tx, now| -> Result<(), ApiError> {
         asks.instance(tx)?;

@@ -1,8 +1,9 @@
 //! Signing in through GitHub, linking an account there, and taking it away again.
 //!
 //! A browser sets out with a cookie of its own for the trip and comes back with GitHub's answer (`app/abroad.rs` says when that counts).
-//! Who is signed in and sets out from one of our own pages has the two accounts linked; whoever is not signs in. Nothing is asked of
-//! GitHub before the answer was found to be to this browser's own question.
+//! Whoever is not signed in signs in. Two accounts are linked from one's own account's page, by whoever shows once more who they are: a link
+//! is a way in for good, and a browser that was left alone is not enough for it. Nothing is asked of GitHub before the answer was found to
+//! be to this browser's own question.
 
 use axum::Json;
 use axum::extract::State;
@@ -26,6 +27,8 @@ use crate::http::extract::{JsonBody, Params, Permit};
 
 /// Where a browser sets out.
 pub const SET_OUT: &str = "/auth/github";
+/// Where somebody who had an account linked goes on.
+const OWN_PAGE: &str = "/account";
 /// The longest path to go to afterwards.
 const NEXT_BYTES: usize = 2_000;
 
@@ -118,17 +121,30 @@ pub async fn set_out(app: &App, permit: &Permit, headers: &HeaderMap, next: Opti
         return Ok(Departure { location: format!("{public}{SET_OUT}?here=1&next={next}"), cookie: None });
     }
     Entrance::of(app, permit, headers)?;
-    let source = count(app, permit)?;
-    let errand = match &permit.caller {
-        Caller::User { user, session } => {
-            if auth::is_from_elsewhere(&app.config, headers) {
-                let why = "another site sent you here, where you are signed in; link an account from your own account's page";
-                return Err(ApiError::new(Code::CrossSite, why));
-            }
-            Errand::Link { user: user.id, session: session.id }
-        }
-        Caller::Host | Caller::Token { .. } | Caller::Workload { .. } | Caller::Anonymous => Errand::SignIn,
+    // Whoever is signed in already need not go anywhere.
+    if matches!(permit.caller, Caller::User { .. }) {
+        return Ok(Departure { location: next, cookie: None });
+    }
+    depart(app, permit, headers, &door, Errand::SignIn, next)
+}
+
+/// Sends a browser to GitHub whose person has shown once more who they are, to have the two accounts linked.
+pub async fn link(app: &App, permit: &Permit, headers: &HeaderMap, body: ProofBody) -> Result<Departure, ApiError> {
+    let Caller::User { user, session } = permit.caller.clone() else {
+        return Err(ApiError::new(Code::Forbidden, "an account is linked by its person, in a browser that is signed in"));
     };
+    let door = door(app).await?;
+    let public = app.public_url();
+    if public.split_once("://").is_some_and(|(_, host)| host != auth::host(headers)) {
+        let why = format!("GitHub sends you back to `{public}`, where this browser is not signed in; link the account from there");
+        return Err(ApiError::new(Code::WrongState, why));
+    }
+    prove(app, permit, body.password).await?;
+    depart(app, permit, headers, &door, Errand::Link { user: user.id, session: session.id }, OWN_PAGE.to_owned())
+}
+
+fn depart(app: &App, permit: &Permit, headers: &HeaderMap, door: &Door, errand: Errand, next: String) -> Result<Departure, ApiError> {
+    let source = count(app, permit)?;
     let (cookie, state) = (Plain::session(), Plain::session());
     let location = door.address(state.expose(), cookie.expose()).map_err(unavailable)?;
     let trip = Trip { state: state.hashed(), errand, next, source, begun_at: app.clock.now() };
@@ -169,7 +185,16 @@ pub async fn come_back(app: &App, permit: &Permit, headers: &HeaderMap, answer: 
             if !is_same {
                 return Err(foreign());
             }
-            app.write(&permit.actor(), move |tx, now| accounts::link_github(tx, user, &profile, now)).await?;
+            let asks = permit.clone();
+            app.write(&permit.actor(), move |tx, now| -> Result<(), ApiError> {
+                // They may have been shut out, or have ended the session, while GitHub was asked.
+                match asks.caller_now(tx)? {
+                    Caller::User { session: now, .. } if now.id == session => {}
+                    _ => return Err(accounts::Refusal::Unauthenticated.into()),
+                }
+                Ok(accounts::link_github(tx, user, &profile, now)?)
+            })
+            .await?;
             None
         }
     };
@@ -258,23 +283,23 @@ fn unavailable(fault: Fault) -> ApiError {
     }
 }
 
-/// What shows that it is its person who takes a way in away.
+/// What shows that it is its person who adds a way in or takes one away.
 #[derive(Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct UnlinkBody {
+pub struct ProofBody {
     /// Your password.
     pub password: Option<String>,
 }
 
 /// Prints none of it.
-impl std::fmt::Debug for UnlinkBody {
+impl std::fmt::Debug for ProofBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("[a password]")
     }
 }
 
 /// Takes the link to GitHub from whoever asks, in a browser.
-pub async fn unlink(app: &App, permit: &Permit, body: UnlinkBody) -> Result<(), ApiError> {
+pub async fn unlink(app: &App, permit: &Permit, body: ProofBody) -> Result<(), ApiError> {
     let Caller::User { user, .. } = permit.caller.clone() else {
         return Err(ApiError::new(Code::Forbidden, "a way in is taken away by its person, in a browser that is signed in"));
     };
@@ -288,9 +313,30 @@ pub async fn unlink(app: &App, permit: &Permit, body: UnlinkBody) -> Result<(), 
 }
 
 /// `DELETE /api/v1/me/github`.
-pub async fn delete(State(app): State<App>, permit: Permit, JsonBody(body): JsonBody<UnlinkBody>) -> Result<StatusCode, ApiError> {
+pub async fn delete(State(app): State<App>, permit: Permit, JsonBody(body): JsonBody<ProofBody>) -> Result<StatusCode, ApiError> {
     unlink(&app, &permit, body).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Where a browser is to go on.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DepartureView {
+    /// An address on GitHub, to be opened in this very browser.
+    pub location: String,
+}
+
+/// `POST /api/v1/me/github`.
+pub async fn create(
+    State(app): State<App>,
+    permit: Permit,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<ProofBody>,
+) -> Result<(HeaderMap, Json<DepartureView>), ApiError> {
+    let Departure { location, cookie } = link(&app, &permit, &headers, body).await?;
+    let mut out = HeaderMap::new();
+    out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    out.extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    Ok((out, Json(DepartureView { location })))
 }
 
 /// Work that goes on.

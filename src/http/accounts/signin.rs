@@ -5,6 +5,7 @@
 //! right; and last the one transaction that decides and begins the session. For a login that nobody has, the same is done.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -156,21 +157,21 @@ pub async fn sign_in(app: &App, permit: &Permit, entrance: &Entrance, body: Sign
     let guess = app.guesses.begin(&login, entrance.address.as_deref(), known, app.clock.now()).map_err(|wait| {
         ApiError::too_soon(wait, "too many wrong tries; wait a moment, or use a browser that you have signed in with before")
     })?;
-    let is_right = match app.is_password(hash.clone(), password).await {
-        Ok(is_right) => is_right,
-        Err(error) => {
-            guess.was_not_judged();
-            return Err(error.into());
+    let judging = async {
+        let is_right = app.is_password(hash.clone(), password).await?;
+        let matched = hash.filter(|_| is_right);
+        let shown = match (user, &matched) {
+            (Some(user), Some(_)) => look_at_code(app, user, totp.as_deref()).await?,
+            _ => Shown::Nothing,
+        };
+        let (new, cookies) = entrance.begin(app, user).await?;
+        let proof = Proof { user, password: matched, shown };
+        match app.write(&permit.actor(), move |tx, now| accounts::sign_in(tx, &proof, &new, now)).await {
+            Err(accounts::Error::Store(error)) => Err(ApiError::from(error)),
+            signed_in => Ok((signed_in, cookies)),
         }
     };
-    let matched = hash.filter(|_| is_right);
-    let shown = match (user, &matched) {
-        (Some(user), Some(_)) => look_at_code(app, user, totp.as_deref()).await?,
-        _ => Shown::Nothing,
-    };
-    let (new, cookies) = entrance.begin(app, user).await?;
-    let proof = Proof { user, password: matched, shown };
-    let signed_in = app.write(&permit.actor(), move |tx, now| accounts::sign_in(tx, &proof, &new, now)).await;
+    let (guess, (signed_in, cookies)) = judged(guess, judging).await?;
     if matches!(signed_in, Err(accounts::Error::CodeMissing)) {
         guess.was_half_right();
         return Err(ApiError::from(accounts::Error::CodeMissing).wanting(&login.to_lowercase()));
@@ -182,6 +183,17 @@ pub async fn sign_in(app: &App, permit: &Permit, entrance: &Entrance, body: Sign
     })?;
     guess.was_right();
     Ok((session, cookies))
+}
+
+/// Has a try judged. Where that fails for a reason that is none of the try's own, it is as if it had not come.
+pub async fn judged<T>(guess: Guess, judging: impl Future<Output = Result<T, ApiError>>) -> Result<(Guess, T), ApiError> {
+    match judging.await {
+        Ok(found) => Ok((guess, found)),
+        Err(error) => {
+            guess.was_not_judged();
+            Err(error)
+        }
+    }
 }
 
 /// What a code that somebody shows is.
@@ -237,12 +249,12 @@ pub async fn change(app: &App, permit: &Permit, body: NewPasswordBody) -> Result
         return Err(ApiError::new(Code::Forbidden, "a password is set by its person, in a browser that is signed in"));
     };
     let password = new_password(body.password, &user.login)?;
-    prove(app, permit, body.current).await?;
+    let shown = prove(app, permit, body.current).await?;
     let hash = app.hash_password(password).await?;
     let permit = permit.clone();
     app.write(&permit.actor(), move |tx, now| -> Result<(), ApiError> {
         permit.instance(tx)?;
-        Ok(accounts::set_password(tx, user.id, &hash, Some(session.id), now)?)
+        Ok(accounts::change_password(tx, user.id, shown.as_ref(), &hash, session.id, now)?)
     })
     .await
 }
@@ -254,18 +266,29 @@ pub fn signed_in_guess(app: &App, permit: &Permit) -> Result<Guess, ApiError> {
     begun.map_err(|wait| ApiError::too_soon(wait, "too many wrong tries; wait a moment"))
 }
 
-/// Has whoever asks show their password once more, if they have one: a browser that was left alone is not enough. Tries are counted as
-/// those at the door are.
-pub async fn prove(app: &App, permit: &Permit, current: Option<String>) -> Result<(), ApiError> {
-    let Some(user) = permit.caller.user().cloned() else { return Ok(()) };
+/// For how long after a sign-in whoever has no password need not show anything more.
+const FRESH: Duration = Duration::from_secs(60 * 60);
+
+/// Has whoever asks, in a browser, show their password once more: a browser that was left alone is not enough. Tries are counted as those at
+/// the door are. Whoever has none shows who they are by having signed in of late. Answers what the password was found to be right by.
+pub async fn prove(app: &App, permit: &Permit, current: Option<String>) -> Result<Option<PasswordHash>, ApiError> {
+    let Caller::User { user, session } = &permit.caller else {
+        return Err(ApiError::new(Code::Forbidden, "this is done by its person, in a browser that is signed in"));
+    };
     let id = user.id;
-    let Some(hash) = app.read(move |tx, _| accounts::password_of(tx, id)).await? else { return Ok(()) };
-    let guess = signed_in_guess(app, permit)?;
-    if !app.is_password(Some(hash), Secret::new(current.unwrap_or_default())).await? {
+    let Some(hash) = app.read(move |tx, _| accounts::password_of(tx, id)).await? else {
+        if app.clock.now().since(session.created_at) <= FRESH {
+            return Ok(None);
+        }
+        return Err(ApiError::of(Code::SignInAgain));
+    };
+    let judging = async { Ok(app.is_password(Some(hash.clone()), Secret::new(current.unwrap_or_default())).await?) };
+    let (guess, is_right) = judged(signed_in_guess(app, permit)?, judging).await?;
+    if !is_right {
         return Err(accounts::Error::PasswordWrong.into());
     }
     guess.was_right();
-    Ok(())
+    Ok(Some(hash))
 }
 
 /// `PUT /api/v1/me/password`.

@@ -80,7 +80,8 @@ pub async fn change(
     let view = app
         .write(&actor, move |tx, now| -> Result<RepoView, ApiError> {
             let repo = permit.repo(tx, &slug)?;
-            if wanted.has_instance_secrets.is_some_and(|wanted| wanted != repo.has_instance_secrets) && !permit.caller.is_admin() {
+            let is_granted = wanted.has_instance_secrets.is_some_and(|wanted| wanted != repo.has_instance_secrets);
+            if is_granted && !permit.caller_now(tx)?.is_admin() {
                 let why = "whether a repository has the secrets of the instance is said by an administrator of the instance";
                 return Err(ApiError::field(Code::Forbidden, "instance_secrets", why));
             }

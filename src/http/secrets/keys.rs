@@ -17,7 +17,7 @@ use crate::base::page::{ListMark, Page};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::domain::repos;
-use crate::domain::secrets::{self, KEY_NAME_CHARS, KeyPair, SshKey, key};
+use crate::domain::secrets::{self, KEY_NAME_CHARS, KeyPair, Purpose, SshKey, key};
 use crate::engine::store::ReadTx;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
@@ -96,6 +96,10 @@ pub struct RegeneratedView {
     /// The logins of those whose codes from an app cannot be checked any more: they sign in with a recovery code, or an administrator
     /// takes their codes away.
     pub lost_codes: Vec<String>,
+    /// What of the App on GitHub cannot be opened: it is to be made anew in GitHub's settings of the App and named in the configuration, or
+    /// the App is to be made anew.
+    #[schema(value_type = Vec<String>)]
+    pub lost_of_github: Vec<Purpose>,
 }
 
 /// A key, and whose it is.
@@ -178,7 +182,7 @@ impl NewKeyBody {
         let name = self.name.as_deref().unwrap_or("").trim();
         match name.chars().count() {
             0 => Ok("deploy".to_owned()),
-            1..=KEY_NAME_CHARS if !name.chars().any(char::is_control) => Ok(name.to_owned()),
+            1..=KEY_NAME_CHARS if !name.chars().any(crate::base::text::is_hostile) => Ok(name.to_owned()),
             _ => {
                 let why = format!("it has 1 to {KEY_NAME_CHARS} characters, and none that steers a terminal");
                 Err(ApiError::field(Code::InvalidBody, "name", why))
@@ -253,6 +257,7 @@ fn regenerated(tx: &ReadTx, made: Regenerated) -> Result<RegeneratedView, ApiErr
         to_give: of_repos(made.to_give)?,
         to_set,
         lost_codes: made.to_drop.into_iter().filter_map(|user| login(tx, Some(user)).transpose()).collect::<Result<_, _>>()?,
+        lost_of_github: made.to_renew,
     })
 }
 

@@ -2,6 +2,8 @@
 
 use super::pages::{Pages, add};
 use super::*;
+use crate::domain::accounts::Scope;
+use crate::http::accounts::TokenView;
 use crate::http::code::Code;
 
 pub(super) fn doors(world: &World, out: &mut Pages) {
@@ -72,6 +74,24 @@ pub(super) fn doors(world: &World, out: &mut Pages) {
     add(out, "docs-empty", &DocsPage { frame: world.outside(), docs: Docs::default() });
 }
 
+/// A token of somebody, or of the instance.
+fn token(world: &World, user: Option<&'static str>) -> TokenView {
+    TokenView {
+        id: world.id(),
+        kind: TokenKind::Personal,
+        name: world.say("laptop"),
+        scopes: vec![Scope::RepoRead, Scope::IssuesWrite],
+        repos: Some(vec![world.say("acme/api")]),
+        user: user.map(|user| world.say(user)),
+        made_by: Some(world.say("ada")),
+        created_at: before(9_000),
+        expires_at: Some(now() + Duration::from_secs(86_400 * 20)),
+        overlaps_until: None,
+        last_used_at: Some(before(500)),
+        revoked_at: None,
+    }
+}
+
 fn account(world: &World, out: &mut Pages) {
     let session = |is_current, device: &'static str| SessionRow {
         id: world.id(),
@@ -81,14 +101,7 @@ fn account(world: &World, out: &mut Pages) {
         created_at: before(86_400 * 3),
         last_seen_at: Some(before(300)),
     };
-    let token = || TokenRow {
-        id: world.id(),
-        name: world.say("laptop"),
-        scopes: vec![world.say("repo:read"), world.say("issues:write")],
-        expires_at: Some(now() + Duration::from_secs(86_400 * 20)),
-        last_used_at: None,
-        overlaps_until: Some(now() + Duration::from_secs(86_000)),
-    };
+    let token = || TokenView { overlaps_until: Some(now() + Duration::from_secs(86_000)), last_used_at: None, ..token(world, Some("ada")) };
     let page = |has_password, has_totp, tokens, outcome| AccountPage {
         frame: world.frame(),
         has_password,
@@ -159,17 +172,7 @@ fn people(world: &World, out: &mut Pages) {
     let made = Some((world.say("This link invites somebody"), world.say("https://plumbline.example.org/link/0123456789")));
     add(out, "users", &page(users, invitations, made, None));
     add(out, "users-none", &page(Vec::new(), Vec::new(), None, Some(world.say("`ada` is the last administrator."))));
-    let token = |is_good, owner: Option<&'static str>| AnyTokenRow {
-        id: world.id(),
-        kind: TokenKind::Personal,
-        name: world.say("laptop"),
-        owner: owner.map(|owner| world.say(owner)),
-        scopes: vec![world.say("repo:read")],
-        repos: vec![world.say("acme/api")],
-        expires_at: Some(now() + Duration::from_secs(86_400)),
-        last_used_at: Some(before(500)),
-        is_good,
-    };
+    let token = |is_good: bool, owner| TokenView { revoked_at: (!is_good).then(|| before(60)), ..token(world, owner) };
     let page = |tokens, made, refused| TokensPage { frame: world.frame(), tokens, next: None, made, refused };
     let made = Some((world.say("ci"), world.say("plb_svc_0123456789")));
     add(out, "tokens", &page(vec![token(true, Some("ada")), token(true, None), token(false, None)], made, None));

@@ -25,14 +25,17 @@ pub struct Wanted {
 /// `GET /auth/github`.
 pub async fn set_out(State(app): State<App>, asked: Asked, headers: HeaderMap, Query(wanted): Query<Wanted>) -> Result<Response, ApiError> {
     match github::set_out(&app, &asked.permit, &headers, wanted.next.as_deref(), wanted.here.is_some()).await {
-        Ok(Departure { location, cookie }) => {
-            let mut response = see(&location)?;
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
-            Ok(response)
-        }
+        Ok(departure) => send(departure),
         Err(error) => fault(&app, &asked, &headers, error).await,
     }
+}
+
+/// Sends a browser on its way.
+pub fn send(Departure { location, cookie }: Departure) -> Result<Response, ApiError> {
+    let mut response = see(&location)?;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    Ok(response)
 }
 
 /// `GET /auth/github/callback`.

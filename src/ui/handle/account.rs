@@ -1,25 +1,27 @@
 //! One's own account.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::token_form::TokenForm;
-use super::{Asked, render, see};
+use super::{Asked, abroad, render, see};
 use crate::app::App;
 use crate::base::id::{SessionId, TokenId};
 use crate::base::page::Limit;
 use crate::domain::accounts::{self, Caller, Source, TokenKind};
-use crate::http::accounts::github::{self, UnlinkBody};
+use crate::domain::github as forge;
+use crate::http::accounts::github::{self, ProofBody};
 use crate::http::accounts::rotate::{self, Of};
 use crate::http::accounts::signin::NewPasswordBody;
-use crate::http::accounts::{factor, make_token, own_sessions, signin};
+use crate::http::accounts::{TokenView, factor, make_token, own_sessions, signin, token_view};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Form, Params};
+use crate::http::layers;
 use crate::http::trail::Refuses;
-use crate::ui::account::{AccountPage, GithubPart, Outcome, Part, SessionRow, TokenRow};
+use crate::ui::account::{AccountPage, GithubPart, Outcome, Part, SessionRow};
 use crate::ui::escape::Markup;
 use crate::ui::{href, words};
 
@@ -39,12 +41,21 @@ async fn answer(app: &App, asked: &Asked, outcome: Outcome) -> Result<Response, 
         Outcome::TotpBegun { fault: Some(_), .. } => Some(Code::TotpInvalid),
         _ => None,
     };
-    let mut response = render(&page(app, asked, outcome).await?)?;
+    let page = page(app, asked, outcome).await?;
+    let leads_to_github = page.github == GithubPart::Open;
+    let mut response = render(&page)?;
     *response.status_mut() = status;
     if let Some(code) = code {
         response.extensions_mut().insert(Refuses::from(code));
     }
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if leads_to_github {
+        // Wherever the operator says that is.
+        let configured = app.config.github.clone();
+        let (url, _) = app.read(move |tx, _| Ok::<_, forge::Error>(forge::places(&configured, forge::app(tx)?.as_ref()))).await?;
+        let policy = HeaderValue::from_str(&layers::policy_with_form_to(&url)).map_err(ApiError::internal)?;
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     Ok(response)
 }
 
@@ -68,18 +79,11 @@ async fn page(app: &App, asked: &Asked, outcome: Outcome) -> Result<AccountPage,
     let user = asked.permit.caller.user().map(|user| user.id);
     let by_github = github::is_open(app).await?;
     let (tokens, has_password, has_totp, github) = app
-        .read(move |tx, now| -> accounts::Result<(Vec<TokenRow>, bool, bool, GithubPart)> {
+        .read(move |tx, now| -> Result<(Vec<TokenView>, bool, bool, GithubPart), ApiError> {
             let Some(user) = user else { return Ok((Vec::new(), false, false, GithubPart::Closed)) };
             let tokens = accounts::list_tokens_of(tx, user, None, Limit::MAX)?.items;
-            let row = |token: accounts::Token| TokenRow {
-                id: token.id,
-                scopes: token.scopes.iter().map(ToString::to_string).collect(),
-                name: token.name,
-                expires_at: token.expires_at,
-                last_used_at: token.last_used_at,
-                overlaps_until: token.previous.map(|previous| previous.ends_at).filter(|end| now < *end),
-            };
-            let tokens = tokens.into_iter().rev().filter(|token| token.is_good(now)).map(row).collect();
+            let good = tokens.into_iter().rev().filter(|token| token.is_good(now));
+            let tokens = good.map(|token| token_view(tx, token)).collect::<Result<_, _>>()?;
             let has_password = accounts::password_of(tx, user)?.is_some();
             let github = match accounts::github_identity_of(tx, user)? {
                 Some(identity) => {
@@ -182,13 +186,26 @@ pub async fn end_session(State(app): State<App>, asked: Asked, params: Params) -
 /// What shows that it is its person, as the form sends it.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub struct UnlinkForm {
+pub struct ProofForm {
     password: String,
 }
 
+/// `POST /account/github/link`: on to GitHub.
+pub async fn link_github(
+    State(app): State<App>,
+    asked: Asked,
+    headers: HeaderMap,
+    Form(form): Form<ProofForm>,
+) -> Result<Response, ApiError> {
+    match github::link(&app, &asked.permit, &headers, ProofBody { password: Some(form.password) }).await {
+        Ok(departure) => abroad::send(departure),
+        Err(error) => answer(&app, &asked, refused(Part::Github, error)?).await,
+    }
+}
+
 /// `POST /account/github/unlink`.
-pub async fn unlink_github(State(app): State<App>, asked: Asked, Form(form): Form<UnlinkForm>) -> Result<Response, ApiError> {
-    match github::unlink(&app, &asked.permit, UnlinkBody { password: Some(form.password) }).await {
+pub async fn unlink_github(State(app): State<App>, asked: Asked, Form(form): Form<ProofForm>) -> Result<Response, ApiError> {
+    match github::unlink(&app, &asked.permit, ProofBody { password: Some(form.password) }).await {
         Ok(()) => see(href::ACCOUNT),
         Err(error) => answer(&app, &asked, refused(Part::Github, error)?).await,
     }

@@ -11,15 +11,14 @@ use crate::app::App;
 use crate::base::id::{LinkId, TokenId, UserId};
 use crate::base::page::{Cursor, Limit};
 use crate::domain::accounts::{self, InstanceRole, TokenKind, UserChange};
-use crate::domain::repos;
-use crate::http::accounts::make_token;
 use crate::http::accounts::people::{self, InvitationBody};
 use crate::http::accounts::rotate::{self, Of};
+use crate::http::accounts::{make_token, token_view};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Form, Params, Query};
 use crate::http::trail::Refuses;
-use crate::ui::people::{AnyTokenRow, TokensPage, UsersPage};
+use crate::ui::people::{TokensPage, UsersPage};
 use crate::ui::{href, words};
 
 /// How many rows a page has.
@@ -152,6 +151,7 @@ async fn carry_out(app: &App, asked: &Asked, id: UserId, form: &Act) -> Result<O
         "disable" => change(None, Some(true)).await.map(|_| None),
         "enable" => change(None, Some(false)).await.map(|_| None),
         "sync" => crate::http::accounts::github::sync_one(app, permit, id).await.map(|_| None),
+        "drop_codes" => people::drop_codes(app, permit, id).await.map(|()| None),
         "sign_out" => people::sign_out(app, permit, id).await.map(|()| None),
         "reset" => {
             let link = people::reset(app, permit, id).await?;
@@ -182,28 +182,10 @@ async fn show_tokens(app: &App, asked: &Asked, wanted: Wanted, came: Came) -> Re
     let permit = asked.permit.clone();
     let cursor: Option<Cursor> = wanted.cursor.filter(|text| !text.is_empty()).map(|text| text.parse()).transpose()?;
     let (tokens, next) = app
-        .read(move |tx, now| -> Result<_, ApiError> {
+        .read(move |tx, _| -> Result<_, ApiError> {
             permit.instance(tx)?;
             let page = accounts::list_tokens(tx, cursor.as_ref(), Limit::new(ROWS))?;
-            let mut rows = Vec::with_capacity(page.items.len());
-            for token in page.items {
-                let owner = match token.user {
-                    Some(user) => accounts::get_user(tx, user).ok().map(|user| user.login),
-                    None => None,
-                };
-                let repos = token.repos.iter().filter_map(|repo| repos::get(tx, *repo).ok().map(|repo| repo.slug.to_string())).collect();
-                rows.push(AnyTokenRow {
-                    is_good: token.is_good(now),
-                    id: token.id,
-                    kind: token.kind,
-                    name: token.name,
-                    owner,
-                    scopes: token.scopes.iter().map(ToString::to_string).collect(),
-                    repos,
-                    expires_at: token.expires_at,
-                    last_used_at: token.last_used_at,
-                });
-            }
+            let rows = page.items.into_iter().map(|token| token_view(tx, token)).collect::<Result<Vec<_>, _>>()?;
             Ok((rows, page.next))
         })
         .await?;

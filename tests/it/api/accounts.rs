@@ -221,5 +221,5 @@ async fn nobody_signs_in_over_plain_http_from_another_machine() {
     let spent = near.send("POST", &path, None).await.expect(303);
     let cookie = spent.header("set-cookie").unwrap();
     assert!(cookie.starts_with("__Host-plumbline=") && cookie.ends_with("; Secure"), "{cookie}");
-    assert_eq!(spent.header("strict-transport-security"), Some("max-age=31536000"));
+    assert_eq!(spent.header("strict-transport-security"), Some("max-age=31536000; includeSubDomains"));
 }

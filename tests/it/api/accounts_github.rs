@@ -41,6 +41,17 @@ impl Side {
         browser.get(&self.github.says_yes(person, &location)).await
     }
 
+    /// The answer to a browser that is signed in and whose person says yes on GitHub, having shown that it is them.
+    async fn link(&self, browser: &Client, person: u64, proof: Value) -> Answer {
+        let sent = browser.post("/api/v1/me/github", proof).await;
+        if sent.status != 200 {
+            return sent;
+        }
+        let location = text(&sent.value()["location"]).to_owned();
+        let browser = browser.with("cookie", &joined(browser, &sent));
+        browser.get(&self.github.says_yes(person, &location)).await
+    }
+
     /// A browser that somebody has signed in with.
     async fn sign_in(&self, person: u64) -> Client {
         let answer = self.answer(&self.app.anonymous(), person).await.expect(303);
@@ -376,8 +387,16 @@ async fn whoever_is_signed_in_links_their_account_and_signs_in_by_it_later() {
     let (user, ada) = side.local("ada").await;
     let octocat = side.github.member("octocat");
     let page = ada.page("/account").await.expect(200).text();
-    assert!(page.contains("href=\"/auth/github?next=/account\""), "{page}");
-    let answer = side.answer(&ada.with("sec-fetch-site", "same-origin"), octocat).await.expect(303);
+    assert!(page.contains("action=\"/account/github/link\""), "{page}");
+    let sent = ada.form("/account/github/link", "password=seven+grey+herons+wade").await.expect(303);
+    assert!(sent.header("location").unwrap().starts_with(&side.github.url()), "a form leads on to GitHub");
+    assert_eq!(code(&side.link(&ada, octocat, json!({})).await.expect(403)), "password_wrong", "a browser left alone is not enough");
+    assert_eq!(
+        ada.get("/auth/github?next=/account").await.expect(303).header("location"),
+        Some("/account"),
+        "who is signed in need not go"
+    );
+    let answer = side.link(&ada, octocat, json!({"password": PASSWORD})).await.expect(303);
     assert!(!answer.cookies().contains("plumbline_session="), "the session goes on as it was: {}", answer.cookies());
     let me = ada.get("/api/v1/me").await.expect(200).value();
     assert_eq!(
@@ -391,9 +410,9 @@ async fn whoever_is_signed_in_links_their_account_and_signs_in_by_it_later() {
 
     // It is hers, and nobody else's.
     let (_, grace) = side.local("grace").await;
-    assert_eq!(code(&side.answer(&grace, octocat).await.expect(409)), "identity_taken");
+    assert_eq!(code(&side.link(&grace, octocat, json!({"password": PASSWORD})).await.expect(409)), "identity_taken");
     let another = side.github.member("another");
-    assert_eq!(code(&side.answer(&ada, another).await.expect(409)), "identity_taken");
+    assert_eq!(code(&side.link(&ada, another, json!({"password": PASSWORD})).await.expect(409)), "identity_taken");
 }
 
 #[tokio::test]
@@ -401,14 +420,34 @@ async fn another_site_cannot_have_an_account_linked() {
     let side = Side::new();
     let (_, ada) = side.local("ada").await;
     let from = ada.with("sec-fetch-site", "cross-site");
-    assert_eq!(code(&from.get("/auth/github").await.expect(403)), "cross_site");
-    let from = ada.with("referer", "https://evil.example/page");
-    assert_eq!(code(&from.get("/auth/github").await.expect(403)), "cross_site");
+    for path in ["/api/v1/me/github", "/account/github/link"] {
+        assert_eq!(code(&from.send("POST", path, Some(b"password=seven+grey+herons+wade")).await.expect(403)), "cross_site");
+    }
     // Whoever has signed out meanwhile, or is somebody else by now, has nothing linked.
     let octocat = side.github.member("octocat");
-    let (abroad, location) = side.set_out(&ada).await;
+    let sent = ada.post("/api/v1/me/github", json!({"password": PASSWORD})).await.expect(200);
+    let (abroad, location) = (ada.with("cookie", &joined(&ada, &sent)), text(&sent.value()["location"]).to_owned());
     ada.own("POST", "/api/v1/logout").await.expect(204);
     assert_eq!(code(&abroad.get(&side.github.says_yes(octocat, &location)).await.expect(400)), "state_invalid");
+}
+
+#[tokio::test]
+async fn whoever_has_no_password_shows_who_they_are_by_having_signed_in_of_late() {
+    let side = Side::new();
+    let plain = side.app.user("plain", InstanceRole::Member);
+    let browser = side.app.sign_in(plain).await;
+    side.app.advance(Duration::from_secs(3_601));
+    let asked = [
+        browser.post("/api/v1/me/github", json!({})).await,
+        browser.json("PUT", "/api/v1/me/password", json!({"password": PASSWORD})).await,
+        browser.post("/api/v1/me/totp", json!({})).await,
+    ];
+    for answer in asked {
+        let sentence = answer.expect(403).refused("sign_in_again");
+        assert!(sentence.contains("sign in once more"), "a browser that was left alone is given no way in: {sentence}");
+    }
+    let browser = side.app.sign_in(plain).await;
+    browser.json("PUT", "/api/v1/me/password", json!({"password": PASSWORD})).await.expect(204);
 }
 
 #[tokio::test]
@@ -416,7 +455,7 @@ async fn a_link_is_taken_away_with_the_password_and_never_the_last_way_in() {
     let side = Side::new();
     let (_, ada) = side.local("ada").await;
     let octocat = side.github.member("octocat");
-    side.answer(&ada, octocat).await.expect(303);
+    side.link(&ada, octocat, json!({"password": PASSWORD})).await.expect(303);
     assert_eq!(code(&ada.json("DELETE", "/api/v1/me/github", json!({})).await.expect(403)), "password_wrong");
     ada.json("DELETE", "/api/v1/me/github", json!({"password": PASSWORD})).await.expect(204);
     let me = ada.get("/api/v1/me").await.expect(200).value();
@@ -430,7 +469,7 @@ async fn a_link_is_taken_away_with_the_password_and_never_the_last_way_in() {
     let plain = side.app.user("plain", InstanceRole::Member);
     let browser = side.app.sign_in(plain).await;
     let second = side.github.member("second");
-    side.answer(&browser, second).await.expect(303);
+    side.link(&browser, second, json!({})).await.expect(303);
     assert_eq!(code(&browser.json("DELETE", "/api/v1/me/github", json!({})).await.expect(409)), "last_way_in");
     let third = side.github.member("third");
     let browser = side.sign_in(third).await;

@@ -2,7 +2,7 @@
 
 use plumbline::base::event::Actor;
 use plumbline::base::name::RepoSlug;
-use plumbline::domain::accounts::{self, InstanceRole, RepoRole, Scope, TokenKind};
+use plumbline::domain::accounts::{self, Hashed, InstanceRole, RepoRole, Scope, TokenKind};
 use plumbline::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
 use plumbline::http::host;
 use plumbline::ui;
@@ -309,7 +309,7 @@ async fn keys_are_made_anew_and_after_a_loss_those_alone_that_are_lost() {
     put(&world.admin, "/api/v1/secrets/SHARED", VALUE).await.expect(201);
     let path = "/api/v1/admin/keys/regenerate";
     let nothing = on_host(&world.app, "POST", path, Some(json!({"missing_only": true}))).await;
-    assert_eq!(nothing, json!({"vault_key": null, "regenerated": [], "to_give": [], "to_set": [], "lost_codes": []}));
+    assert_eq!(nothing, json!({"vault_key": null, "regenerated": [], "to_give": [], "to_set": [], "lost_codes": [], "lost_of_github": []}));
     let anew = on_host(&world.app, "POST", path, Some(json!({}))).await;
     let one = &anew["regenerated"][0];
     assert_eq!((&one["repo"], &one["id"], &one["version"]), (&json!("local/app"), &made["id"], &json!(2)));
@@ -347,7 +347,8 @@ async fn a_repository_that_a_member_adds_has_no_secrets_of_the_instance_until_an
         owner: Some(ada),
     };
     let of_ada = Actor::User { user: ada, address: None };
-    let id = world.app.app().write_now(&of_ada, move |tx, now| repos::add(tx, new.clone(), now)).unwrap().id;
+    let own = new.clone();
+    let id = world.app.app().write_now(&of_ada, move |tx, now| repos::add(tx, own.clone(), now)).unwrap().id;
     let path = "/api/v1/repos/local/own";
     assert_eq!(browser.get(path).await.expect(200).value()["instance_secrets"], json!(false));
     let items = async |client: &Client| client.get(&format!("{path}/secrets")).await.expect(200).value()["items"].as_array().unwrap().len();
@@ -361,5 +362,14 @@ async fn a_repository_that_a_member_adds_has_no_secrets_of_the_instance_until_an
     world.admin.json("PATCH", path, json!({"instance_secrets": true})).await.expect(200);
     assert!(meant().is_some());
     assert_eq!(items(&browser).await, 1);
+    // Neither has one that a token of an administrator adds that is not for that.
+    let root = world.app.user("chief", InstanceRole::Admin);
+    for (name, scopes, has) in [("narrow", &[Scope::RepoWrite][..], false), ("wide", &[Scope::RepoWrite, Scope::Admin], true)] {
+        let token = world.app.token(TokenKind::Personal, scopes, Some(root), &[], None);
+        let made = world.app.app().read_now(|tx, now| accounts::caller_of_token(tx, Hashed::of(&token), now)).unwrap().unwrap().0;
+        let new = NewRepository { slug: RepoSlug::local(name).unwrap(), owner: None, ..new.clone() };
+        let added = world.app.app().write_now(&made.actor(None), move |tx, now| repos::add(tx, new.clone(), now)).unwrap();
+        assert_eq!(added.has_instance_secrets, has, "{name}");
+    }
     world.app.settle().await;
 }

@@ -197,8 +197,8 @@ async fn a_local_account_that_was_linked_stays_when_its_person_leaves_github() {
     app.set_password(user, "seven grey herons wade").await;
     let ada = app.sign_in(user).await;
     let octocat = side.github.member("octocat");
-    let sent = ada.get("/auth/github").await.expect(303);
-    let back = side.github.says_yes(octocat, sent.header("location").unwrap());
+    let sent = ada.post("/api/v1/me/github", json!({"password": "seven grey herons wade"})).await.expect(200);
+    let back = side.github.says_yes(octocat, text(&sent.value()["location"]));
     ada.with("cookie", &format!("{}; {}", ada.header("cookie").unwrap(), sent.cookies())).get(&back).await.expect(303);
 
     side.github.belongs(octocat, "acme", None);

@@ -14,8 +14,8 @@ use plumbline::base::name::{BlobId, CommitSha, RepoSlug, TreePath};
 use plumbline::base::time::Timestamp;
 use plumbline::base::work::{Lane, Work};
 use plumbline::domain::accounts::{
-    Browser, Email, Hashed, Identity, InstanceRole, Left, Link, LinkPurpose, Membership, MembershipSource, PasswordRow, Previous, Provider,
-    RepoRole, Roster, Scope as TokenScope, SecondFactor, Session, Source, Token, TokenKind, User,
+    Browser, Email, Hashed, Identity, InstanceRole, Left, Link, LinkPurpose, Maker, Membership, MembershipSource, PasswordRow, Previous,
+    Provider, RepoRole, Roster, Scope as TokenScope, SecondFactor, Session, Source, Token, TokenKind, User,
 };
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::audit::{Action, ActorKind, Checkpoint, Digest, Entry, Outcome, Subject, SubjectKind, Who};
@@ -285,6 +285,7 @@ fn token() -> Token {
         scopes: vec![TokenScope::RepoRead, TokenScope::Admin],
         user: Some(UserId::from_u128(2)),
         repos: vec![repo()],
+        made_by: Maker::Token(TokenId::from_u128(8)),
         created_at: at(3),
         expires_at: Some(at(4)),
         last_used_at: Some(at(5)),
