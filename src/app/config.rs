@@ -553,7 +553,14 @@ fn list(values: &Values, key: &'static str) -> Vec<String> {
 fn networks(values: &Values) -> Result<Vec<Network>, Error> {
     let Some((place, texts)) = values.get("trusted_proxies") else { return Ok(Vec::new()) };
     let wrong = |why: String| Error::Value { place: place.clone(), key: "trusted_proxies", why };
-    texts.iter().map(|text| text.parse::<Network>().map_err(|error| wrong(error.to_string()))).collect()
+    texts
+        .iter()
+        .map(|text| {
+            text.parse::<Network>().map_err(|_| {
+                wrong(format!("not a list of addresses and networks such as 127.0.0.1 or 10.0.0.0/8, for `{text}` is neither"))
+            })
+        })
+        .collect()
 }
 
 /// Whose tokens are taken: GitHub's own unless something else is said, nobody's if an empty list is.

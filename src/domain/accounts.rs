@@ -405,6 +405,11 @@ pub fn caller_of_token(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<Op
     Ok(speaking_token(tx, token, secret, now)?.map(|caller| (caller, is_stale)))
 }
 
+/// The token that a text is or was of, good or not.
+pub fn token_of(tx: &ReadTx, secret: Hashed) -> Result<Option<TokenId>> {
+    Ok(tx.first(&token::BY_SECRET.exactly(&secret))?.map(|token| token.id))
+}
+
 /// The caller that a token makes by one of its secrets, if it is good and its person is not shut out.
 fn speaking_token(tx: &ReadTx, mut token: Token, secret: Hashed, now: Timestamp) -> Result<Option<Caller>> {
     if !token.is_good(now) || !token.is_known_by(secret, now) {

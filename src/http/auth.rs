@@ -9,10 +9,10 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use super::code::Code;
-use super::error::ApiError;
+use super::error::{ApiError, Failed};
 use super::extract::Looked;
 use super::trail::By;
 use crate::app::App;
@@ -132,27 +132,51 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
     if matches!(request.extensions().get::<Caller>(), Some(Caller::Host)) {
         let mut response = next.run(request).await;
         response.extensions_mut().insert(By(Actor::Host));
+        // To whoever owns the host nothing is to be hidden of what is wrong with it.
+        if let Some(Failed(error)) = response.extensions_mut().get_mut::<Failed>()
+            && error.code == Code::VaultUnavailable
+            && let Some(cause) = &error.cause
+        {
+            error.message = cause.clone().into();
+        }
         return Ok(response);
     }
     let address = request.extensions().get::<Address>().and_then(|address| address.0.clone());
     let headers = request.headers();
     let bearer = bearer(headers);
-    if bearer.is_none() && is_unsafe(request.method()) && !is_same_origin(&app.config, headers) {
-        return Err(ApiError::new(
-            Code::CrossSite,
-            "this request came from another site; send it from our own pages, or with a bearer token",
-        ));
-    }
     let cookie = cookie(headers, Transport::of(&app.config, headers).cookie());
+    if bearer.is_none() && is_unsafe(request.method()) && !is_same_origin(&app.config, headers) {
+        let why = "this request came from another site; send it from our own pages, or with a bearer token";
+        let mut refused = ApiError::new(Code::CrossSite, why).into_response();
+        // Whoever's browser was made to send it is who the trail should name.
+        if let Some(Caller::User { user, .. }) = match &cookie {
+            Some(text) => caller_of_cookie(&app, Hashed::of(text), agent(headers), address.clone()).await?,
+            None => None,
+        } {
+            refused.extensions_mut().insert(By(Actor::User { user: user.id, address }));
+        }
+        return Ok(refused);
+    }
     let (caller, credential) = match (bearer, cookie) {
         (Some(text), _) => {
-            let caller = match accounts::recognise(&text) {
+            let secret = accounts::recognise(&text);
+            let caller = match secret {
                 Some(secret) => caller_of_token(&app, secret, address.clone()).await?,
                 None if workload::looks_like_one(&text) => caller_of_workload(&app, &text).await?,
                 None => None,
             };
-            let refused = || ApiError::new(Code::Unauthenticated, "the token is not one of ours, has expired or was revoked");
-            (caller.ok_or_else(refused)?, Some(text))
+            let Some(caller) = caller else {
+                let why = "the token is not one of ours, has expired or was revoked";
+                let mut refused = ApiError::new(Code::Unauthenticated, why).into_response();
+                // One that was good once says where it leaked.
+                if let Some(secret) = secret
+                    && let Some(token) = app.read(move |tx, _| accounts::token_of(tx, secret)).await?
+                {
+                    refused.extensions_mut().insert(By(Actor::Token { token, address }));
+                }
+                return Ok(refused);
+            };
+            (caller, Some(text))
         }
         (None, Some(text)) => match caller_of_cookie(&app, Hashed::of(&text), agent(headers), address.clone()).await? {
             Some(caller) => (caller, Some(text)),

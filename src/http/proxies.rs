@@ -31,8 +31,13 @@ pub async fn origin(State(app): State<App>, mut request: Request, next: Next) ->
         && !is_trusted(peer, &app.config.trusted_proxies)
         && (request.headers().contains_key(FORWARDED_FOR) || request.headers().contains_key(header::FORWARDED))
     {
-        // The first will do; health tells of it.
-        let _ = app.unnamed_proxy.set(peer);
+        // The first will do; health tells of it as well.
+        if app.unnamed_proxy.set(peer).is_ok() {
+            tracing::warn!(
+                "requests come through {peer}, which is not known to be a proxy, so that limits and the trail cannot tell its clients apart: name \
+                 it in `trusted_proxies`"
+            );
+        }
     }
     let address = peer.map(|peer| of(peer, request.headers(), &app.config.trusted_proxies));
     request.extensions_mut().insert(Address(address.map(|address| address.to_string())));

@@ -2,15 +2,16 @@
 //!
 //! Every answer passes here, whoever refused it: the permit of a route, the rule of origins, the look at a credential. A refusal is
 //! written if it may be of interest afterwards: whoever asked is somebody and may not ([`Code::Forbidden`]), showed a credential that is
-//! none, sent a delivery that is not signed, came from another site, followed a link that was used, or did not get past the sign-in. That something is not there, or hidden, is the daily bread of
-//! whoever mistypes; that nobody is signed in is how everybody begins.
+//! none, sent a delivery that is not signed, came from another site, followed a link that was used, did not get past the sign-in, or would
+//! have changed a repository that is hidden from them. That something else is not there, or hidden, is the daily bread of whoever
+//! mistypes; that nobody is signed in is how everybody begins.
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::auth::{Address, Lapsed};
+use super::auth::{self, Address, Lapsed};
 use super::code::Code;
 use super::error::{ApiError, Failed};
 use super::layers;
@@ -49,12 +50,18 @@ pub async fn refusals(State(app): State<App>, request: Request, next: Next) -> R
     let path = if request.extensions().get::<MatchedPath>().is_some() { layers::told(&request) } else { "/…".to_owned() };
     let address = request.extensions().get::<Address>().and_then(|address| address.0.clone());
     let shows_a_token = request.headers().contains_key(header::AUTHORIZATION) || request.headers().contains_key("x-api-key");
+    let is_unsafe = auth::is_unsafe(request.method());
     let mut response = next.run(request).await;
     let by = response.extensions_mut().remove::<By>();
     let has_lapsed = response.extensions_mut().remove::<Lapsed>().is_some();
     let said = response.extensions_mut().remove::<Refuses>();
     let refuses = response.extensions().get::<Failed>().map(|Failed(error)| Refuses::from(error)).or(said);
-    if let Some(Refuses { code, wanted }) = refuses.filter(|refuses| is_of_interest(refuses.code, shows_a_token || has_lapsed)) {
+    // A typing error looks at what is not there; who would change what they may not see is somebody to look at.
+    let is_somebody = by.as_ref().is_some_and(|By(actor)| !matches!(actor, Actor::Anonymous { .. }));
+    let would_change = is_unsafe && is_somebody;
+    if let Some(Refuses { code, wanted }) = refuses
+        .filter(|refuses| is_of_interest(refuses.code, shows_a_token || has_lapsed) || would_change && refuses.code == Code::RepoNotFound)
+    {
         let actor = by.map_or(Actor::Anonymous { address }, |By(actor)| actor);
         app.record_refusal(Refused { actor, wanted, route, path, code: code.as_str() }).await;
     }

@@ -183,10 +183,7 @@ impl Judge<'_> {
             Ok(given) => given,
             Err(error) => return Ok(Err(Untold::errored(error))),
         };
-        let secret_files = match given.in_sandbox(&planned.name) {
-            Ok(files) => files,
-            Err(error) => return Ok(Err(Untold::errored(error))),
-        };
+        let secret_files = given.in_sandbox();
         start.commands.iter_mut().for_each(|command| command.secret_files.clone_from(&secret_files));
         let mut told = self.carried_out(&sandbox, limits, &start, planned, judged, only, most, log)?;
         given.hide(&mut told);

@@ -10,10 +10,9 @@ use crate::base::event::Actor;
 use crate::base::id::SecretId;
 use crate::base::mask::Mask;
 use crate::base::secret::Secret;
-use crate::domain::checks::plan::Planned;
+use crate::domain::checks::plan::{Planned, place_in_sandbox};
 use crate::domain::checks::{CheckError, ErrorCode};
 use crate::domain::secrets::{self, Use};
-use crate::engine::sandbox::SECRETS;
 
 /// What a program is given.
 #[derive(Default)]
@@ -70,22 +69,10 @@ impl Given {
         self.files.clone()
     }
 
-    /// The files as a sandbox is given them: beneath the home directory, or where secrets are looked for.
-    pub(super) fn in_sandbox(&self, check: &str) -> Result<Vec<(String, Secret<String>)>, CheckError> {
-        let place = |destination: &str| match destination.strip_prefix("~/") {
-            Some(within) => Some(within.to_owned()),
-            None => destination.starts_with(SECRETS).then(|| destination.to_owned()),
-        };
-        let placed = |(destination, value): &(String, Secret<String>)| match place(destination) {
-            Some(path) => Ok((path, value.clone())),
-            None => {
-                let message = format!(
-                    "`{check}` would see a secret at `{destination}`, and a program sees them beneath `~/` and `{SECRETS}` alone; name a place there."
-                );
-                Err(CheckError { code: ErrorCode::ManifestInvalid, message })
-            }
-        };
-        self.files.iter().map(placed).collect()
+    /// The files as a sandbox is given them: the plan has none that it has no place for.
+    pub(super) fn in_sandbox(&self) -> Vec<(String, Secret<String>)> {
+        let placed = |(destination, value): &(String, Secret<String>)| Some((place_in_sandbox(destination)?.to_owned(), value.clone()));
+        self.files.iter().filter_map(placed).collect()
     }
 
     /// Takes the values out of what came of a run.

@@ -11,6 +11,7 @@ use crate::base::text;
 use crate::domain::issues::format::{self, Format};
 use crate::domain::repos::manifest::{CheckSpec, Globs, Manifest, Network, Runs};
 use crate::domain::secrets::{Known, SecretRef};
+use crate::engine::sandbox::SECRETS;
 use crate::engine::store::blob::BlobHash;
 
 /// A check that is to be run.
@@ -161,7 +162,9 @@ fn planned(spec: &CheckSpec, known: &Known) -> Planned {
     // What is part of the binary has no process that could see a file.
     if planned.starts_process() {
         planned.asks_for_cache = !spec.cache.is_empty();
+        let is_image = matches!(spec.runs, Runs::Image(_));
         let mounts = spec.mounts.iter().map(|mount| match known.find(&mount.secret) {
+            Some(_) if !is_image && place_in_sandbox(&mount.destination).is_none() => Err(misplaced(&spec.name, &mount.destination)),
             Some(secret) => Ok(Mounted { secret, destination: mount.destination.clone() }),
             None => Err(secret_unknown(&spec.name, &mount.secret)),
         });
@@ -186,6 +189,21 @@ fn unknown(plugin: &str) -> CheckError {
         None => format!("No plugin is named `{plugin}`; there are: {}.", names.join(", ")),
     };
     CheckError { code: ErrorCode::PluginUnknown, message }
+}
+
+/// Where a program in a sandbox sees a secret that a manifest would have at `destination`: from its home directory on, or where secrets are
+/// looked for. Elsewhere there is none for it.
+pub fn place_in_sandbox(destination: &str) -> Option<&str> {
+    destination.strip_prefix("~/").or_else(|| destination.starts_with(SECRETS).then_some(destination))
+}
+
+fn misplaced(name: &str, destination: &str) -> CheckError {
+    CheckError {
+        code: ErrorCode::ManifestInvalid,
+        message: format!(
+            "`{name}` would see a secret at `{destination}`, and a program sees them beneath `~/` and `{SECRETS}` alone; name a place there."
+        ),
+    }
 }
 
 fn secret_unknown(name: &str, secret: &str) -> CheckError {

@@ -210,20 +210,26 @@ async fn whoever_was_not_let_do_something_stands_in_the_trail() {
     app.anonymous().page("/").await.expect(401);
     app.anonymous().get("/api/v1/me").await.expect(401);
     eve.get("/api/v1/repos/local/nope").await.expect(404);
+    // Who would change what they may not see, and who shows what was good once, are somebody.
+    eve.json("PUT", "/api/v1/repos/local/nope/secrets/TOKEN", json!({"value": "marigold"})).await.expect(404);
+    let ended = app.token(TokenKind::Service, &[Scope::RepoRead], None, &[], Some(app.now()));
+    app.anonymous().bearer(&ended).get("/api/v1/me").await.expect(401);
     assert_eq!(
         told(&world.admin, "outcome=refused").await,
         [
+            "service of a test request /api/v1/me refused unauthenticated",
+            "eve request /api/v1/repos/local/nope/secrets/… refused repo_not_found",
             "anonymous request /link/… refused link_spent",
             "anonymous request /api/v1/me refused unauthenticated",
             "anonymous request /api/v1/me refused unauthenticated",
             "service of a test request /api/v1/admin/tokens/tok_00000000000000000000000000 refused forbidden",
-            "anonymous request /api/v1/logout refused cross_site",
+            "eve request /api/v1/logout refused cross_site",
             "eve request /admin refused forbidden",
             "eve request /api/v1/admin/users refused forbidden",
         ]
     );
     let refused = world.admin.get("/api/v1/admin/audit?outcome=refused&who=eve").await.expect(200).value();
-    assert_eq!(refused["items"][0]["subject"]["id"], json!("GET /admin"));
+    assert_eq!(refused["items"][0]["subject"]["id"], json!("PUT /api/v1/repos/{owner}/{name}/secrets/{secret}"));
     let lines = exported(&world.admin, "").await.join("\n");
     assert!(!lines.contains(&link) && !lines.contains("stolen") && !lines.contains("nonsense"));
 }
