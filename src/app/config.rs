@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use super::admission;
 use crate::base::network::Network;
+use crate::base::secret::Secret;
 use crate::base::text::nearest;
 use crate::domain::accounts::SessionLimits;
 use crate::domain::admin::Intervals;
 use crate::domain::checks::catalogue;
-use crate::domain::github;
+use crate::domain::github::{self, Given};
 use crate::domain::repos::manifest::MAX_TIMEOUT;
 use crate::domain::settings::Settings;
 use crate::engine::sandbox::Tier;
@@ -325,10 +326,10 @@ impl Config {
                 url: parse(values, "github.url", url)?,
                 api_url: parse(values, "github.api_url", base)?,
                 app_id: parse(values, "github.app_id", number)?,
-                private_key_file: parse(values, "github.private_key_file", path)?,
-                webhook_secret_file: parse(values, "github.webhook_secret_file", path)?,
+                private_key: given(values, "github.app_private_key", "github.app_private_key_file")?,
+                webhook_secret: given(values, "github.webhook_secret", "github.webhook_secret_file")?,
                 client_id: parse(values, "github.client_id", |text| Ok(text.to_owned()))?,
-                client_secret_file: parse(values, "github.client_secret_file", path)?,
+                client_secret: given(values, "github.client_secret", "github.client_secret_file")?,
                 orgs: orgs(values)?,
                 outside_collaborators: parse(values, "github.outside_collaborators", |text| {
                     text.parse().map_err(|_| "not `true` or `false`".to_owned())
@@ -417,15 +418,18 @@ impl Config {
         out += &optional("ca_file", self.ca_file.as_ref().map(|path| path.display().to_string()));
         out += &format!("\n[oidc]\nissuers = [{}]\n", quoted(&mut self.oidc_issuers.iter().cloned()));
         out += &optional("audience", self.oidc_audience.clone());
-        let github::Configured { url, api_url, app_id, private_key_file, webhook_secret_file, client_id, client_secret_file, .. } =
-            &self.github;
-        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let github::Configured { url, api_url, app_id, private_key, webhook_secret, client_id, client_secret, .. } = &self.github;
+        let secret = |key: &str, given: &Option<Given>| match given {
+            Some(Given::Text(_)) => format!("{key} = \"[hidden]\"\n"),
+            Some(Given::File(path)) => format!("{key}_file = {:?}\n", path.display().to_string()),
+            None => format!("# {key}_file is not set\n"),
+        };
         out += &format!("\n[github]\n{}{}", optional("url", url.clone()), optional("api_url", api_url.clone()));
         out += &app_id.map_or_else(|| optional("app_id", None), |id| format!("app_id = {id}\n"));
-        out += &optional("private_key_file", path(private_key_file));
-        out += &optional("webhook_secret_file", path(webhook_secret_file));
+        out += &secret("app_private_key", private_key);
+        out += &secret("webhook_secret", webhook_secret);
         out += &optional("client_id", client_id.clone());
-        out += &optional("client_secret_file", path(client_secret_file));
+        out += &secret("client_secret", client_secret);
         out += &format!("orgs = [{}]\n", quoted(&mut self.github.orgs.iter().cloned()));
         out += &format!("outside_collaborators = {}\n", self.github.outside_collaborators);
         let Limits { connections, streams, streams_per_caller, requests_per_address, requests_per_caller, .. } = self.limits;
@@ -544,6 +548,18 @@ fn parse<T>(values: &Values, key: &'static str, parse: impl FnOnce(&str) -> Resu
         return Ok(None);
     }
     parse(text).map(Some).map_err(|why| Error::Value { place: place.clone(), key, why })
+}
+
+/// A secret, which stands in the configuration or in a file that it names.
+fn given(values: &Values, key: &'static str, file: &'static str) -> Result<Option<Given>, Error> {
+    let path = parse(values, file, path)?.map(Given::File);
+    let text = parse(values, key, |text| Ok(Given::Text(Secret::new(text.to_owned()))))?;
+    match (text, path, values.get(key)) {
+        (Some(_), Some(_), Some((place, _))) => {
+            Err(Error::Value { place: place.clone(), key, why: format!("set beside `{file}`; take one of the two away") })
+        }
+        (text, path, _) => Ok(path.or(text)),
+    }
 }
 
 fn list(values: &Values, key: &'static str) -> Vec<String> {

@@ -7,7 +7,7 @@
 //! Secrets are opened for one use and are in memory no longer. None is ever in an address, an argument list, a log or an error.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -48,6 +48,32 @@ const SECRET_FILE_BYTES: u64 = 64 << 10;
 /// The most lines of the file with webhook secrets that are read: the present one and the one before.
 const WEBHOOK_SECRETS: usize = 2;
 
+/// A secret of the App as the configuration has it.
+#[derive(Debug, Clone)]
+pub enum Given {
+    /// It stands there itself.
+    Text(Secret<String>),
+    /// This file has it, and is read at each use.
+    File(PathBuf),
+}
+
+impl PartialEq for Given {
+    fn eq(&self, other: &Given) -> bool {
+        match (self, other) {
+            (Given::Text(one), Given::Text(other)) => one.expose() == other.expose(),
+            (Given::File(one), Given::File(other)) => one == other,
+            (Given::Text(_), Given::File(_)) | (Given::File(_), Given::Text(_)) => false,
+        }
+    }
+}
+
+impl Eq for Given {}
+
+/// The keys of the configuration that name the files.
+const PRIVATE_KEY: &str = "github.app_private_key_file";
+const WEBHOOK_SECRET: &str = "github.webhook_secret_file";
+const CLIENT_SECRET: &str = "github.client_secret_file";
+
 /// What the configuration says of the App. Every part may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Configured {
@@ -57,14 +83,14 @@ pub struct Configured {
     pub api_url: Option<String>,
     /// GitHub's number for the App.
     pub app_id: Option<u64>,
-    /// The file with the App's private key (PEM).
-    pub private_key_file: Option<PathBuf>,
-    /// The file with what deliveries are signed with: one secret a line, the present one first.
-    pub webhook_secret_file: Option<PathBuf>,
+    /// The App's private key (PEM).
+    pub private_key: Option<Given>,
+    /// What deliveries are signed with: one secret a line, the present one first.
+    pub webhook_secret: Option<Given>,
     /// The App's client id, which people sign in through.
     pub client_id: Option<String>,
-    /// The file with the client's secret.
-    pub client_secret_file: Option<PathBuf>,
+    /// The client's secret.
+    pub client_secret: Option<Given>,
     /// The organizations whose members are let in; none named are all where the App is.
     pub orgs: Vec<String>,
     /// Whether those are let in who work in one of their repositories and are no members.
@@ -253,22 +279,19 @@ pub fn identity(tx: &ReadTx, configured: &Configured) -> Result<Option<Identity>
 
 /// The App's private key. It may read a file.
 pub fn private_key(tx: &ReadTx, vault: &Vault, configured: &Configured) -> Result<Secret<String>> {
-    let key = "github.private_key_file";
-    let file = configured.private_key_file.as_deref();
-    one(tx, vault, key, file, Purpose::GithubPrivateKey)?.ok_or(Error::NotSetUp)
+    one(tx, vault, PRIVATE_KEY, configured.private_key.as_ref(), Purpose::GithubPrivateKey)?.ok_or(Error::NotSetUp)
 }
 
 /// The client's secret, if there is one. It may read a file.
 pub fn client_secret(tx: &ReadTx, vault: &Vault, configured: &Configured) -> Result<Option<Secret<String>>> {
-    let file = configured.client_secret_file.as_deref();
-    one(tx, vault, "github.client_secret_file", file, Purpose::GithubClientSecret)
+    one(tx, vault, CLIENT_SECRET, configured.client_secret.as_ref(), Purpose::GithubClientSecret)
 }
 
 /// What a delivery may be signed with: the present secret and, while it is being exchanged, the one before. None at all means that no
 /// delivery is taken. It may read a file.
 pub fn webhook_secrets(tx: &ReadTx, vault: &Vault, configured: &Configured) -> Result<Vec<Secret<String>>> {
-    if let Some(path) = &configured.webhook_secret_file {
-        let text = read("github.webhook_secret_file", path)?;
+    if let Some(given) = &configured.webhook_secret {
+        let text = read(WEBHOOK_SECRET, given)?;
         let lines = text.expose().lines().map(str::trim).filter(|line| !line.is_empty());
         return Ok(lines.take(WEBHOOK_SECRETS).map(|line| Secret::new(line.to_owned())).collect());
     }
@@ -287,25 +310,29 @@ pub fn git_credentials(token: &Secret<String>) -> Secret<String> {
     Secret::new(format!("Basic {}", STANDARD.encode(plain.as_bytes())))
 }
 
-/// A secret, from the file that the configuration names, else from the vault.
-fn one(tx: &ReadTx, vault: &Vault, key: &'static str, file: Option<&Path>, purpose: Purpose) -> Result<Option<Secret<String>>> {
-    if let Some(path) = file {
-        let text = read(key, path)?;
-        return match text.expose().trim() {
-            "" => Err(Error::FileUnusable { key, path: path.to_owned(), why: "is empty" }),
-            some => Ok(Some(Secret::new(some.to_owned()))),
+/// A secret, as the configuration has it, else from the vault.
+fn one(tx: &ReadTx, vault: &Vault, key: &'static str, given: Option<&Given>, purpose: Purpose) -> Result<Option<Secret<String>>> {
+    if let Some(given) = given {
+        let text = read(key, given)?;
+        return match (text.expose().trim(), given) {
+            ("", Given::File(path)) => Err(Error::FileUnusable { key, path: path.clone(), why: "is empty" }),
+            (some, _) => Ok(Some(Secret::new(some.to_owned()))),
         };
     }
     Ok(secrets::kept(tx, purpose)?.map(|kept| secrets::open_kept(vault, &kept)).transpose()?)
 }
 
-fn read(key: &'static str, path: &Path) -> Result<Secret<String>> {
+fn read(key: &'static str, given: &Given) -> Result<Secret<String>> {
+    let path = match given {
+        Given::Text(text) => return Ok(text.clone()),
+        Given::File(path) => path,
+    };
     let mut text = String::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(SECRET_FILE_BYTES + 1).read_to_string(&mut text));
     let text = Secret::new(text);
-    read.map_err(|source| Error::FileUnreadable { key, path: path.to_owned(), source })?;
+    read.map_err(|source| Error::FileUnreadable { key, path: path.clone(), source })?;
     if text.expose().len() as u64 > SECRET_FILE_BYTES {
-        return Err(Error::FileUnusable { key, path: path.to_owned(), why: "is too large for a secret" });
+        return Err(Error::FileUnusable { key, path: path.clone(), why: "is too large for a secret" });
     }
     Ok(text)
 }

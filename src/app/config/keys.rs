@@ -165,16 +165,28 @@ pub const KEYS: &[Key] = &[
         about: "GitHub's number for an App that was made by hand",
     },
     Key {
-        name: "github.private_key_file",
-        env: "PLUMBLINE_GITHUB_PRIVATE_KEY_FILE",
+        name: "github.app_private_key_file",
+        env: "PLUMBLINE_GITHUB_APP_PRIVATE_KEY_FILE",
         default: "the vault",
-        about: "The App's private key (PEM), of an App that was made by hand",
+        about: "A file with the App's private key (PEM), of an App that was made by hand",
+    },
+    Key {
+        name: "github.app_private_key",
+        env: "PLUMBLINE_GITHUB_APP_PRIVATE_KEY",
+        default: "the vault",
+        about: "The key itself, where there can be no file",
     },
     Key {
         name: "github.webhook_secret_file",
         env: "PLUMBLINE_GITHUB_WEBHOOK_SECRET_FILE",
         default: "the vault",
-        about: "What GitHub signs deliveries with: one secret a line, the present one first",
+        about: "A file with what GitHub signs deliveries with: one secret a line, the present one first",
+    },
+    Key {
+        name: "github.webhook_secret",
+        env: "PLUMBLINE_GITHUB_WEBHOOK_SECRET",
+        default: "the vault",
+        about: "The secret itself, where there can be no file",
     },
     Key {
         name: "github.client_id",
@@ -186,7 +198,13 @@ pub const KEYS: &[Key] = &[
         name: "github.client_secret_file",
         env: "PLUMBLINE_GITHUB_CLIENT_SECRET_FILE",
         default: "the vault",
-        about: "The client's secret",
+        about: "A file with the client's secret",
+    },
+    Key {
+        name: "github.client_secret",
+        env: "PLUMBLINE_GITHUB_CLIENT_SECRET",
+        default: "the vault",
+        about: "The secret itself, where there can be no file",
     },
     Key {
         name: "github.orgs",

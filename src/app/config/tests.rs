@@ -74,3 +74,16 @@ fn what_never_ends_is_no_configuration() {
     let sources = Sources { file: Some(PathBuf::from("/dev/zero")), data: Some(PathBuf::from("/data")), ..Sources::default() };
     assert!(Config::build(&sources).unwrap_err().to_string().contains("`/dev/zero`"));
 }
+
+#[test]
+fn a_secret_of_the_app_stands_in_the_environment_or_in_a_file_and_is_printed_by_neither() {
+    let of = |pairs: &[(&str, &str)]| build("", pairs, &[]);
+    let config = of(&[("PLUMBLINE_GITHUB_CLIENT_SECRET", "marigold"), ("PLUMBLINE_GITHUB_APP_PRIVATE_KEY_FILE", "/etc/key.pem")]).unwrap();
+    assert!(matches!(&config.github.client_secret, Some(Given::Text(text)) if text.expose() == "marigold"));
+    assert!(matches!(&config.github.private_key, Some(Given::File(path)) if path == Path::new("/etc/key.pem")));
+    let printed = config.print();
+    assert!(printed.contains("client_secret = \"[hidden]\"") && printed.contains("app_private_key_file = \"/etc/key.pem\""), "{printed}");
+    assert!(!printed.contains("marigold"));
+    let both = of(&[("PLUMBLINE_GITHUB_WEBHOOK_SECRET", "a"), ("PLUMBLINE_GITHUB_WEBHOOK_SECRET_FILE", "/b")]).unwrap_err();
+    assert!(both.contains("`github.webhook_secret` is set beside `github.webhook_secret_file`"), "{both}");
+}

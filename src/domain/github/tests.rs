@@ -67,8 +67,8 @@ fn what_the_configuration_says_wins_and_files_are_read_at_each_use() {
     std::fs::write(&key, "").unwrap();
     let configured = Configured {
         app_id: Some(9),
-        webhook_secret_file: Some(hook.clone()),
-        private_key_file: Some(key.clone()),
+        webhook_secret: Some(Given::File(hook.clone())),
+        private_key: Some(Given::File(key.clone())),
         url: Some("https://github.acme.example".to_owned()),
         ..Configured::default()
     };
@@ -80,7 +80,7 @@ fn what_the_configuration_says_wins_and_files_are_read_at_each_use() {
     std::fs::write(&hook, "newer\n").unwrap();
     assert_eq!(texts(&webhook_secrets(&tx, &vault, &configured).unwrap()), ["newer"]);
     let error = private_key(&tx, &vault, &configured).unwrap_err().to_string();
-    assert!(error.contains("github.private_key_file") && error.ends_with("is empty"), "{error}");
+    assert!(error.contains("github.app_private_key_file") && error.ends_with("is empty"), "{error}");
     std::fs::remove_file(&key).unwrap();
     assert!(matches!(private_key(&tx, &vault, &configured), Err(Error::FileUnreadable { .. })));
 }

@@ -317,7 +317,8 @@ async fn a_wrong_secret_of_ours_is_ours_to_mend() {
     let github = GitHub::start();
     let app = TestApp::with(|config| {
         github.configure_sign_in(config);
-        std::fs::write(config.github.client_secret_file.as_ref().unwrap(), "another").unwrap();
+        config.github.client_secret =
+            Some(plumbline::domain::github::Given::Text(plumbline::base::secret::Secret::new("another".to_owned())));
     });
     let side = Side { github, app };
     let octocat = side.github.member("octocat");

@@ -73,7 +73,9 @@ async fn without_a_secret_nothing_is_taken() {
 
 #[tokio::test]
 async fn a_secret_file_that_is_missing_refuses_everything_and_names_no_file() {
-    let app = deliveries::app_with(|config| config.github.webhook_secret_file = Some("/nowhere/secret".into()));
+    let app = deliveries::app_with(|config| {
+        config.github.webhook_secret = Some(plumbline::domain::github::Given::File("/nowhere/secret".into()));
+    });
     let answer = Sender::to(&app).raw("g-1", "ping", b"{}").await.expect(503);
     assert!(!answer.text().contains("nowhere"), "{}", answer.text());
 }

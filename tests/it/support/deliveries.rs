@@ -39,7 +39,7 @@ pub fn app_with(change: impl FnOnce(&mut Config)) -> TestApp {
     TestApp::with(|config| {
         let file = config.data_dir.parent().unwrap().join("webhook-secrets");
         std::fs::write(&file, format!("{SECRET}\n{BEFORE}\n")).unwrap();
-        config.github.webhook_secret_file = Some(file);
+        config.github.webhook_secret = Some(plumbline::domain::github::Given::File(file));
         change(config);
     })
 }

@@ -156,12 +156,12 @@ impl GitHub {
         let file = |name: &str, text: &str| {
             let path = dir.join(name);
             std::fs::write(&path, text).unwrap();
-            Some(path)
+            Some(plumbline::domain::github::Given::File(path))
         };
         config.github.url = Some(self.url());
         config.github.app_id = Some(APP_ID);
-        config.github.private_key_file = file("app.pem", KEY);
-        config.github.webhook_secret_file = file("webhook", WEBHOOK_SECRET);
+        config.github.private_key = file("app.pem", KEY);
+        config.github.webhook_secret = file("webhook", WEBHOOK_SECRET);
     }
 
     /// Makes an App of the manifest that a browser brings, and hands out a code.

@@ -56,7 +56,7 @@ impl GitHub {
         let path = config.data_dir.parent().unwrap().join("github/client");
         std::fs::write(&path, format!("{CLIENT_SECRET}\n")).unwrap();
         config.github.client_id = Some(CLIENT_ID.to_owned());
-        config.github.client_secret_file = Some(path);
+        config.github.client_secret = Some(plumbline::domain::github::Given::File(path));
     }
 
     /// Somebody new, who belongs nowhere. Answers their number.
