@@ -397,6 +397,8 @@ words! {
     pub enum WayIn: "way in" {
         /// A password, and a code where one is asked for.
         Password = "password",
+        /// A password and a recovery code, of which there is one less now.
+        RecoveryCode = "recovery_code",
         /// A one-time link.
         Link = "link",
         /// GitHub, which said who they are.

@@ -47,7 +47,8 @@ pub mod workload;
 pub use caller::{Caller, Permission, Refusal, Resource, is_by_admin, recognise};
 pub use email::{Email, emails_of, user_of_email};
 pub use factor::{
-    Shown, all_factors, begin_factor, confirm_factor, drop_factor, factor_of, factors_sealed_to, has_factor, remove_factor, rewrap_factor,
+    Shown, all_factors, begin_factor, confirm_factor, drop_factor, factor_of, factors_sealed_to, recovery_codes_left, remove_factor,
+    rewrap_factor,
 };
 pub use identity::{
     Identity, Left, Profile, Provider, Source, github_identity, github_identity_of, leave_github, link_github, list_identities,

@@ -128,6 +128,8 @@ pub struct MeView {
     pub password: bool,
     /// Whether you are asked for a code beside it.
     pub totp: bool,
+    /// How many recovery codes you have left, if you are asked for codes.
+    pub recovery_codes_left: Option<usize>,
     /// The login of your account on GitHub, if one is linked.
     pub github: Option<String>,
 }
@@ -269,12 +271,16 @@ pub async fn me(State(app): State<App>, permit: Permit) -> Result<Json<MeView>, 
 /// Who a caller is.
 fn me_view(tx: &ReadTx, caller: &Caller, token: Option<TokenView>) -> Result<MeView, ApiError> {
     let user = caller.user().cloned();
-    let (password, totp, github) = match &user {
+    let (password, recovery_codes_left, github) = match &user {
         Some(user) => {
             let identity = accounts::github_identity_of(tx, user.id)?;
-            (accounts::password_of(tx, user.id)?.is_some(), accounts::has_factor(tx, user.id)?, identity.map(|identity| identity.login))
+            (
+                accounts::password_of(tx, user.id)?.is_some(),
+                accounts::recovery_codes_left(tx, user.id)?,
+                identity.map(|identity| identity.login),
+            )
         }
-        None => (false, false, None),
+        None => (false, None, None),
     };
     let (kind, workload) = match caller {
         Caller::Workload { workload, repos } => (CallerKind::Workload, Some(workload_view(tx, workload, repos)?)),
@@ -282,7 +288,8 @@ fn me_view(tx: &ReadTx, caller: &Caller, token: Option<TokenView>) -> Result<MeV
         Caller::Host => (CallerKind::Host, None),
         Caller::User { .. } | Caller::Anonymous => (CallerKind::User, None),
     };
-    Ok(MeView { kind, user: user.map(UserView::from), token, workload, admin: caller.is_admin(), password, totp, github })
+    let (user, admin, totp) = (user.map(UserView::from), caller.is_admin(), recovery_codes_left.is_some());
+    Ok(MeView { kind, user, token, workload, admin, password, totp, recovery_codes_left, github })
 }
 
 fn workload_view(tx: &ReadTx, workload: &Workload, repos: &[RepoId]) -> Result<WorkloadView, ApiError> {

@@ -19,8 +19,8 @@ pub struct AccountPage {
     pub frame: Frame,
     /// Whether they have a password.
     pub has_password: bool,
-    /// Whether codes are asked for beside it.
-    pub has_totp: bool,
+    /// How many recovery codes are left, if codes are asked for beside it.
+    pub recovery_codes_left: Option<usize>,
     /// Their account on GitHub.
     pub github: GithubPart,
     /// Where they are signed in, latest first.

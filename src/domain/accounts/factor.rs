@@ -32,7 +32,7 @@ pub fn factor_of(tx: &ReadTx, user: UserId) -> Result<Option<SecondFactor>> {
 }
 
 /// Whether a person is asked for codes.
-pub fn has_factor(tx: &ReadTx, user: UserId) -> Result<bool> {
+fn has_factor(tx: &ReadTx, user: UserId) -> Result<bool> {
     Ok(factor_of(tx, user)?.is_some_and(|factor| factor.confirmed_at.is_some()))
 }
 
@@ -84,6 +84,11 @@ pub fn remove_factor(tx: &mut WriteTx, user: UserId, shown: Shown, now: Timestam
     }
     take(tx, user, shown)?;
     drop_factor(tx, user, now)
+}
+
+/// How many recovery codes somebody has left who is asked for codes.
+pub fn recovery_codes_left(tx: &ReadTx, user: UserId) -> Result<Option<usize>> {
+    Ok(factor_of(tx, user)?.filter(|factor| factor.confirmed_at.is_some()).map(|factor| factor.recovery.len()))
 }
 
 /// Takes a person's second factor away, for whoever lost phone and recovery codes: an administrator's verb.

@@ -34,5 +34,6 @@ pub fn sign_in(tx: &mut WriteTx, proof: &Proof, new: &NewSession, now: Timestamp
         Err(Error::CodeWrong) => return Err(Error::SignInRefused),
         taken => taken?,
     }
-    session::begin(tx, person, new, WayIn::Password, now)
+    let way = if matches!(proof.shown, Shown::Recovery(_)) { WayIn::RecoveryCode } else { WayIn::Password };
+    session::begin(tx, person, new, way, now)
 }

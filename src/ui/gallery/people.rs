@@ -105,7 +105,7 @@ fn account(world: &World, out: &mut Pages) {
     let page = |has_password, has_totp, tokens, outcome| AccountPage {
         frame: world.frame(),
         has_password,
-        has_totp,
+        recovery_codes_left: if has_totp { Some(2) } else { None },
         github: match (has_password, has_totp) {
             (true, is_free) => GithubPart::Linked { login: world.say("octocat"), is_free },
             (false, _) => GithubPart::Open,

@@ -78,9 +78,9 @@ async fn page(app: &App, asked: &Asked, outcome: Outcome) -> Result<AccountPage,
     sessions.reverse();
     let user = asked.permit.caller.user().map(|user| user.id);
     let by_github = github::is_open(app).await?;
-    let (tokens, has_password, has_totp, github) = app
-        .read(move |tx, now| -> Result<(Vec<TokenView>, bool, bool, GithubPart), ApiError> {
-            let Some(user) = user else { return Ok((Vec::new(), false, false, GithubPart::Closed)) };
+    let (tokens, has_password, recovery_codes_left, github) = app
+        .read(move |tx, now| -> Result<(Vec<TokenView>, bool, Option<usize>, GithubPart), ApiError> {
+            let Some(user) = user else { return Ok((Vec::new(), false, None, GithubPart::Closed)) };
             let tokens = accounts::list_tokens_of(tx, user, None, Limit::MAX)?.items;
             let good = tokens.into_iter().rev().filter(|token| token.is_good(now));
             let tokens = good.map(|token| token_view(tx, token)).collect::<Result<_, _>>()?;
@@ -93,10 +93,10 @@ async fn page(app: &App, asked: &Asked, outcome: Outcome) -> Result<AccountPage,
                 None if by_github => GithubPart::Open,
                 None => GithubPart::Closed,
             };
-            Ok((tokens, has_password, accounts::has_factor(tx, user)?, github))
+            Ok((tokens, has_password, accounts::recovery_codes_left(tx, user)?, github))
         })
         .await?;
-    Ok(AccountPage { frame: asked.frame(app).await?, has_password, has_totp, github, sessions, tokens, outcome })
+    Ok(AccountPage { frame: asked.frame(app).await?, has_password, recovery_codes_left, github, sessions, tokens, outcome })
 }
 
 /// What a part of the page says of a refusal; what is ours to mend is no refusal.

@@ -260,6 +260,8 @@ async fn a_code_is_asked_for_and_each_is_taken_once() {
     with(&recovery[0].to_uppercase()).await.expect(200);
     with(&recovery[0]).await.expect(401).refused("sign_in_refused");
     with(&recovery[1]).await.expect(200);
+    assert_eq!(browser.get("/api/v1/me").await.expect(200).value()["recovery_codes_left"], json!(8));
+    assert!(browser.page("/account").await.text().contains("8 recovery codes"));
 
     // Without a code it is not taken away, and with one it is.
     browser.json("DELETE", "/api/v1/me/totp", json!({"code": "000000"})).await.expect(409).refused("totp_invalid");
