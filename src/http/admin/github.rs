@@ -1,13 +1,15 @@
-//! `GET /api/v1/admin/github`: who the instance is on GitHub, and what of that works.
+//! `/api/v1/admin/github`: who the instance is on GitHub, what of that works, and a ping to try it by.
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::health::LookedAtView;
 use crate::app::App;
 use crate::app::github::look::{self, Look};
+use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::Permit;
 
@@ -61,6 +63,30 @@ pub async fn view(app: &App, permit: &Permit) -> Result<GithubAdminView, ApiErro
         checks: checks.collect(),
         installations: installations.collect(),
     })
+}
+
+/// A delivery that GitHub was asked to send again.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SentAgainView {
+    /// What it is about.
+    pub event: String,
+    /// GitHub's name for it, the same each time it is sent.
+    pub guid: String,
+}
+
+/// Has GitHub send its latest ping once more, or whatever it sent last.
+pub async fn ping(app: &App, permit: &Permit) -> Result<SentAgainView, ApiError> {
+    let (permit, handle) = (permit.clone(), app.clone());
+    app.read(move |tx, _| permit.instance(tx)).await?;
+    let sent = app.blocking(move || look::send_again(&handle)).await??;
+    let none = || ApiError::new(Code::DeliveryNotFound, "GitHub has sent nothing in the last days that it could send again");
+    let sent = sent.ok_or_else(none)?;
+    Ok(SentAgainView { event: sent.event, guid: sent.guid })
+}
+
+/// `POST /api/v1/admin/github/ping`.
+pub async fn send_again(State(app): State<App>, permit: Permit) -> Result<(StatusCode, Json<SentAgainView>), ApiError> {
+    Ok((StatusCode::ACCEPTED, Json(ping(&app, &permit).await?)))
 }
 
 /// `GET /api/v1/admin/github`.

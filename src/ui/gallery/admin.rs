@@ -6,6 +6,7 @@ use crate::app::health::Grade;
 use crate::base::event::Changed;
 use crate::base::work::Lane;
 use crate::domain::audit::{Action, ActorKind, Line, LineActor, LineSubject, SubjectKind};
+use crate::domain::github::setup::Installable;
 use crate::domain::hooks::{DeliveryState, Source};
 use crate::domain::repos::Withdrawal;
 use crate::engine::queue::WorkState;
@@ -53,10 +54,14 @@ fn github(world: &World, out: &mut Pages) {
     let make = MakeForm {
         owner: world.say("acme inc"),
         is_misnamed: true,
+        installable: Installable::ByAnybody,
+        may_be_public: true,
         door: "https://github.com/settings/apps/new?state=0a".to_owned(),
         manifest: world.say("{\"name\": \"Plumbline\"}"),
     };
-    add(out, "admin-github-new", &GithubPage { frame: world.frame(), view: unset.clone(), make: Some(make) });
+    add(out, "admin-github-new", &GithubPage { frame: world.frame(), view: unset.clone(), make: Some(make.clone()), sent_again: None });
+    let closed = MakeForm { is_misnamed: false, installable: Installable::ByOwner, may_be_public: false, ..make };
+    add(out, "admin-github-new-private", &GithubPage { frame: world.frame(), view: unset.clone(), make: Some(closed), sent_again: None });
     let view = GithubAdminView {
         app_id: Some(7),
         page: Some("https://github.com/apps/plumbline-acme".to_owned()),
@@ -70,7 +75,7 @@ fn github(world: &World, out: &mut Pages) {
         ],
         ..unset
     };
-    add(out, "admin-github", &GithubPage { frame: world.frame(), view, make: None });
+    add(out, "admin-github", &GithubPage { frame: world.frame(), view, make: None, sent_again: Some(world.say("ping")) });
 }
 
 fn health(world: &World, out: &mut Pages) {
@@ -247,6 +252,7 @@ fn settings(world: &World, out: &mut Pages) {
         poll_interval_s: SettingView { value: 300, default: 300, is_set: false, decided_by: Some(world.say("/etc/plumbline.toml")) },
         events_kept_days: SettingView { value: 90, default: 90, is_set: false, decided_by: None },
         audit_kept_days: SettingView { value: None, default: None, is_set: false, decided_by: None },
+        status_context: SettingView { value: world.say("acme/health"), default: "plumbline".to_owned(), is_set: true, decided_by: None },
         configuration: vec![
             configured("listen", Some("127.0.0.1:7867"), None),
             configured("public_url", None, Some("$PLUMBLINE_PUBLIC_URL")),
