@@ -24,22 +24,24 @@ const LOOK: Duration = Duration::from_secs(2);
 /// How long it is waited: as long as the link can be used.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
+/// What is said of `setup` at length.
+const SETUP: &str = "Sets the App on GitHub up, in a browser; once there is one, says what of it works
+
+Without an App it prints a link to the set-up page, which signs an administrator in once, within 30 minutes. One button there has GitHub \
+make the App, whose key and secrets are sealed here. On a terminal it waits until that is done, and then shows what works; in a pipe, with \
+--json or --no-wait, it prints the link and ends.";
+
 /// What `plumbline github` is asked.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Sets the App on GitHub up, in a browser; once there is one, says what of it works
+    #[command(long_about = SETUP)]
     Setup(Setup),
 }
 
 /// What `plumbline github setup` is asked.
 #[derive(Debug, clap::Args)]
-#[command(
-    long_about = "Sets the App on GitHub up, in a browser; once there is one, says what of it works\n\n\
-        Without an App it prints the address of the set-up page, as a link that signs an administrator in once, within 30 minutes: one \
-        button there has GitHub make the App, whose key and secrets are sealed here. On a terminal it waits until that is done, and then \
-        shows what works; in a pipe, or with --json, it prints and ends.",
-    after_help = "Exits with 0 if nothing is red, 1 if something is or the App was not made in time, 2 on wrong usage."
-)]
+#[command(after_help = "Exits with 0 if nothing is red, 1 if something is or the App was not made in time, 2 on wrong usage.")]
 pub struct Setup {
     /// The administrator whom the link signs in; needed where there are several
     #[arg(long, value_parser = accounts::parse_login)]

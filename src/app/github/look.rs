@@ -102,8 +102,9 @@ pub fn look(app: &App) -> github::Result<Look> {
     look.checks.push(permissions(&described));
     look.checks.push(events(&described));
     look.checks.extend(installations(&client, &mut look.installations));
-    look.checks.extend(hook_address(app, &client));
-    look.checks.push(arrivals(app, &client)?);
+    let arrivals = arrivals(app, &client)?;
+    look.checks.extend(hook_address(app, &client, arrivals.grade == Grade::Good));
+    look.checks.push(arrivals);
     look.checks.extend(missed(app)?);
     look.page = Some(described.html_url).filter(|page| page.starts_with(&client.identity().url));
     Ok(look)
@@ -242,13 +243,14 @@ fn accepted(installations: &[Installation]) -> Option<Looked> {
     Some(Looked::other("accepted permissions", grade, says.join("; "), advice))
 }
 
-/// Whether GitHub delivers to where we are. A GitHub that does not tell is not asked further.
-fn hook_address(app: &App, client: &Client<'_>) -> Option<Looked> {
+/// Whether GitHub delivers to where we are: at the public address, or at another by which it arrives. A GitHub that does not tell is not
+/// asked further.
+fn hook_address(app: &App, client: &Client<'_>, arrives: bool) -> Option<Looked> {
     let name = "webhook address";
     let config: HookConfig = client.get(As::App, Lane::Syncs, "/app/hook/config").ok()?;
     let ours = hook_url(app);
     Some(match config.url.filter(|url| !url.is_empty()) {
-        Some(url) if url == ours => Looked::good(name, format!("GitHub delivers to `{ours}`")),
+        Some(url) if url == ours || arrives => Looked::good(name, format!("GitHub delivers to `{}`", clip(&url, STATUS_BYTES))),
         Some(url) => {
             let advice = format!(
                 "set it to `{ours}` in the App's settings on GitHub, or `public_url` to where people and GitHub reach this instance"
