@@ -57,8 +57,8 @@ pub struct Look {
     pub identity: Option<Identity>,
     /// The App's page on GitHub.
     pub page: Option<String>,
-    /// Who lets it in.
-    pub installations: Vec<Installation>,
+    /// Who lets it in; nothing where GitHub could not be asked.
+    pub installations: Option<Vec<Installation>>,
     /// What was looked at.
     pub checks: Vec<Looked>,
 }
@@ -83,7 +83,7 @@ struct HookConfig {
 
 /// Looks. It asks GitHub, and blocks.
 pub fn look(app: &App) -> github::Result<Look> {
-    let mut look = Look { identity: None, page: None, installations: Vec::new(), checks: vec![public_url(app)] };
+    let mut look = Look { identity: None, page: None, installations: None, checks: vec![public_url(app)] };
     let client = match app.github() {
         Ok(client) => client,
         Err(github::Error::NotSetUp) => return Ok(look),
@@ -101,7 +101,14 @@ pub fn look(app: &App) -> github::Result<Look> {
     };
     look.checks.push(permissions(&described));
     look.checks.push(events(&described));
-    look.checks.extend(installations(&client, &mut look.installations));
+    match sync::installations(&client) {
+        Ok(all) => {
+            look.checks.push(installed(&all));
+            look.checks.extend(accepted(&all));
+            look.installations = Some(all);
+        }
+        Err(error) => look.checks.push(Looked::other("installations", Grade::Bad, error.to_string(), "look again in a while")),
+    }
     let arrivals = arrivals(app, &client)?;
     look.checks.extend(hook_address(app, &client, arrivals.grade == Grade::Good));
     look.checks.push(arrivals);
@@ -118,7 +125,7 @@ pub fn hook_url(app: &App) -> String {
 fn public_url(app: &App) -> Looked {
     let url = app.public_url();
     if url.starts_with("https://") {
-        return Looked::good("public address", format!("people and GitHub reach the appliance at `{url}`"));
+        return Looked::good("public address", format!("people and GitHub are sent to `{url}`"));
     }
     let advice = "say with `public_url` how it is reached from outside; GitHub delivers to what it can reach";
     Looked::other("public address", Grade::Weaker, format!("`{url}` is not encrypted, and perhaps not reachable"), advice)
@@ -210,22 +217,17 @@ fn events(described: &Described) -> Looked {
     Looked::other("events", Grade::Weaker, says, "choose them in the App's settings on GitHub")
 }
 
-fn installations(client: &Client<'_>, found: &mut Vec<Installation>) -> Vec<Looked> {
+fn installed(installations: &[Installation]) -> Looked {
     let name = "installations";
-    match sync::installations(client) {
-        Ok(all) => *found = all,
-        Err(error) => return vec![Looked::other(name, Grade::Bad, error.to_string(), "look again in a while")],
-    }
-    let suspended = found.iter().filter(|one| one.suspended_at.is_some()).count();
-    let installed = match (found.len(), suspended) {
+    let suspended = installations.iter().filter(|one| one.suspended_at.is_some()).count();
+    match (installations.len(), suspended) {
         (0, _) => Looked::other(name, Grade::Weaker, "nobody lets the App in yet", "install it where the repositories are"),
         (all, 0) => Looked::good(name, format!("the App is let in by {}", count(all as u64, "account"))),
         (all, _) => {
             let says = format!("of {}, {suspended} suspended", count(all as u64, "installation"));
             Looked::other(name, Grade::Weaker, says, "whoever suspended them can take that back on GitHub")
         }
-    };
-    std::iter::once(installed).chain(accepted(found)).collect()
+    }
 }
 
 /// Who lets the App in with less than it asks for: a permission that it was given later waits until somebody there accepts it.

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::health::LookedAtView;
 use crate::app::App;
 use crate::app::github::look::{self, Look};
+use crate::domain::github::sync::Installation;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::Permit;
@@ -24,8 +25,8 @@ pub struct GithubAdminView {
     pub page: Option<String>,
     /// What was looked at.
     pub checks: Vec<LookedAtView>,
-    /// Who lets the App in.
-    pub installations: Vec<InstallationView>,
+    /// Who lets the App in; null where GitHub could not be asked, and without an App.
+    pub installations: Option<Vec<InstallationView>>,
 }
 
 /// An organization, or a person, that lets the App in.
@@ -51,17 +52,13 @@ pub async fn view(app: &App, permit: &Permit) -> Result<GithubAdminView, ApiErro
         says: check.says,
         advice: check.advice,
     });
-    let installations = installations.into_iter().map(|one| InstallationView {
-        id: one.id,
-        account: one.account.login,
-        suspended: one.suspended_at.is_some(),
-    });
+    let view = |one: Installation| InstallationView { id: one.id, account: one.account.login, suspended: one.suspended_at.is_some() };
     Ok(GithubAdminView {
         url,
         app_id: identity.map(|identity| identity.app_id),
         page,
         checks: checks.collect(),
-        installations: installations.collect(),
+        installations: installations.map(|all| all.into_iter().map(view).collect()),
     })
 }
 

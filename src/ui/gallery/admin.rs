@@ -49,7 +49,7 @@ fn github(world: &World, out: &mut Pages) {
             "`http://127.0.0.1:7867` is not encrypted",
             Some("say with `public_url` how it is reached"),
         )],
-        installations: Vec::new(),
+        installations: None,
     };
     let make = MakeForm {
         owner: world.say("acme inc"),
@@ -69,12 +69,36 @@ fn github(world: &World, out: &mut Pages) {
             check("key", Grade::Good, "GitHub takes what is signed with it", None),
             check("permissions", Grade::Weaker, "the App lacks `checks: write`", Some("grant them in the App's settings on GitHub")),
         ],
-        installations: vec![
+        installations: Some(vec![
             InstallationView { id: 42, account: world.say("acme"), suspended: false },
             InstallationView { id: 43, account: world.say("globex"), suspended: true },
-        ],
+        ]),
         ..unset
     };
+    let red = vec![
+        check("public address", Grade::Good, "people and GitHub are sent to `https://plumbline.example.com`", None),
+        check("key", Grade::Bad, "GitHub refuses it (401): a JSON web token could not be decoded", Some("look at the clock")),
+        check("clock", Grade::Bad, "this machine's is 2 min 5 s behind GitHub's", Some("have it set by the network")),
+    ];
+    let unasked = GithubAdminView { installations: None, page: None, checks: red, ..view.clone() };
+    let green = [
+        ("public address", "people and GitHub are sent to `https://plumbline.example.com`"),
+        ("webhook secret", "deliveries are held against 1 secret"),
+        ("key", "GitHub takes what is signed with it"),
+        ("clock", "this machine's and GitHub's say the same"),
+        ("permissions", "the App has all that are used"),
+        ("events", "GitHub delivers all that are used"),
+        ("installations", "the App is let in by 2 accounts"),
+        ("webhook address", "GitHub delivers to `https://plumbline.example.com/hooks/github`"),
+        ("deliveries", "GitHub reaches this instance: its last, `push` at 2026-01-31T11:58:40Z, arrived"),
+        ("missed deliveries", "asked for at 2026-01-31T11:59:02Z: there were none"),
+    ];
+    let green = green.map(|(name, says)| check(name, Grade::Good, says, None)).to_vec();
+    let works = GithubAdminView { checks: green, ..view.clone() };
+    add(out, "admin-github-green", &GithubPage { frame: world.frame(), view: works, make: None, sent_again: None });
+    add(out, "admin-github-unasked", &GithubPage { frame: world.frame(), view: unasked, make: None, sent_again: None });
+    let nobody = GithubAdminView { installations: Some(Vec::new()), ..view.clone() };
+    add(out, "admin-github-nobody", &GithubPage { frame: world.frame(), view: nobody, make: None, sent_again: None });
     add(out, "admin-github", &GithubPage { frame: world.frame(), view, make: None, sent_again: Some(world.say("ping")) });
 }
 
