@@ -296,6 +296,10 @@ fn arrived(last: &Tried, hook_url: &str) -> Looked {
                 advice,
             )
         }
+        Some(415) => {
+            let advice = "choose the content type `application/json` for the webhook, in the App's settings on GitHub";
+            Looked::other(name, Grade::Bad, format!("GitHub's last, `{event}` at {at}, was no JSON"), advice)
+        }
         status => {
             let why = match (clip(last.status.trim(), STATUS_BYTES), status) {
                 (said, Some(status)) if said.is_empty() => status.to_string(),
@@ -376,6 +380,7 @@ mod tests {
         ] {
             assert!(says(code, status).starts_with("bad: ") && says(code, status).ends_with(&format!("did not arrive ({why})")), "{why}");
         }
+        assert!(says(Some(415), "Unsupported").ends_with("was no JSON"));
         assert!(says(Some(401), "Unauthorized").contains("signed with a secret that is not known here"));
     }
 
