@@ -17,6 +17,7 @@ pub mod audit;
 pub mod check;
 pub mod console;
 pub mod doctor;
+pub mod github;
 pub mod keys;
 mod owner;
 mod progress;
@@ -62,6 +63,9 @@ enum Command {
     Audit(audit::Command),
     /// The emergency door: administration line by line, for whoever owns the data directory
     Console,
+    /// The App on GitHub: set it up, and say what of it works
+    #[command(subcommand)]
+    Github(github::Command),
     /// Says what of this host does not work, or could be better, and how to mend it
     Doctor(doctor::Args),
     /// The first process of a sandbox, which plumbline starts itself
@@ -136,6 +140,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Ex
         Command::Audit(command) => audit::run(&command, &configuration(cli.data, cli.config, BTreeMap::new())?),
         Command::Console => console::run(&configuration(cli.data, cli.config, BTreeMap::new())?),
         Command::Doctor(args) => doctor::run(&args, &configuration(cli.data, cli.config, BTreeMap::new())?),
+        Command::Github(command) => github::run(&command, &configuration(cli.data, cli.config, BTreeMap::new())?),
         Command::SandboxLauncher => Ok(sandbox::launcher::launch()),
         Command::Token(command) => token::run(command, &configuration(cli.data, cli.config, BTreeMap::new())?),
     }

@@ -3,21 +3,24 @@ import { Painter } from "./ansi.js";
 import { page, swap } from "./swap.js";
 
 const GATHER = 120; // hints that come together are read once, this many milliseconds after the first
-const REST = 1500; // and at most one reading in this many
+const REST = 1500; // and at most one reading in this many, unless the page says otherwise
 
 export function live(ready) {
   const main = document.querySelector("main");
   if (main.hasAttribute("data-live") || main.querySelector("[data-live]")) {
+    // What is asked of others is not asked all the time; what nobody tells of is looked at now and then.
+    const rest = Number(main.dataset.live) || REST;
+    const every = Number(main.dataset.again);
     let due = 0;
     let heard = 0;
-    let read = -REST;
+    let read = -rest;
     const hint = () => {
       due ||= setTimeout(async () => {
         read = performance.now();
         if (!document.hidden) await again(ready);
         due = 0;
         if (heard > read) hint();
-      }, Math.max(GATHER, read + REST - performance.now()));
+      }, Math.max(GATHER, read + rest - performance.now()));
     };
     const hear = () => {
       heard = performance.now();
@@ -45,6 +48,7 @@ export function live(ready) {
     addEventListener("pagehide", leave);
     addEventListener("pageshow", listen);
     listen();
+    if (every) setInterval(hear, every);
   }
   document.addEventListener("toggle", (event) => {
     if (event.target.matches?.("[data-log]")) log(event.target);

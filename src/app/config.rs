@@ -19,7 +19,7 @@ use crate::domain::admin::Intervals;
 use crate::domain::checks::catalogue;
 use crate::domain::github::{self, Given};
 use crate::domain::repos::manifest::MAX_TIMEOUT;
-use crate::domain::settings::Settings;
+use crate::domain::settings::{STATUS_CONTEXT, Settings, status_context};
 use crate::engine::sandbox::Tier;
 use crate::engine::{git, outbound};
 use crate::words;
@@ -335,6 +335,8 @@ impl Config {
                     text.parse().map_err(|_| "not `true` or `false`".to_owned())
                 })?
                 .unwrap_or(false),
+                status_context: parse(values, "github.status_context", status_context)?,
+                deadline: None,
             },
             limits: Limits {
                 connections: parse(values, "limits.connections", count)?.unwrap_or(Limits::default().connections),
@@ -387,6 +389,11 @@ impl Config {
         }
     }
 
+    /// Under which name it is said on GitHub how a commit's gate stands: as the configuration says where it does, else as it is set.
+    pub fn status_context<'a>(&'a self, settings: &'a Settings) -> &'a str {
+        self.github.status_context.as_deref().or(settings.status_context.as_deref()).unwrap_or(STATUS_CONTEXT)
+    }
+
     /// The result, as it would stand in a file.
     pub fn print(&self) -> String {
         let quoted = |values: &mut dyn Iterator<Item = String>| values.map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ");
@@ -432,6 +439,7 @@ impl Config {
         out += &secret("client_secret", client_secret);
         out += &format!("orgs = [{}]\n", quoted(&mut self.github.orgs.iter().cloned()));
         out += &format!("outside_collaborators = {}\n", self.github.outside_collaborators);
+        out += &optional("status_context", self.github.status_context.clone());
         let Limits { connections, streams, streams_per_caller, requests_per_address, requests_per_caller, .. } = self.limits;
         out += &format!("\n[limits]\nconnections = {connections}\nstreams = {streams}\nstreams_per_caller = {streams_per_caller}\n");
         out += &format!("requests_per_address = {requests_per_address}\nrequests_per_caller = {requests_per_caller}\n");

@@ -20,6 +20,7 @@ use crate::domain::github::{self, Again, Client, Keys};
 use crate::domain::issues;
 use crate::domain::issues::list::{AtCommit, Filter, Sort, StateFilter};
 use crate::domain::repos::{RepoSource, Repository};
+use crate::domain::settings;
 use crate::domain::statuses::{self, PostedReport, PostedStatus, Said};
 use crate::engine::queue::{self, Verdict};
 
@@ -56,6 +57,7 @@ impl App {
 struct Due {
     installation: u64,
     slug: RepoSlug,
+    name: String,
     said: Said,
 }
 
@@ -63,7 +65,7 @@ struct Due {
 /// said is not said again.
 pub fn post_status(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, context: StatusContext) -> Result<(), Failure> {
     let Some(due) = due(app, repo, sha, context)? else { return attempt.done(app) };
-    let refused = match say(app, attempt, &due, sha, context) {
+    let refused = match say(app, attempt, &due, sha) {
         Ok(()) => None,
         Err(error) if error.again() == Again::Never => {
             tracing::warn!(repo.slug = %due.slug, commit.sha = %sha, "no status can be posted for {}@{sha}: {error}", due.slug);
@@ -72,10 +74,13 @@ pub fn post_status(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, c
         Err(error) => return Err(failure(app, &error)),
     };
     let claim = attempt.claim.clone();
-    let said = due.said;
+    let (said, name) = (due.said, due.name);
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
         queue::finish(tx, &claim, now)?;
-        Ok(statuses::record_posted(tx, PostedStatus { repo, sha, context, said: said.clone(), at: now, refused: refused.clone() })?)
+        Ok(statuses::record_posted(
+            tx,
+            PostedStatus { repo, sha, context, name: name.clone(), said: said.clone(), at: now, refused: refused.clone() },
+        )?)
     })
 }
 
@@ -85,18 +90,21 @@ fn due(app: &App, id: RepoId, sha: CommitSha, context: StatusContext) -> Result<
     let found = app.read_now(|tx, _| -> Result<_, Failure> {
         let Some(repo) = tx.get::<Repository>(&id)? else { return Ok(None) };
         let set = checks::look(tx, id, sha)?;
-        set.map(|set| Ok((repo, set, statuses::posted(tx, id, sha, context)?))).transpose()
+        let name = statuses::name_of(context, app.config.status_context(&settings::load(tx)?));
+        set.map(|set| Ok((repo, set, name, statuses::posted(tx, id, sha, context)?))).transpose()
     })?;
-    let Some((Repository { source: RepoSource::GitHub { installation, .. }, slug, .. }, set, posted)) = found else { return Ok(None) };
+    let Some((Repository { source: RepoSource::GitHub { installation, .. }, slug, .. }, set, name, posted)) = found else {
+        return Ok(None);
+    };
     let said = statuses::compose(&set, app.commit_url(&slug, sha));
-    if posted.as_ref().is_some_and(|posted| posted.said == said) {
+    if posted.as_ref().is_some_and(|posted| posted.said == said && posted.name == name) {
         return Ok(None);
     }
     // Of what something was said once, the end is said as well, be the commit still here or not.
     if posted.is_none() && !has_manifest(app, id, sha)? {
         return Ok(None);
     }
-    Ok(Some(Due { installation, slug, said }))
+    Ok(Some(Due { installation, slug, name, said }))
 }
 
 /// Whether a commit has a manifest, be it a good one or not.
@@ -111,10 +119,10 @@ fn has_manifest(app: &App, repo: RepoId, sha: CommitSha) -> Result<bool, Failure
     }
 }
 
-fn say(app: &App, attempt: &Attempt, due: &Due, sha: CommitSha, context: StatusContext) -> github::Result<()> {
+fn say(app: &App, attempt: &Attempt, due: &Due, sha: CommitSha) -> github::Result<()> {
     let client = app.github()?;
     let status = CommitStatus {
-        context: context.to_string(),
+        context: due.name.clone(),
         state: due.said.verdict.to_string(),
         description: Some(due.said.sentence.clone()),
         target_url: Some(due.said.url.clone()),
@@ -158,7 +166,8 @@ fn due_report(app: &App, id: RepoId, sha: CommitSha) -> Result<Option<(u64, Repo
         let new = Filter { states: vec![StateFilter::New], ..Filter::default() };
         let list = |standing| AtCommit::read(tx, &standing)?.list(tx, &new, Sort::Severity, None, Limit::MAX);
         let listing = issues::standing(tx, id, sha)?.map(list).transpose()?;
-        let report = statuses::report(&set, listing.as_ref(), app.commit_url(&repo.slug, sha));
+        let settings = settings::load(tx)?;
+        let report = statuses::report(&set, listing.as_ref(), app.config.status_context(&settings), app.commit_url(&repo.slug, sha));
         Ok(Some((repo, set.attempt, report)))
     })?;
     let Some((Repository { source: RepoSource::GitHub { installation, .. }, slug, .. }, of, report)) = found else { return Ok(None) };

@@ -36,6 +36,12 @@ impl Timestamp {
         Timestamp::from_millis(seconds.saturating_mul(1_000))
     }
 
+    /// The instant of a `Date` header (RFC 9110, 5.6.7), in the form that servers send: whole seconds.
+    pub fn of_http_date(text: &str) -> Option<Timestamp> {
+        let instant = jiff::fmt::rfc2822::parse(text.trim()).ok().filter(|_| text.trim().ends_with("GMT"))?;
+        Some(Timestamp::from_millis(instant.timestamp().as_millisecond()))
+    }
+
     /// Milliseconds since the Unix epoch.
     pub fn as_millis(self) -> i64 {
         self.0

@@ -19,8 +19,8 @@ use crate::{http, ui};
 
 /// How long a store that is locked without a socket is waited for: a server that is starting or stopping.
 const LOCKED_FOR: Duration = Duration::from_secs(5);
-/// How long the running server may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long the running server may take to answer: it may ask GitHub meanwhile, which may take its time.
+const ANSWER_WITHIN: Duration = Duration::from_secs(90);
 /// The largest answer that is held.
 const ANSWER_BYTES: u64 = 16 << 20;
 /// The largest head of an answer.
@@ -30,6 +30,11 @@ const HEAD_BYTES: usize = 64 << 10;
 enum Door {
     Server(UnixStream),
     Store(Box<App>),
+}
+
+/// Whether a server runs over this data.
+pub(super) fn is_served(config: &Config) -> bool {
+    UnixStream::connect(config.data_dir.join("admin.sock")).is_ok()
 }
 
 /// Sends a request and answers the body; a failure's own message is the error.

@@ -29,15 +29,15 @@ pub struct Args {
 }
 
 /// One thing that was looked at.
-struct Line {
-    name: String,
-    grade: Option<Grade>,
-    says: String,
-    advice: Option<String>,
+pub(super) struct Line {
+    pub(super) name: String,
+    pub(super) grade: Option<Grade>,
+    pub(super) says: String,
+    pub(super) advice: Option<String>,
 }
 
 impl Line {
-    fn new(name: impl Into<String>, grade: Grade, says: impl Into<String>) -> Line {
+    pub(super) fn new(name: impl Into<String>, grade: Grade, says: impl Into<String>) -> Line {
         Line { name: name.into(), grade: Some(grade), says: says.into(), advice: None }
     }
 
@@ -51,7 +51,7 @@ impl Line {
         json!({"name": self.name, "grade": grade, "says": self.says, "advice": self.advice})
     }
 
-    fn text(&self, style: &Style) -> String {
+    pub(super) fn text(&self, style: &Style) -> String {
         let (sign, ink) = match self.grade {
             Some(Grade::Good) => ("●", Ink::Good),
             Some(Grade::Weaker) => ("◆", Ink::Unsure),

@@ -36,7 +36,7 @@ pub mod status;
 pub mod sync;
 
 pub use app_auth::check_key;
-pub use client::{As, Client, Hub, Keys, Lane};
+pub use client::{As, Client, Hub, Keys, Lane, Skew};
 pub use record::GithubApp;
 
 /// GitHub's own address, where no other is named.
@@ -95,6 +95,10 @@ pub struct Configured {
     pub orgs: Vec<String>,
     /// Whether those are let in who work in one of their repositories and are no members.
     pub outside_collaborators: bool,
+    /// Under which name it is said how a commit's gate stands, where that is decided.
+    pub status_context: Option<String>,
+    /// How long GitHub may take for an answer, where it is not the usual. Not a key.
+    pub deadline: Option<std::time::Duration>,
 }
 
 /// What can fail with the App.

@@ -184,9 +184,9 @@ pub fn body(tx: &ReadTx, id: DeliveryId) -> Result<DeliveryBody> {
     tx.get::<DeliveryBody>(&id)?.ok_or(Error::NotFound { id })
 }
 
-/// The latest delivery that is about this, if one is kept.
-pub fn latest(tx: &ReadTx, event: &str) -> Result<Option<Delivery>> {
-    Ok(tx.first(&delivery::BY_EVENT.exactly(&event.to_owned()).reversed())?)
+/// The latest delivery, if one is kept.
+pub fn latest(tx: &ReadTx) -> store::Result<Option<Delivery>> {
+    tx.first(&Scan::<Delivery>::all().reversed())
 }
 
 /// Which deliveries are looked for.

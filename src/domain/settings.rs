@@ -20,6 +20,21 @@ pub const DAYS_MOST: u32 = 36_500;
 /// How often repositories may be looked at, in seconds.
 pub const POLL_SECONDS: std::ops::RangeInclusive<u32> = 1..=86_400;
 
+/// Under which name it is said on GitHub how a commit's gate stands, unless it is set.
+pub const STATUS_CONTEXT: &str = "plumbline";
+/// The longest such name.
+pub const STATUS_CONTEXT_CHARS: usize = 100;
+
+/// Takes a name under which something is said of commits on GitHub: characters that anybody can type and tell apart.
+pub fn status_context(text: &str) -> Result<String, String> {
+    let is_name = (1..=STATUS_CONTEXT_CHARS).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+        && !text.starts_with(' ')
+        && !text.ends_with(' ');
+    let wrong = || format!("not a name of 1 to {STATUS_CONTEXT_CHARS} printable ASCII characters, without a space before or after it");
+    if is_name { Ok(text.to_owned()) } else { Err(wrong()) }
+}
+
 /// What is set; `None` is the default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Settings {
@@ -31,6 +46,8 @@ pub struct Settings {
     pub events_kept_days: Option<u32>,
     /// After how many days entries of the trail are let go; never unless it is set.
     pub audit_kept_days: Option<u32>,
+    /// Under which name it is said on GitHub how a commit's gate stands.
+    pub status_context: Option<String>,
 }
 
 impl Record for Settings {
@@ -60,6 +77,7 @@ impl Settings {
             Changed::of("poll_interval_s", before.poll_interval_s, self.poll_interval_s),
             Changed::of("events_kept_days", before.events_kept_days, self.events_kept_days),
             Changed::of("audit_kept_days", before.audit_kept_days, self.audit_kept_days),
+            Changed::of("status_context", before.status_context.as_ref(), self.status_context.as_ref()),
         ]
         .into_iter()
         .flatten()
@@ -87,4 +105,19 @@ pub fn change(tx: &mut WriteTx, change: impl FnOnce(&mut Settings), now: Timesta
         tx.record(Event::SettingsChanged { changes }, now)?;
     }
     Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_said_under_a_name_that_anybody_can_type() {
+        for good in ["plumbline", "acme / health", "a", &"x".repeat(100)] {
+            assert_eq!(status_context(good).as_deref(), Ok(good));
+        }
+        for bad in ["", " ", " a", "a ", "a\nb", "a\u{7f}", "pl\u{fc}mb", "a\u{202e}b", &"x".repeat(101)] {
+            assert!(status_context(bad).is_err(), "{bad:?}");
+        }
+    }
 }

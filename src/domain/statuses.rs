@@ -14,7 +14,7 @@ use super::repos::manifest::{FailOn, IssuesGate, Manifest};
 mod outbox;
 mod report;
 
-pub use outbox::{PostedReport, PostedStatus, Said, compose, erase, posted, posted_report, record_posted, record_report};
+pub use outbox::{PostedReport, PostedStatus, Said, compose, erase, name_of, posted, posted_report, record_posted, record_report};
 pub use report::report;
 
 /// Where the gate gets its question from.

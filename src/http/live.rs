@@ -192,6 +192,8 @@ type About = (&'static str, Subject);
 enum Subject {
     /// The search for issues.
     Search,
+    /// What only administrators see.
+    Instance,
     /// A repository, or a commit of it.
     Of(RepoId, Option<CommitSha>),
 }
@@ -270,6 +272,7 @@ impl Woken {
         let of = Subject::Of;
         Some(match &recorded.event {
             Event::IndexRebuilt => ("index_rebuilt", Subject::Search),
+            Event::GithubAppSet { .. } => ("github_app_set", Subject::Instance),
             Event::RepositoryAdded { repo } | Event::RepositoryReturned { repo } => ("repository_added", of(*repo, None)),
             Event::RepositoryChanged { repo, .. } | Event::BadgeKeyRotated { repo } => ("repository_changed", of(*repo, None)),
             Event::BranchMoved { repo, head, .. } => ("branch_moved", of(*repo, Some(*head))),
@@ -313,7 +316,6 @@ impl Woken {
             | Event::SettingsChanged { .. }
             | Event::CommandEntered { .. }
             | Event::StatusDue { .. }
-            | Event::GithubAppSet { .. }
             | Event::DeliveryReceived { .. }
             | Event::DeliveryReplayed { .. }
             | Event::RepositoryWithdrawn { .. }
@@ -325,8 +327,20 @@ impl Woken {
 /// What a caller is told of an event, if they may be: its name, and the path of what to read again. What fails is logged, and is the
 /// end of the stream.
 async fn hint(watch: &Watch, (kind, subject): About, at: Timestamp) -> Result<Option<serde_json::Value>, ApiError> {
-    let Subject::Of(repo, sha) = subject else { return Ok(Some(json!({"type": kind, "subject": "issues", "at": at}))) };
     let caller = watch.permit.caller.clone();
+    let (repo, sha) = match subject {
+        Subject::Search => return Ok(Some(json!({"type": kind, "subject": "issues", "at": at}))),
+        Subject::Instance => {
+            let is_for_them = watch.app.read(move |tx, _| match caller.may(tx, Permission::Admin, Resource::Instance) {
+                Ok(()) => Ok(true),
+                Err(accounts::Error::Refused(_)) => Ok(false),
+                Err(error) => Err(ApiError::from(error)),
+            });
+            let is_for_them = is_for_them.await.inspect_err(|error| tracing::error!("a stream of events is ended: {:?}", error.cause))?;
+            return Ok(is_for_them.then(|| json!({"type": kind, "subject": "admin", "at": at})));
+        }
+        Subject::Of(repo, sha) => (repo, sha),
+    };
     let seen = watch.app.read(move |tx, _| -> Result<Option<String>, ApiError> {
         match caller.may(tx, Permission::RepoRead, Resource::Repository(repo)) {
             Ok(()) => {}

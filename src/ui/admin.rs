@@ -326,7 +326,7 @@ impl AdminSettingsPage {
     }
 
     fn fields(&self) -> Vec<Field> {
-        let SettingsView { default_tools, poll_interval_s, events_kept_days, audit_kept_days, .. } = &self.view;
+        let SettingsView { default_tools, poll_interval_s, events_kept_days, audit_kept_days, status_context, .. } = &self.view;
         let never = |days: Option<u32>| days.map_or_else(|| "for ever".to_owned(), |days| days.to_string());
         let field = |name: &'static str, label, about, set: Option<String>, default: String, decided_by: &Option<String>| Field {
             name,
@@ -369,6 +369,14 @@ impl AdminSettingsPage {
                 set(audit_kept_days.is_set, never(audit_kept_days.value)),
                 never(audit_kept_days.default),
                 &audit_kept_days.decided_by,
+            ),
+            field(
+                "status_context",
+                "Name of the status on GitHub",
+                "What branch protection asks for. Another name holds for what is said from then on; what was said under the old one stays there.",
+                set(status_context.is_set, status_context.value.clone()),
+                status_context.default.clone(),
+                &status_context.decided_by,
             ),
         ]
     }

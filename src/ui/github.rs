@@ -6,6 +6,7 @@ use super::frame::{AdminTab, Frame};
 use super::marks::Stand;
 use super::words;
 use crate::app::health::Grade;
+use crate::domain::github::setup::Installable;
 use crate::http::admin::github::GithubAdminView;
 
 /// GitHub.
@@ -18,6 +19,8 @@ pub struct GithubPage {
     pub view: GithubAdminView,
     /// The form that has GitHub make the App, where there is none.
     pub make: Option<MakeForm>,
+    /// What GitHub was just asked to send again.
+    pub sent_again: Option<String>,
 }
 
 /// What a browser brings GitHub.
@@ -27,6 +30,10 @@ pub struct MakeForm {
     pub owner: String,
     /// Whether that is no name of an organization.
     pub is_misnamed: bool,
+    /// Who may install it.
+    pub installable: Installable,
+    /// Whether others than its owner may be let: not before it is said whose members sign in here.
+    pub may_be_public: bool,
     /// Where it is brought.
     pub door: String,
     /// What.

@@ -81,6 +81,7 @@ pub fn table() -> Vec<Page> {
         shows("/admin/repos", Admin, admin::repos),
         shows("/admin/github", Admin, github::show),
         shows("/admin/github/made", Admin, github::made),
+        takes("/admin/github/ping", Admin, github::ping),
         shows("/admin/sessions", Admin, admin::sessions),
         takes("/admin/sessions/{id}/end", Admin, admin::end_session),
         shows("/admin/work", Admin, admin::work),

@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use plumbline::app::App;
@@ -22,7 +23,7 @@ use plumbline::domain::hooks::{self, Source};
 
 mod support;
 
-use support::{Table, is_smoke, median, ms};
+use support::{Dice, Table, is_smoke, median, ms};
 
 const SECRET: &str = "marigold";
 /// How many are sent a second.
@@ -172,6 +173,7 @@ fn main() {
         plain.expose().to_owned()
     };
     let served = Served::start(&data, &secret);
+    let idle = served.memory();
     let deliver = |batch: &'static str| {
         let address = &served.address;
         move |n: u32, stream: &mut Option<TcpStream>| {
@@ -192,9 +194,21 @@ fn main() {
     table.bound(&figure, &format!("{}, {ratio:.2} times the commit's", ms(p99(&kept))), "at most 3 times", ratio <= 3.0);
 
     // A burst: as fast as they go, and then until the last of them is interpreted.
-    let (burst, idle) = (if is_smoke() { 500 } else { 10_000 }, served.memory());
-    let (began, mut most) = (Instant::now(), idle);
-    let sent = paced(burst, None, deliver("burst"));
+    let burst = if is_smoke() { 500 } else { 10_000 };
+    let (began, is_sent) = (Instant::now(), AtomicBool::new(false));
+    let (sent, mut most) = std::thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            let mut most = idle;
+            while !is_sent.load(Ordering::Relaxed) {
+                most = most.max(served.memory());
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            most
+        });
+        let sent = paced(burst, None, deliver("burst"));
+        is_sent.store(true, Ordering::Relaxed);
+        (sent, watching.join().unwrap())
+    });
     assert_eq!(sent.len(), burst as usize, "every delivery of the burst is answered");
     let taken = began.elapsed();
     loop {
@@ -210,22 +224,35 @@ fn main() {
     table.tell(&format!("{burst} deliveries at once: all kept after"), &ms(taken));
     table.tell("the last of them interpreted after", &ms(began.elapsed()));
     let grown = most.saturating_sub(idle) >> 20;
-    table.bound("memory over idle meanwhile", &format!("{grown} MiB"), "at most 100 MiB", grown <= 100);
+    table.bound("memory meanwhile, over that before the first delivery", &format!("{grown} MiB"), "at most 100 MiB", grown <= 100);
 
-    // Killed in the middle of a burst: what was answered is there.
-    let killed = std::thread::scope(|scope| {
-        let sending = scope.spawn(|| paced(burst, None, deliver("killed")));
-        std::thread::sleep(Duration::from_millis(400));
-        rustix::process::kill_process(rustix::process::Pid::from_child(&served.child), rustix::process::Signal::KILL).unwrap();
-        sending.join().unwrap()
-    });
+    // Killed at random while they come at that pace: what was answered is there, each time.
     served.kill();
-    let app = App::open(support::config(&data), Clock::System, Ids::system()).unwrap();
-    let lost = killed.iter().filter(|(_, n)| {
-        let found = app.read_now(|tx, _| hooks::find(tx, Source::Github, &format!("killed-{n}"))).unwrap();
-        found.is_none()
-    });
-    let lost = lost.count();
-    table.bound(&format!("of {} answered before a kill, lost", killed.len()), &lost.to_string(), "none", lost == 0);
+    let (kills, mut dice, mut answered, mut lost) = (if is_smoke() { 1 } else { 5 }, Dice(7), 0, 0);
+    for kill in 0..kills {
+        let served = Served::start(&data, &secret);
+        let after = Duration::from_millis(200 + dice.roll(1_800) as u64);
+        let name = |n: u32| format!("killed-{kill}-{n}");
+        let kept = std::thread::scope(|scope| {
+            let address = &served.address;
+            let sending = scope.spawn(move || {
+                paced(PACE * 3, Some(PACE), |n, stream| {
+                    let Some(stream) = stream.take().or_else(|| TcpStream::connect(address).ok()).map(|new| stream.insert(new)) else {
+                        return false;
+                    };
+                    stream.set_nodelay(true).is_ok() && send(stream, address, &name(n), &payload(n))
+                })
+            });
+            std::thread::sleep(after);
+            rustix::process::kill_process(rustix::process::Pid::from_child(&served.child), rustix::process::Signal::KILL).unwrap();
+            sending.join().unwrap()
+        });
+        served.kill();
+        let app = App::open(support::config(&data), Clock::System, Ids::system()).unwrap();
+        let is_lost = |n: u32| app.read_now(|tx, _| hooks::find(tx, Source::Github, &name(n))).unwrap().is_none();
+        answered += kept.len();
+        lost += kept.iter().filter(|(_, n)| is_lost(*n)).count();
+    }
+    table.bound(&format!("of {answered} answered before {kills} kills at random, lost"), &lost.to_string(), "none", lost == 0);
     table.finish();
 }

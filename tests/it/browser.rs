@@ -17,6 +17,7 @@ use crate::support::skipped;
 use crate::support::steps::{self, Held};
 use crate::support::world::World;
 
+mod github;
 mod secrets;
 
 /// Enough files that a check is under way for long enough to be seen.

@@ -33,6 +33,7 @@ fn a_bad_value_of_any_option_is_wrong_usage() {
         (vec!["token", "revoke", ""], "TOKEN"),
         (vec!["user", "create", "--login", "a b"], "--login"),
         (vec!["user", "link", "a b"], "LOGIN"),
+        (vec!["github", "setup", "--login", "a b"], "--login"),
         (vec!["serve", "--listen", "nowhere"], "--listen"),
         (vec!["serve", "--public-listen", "1.2.3.4.5:6"], "--public-listen"),
         (vec!["serve", "--repo", "ssh://example.org/a.git"], "--repo"),

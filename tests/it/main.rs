@@ -8,6 +8,7 @@ mod cli_admin;
 mod cli_check;
 mod cli_deliveries;
 mod cli_doctor;
+mod cli_github;
 mod cli_keys;
 mod cli_serve;
 mod cli_usage;

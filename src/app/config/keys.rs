@@ -219,6 +219,12 @@ pub const KEYS: &[Key] = &[
         about: "Lets those sign in as well who work in a repository of these organizations and are no members",
     },
     Key {
+        name: "github.status_context",
+        env: "PLUMBLINE_GITHUB_STATUS_CONTEXT",
+        default: "`plumbline`, or what the settings say",
+        about: "The name of the status that a commit has on GitHub, which branch protection asks for; what was said under another name stays as it is",
+    },
+    Key {
         name: "limits.connections",
         env: "PLUMBLINE_LIMITS_CONNECTIONS",
         default: "`1000`",

@@ -3,6 +3,7 @@
 //! Notes are taken fifty at a time and are added to those that are there. A run bears a name of ours for the attempt that it tells of
 //! (`external_id`), by which it is found again, and says how many notes it has: so whatever ended in between goes on where it ended.
 
+use oauth2::url::form_urlencoded;
 use serde::{Deserialize, Serialize};
 
 use super::Result;
@@ -18,7 +19,7 @@ const LOOKED_AT: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// What the run is called.
-    pub name: &'static str,
+    pub name: String,
     /// Our name for the attempt.
     pub external_id: String,
     /// `success`, `failure`, `cancelled`.
@@ -81,7 +82,7 @@ pub fn post(client: &Client<'_>, installation: u64, slug: &RepoSlug, sha: Commit
         None => {
             let first = &report.notes[..report.notes.len().min(NOTES_AT_A_TIME)];
             let mut body = said(report, first);
-            body["name"] = report.name.into();
+            body["name"] = report.name.as_str().into();
             body["head_sha"] = sha.to_string().into();
             body["external_id"] = report.external_id.clone().into();
             (send("POST", &format!("/repos/{slug}/check-runs"), &body)?.id, first.len())
@@ -96,7 +97,7 @@ pub fn post(client: &Client<'_>, installation: u64, slug: &RepoSlug, sha: Commit
 }
 
 fn find(client: &Client<'_>, who: As, slug: &RepoSlug, sha: CommitSha, report: &Report) -> Result<Option<Run>> {
-    let name = report.name.replace(' ', "%20");
+    let name: String = form_urlencoded::byte_serialize(report.name.as_bytes()).collect();
     let path = format!("/repos/{slug}/commits/{sha}/check-runs?check_name={name}&filter=all&per_page={LOOKED_AT}");
     let runs: Vec<Run> = client.list(who, Lane::Statuses, &path, Some("check_runs"))?;
     Ok(runs.into_iter().find(|run| run.external_id.as_ref() == Some(&report.external_id)))

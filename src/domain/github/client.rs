@@ -87,6 +87,33 @@ pub struct Hub {
     kept: Mutex<Kept>,
     limits: Mutex<Limits>,
     begun: Begun,
+    skew: Mutex<Option<Skew>>,
+    deadline: Duration,
+}
+
+/// How GitHub's clock stood to ours when it last answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skew {
+    /// As far as can be told, they say the same.
+    None,
+    /// Ours is ahead of it by this.
+    Ahead(Duration),
+    /// Ours is behind it by this.
+    Behind(Duration),
+}
+
+impl Skew {
+    /// What a `Date` tells that was written between two instants of our clock. It has whole seconds, rounded down.
+    fn of(date: Timestamp, asked_at: Timestamp, answered_at: Timestamp) -> Skew {
+        let latest = date + Duration::from_secs(1);
+        if latest < asked_at {
+            Skew::Ahead(asked_at.since(latest))
+        } else if answered_at < date {
+            Skew::Behind(date.since(answered_at))
+        } else {
+            Skew::None
+        }
+    }
 }
 
 /// The place of an installation's token: whoever holds it and finds none that is good makes one.
@@ -133,7 +160,33 @@ impl Hub {
         for url in [&configured.url, &configured.api_url].into_iter().flatten() {
             outbound = outbound.allowing_url(url)?;
         }
-        Ok(Hub { outbound, clock, tokens: Mutex::default(), kept: Mutex::default(), limits: Mutex::default(), begun: Begun::default() })
+        Ok(Hub {
+            outbound,
+            clock,
+            tokens: Mutex::default(),
+            kept: Mutex::default(),
+            limits: Mutex::default(),
+            begun: Begun::default(),
+            skew: Mutex::default(),
+            deadline: configured.deadline.unwrap_or(DEADLINE),
+        })
+    }
+
+    /// How GitHub's clock stood to ours when it last answered, if it has answered since the process began.
+    pub fn skew(&self) -> Option<Skew> {
+        *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long one exchange may take.
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// Takes note of what an answer says of GitHub's clock.
+    fn heard_at(&self, head: &Head, asked_at: Timestamp, answered_at: Timestamp) {
+        if let Some(date) = head.header("date").and_then(Timestamp::of_http_date) {
+            *self.skew.lock().unwrap_or_else(PoisonError::into_inner) = Some(Skew::of(date, asked_at, answered_at));
+        }
     }
 
     /// What asks GitHub's hosts.
@@ -355,14 +408,23 @@ impl Client<'_> {
         if !body.is_empty() {
             all.push(("content-type", "application/json"));
         }
-        let request =
-            Request { method, url, headers: &all, secret_headers: &[("authorization", shown)], body, deadline: DEADLINE, cap: ANSWER };
+        let request = Request {
+            method,
+            url,
+            headers: &all,
+            secret_headers: &[("authorization", shown)],
+            body,
+            deadline: self.hub.deadline,
+            cap: ANSWER,
+        };
+        let asked_at = self.hub.clock.now();
         let answer = self.hub.outbound.send(&request).and_then(taken);
         let spread = getrandom::u64().unwrap_or(0);
         let now = self.hub.clock.now();
         let mut limits = self.hub.limits();
         limits.fared(answer.as_ref().is_ok_and(|(head, _)| head.status < 500), spread, now);
         let (head, body) = answer?;
+        self.hub.heard_at(&head, asked_at, now);
         limits.heard(who.installation(), &said(&head, &body), spread, now)?;
         Ok((head, body))
     }
@@ -449,6 +511,25 @@ mod tests {
         assert_eq!(next_of(links), Some("https://api.github.com/x?page=3"));
         for none in ["", "<x>", "rel=\"next\"", "<https://api.github.com/x>; rel=\"last\"", "<<<>>>,,;"] {
             assert_eq!(next_of(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_clock_is_wrong_by_what_neither_the_way_nor_the_rounding_explains() {
+        let at = Timestamp::from_millis;
+        let date = Timestamp::of_http_date("Sat, 31 Jan 2026 12:00:00 GMT").unwrap();
+        let noon = date.as_millis();
+        for (asked, answered, skew) in [
+            (0, 200, Skew::None),
+            (900, 990, Skew::None),
+            (-29_000, 10, Skew::None),
+            (31_500, 32_000, Skew::Ahead(Duration::from_millis(30_500))),
+            (-61_000, -60_000, Skew::Behind(Duration::from_secs(60))),
+        ] {
+            assert_eq!(Skew::of(date, at(noon + asked), at(noon + answered)), skew, "{asked} {answered}");
+        }
+        for bad in ["", "yesterday", "2026-01-31T12:00:00Z", "Sat, 31 Jan 2026 12:00:00 +0200", "Sat, 31 Feb 2026 12:00:00 GMT"] {
+            assert_eq!(Timestamp::of_http_date(bad), None, "{bad}");
         }
     }
 

@@ -55,39 +55,60 @@ pub fn record(tx: &mut WriteTx, healing: Healing) -> store::Result<()> {
     tx.put(&Healing { error, ..healing })
 }
 
-/// A try at a delivery.
-#[derive(Debug, Clone, Deserialize)]
-struct Try {
-    id: u64,
-    guid: String,
-    delivered_at: Timestamp,
+/// A try at a delivery, as GitHub tells of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Tried {
+    /// GitHub's number for the try.
+    pub id: u64,
+    /// GitHub's name for the delivery, the same each time it is tried.
+    pub guid: String,
+    /// When.
+    pub delivered_at: Timestamp,
+    /// How it went, in GitHub's words.
     #[serde(default)]
-    status_code: Option<u16>,
+    pub status: String,
+    /// What was answered; 0 or nothing where nothing was.
+    #[serde(default)]
+    pub status_code: Option<u16>,
+    /// What it is about.
+    #[serde(default)]
+    pub event: String,
+}
+
+/// The latest tries, newest first.
+pub fn tried(client: &Client<'_>) -> Result<Vec<Tried>> {
+    client.get(As::App, Lane::Syncs, "/app/hook/deliveries?per_page=100")
+}
+
+/// Asks for a delivery again.
+pub fn again(client: &Client<'_>, id: u64) -> Result<()> {
+    let path = format!("/app/hook/deliveries/{id}/attempts");
+    client.send::<serde::de::IgnoredAny>(As::App, Lane::Syncs, "POST", &path, &serde_json::json!({}))?;
+    Ok(())
 }
 
 /// Asks again for what was sent since then and did not arrive. Answers how many those are, and for how many it was asked.
 pub fn heal(client: &Client<'_>, since: Timestamp) -> Result<(u64, u64)> {
     // Newest first.
     let path = "/app/hook/deliveries?per_page=100";
-    let mut tries: Vec<Try> = client.list_while(As::App, Lane::Syncs, path, None, |one: &Try| one.delivered_at >= since)?;
+    let mut tries: Vec<Tried> = client.list_while(As::App, Lane::Syncs, path, None, |one: &Tried| one.delivered_at >= since)?;
     tries.retain(|one| one.delivered_at >= since);
     let missed = missed(tries);
-    let mut again = 0;
+    let mut asked = 0;
     for id in missed.iter().take(AGAIN) {
-        let path = format!("/app/hook/deliveries/{id}/attempts");
-        client.send::<serde::de::IgnoredAny>(As::App, Lane::Syncs, "POST", &path, &serde_json::json!({}))?;
-        again += 1;
+        again(client, *id)?;
+        asked += 1;
     }
-    Ok((missed.len() as u64, again))
+    Ok((missed.len() as u64, asked))
 }
 
 /// The latest try of each delivery that did not arrive, the oldest first.
-fn missed(tries: Vec<Try>) -> Vec<u64> {
-    let mut by_guid: BTreeMap<String, Vec<Try>> = BTreeMap::new();
+fn missed(tries: Vec<Tried>) -> Vec<u64> {
+    let mut by_guid: BTreeMap<String, Vec<Tried>> = BTreeMap::new();
     for one in tries {
         by_guid.entry(one.guid.clone()).or_default().push(one);
     }
-    let is_over = |one: &Try| match one.status_code {
+    let is_over = |one: &Tried| match one.status_code {
         Some(200..=299) => true,
         // Too soon, or too slow: that may be otherwise the next time.
         Some(408 | 425 | 429) => false,
@@ -95,7 +116,7 @@ fn missed(tries: Vec<Try>) -> Vec<u64> {
         Some(_) | None => false,
     };
     let lost = by_guid.into_values().filter(|tries| tries.len() < TRIES && !tries.iter().any(is_over));
-    let mut latest: Vec<Try> = lost.filter_map(|tries| tries.into_iter().max_by_key(|one| (one.delivered_at, one.id))).collect();
+    let mut latest: Vec<Tried> = lost.filter_map(|tries| tries.into_iter().max_by_key(|one| (one.delivered_at, one.id))).collect();
     latest.sort_by_key(|one| (one.delivered_at, one.id));
     latest.into_iter().map(|one| one.id).collect()
 }
@@ -104,8 +125,9 @@ fn missed(tries: Vec<Try>) -> Vec<u64> {
 mod tests {
     use super::*;
 
-    fn one(id: u64, guid: &str, at: i64, status: u16) -> Try {
-        Try { id, guid: guid.to_owned(), delivered_at: Timestamp::from_seconds(at), status_code: Some(status) }
+    fn one(id: u64, guid: &str, at: i64, status: u16) -> Tried {
+        let (guid, delivered_at) = (guid.to_owned(), Timestamp::from_seconds(at));
+        Tried { id, guid, delivered_at, status: String::new(), status_code: Some(status), event: "push".to_owned() }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::client::{DEADLINE, Hub, judge, read, taken};
+use super::client::{Hub, judge, read, taken};
 use super::{AppSecrets, Error, GithubApp, Result};
 use crate::base::id::UserId;
 use crate::base::secret::Secret;
@@ -64,8 +64,18 @@ const CODE_BYTES: usize = 200;
 /// The most bytes of what GitHub answers.
 const ANSWER: u64 = 256 << 10;
 
+/// Who may install the App.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Installable {
+    /// Whoever owns it.
+    #[default]
+    ByOwner,
+    /// Every account on GitHub, so that several organizations are served.
+    ByAnybody,
+}
+
 /// The manifest of the App for an appliance that people reach at this address.
-pub fn manifest(public_url: &str) -> Value {
+pub fn manifest(public_url: &str, installable: Installable) -> Value {
     let host = public_url.split("://").nth(1).unwrap_or(public_url);
     let name: String = format!("Plumbline {}", host.replace([':', '/'], " ")).chars().take(NAME_CHARS).collect();
     let permissions: serde_json::Map<String, Value> = PERMISSIONS.iter().map(|(name, level)| ((*name).to_owned(), json!(level))).collect();
@@ -77,7 +87,7 @@ pub fn manifest(public_url: &str) -> Value {
         "redirect_url": format!("{public_url}/admin/github/made"),
         "callback_urls": [format!("{public_url}/auth/github/callback")],
         "setup_url": format!("{public_url}/admin/github"),
-        "public": false,
+        "public": installable == Installable::ByAnybody,
         "default_permissions": permissions,
         "default_events": EVENTS,
     })
@@ -103,12 +113,15 @@ pub fn organization(text: &str) -> Option<String> {
 pub struct Begun(Mutex<HashMap<String, (UserId, Timestamp)>>);
 
 impl Begun {
-    /// Begins one; answers the word that comes back with it.
+    /// Begins one; answers the word that comes back with it. A page that reads itself again goes on with the one that it began.
     pub fn begin(&self, user: UserId, now: Timestamp) -> String {
+        let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((word, _)) = begun.iter().find(|(_, (of, at))| *of == user && now.since(*at) < CODE_GOOD_FOR / 2) {
+            return word.clone();
+        }
         let mut bytes = [0_u8; 16];
         getrandom::fill(&mut bytes).expect("the operating system gives randomness");
         let word: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         begun.retain(|_, (_, at)| now.since(*at) < CODE_GOOD_FOR);
         if begun.len() >= MOST_BEGUN {
             begun.clear();
@@ -156,7 +169,7 @@ pub fn exchange(hub: &Hub, url: &str, api_url: &str, code: &str, now: Timestamp)
         headers: &[("accept", "application/vnd.github+json")],
         secret_headers: &[],
         body: b"",
-        deadline: DEADLINE,
+        deadline: hub.deadline(),
         cap: ANSWER,
     };
     let (head, body) = taken(hub.outbound().send(&request)?)?;
@@ -184,10 +197,12 @@ mod tests {
 
     #[test]
     fn the_app_asks_for_what_is_used_and_has_a_name_that_github_takes() {
-        let manifest = manifest("https://plumbline.a-rather-long-name.example.com:8443");
+        let manifest = manifest("https://plumbline.a-rather-long-name.example.com:8443", Installable::ByOwner);
         assert_eq!(manifest["name"], "Plumbline plumbline.a-rather-long-");
         assert_eq!(manifest["hook_attributes"]["url"], "https://plumbline.a-rather-long-name.example.com:8443/hooks/github");
         assert_eq!(manifest["default_permissions"]["statuses"], "write");
+        assert_eq!(manifest["public"], false);
+        assert_eq!(super::manifest("https://p.example", Installable::ByAnybody)["public"], true);
         assert!(PERMISSIONS.is_sorted() && EVENTS.is_sorted());
     }
 
@@ -200,6 +215,16 @@ mod tests {
         assert!(begun.redeem(&word, ada, now) && !begun.redeem(&word, ada, now));
         let late = begun.begin(ada, now);
         assert!(!begun.redeem(&late, ada, now + CODE_GOOD_FOR));
+    }
+
+    #[test]
+    fn a_page_that_is_read_again_goes_on_with_what_it_began_while_that_is_good_for_long_enough() {
+        let (begun, now, ada) = (Begun::default(), Timestamp::from_seconds(1_000), UserId::from_u128(1));
+        let word = begun.begin(ada, now);
+        assert_eq!(begun.begin(ada, now + CODE_GOOD_FOR / 4), word);
+        assert_ne!(begun.begin(UserId::from_u128(2), now), word);
+        assert_ne!(begun.begin(ada, now + CODE_GOOD_FOR / 2), word);
+        assert!(begun.redeem(&word, ada, now + CODE_GOOD_FOR / 2));
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub struct Installation {
     /// When it was suspended, if it is.
     #[serde(default)]
     pub suspended_at: Option<String>,
+    /// What it lets the App do, where that is said.
+    #[serde(default)]
+    pub permissions: Option<std::collections::BTreeMap<String, String>>,
 }
 
 /// Somebody on GitHub.

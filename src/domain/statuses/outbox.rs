@@ -36,8 +36,10 @@ pub struct PostedStatus {
     pub repo: RepoId,
     /// The commit.
     pub sha: CommitSha,
-    /// Under which name.
+    /// What it is about.
     pub context: StatusContext,
+    /// Under which name: that of the settings by then.
+    pub name: String,
     /// What.
     pub said: Said,
     /// When.
@@ -92,6 +94,13 @@ pub fn compose(set: &CheckSet, url: String) -> Said {
         None => set.sentence.clone(),
     };
     Said { verdict: set.verdict, sentence, url }
+}
+
+/// The name of what is said under a context, where the gate's status has this one.
+pub fn name_of(context: StatusContext, gate: &str) -> String {
+    match context {
+        StatusContext::Gate => gate.to_owned(),
+    }
 }
 
 /// What was said of a commit last under a context.

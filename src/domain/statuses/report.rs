@@ -12,8 +12,8 @@ use crate::domain::github::check_run::{Note, Report};
 use crate::domain::issues::Severity;
 use crate::domain::issues::list::{Listed, Listing};
 
-/// What the run is called on GitHub.
-const NAME: &str = "plumbline issues";
+/// What the run is called on GitHub, after the name of the gate's status.
+const NAME: &str = "issues";
 /// The most bytes of the summary; GitHub takes 65,535 characters.
 const SUMMARY_BYTES: usize = 60_000;
 /// The most checks that the summary lists.
@@ -22,8 +22,9 @@ const CHECKS: usize = 100;
 const MESSAGE_BYTES: usize = 4 << 10;
 const TITLE_BYTES: usize = 200;
 
-/// What is to be said of a set that has ended; `new` lists the new issues, the gravest first, as many as are to have a note.
-pub fn report(set: &CheckSet, new: Option<&Listing>, url: String) -> Report {
+/// What is to be said of a set that has ended; `new` lists the new issues, the gravest first, as many as are to have a note;
+/// `gate` is the name of the gate's status.
+pub fn report(set: &CheckSet, new: Option<&Listing>, gate: &str, url: String) -> Report {
     let conclusion = match (set.state, set.verdict) {
         (CheckState::Canceled, _) => "cancelled",
         (_, Verdict::Success) => "success",
@@ -45,7 +46,7 @@ pub fn report(set: &CheckSet, new: Option<&Listing>, url: String) -> Report {
     }
     let summary = format!("{}\n\n[All of it]({url})\n", clip(&summary, SUMMARY_BYTES));
     let title = clip(&set.sentence, TITLE_BYTES).into_owned();
-    Report { name: NAME, external_id: set.attempt.to_string(), conclusion, title, summary, url, notes }
+    Report { name: format!("{gate} {NAME}"), external_id: set.attempt.to_string(), conclusion, title, summary, url, notes }
 }
 
 /// The note of an issue; none where its file's name is no text.

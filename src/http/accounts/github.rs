@@ -82,7 +82,7 @@ async fn door(app: &App) -> Result<Door, ApiError> {
 }
 
 /// A path of our own to go to afterwards; the first page for whatever is none.
-fn own_path(next: Option<&str>) -> String {
+pub fn own_path(next: Option<&str>) -> String {
     let is_own = |next: &&str| {
         next.len() <= NEXT_BYTES
             && next.starts_with('/')

@@ -30,6 +30,8 @@ pub struct SettingsView {
     pub events_kept_days: SettingView<u32>,
     /// After how many days entries of the trail are let go; null is never.
     pub audit_kept_days: SettingView<Option<u32>>,
+    /// The name of the status that a commit has on GitHub. What was said under another name stays there as it is.
+    pub status_context: SettingView<String>,
     /// The configuration, which is read when the process starts.
     pub configuration: Vec<ConfiguredView>,
 }
@@ -76,6 +78,9 @@ pub struct SettingsChangeBody {
     /// After how many days entries of the trail are let go: 30 to 36500.
     #[serde(default, deserialize_with = "audit_kept")]
     pub audit_kept_days: Option<Option<u32>>,
+    /// The name of the status that a commit has on GitHub: 1 to 100 printable ASCII characters.
+    #[serde(default, deserialize_with = "status_context")]
+    pub status_context: Option<Option<String>>,
 }
 
 /// A value that is there, be it null: one that is left out is the default.
@@ -107,8 +112,13 @@ fn audit_kept<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Optio
     there(deserializer, within(AUDIT_KEPT_DAYS_LEAST..=DAYS_MOST))
 }
 
+fn status_context<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    there(deserializer, |name: String| settings::status_context(&name))
+}
+
 /// The keys of the configuration that decide a setting.
-const DECIDED: [(&str, &str); 2] = [("default_tools", "checks.default_tools"), ("poll_interval_s", "repos.poll_interval")];
+const DECIDED: [(&str, &str); 3] =
+    [("default_tools", "checks.default_tools"), ("poll_interval_s", "repos.poll_interval"), ("status_context", "github.status_context")];
 
 impl SettingsView {
     /// What is set, beside the configuration that it is joined with.
@@ -141,6 +151,12 @@ impl SettingsView {
                 default: None,
                 is_set: settings.audit_kept_days.is_some(),
                 decided_by: None,
+            },
+            status_context: SettingView {
+                value: config.status_context(settings).to_owned(),
+                default: config.status_context(&none).to_owned(),
+                is_set: settings.status_context.is_some(),
+                decided_by: decided_by("github.status_context"),
             },
             configuration: configuration(app),
         }
@@ -196,6 +212,7 @@ fn refuse_decided(app: &App, body: &SettingsChangeBody) -> Result<(), ApiError> 
     for (field, key) in DECIDED {
         let is_asked = match field {
             "default_tools" => body.default_tools.is_some(),
+            "status_context" => body.status_context.is_some(),
             _ => body.poll_interval_s.is_some(),
         };
         if let Some(place) = app.config.places.of(key).filter(|_| is_asked) {
@@ -234,6 +251,7 @@ fn write(tx: &mut WriteTx, body: &SettingsChangeBody, now: Timestamp) -> Result<
         body.poll_interval_s.into_iter().for_each(|value| settings.poll_interval_s = value);
         body.events_kept_days.into_iter().for_each(|value| settings.events_kept_days = value);
         body.audit_kept_days.into_iter().for_each(|value| settings.audit_kept_days = value);
+        body.status_context.clone().into_iter().for_each(|value| settings.status_context = value);
     };
     let settings = settings::change(tx, set, now)?;
     if body.poll_interval_s.is_some() {

@@ -6,6 +6,7 @@ use crate::app::health::Grade;
 use crate::base::event::Changed;
 use crate::base::work::Lane;
 use crate::domain::audit::{Action, ActorKind, Line, LineActor, LineSubject, SubjectKind};
+use crate::domain::github::setup::Installable;
 use crate::domain::hooks::{DeliveryState, Source};
 use crate::domain::repos::Withdrawal;
 use crate::engine::queue::WorkState;
@@ -48,15 +49,19 @@ fn github(world: &World, out: &mut Pages) {
             "`http://127.0.0.1:7867` is not encrypted",
             Some("say with `public_url` how it is reached"),
         )],
-        installations: Vec::new(),
+        installations: None,
     };
     let make = MakeForm {
         owner: world.say("acme inc"),
         is_misnamed: true,
+        installable: Installable::ByAnybody,
+        may_be_public: true,
         door: "https://github.com/settings/apps/new?state=0a".to_owned(),
         manifest: world.say("{\"name\": \"Plumbline\"}"),
     };
-    add(out, "admin-github-new", &GithubPage { frame: world.frame(), view: unset.clone(), make: Some(make) });
+    add(out, "admin-github-new", &GithubPage { frame: world.frame(), view: unset.clone(), make: Some(make.clone()), sent_again: None });
+    let closed = MakeForm { is_misnamed: false, installable: Installable::ByOwner, may_be_public: false, ..make };
+    add(out, "admin-github-new-private", &GithubPage { frame: world.frame(), view: unset.clone(), make: Some(closed), sent_again: None });
     let view = GithubAdminView {
         app_id: Some(7),
         page: Some("https://github.com/apps/plumbline-acme".to_owned()),
@@ -64,13 +69,37 @@ fn github(world: &World, out: &mut Pages) {
             check("key", Grade::Good, "GitHub takes what is signed with it", None),
             check("permissions", Grade::Weaker, "the App lacks `checks: write`", Some("grant them in the App's settings on GitHub")),
         ],
-        installations: vec![
+        installations: Some(vec![
             InstallationView { id: 42, account: world.say("acme"), suspended: false },
             InstallationView { id: 43, account: world.say("globex"), suspended: true },
-        ],
+        ]),
         ..unset
     };
-    add(out, "admin-github", &GithubPage { frame: world.frame(), view, make: None });
+    let red = vec![
+        check("public address", Grade::Good, "people and GitHub are sent to `https://plumbline.example.com`", None),
+        check("key", Grade::Bad, "GitHub refuses it (401): a JSON web token could not be decoded", Some("look at the clock")),
+        check("clock", Grade::Bad, "this machine's is 2 min 5 s behind GitHub's", Some("have it set by the network")),
+    ];
+    let unasked = GithubAdminView { installations: None, page: None, checks: red, ..view.clone() };
+    let green = [
+        ("public address", "people and GitHub are sent to `https://plumbline.example.com`"),
+        ("webhook secret", "deliveries are held against 1 secret"),
+        ("key", "GitHub takes what is signed with it"),
+        ("clock", "this machine's and GitHub's say the same"),
+        ("permissions", "the App has all that are used"),
+        ("events", "GitHub delivers all that are used"),
+        ("installations", "the App is let in by 2 accounts"),
+        ("webhook address", "GitHub delivers to `https://plumbline.example.com/hooks/github`"),
+        ("deliveries", "GitHub reaches this instance: its last, `push` at 2026-01-31T11:58:40Z, arrived"),
+        ("missed deliveries", "asked for at 2026-01-31T11:59:02Z: there were none"),
+    ];
+    let green = green.map(|(name, says)| check(name, Grade::Good, says, None)).to_vec();
+    let works = GithubAdminView { checks: green, ..view.clone() };
+    add(out, "admin-github-green", &GithubPage { frame: world.frame(), view: works, make: None, sent_again: None });
+    add(out, "admin-github-unasked", &GithubPage { frame: world.frame(), view: unasked, make: None, sent_again: None });
+    let nobody = GithubAdminView { installations: Some(Vec::new()), ..view.clone() };
+    add(out, "admin-github-nobody", &GithubPage { frame: world.frame(), view: nobody, make: None, sent_again: None });
+    add(out, "admin-github", &GithubPage { frame: world.frame(), view, make: None, sent_again: Some(world.say("ping")) });
 }
 
 fn health(world: &World, out: &mut Pages) {
@@ -247,6 +276,7 @@ fn settings(world: &World, out: &mut Pages) {
         poll_interval_s: SettingView { value: 300, default: 300, is_set: false, decided_by: Some(world.say("/etc/plumbline.toml")) },
         events_kept_days: SettingView { value: 90, default: 90, is_set: false, decided_by: None },
         audit_kept_days: SettingView { value: None, default: None, is_set: false, decided_by: None },
+        status_context: SettingView { value: world.say("acme/health"), default: "plumbline".to_owned(), is_set: true, decided_by: None },
         configuration: vec![
             configured("listen", Some("127.0.0.1:7867"), None),
             configured("public_url", None, Some("$PLUMBLINE_PUBLIC_URL")),

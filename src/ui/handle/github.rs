@@ -1,4 +1,4 @@
-//! The page of GitHub, and what comes back from there.
+//! The page of GitHub, what comes back from there, and a ping to try it by.
 
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -7,19 +7,26 @@ use serde::Deserialize;
 
 use super::{Asked, render, see};
 use crate::app::App;
+use crate::app::github::look;
 use crate::base::id::UserId;
+use crate::domain::github::setup::Installable;
 use crate::domain::github::{self, setup};
 use crate::http;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::Query;
 use crate::ui::github::{GithubPage, MakeForm};
+use crate::ui::href;
 
 /// For whom the App is to be made.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct For {
     owner: String,
+    /// Whether others than the owner may install it.
+    public: Option<String>,
+    /// What GitHub was just asked to send again.
+    sent: Option<String>,
 }
 
 /// What GitHub sends back.
@@ -43,17 +50,26 @@ pub async fn show(State(app): State<App>, asked: Asked, Query(wanted): Query<For
         Some(_) => None,
         None => {
             let organization = setup::organization(&wanted.owner);
+            // Members of whoever installs it would be let in here, where nobody says whose are.
+            let may_be_public = !app.config.github.orgs.is_empty();
+            let is_public = may_be_public && wanted.public.is_some();
+            let installable = if is_public { Installable::ByAnybody } else { Installable::ByOwner };
             let word = app.hub.begun().begin(person(&asked)?, app.clock.now());
             Some(MakeForm {
                 is_misnamed: organization.is_none() && !wanted.owner.trim().is_empty(),
                 door: setup::door(&url, organization.as_deref(), &word),
-                manifest: setup::manifest(&app.public_url()).to_string(),
+                manifest: setup::manifest(&app.public_url(), installable).to_string(),
+                installable,
+                may_be_public,
                 owner: wanted.owner.trim().to_owned(),
             })
         }
     };
     let is_made = make.is_none();
-    let mut response = render(&GithubPage { frame: asked.frame(&app).await?, view, make })?;
+    // What stands in the address was written by anybody: no more than a word.
+    let sent_again =
+        wanted.sent.filter(|word| (1..=40).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+    let mut response = render(&GithubPage { frame: asked.frame(&app).await?, view, make, sent_again })?;
     if !is_made {
         // This page alone has a form that leads elsewhere: to GitHub, wherever the operator says that is.
         let policy = http::layers::policy_with_form_to(&url);
@@ -83,5 +99,16 @@ pub async fn made(State(app): State<App>, asked: Asked, Query(made): Query<Made>
         Ok(github::set_app(tx, &vault, &made, &secrets, now)?)
     })
     .await?;
+    // GitHub's first ping came while nobody here knew what it is signed with, and was refused.
+    let handle = app.clone();
+    if let Err(error) = app.blocking(move || look::send_again(&handle)).await? {
+        tracing::warn!("GitHub cannot be asked to send its first ping again: {error}");
+    }
     see("/admin/github")
+}
+
+/// `POST /admin/github/ping`: has GitHub send its latest ping once more.
+pub async fn ping(State(app): State<App>, asked: Asked) -> Result<Response, ApiError> {
+    let sent = http::admin::github::ping(&app, &asked.permit).await?;
+    see(&href::with("/admin/github", "sent", &sent.event))
 }

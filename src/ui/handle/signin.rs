@@ -27,6 +27,12 @@ pub struct Why {
     reason: Option<String>,
 }
 
+/// Where somebody is led who comes in by a link.
+#[derive(Debug, Default, Deserialize)]
+pub struct Whither {
+    next: Option<String>,
+}
+
 /// They signed out.
 const SIGNED_OUT: &str = "signed_out";
 /// They set a new password.
@@ -76,7 +82,7 @@ pub async fn enter(State(app): State<App>, asked: Asked, headers: HeaderMap, For
         Err(_) => return render(&page(&app, asked.frame(&app).await?, Reason::PlainHttp, login, None).await?),
     };
     let error = match outcome {
-        Ok((_, cookies)) => return come_in(&app, &cookies),
+        Ok((_, cookies)) => return come_in(&app, href::HOME, &cookies),
         Err(error) => error,
     };
     let why = match error.code {
@@ -97,9 +103,9 @@ pub async fn enter(State(app): State<App>, asked: Asked, headers: HeaderMap, For
     Ok(response)
 }
 
-/// To the first page, signed in.
-fn come_in(app: &App, cookies: &Cookies) -> Result<Response, ApiError> {
-    let mut response = see(href::HOME)?;
+/// To a page, signed in.
+fn come_in(app: &App, next: &str, cookies: &Cookies) -> Result<Response, ApiError> {
+    let mut response = see(next)?;
     cookies.put(app, response.headers_mut())?;
     Ok(response)
 }
@@ -154,15 +160,17 @@ pub async fn spend_link(
     asked: Asked,
     params: Params,
     headers: HeaderMap,
+    Query(whither): Query<Whither>,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let next = github::own_path(whither.next.as_deref());
     let entered: Entered = fields(&app, request).await?;
     let page = match look_at_link(&app, &asked, &params, &headers).await? {
         Ok(page) => page,
         Err(response) => return Ok(response),
     };
     let login = entered.login.clone();
-    match spend(&app, &asked, &params, &headers, &page.leads, entered).await {
+    match spend(&app, &asked, &params, &headers, (&page.leads, entered, &next)).await {
         Ok(response) => Ok(response),
         // Somebody else was quicker.
         Err(error) if error.code == Code::LinkSpent => match look_at_link(&app, &asked, &params, &headers).await? {
@@ -186,8 +194,7 @@ async fn spend(
     asked: &Asked,
     params: &Params,
     headers: &HeaderMap,
-    leads: &Leads,
-    entered: Entered,
+    (leads, entered, next): (&Leads, Entered, &str),
 ) -> Result<Response, ApiError> {
     let secret = Hashed::of(&params.text("secret"));
     let entrance = Entrance::of(app, &asked.permit, headers)?;
@@ -198,7 +205,7 @@ async fn spend(
             let user = app.read(move |tx, _| accounts::find_user(tx, &login)).await?.id;
             let (new, cookies) = entrance.begin(app, Some(user)).await?;
             app.write(&actor, move |tx, now| accounts::spend_link(tx, secret, &new, now)).await?;
-            come_in(app, &cookies)
+            come_in(app, next, &cookies)
         }
         Leads::Password { login } => {
             let hash = app.hash_password(new_password(entered.password, login)?).await?;
@@ -213,7 +220,7 @@ async fn spend(
             let hash = app.hash_password(new_password(entered.password, &login)?).await?;
             let (new, cookies) = entrance.begin(app, None).await?;
             app.write(&actor, move |tx, now| accounts::accept_invitation(tx, secret, &login, &hash, &new, now)).await?;
-            come_in(app, &cookies)
+            come_in(app, next, &cookies)
         }
     }
 }

@@ -9,6 +9,23 @@ use crate::support::app::TestApp;
 use crate::support::world::text;
 
 #[tokio::test]
+async fn a_link_leads_on_to_a_page_of_ours_and_nowhere_else() {
+    let app = TestApp::start();
+    let user = app.user("ada", InstanceRole::Admin);
+    for (next, to) in [
+        ("/admin/github", "/admin/github"),
+        ("/r/acme/app?a=b", "/r/acme/app?a=b"),
+        ("//evil.example", "/"),
+        ("/%5Cevil.example", "/"),
+        ("https://evil.example", "/"),
+        ("", "/"),
+    ] {
+        let path = format!("/link/{}?next={next}", app.link(user));
+        assert_eq!(app.anonymous().own("POST", &path).await.expect(303).header("location"), Some(to), "{next}");
+    }
+}
+
+#[tokio::test]
 async fn a_one_time_link_signs_in_once_and_looking_does_not_spend_it() {
     let app = TestApp::start();
     let user = app.user("ada", InstanceRole::Member);

@@ -90,6 +90,7 @@ const SAMPLES: &[fn() -> Shape] = &[
             poll_interval_s: Some(300),
             events_kept_days: Some(301),
             audit_kept_days: Some(302),
+            status_context: Some("acme/health".to_owned()),
         })
     },
     || shape(&Kept { purpose: Purpose::GithubWebhookSecret, version: 300, sealed: sealed(), changed_at: at(1) }),
@@ -110,6 +111,7 @@ const SAMPLES: &[fn() -> Shape] = &[
             repo: repo(),
             sha: sha(1),
             context: StatusContext::Gate,
+            name: "plumbline".to_owned(),
             said: Said { verdict: Verdict::Failure, sentence: "2 new issues".to_owned(), url: "https://p.example/r/a".to_owned() },
             at: at(2),
             refused: Some("no commit found".to_owned()),

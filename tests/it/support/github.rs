@@ -5,10 +5,12 @@
 
 mod faults;
 mod git;
+mod hook;
 mod interface;
 mod payload;
 mod people;
 mod show;
+mod site;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -17,6 +19,7 @@ use std::time::Duration;
 
 use plumbline::app::config::Config;
 use plumbline::base::time::Timestamp;
+use plumbline::domain::github::setup::PERMISSIONS;
 use serde_json::Value;
 
 pub use faults::{Door, Fault};
@@ -86,11 +89,27 @@ struct State {
     /// What each budget has left.
     left: HashMap<u64, u64>,
     deliveries: u64,
-    /// Tries at deliveries, the latest last: GUID, when, and what was answered.
-    tries: Vec<(String, Timestamp, u16)>,
+    /// Tries at deliveries, the latest last.
+    tries: Vec<Try>,
+    /// Where deliveries go, once that is known.
+    hook: Option<String>,
+    /// What the App may.
+    permissions: BTreeMap<String, String>,
+    /// The App's key is one no more.
+    is_key_revoked: bool,
+    site: site::Site,
     /// Codes that were handed out, and the manifest of each.
     codes: HashMap<String, Value>,
     people: people::People,
+}
+
+/// A try at a delivery.
+#[derive(Clone)]
+struct Try {
+    delivery: Delivery,
+    at: Timestamp,
+    /// What was answered.
+    status: u16,
 }
 
 struct Hosted {
@@ -106,6 +125,8 @@ struct Hosted {
 struct Installation {
     account: String,
     is_suspended: bool,
+    /// What it has accepted, where that is other than what the App may.
+    permissions: Option<BTreeMap<String, String>>,
 }
 
 struct Token {
@@ -116,11 +137,19 @@ struct Token {
 impl GitHub {
     /// A GitHub where `acme` has installed the App and has no repository yet.
     pub fn start() -> GitHub {
+        GitHub::start_at(NOON.parse().unwrap())
+    }
+
+    /// The same at another time.
+    pub fn start_at(now: Timestamp) -> GitHub {
         let state = State {
-            now: NOON.parse().unwrap(),
+            now,
             repos: BTreeMap::new(),
             moved: BTreeMap::new(),
-            installations: BTreeMap::from([(INSTALLATION, Installation { account: "acme".to_owned(), is_suspended: false })]),
+            installations: BTreeMap::from([(
+                INSTALLATION,
+                Installation { account: "acme".to_owned(), is_suspended: false, permissions: None },
+            )]),
             tokens: HashMap::new(),
             made: 0,
             faults: Vec::new(),
@@ -129,6 +158,10 @@ impl GitHub {
             deliveries: 0,
             codes: HashMap::new(),
             tries: Vec::new(),
+            hook: None,
+            permissions: usual_permissions(),
+            is_key_revoked: false,
+            site: site::Site::default(),
             people: people::People::default(),
         };
         let state = Arc::new(Mutex::new(state));
@@ -196,7 +229,7 @@ impl GitHub {
     pub fn install(&self, account: &str) -> u64 {
         let mut state = self.state();
         let id = INSTALLATION + state.installations.len() as u64;
-        state.installations.insert(id, Installation { account: account.to_owned(), is_suspended: false });
+        state.installations.insert(id, Installation { account: account.to_owned(), is_suspended: false, permissions: None });
         id
     }
 
@@ -264,8 +297,31 @@ impl GitHub {
     /// Writes down that a delivery was tried, and what was answered.
     pub fn tried(&self, delivery: &Delivery, status: u16) {
         let mut state = self.state();
-        let now = state.now;
-        state.tries.push((delivery.guid.clone(), now, status));
+        let at = state.now;
+        state.tries.push(Try { delivery: delivery.clone(), at, status });
+    }
+
+    /// Has an organization let the App in no more.
+    pub fn uninstall(&self, installation: u64) {
+        self.state().installations.remove(&installation);
+    }
+
+    /// Changes what the App may: `name: level`, or `none`.
+    pub fn grant(&self, name: &str, level: &str) {
+        self.state().permissions.insert(name.to_owned(), level.to_owned());
+    }
+
+    /// Says that an installation has not accepted more of a permission than this.
+    pub fn accepts(&self, installation: u64, name: &str, level: &str) {
+        let mut state = self.state();
+        let mut permissions = state.permissions.clone();
+        permissions.insert(name.to_owned(), level.to_owned());
+        state.installations.get_mut(&installation).unwrap().permissions = Some(permissions);
+    }
+
+    /// Revokes the App's key, or takes that back.
+    pub fn revoke_key(&self, is_revoked: bool) {
+        self.state().is_key_revoked = is_revoked;
     }
 
     /// Turns its clock's hand forward.
@@ -287,6 +343,12 @@ impl GitHub {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
+}
+
+/// All that is used, but that runs of checks are read and not written.
+fn usual_permissions() -> BTreeMap<String, String> {
+    let all = PERMISSIONS.iter().map(|(name, level)| ((*name).to_owned(), (*level).to_owned()));
+    all.chain([("checks".to_owned(), "read".to_owned())]).collect()
 }
 
 impl Drop for GitHub {

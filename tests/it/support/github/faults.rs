@@ -1,5 +1,7 @@
 //! What goes wrong, once each: set before it is asked.
 
+use std::sync::mpsc::{Receiver, Sender, channel};
+
 use plumbline::base::time::Timestamp;
 
 use super::GitHub;
@@ -15,6 +17,8 @@ pub enum Door {
     Runs,
     /// The exchange of a code for somebody's token.
     SignIn,
+    /// What is told of deliveries.
+    Deliveries,
     /// Everything else of the interface.
     Interface,
     /// Git.
@@ -22,12 +26,47 @@ pub enum Door {
 }
 
 /// What is answered instead.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Fault {
     /// This, and nothing is done.
     Answers(u16, Vec<(String, String)>, String),
     /// It is done, and the answer is lost.
     DoesAndFails,
+    /// Nothing, until the test says so.
+    Waits(Waits),
+}
+
+/// The fake's side of an answer that a test delays.
+#[derive(Debug)]
+pub struct Waits {
+    reached: Sender<()>,
+    go: Receiver<()>,
+}
+
+impl Waits {
+    /// Waits for the test's word; answers whether the question is to be answered after all.
+    pub(super) fn wait(&self) -> bool {
+        let _ = self.reached.send(());
+        self.go.recv().is_ok()
+    }
+}
+
+/// An answer that the test delays: as long as this value lives, unless it is let go before.
+pub struct Delayed {
+    reached: Receiver<()>,
+    go: Sender<()>,
+}
+
+impl Delayed {
+    /// Waits until the question has come.
+    pub fn reached(&self) {
+        self.reached.recv().unwrap();
+    }
+
+    /// Has it answered.
+    pub fn let_go(self) {
+        self.go.send(()).unwrap();
+    }
 }
 
 /// Says what the next answer is.
@@ -74,6 +113,13 @@ impl Next<'_> {
     /// What is asked is done, and 502 answered.
     pub fn does_and_fails(self) {
         self.fails(Fault::DoesAndFails);
+    }
+
+    /// Nothing for as long as the test likes; if it never says so, nothing at all.
+    pub fn delayed(self) -> Delayed {
+        let ((reach, reached), (go, gone)) = (channel(), channel());
+        self.fails(Fault::Waits(Waits { reached: reach, go: gone }));
+        Delayed { reached, go }
     }
 
     fn fails(self, fault: Fault) {

@@ -8,13 +8,13 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State as Of};
 use axum::http::{HeaderMap, Response, StatusCode};
-use plumbline::domain::github::setup::{EVENTS, PERMISSIONS};
+use plumbline::domain::github::setup::EVENTS;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::git::{self, plain};
 use super::{APP_ID, KEY, WEBHOOK_SECRET};
-use super::{Door, Fault, Hosted, Run, State, Status, Token, people, show};
+use super::{Door, Fault, Hosted, Run, State, Status, Token, Try, people, show, site};
 
 /// How many requests an installation has an hour.
 const BUDGET: u64 = 5_000;
@@ -37,9 +37,9 @@ pub(super) async fn serve(
 
 /// One request, as its parts.
 pub(super) struct Asked {
-    method: String,
-    path: String,
-    query: String,
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: String,
     headers: HeaderMap,
     pub(super) body: Bytes,
     /// Where it came to.
@@ -51,7 +51,15 @@ async fn any(Of((state, address)): Of<(Shared, SocketAddr)>, request: Request) -
     let body = axum::body::to_bytes(body, 32 << 20).await.unwrap();
     let query = parts.uri.query().unwrap_or("").to_owned();
     let asked = Asked { method: parts.method.to_string(), path: parts.uri.path().to_owned(), query, headers: parts.headers, body, address };
-    tokio::task::spawn_blocking(move || answer(&state, &asked)).await.unwrap()
+    tokio::task::spawn_blocking(move || {
+        let mut answer = answer(&state, &asked);
+        let now = jiff::Timestamp::from_millisecond(state.lock().unwrap().now.as_millis()).unwrap();
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap();
+        answer.headers_mut().insert("date", date.parse().unwrap());
+        answer
+    })
+    .await
+    .unwrap()
 }
 
 fn answer(state: &Shared, asked: &Asked) -> Response<Body> {
@@ -61,6 +69,7 @@ fn answer(state: &Shared, asked: &Asked) -> Response<Body> {
         Some(path) if path.ends_with("/access_tokens") => Door::Tokens,
         Some(path) if path.contains("/statuses/") => Door::Statuses,
         Some(path) if path.contains("/check-runs") && asked.method != "GET" => Door::Runs,
+        Some(path) if path.starts_with("/app/hook/deliveries") => Door::Deliveries,
         Some(_) => Door::Interface,
     };
     let fault = {
@@ -81,6 +90,12 @@ fn answer(state: &Shared, asked: &Asked) -> Response<Body> {
             reply(state, asked);
             plain(StatusCode::BAD_GATEWAY, "<html>".to_owned())
         }
+        Some(Fault::Waits(waits)) => {
+            if waits.wait() {
+                return reply(state, asked);
+            }
+            plain(StatusCode::GATEWAY_TIMEOUT, String::new())
+        }
         None => reply(state, asked),
     }
 }
@@ -88,6 +103,11 @@ fn answer(state: &Shared, asked: &Asked) -> Response<Body> {
 fn reply(state: &Shared, asked: &Asked) -> Response<Body> {
     match asked.path.strip_prefix("/api/v3") {
         Some(path) => interface(&mut state.lock().unwrap(), path, asked),
+        None if !asked.path.contains(".git/")
+            && let Some(page) = site::page(&mut state.lock().unwrap(), asked) =>
+        {
+            page
+        }
         None if asked.path == "/login/oauth/access_token" => people::exchange(&mut state.lock().unwrap(), asked),
         None => fetch(state, asked),
     }
@@ -115,34 +135,43 @@ fn fetch(state: &Shared, asked: &Asked) -> Response<Body> {
 fn interface(state: &mut State, path: &str, asked: &Asked) -> Response<Body> {
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     let shown = asked.header("authorization");
-    let is_app = show::is_app(&shown, state.now);
+    let is_app = show::is_app(&shown, state.now) && !state.is_key_revoked;
     if let ("POST", ["app", "installations", id, "access_tokens"]) = (asked.method.as_str(), parts.as_slice()) {
         return if is_app { token(state, id) } else { no(401, "A JSON web token could not be decoded") };
     }
     match (asked.method.as_str(), parts.as_slice()) {
         ("POST", ["app-manifests", code, "conversions"]) => return convert(state, code, asked),
         ("GET", ["app", "hook", "deliveries"]) if is_app => {
-            let all = state.tries.iter().enumerate().rev().map(|(id, (guid, at, status))| {
-                json!({"id": id, "guid": guid, "delivered_at": at, "redelivery": false, "status_code": status, "event": "push"})
+            let all = state.tries.iter().enumerate().rev().map(|(id, Try { delivery, at, status })| {
+                let word = if *status == 0 { "failed to connect to host" } else { "" };
+                json!({
+                    "id": id, "guid": delivery.guid, "delivered_at": at, "redelivery": false, "status": word, "status_code": status,
+                    "event": delivery.event,
+                })
             });
             return list(all.collect(), None, asked);
         }
         ("POST", ["app", "hook", "deliveries", id, "attempts"]) if is_app => {
-            let Some((guid, ..)) = id.parse().ok().and_then(|id: usize| state.tries.get(id).cloned()) else { return no(404, "Not Found") };
-            state.tries.push((guid, state.now, 202));
+            let Some(before) = id.parse().ok().and_then(|id: usize| state.tries.get(id).cloned()) else { return no(404, "Not Found") };
+            match state.hook {
+                Some(_) => drop(state.deliver(&before.delivery)),
+                // Nobody has said where to: it is taken to arrive.
+                None => state.tries.push(Try { at: state.now, status: 202, ..before }),
+            }
             return plain(StatusCode::ACCEPTED, "{}".to_owned());
         }
         ("GET", ["app"]) if is_app => {
-            let mut permissions: serde_json::Map<String, Value> = serde_json::Map::new();
-            permissions.extend(PERMISSIONS.iter().map(|(name, level)| ((*name).to_owned(), json!(level))));
-            permissions.insert("checks".to_owned(), json!("read"));
             let page = format!("http://{}/apps/plumbline-acme", asked.address);
-            return good(&json!({"id": APP_ID, "html_url": page, "permissions": permissions, "events": EVENTS}), asked);
+            return good(&json!({"id": APP_ID, "html_url": page, "permissions": state.permissions, "events": EVENTS}), asked);
+        }
+        ("GET", ["app", "hook", "config"]) if is_app => {
+            let Some(hook) = &state.hook else { return no(404, "Not Found") };
+            return good(&json!({"url": hook, "content_type": "json", "insecure_ssl": "0", "secret": "********"}), asked);
         }
         ("GET", ["app", "installations"]) if is_app => {
             let all = state.installations.iter().map(|(id, one)| {
                 let suspended = one.is_suspended.then(|| state.now.to_string());
-                json!({"id": id, "account": {"login": one.account}, "suspended_at": suspended})
+                json!({"id": id, "account": {"login": one.account}, "suspended_at": suspended, "permissions": one.permissions})
             });
             return list(all.collect(), None, asked);
         }

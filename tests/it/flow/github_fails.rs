@@ -1,0 +1,151 @@
+//! A GitHub that answers what it should not, nothing, or no: what is known is told, what helps is tried again, everything else goes on.
+
+use std::time::Duration;
+
+use plumbline::app::config::Config;
+use plumbline::app::runner;
+use plumbline::base::work::Lane;
+use plumbline::engine::queue::WorkState;
+use serde_json::json;
+
+use crate::support::app::TestApp;
+use crate::support::github::{Door, GitHub, INSTALLATION};
+use crate::support::world::World;
+
+const GATED: (&str, &str) = (".plumbline.yaml", "version: 1\nissues: {fail_on: new}\n");
+const SLUG: &str = "acme/app";
+const CLEAN: &str = "success plumbline no new issues";
+
+async fn side(change: impl FnOnce(&mut Config)) -> (World, GitHub) {
+    let github = GitHub::start();
+    github.repo(SLUG);
+    github.push(SLUG, "main", [GATED, ("app.rb", "puts 1\n")]);
+    let app = TestApp::with(|config| {
+        github.configure(config);
+        change(config);
+    });
+    let world = World::of(app).await;
+    github.hook(&format!("{}/hooks/github", world.app.app().public_url()));
+    world.admin.post("/api/v1/repos", json!({"github": SLUG})).await.expect(201);
+    world.app.settle().await;
+    (world, github)
+}
+
+async fn advance(world: &World, github: &GitHub, seconds: u64) {
+    world.app.advance(Duration::from_secs(seconds));
+    github.advance(Duration::from_secs(seconds));
+    world.app.settle().await;
+}
+
+async fn key(world: &World) -> String {
+    let seen = world.admin.get("/api/v1/admin/github").await.expect(200).value();
+    let key = seen["checks"].as_array().unwrap().iter().find(|check| check["name"] == "key").cloned().unwrap();
+    format!("{}: {}", key["grade"].as_str().unwrap(), key["says"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn while_github_hangs_deliveries_are_taken_and_checks_come_to_their_end() {
+    let (world, github) = side(|_| {}).await;
+    let push = github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    let hangs = github.next(Door::Statuses).delayed();
+    assert_eq!(github.deliver(&push.delivery), 202);
+    let run = |lane| {
+        let app = world.app.app().clone();
+        std::thread::spawn(move || runner::run_next(&app, lane, "test", None).unwrap())
+    };
+    for lane in [Lane::Hooks, Lane::Git] {
+        assert!(run(lane).join().unwrap(), "{lane}");
+    }
+    let saying = run(Lane::Outbound);
+    hangs.reached();
+
+    let other = github.push(SLUG, "topic", [("app.rb", "puts 3\n")]);
+    assert_eq!(github.deliver(&other.delivery), 202);
+    assert!(run(Lane::Hooks).join().unwrap());
+    while run(Lane::Checks).join().unwrap() {}
+    let status = world.admin.get(&format!("/api/v1/repos/acme/app/commits/{}/status", push.sha)).await.expect(200).value();
+    assert_eq!((&status["verdict"], github.statuses(SLUG, &push.sha).len()), (&json!("success"), 0));
+
+    hangs.let_go();
+    assert!(saying.join().unwrap());
+    world.app.settle().await;
+    assert_eq!(github.statuses(SLUG, &push.sha).last().map(String::as_str), Some(CLEAN));
+}
+
+#[tokio::test]
+async fn a_github_that_never_answers_is_given_up_in_time_and_asked_again() {
+    let (world, github) = side(|config| config.github.deadline = Some(Duration::from_millis(300))).await;
+    let push = github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    let never = github.next(Door::Statuses).delayed();
+    assert_eq!(github.deliver(&push.delivery), 202);
+    world.app.settle().await;
+    assert_eq!(github.statuses(SLUG, &push.sha), [""; 0]);
+    let waits = world.app.work(WorkState::Ready);
+    assert!(waits[0].last_error.as_deref().is_some_and(|error| error.contains("in time")), "{waits:?}");
+    advance(&world, &github, 15).await;
+    assert_eq!(github.statuses(SLUG, &push.sha), [CLEAN]);
+
+    let hangs = github.next(Door::Interface).delayed();
+    let told = key(&world).await;
+    assert!(told.starts_with("bad: "), "{told}");
+    drop((never, hangs));
+    assert!(key(&world).await.starts_with("good: "));
+}
+
+#[tokio::test]
+async fn a_key_that_was_revoked_is_told_and_what_was_to_be_said_waits_for_another() {
+    let (world, github) = side(|_| {}).await;
+    github.revoke_key(true);
+    github.revoke_tokens();
+    let push = github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    assert_eq!(github.deliver(&push.delivery), 202, "what is signed with the webhook's secret is taken");
+    world.app.settle().await;
+    assert!(key(&world).await.starts_with("bad: GitHub refuses it (401)"));
+    let repo = world.admin.get("/api/v1/repos/acme/app").await.expect(200).value();
+    assert!(repo["sync_error"].as_str().unwrap().starts_with("GitHub refuses it (401)"), "{}", repo["sync_error"]);
+
+    github.revoke_key(false);
+    for _ in 0..4 {
+        advance(&world, &github, 100).await;
+    }
+    world.app.tick().await;
+    assert_eq!(github.statuses(SLUG, &push.sha), [CLEAN]);
+    assert!(key(&world).await.starts_with("good: "));
+}
+
+#[tokio::test]
+async fn whatever_is_no_answer_of_githubs_interface_is_told_as_such() {
+    let (world, github) = side(|_| {}).await;
+    let stranger = GitHub::start();
+    let ask = || github.next(Door::Interface);
+    ask().answers_html(200);
+    assert_eq!(key(&world).await, "bad: GitHub's answer cannot be read: it is a page for people");
+    ask().answers_body(200, "[1]");
+    assert_eq!(key(&world).await, "bad: GitHub's answer cannot be read: it is not what its documentation says");
+    ask().redirects(&format!("{}/api/v3/app", stranger.url()));
+    assert!(key(&world).await.starts_with("bad: GitHub sends us to another place"));
+    ask().answers_html(502);
+    assert_eq!(key(&world).await, "bad: GitHub failed (502)");
+    assert_eq!((stranger.asked(), key(&world).await), (Vec::new(), "good: GitHub takes what is signed with it".to_owned()));
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_made_is_made_later_and_holds_up_no_other_installation() {
+    let (world, github) = side(|_| {}).await;
+    let globex = github.install("globex");
+    github.repo("globex/tool");
+    let theirs = github.push("globex/tool", "main", [GATED]);
+    github.suspend(INSTALLATION, true);
+    github.next(Door::Tokens).answers_html(200);
+    world.admin.post("/api/v1/repos", json!({"github": "globex/tool"})).await.expect(503).refused("github_unavailable");
+    world.admin.post("/api/v1/repos", json!({"github": "globex/tool"})).await.expect(201);
+    let ours = github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    assert_eq!(github.deliver(&ours.delivery), 202);
+    world.app.settle().await;
+    assert!(github.statuses("globex/tool", &theirs.sha)[0].starts_with("success plumbline"));
+    assert_eq!((github.statuses(SLUG, &ours.sha), globex), (Vec::new(), INSTALLATION + 1));
+    github.suspend(INSTALLATION, false);
+    advance(&world, &github, 200).await;
+    world.app.tick().await;
+    assert_eq!(github.statuses(SLUG, &ours.sha), [CLEAN]);
+}
