@@ -15,7 +15,16 @@ function ready(root) {
   tails(root);
 }
 
+// On a narrow screen the bar of tabs may begin far from the one that is open.
+function tabs(root) {
+  for (const tab of root.querySelectorAll(".tabs [aria-current]")) {
+    const bar = tab.parentElement;
+    bar.scrollLeft = tab.offsetLeft - (bar.clientWidth - tab.offsetWidth) / 2;
+  }
+}
+
 ready(document);
+tabs(document);
 spots(document);
 keys();
 names();
