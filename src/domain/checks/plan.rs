@@ -92,6 +92,16 @@ impl Planned {
         matches!(self.runner, Ok(Runner::Tool(_) | Runner::Command { .. } | Runner::Image(_)))
     }
 
+    /// Whether it is the very same check: what runs, over which files, and all that is given to it.
+    pub fn is_same(&self, other: &Planned) -> bool {
+        let Process { env, network, timeout, memory, secrets } = &self.process;
+        let theirs = &other.process;
+        self.name == other.name
+            && self.plugin == other.plugin
+            && self.version(None, "") == other.version(None, "")
+            && (env, network, timeout, memory, secrets) == (&theirs.env, &theirs.network, &theirs.timeout, &theirs.memory, &theirs.secrets)
+    }
+
     /// Whether what its findings cover must not be shown where lines are quoted.
     pub fn conceals(&self) -> bool {
         match &self.runner {
@@ -146,6 +156,26 @@ pub fn plan(manifest: Option<&Manifest>, besides: &[&'static Tool], known: &Know
             builtins.chain(besides.iter().map(|tool| Planned::new(&tool.name, &tool.name, Ok(Runner::Tool(tool))))).collect()
         }
     }
+}
+
+/// What is run of a fork's commit that nobody approved: `head` is what its own manifest plans, `base` what that of the branch plans that it
+/// is to go to. What both have alike and is shown no secret goes; whatever else starts a process waits for approval. What the base has, a
+/// fork neither takes away nor, where it is part of the binary, turns elsewhere.
+pub fn of_fork(head: Vec<Planned>, base: Vec<Planned>) -> Vec<Planned> {
+    let waiting = |one: Planned| Planned { waits_for: Some(WaitsFor::Approval), ..one };
+    let hush = |one: Planned| if one.process.secrets.is_empty() || !one.starts_process() { one } else { waiting(one) };
+    let (mut own, mut planned) = (head, Vec::new());
+    for based in base {
+        let at = own.iter().position(|one| one.name == based.name);
+        match at.map(|at| own.remove(at)) {
+            Some(changed) if !changed.is_same(&based) && (changed.starts_process() || based.starts_process()) => {
+                planned.push(waiting(changed))
+            }
+            _ => planned.push(hush(based)),
+        }
+    }
+    planned.extend(own.into_iter().map(|one| if one.starts_process() { waiting(one) } else { one }));
+    planned
 }
 
 fn planned(spec: &CheckSpec, known: &Known) -> Planned {

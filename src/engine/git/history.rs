@@ -109,6 +109,26 @@ impl Mirror {
         Ok(best.into_iter().max_by_key(|sha| (walk.at(*sha), Reverse(*sha))))
     }
 
+    /// Whether a commit is one of these or led to one, as far as the `most` newest commits of their history tell: of one that lies farther
+    /// back it is not said.
+    pub fn leads_to(&self, sha: CommitSha, tips: &[CommitSha], most: usize) -> Result<bool> {
+        if tips.contains(&sha) {
+            return Ok(true);
+        }
+        let mut walk = Walk::new(self);
+        for tip in tips {
+            walk.push(*tip, OURS)?;
+        }
+        for _ in 0..most {
+            match walk.next()? {
+                Some((found, _)) if found == sha => return Ok(true),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether `old` is `new` or one of its ancestors.
     pub fn is_ancestor(&self, old: CommitSha, new: CommitSha) -> Result<bool> {
         Ok(self.merge_base(old, new)? == Some(old))

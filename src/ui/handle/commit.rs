@@ -276,7 +276,7 @@ pub async fn approve(State(app): State<App>, asked: Asked, params: Params) -> Re
     let permit = asked.permit.clone();
     app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
         permit.same_repo(tx, &repo)?;
-        checks::approve(tx, repo.id, commit.sha, now)?;
+        checks::approve(tx, repo.id, commit.sha, None, now)?;
         Ok(())
     })
     .await?;
