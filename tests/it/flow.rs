@@ -12,6 +12,7 @@ mod people;
 mod polling;
 mod power_cut;
 pub mod programs;
+mod pulls;
 mod put_off;
 mod remote_hosts;
 mod runs;

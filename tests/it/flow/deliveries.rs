@@ -288,7 +288,7 @@ fn end(order: &[usize], history: &Arc<History>) -> String {
                 latest = latest.max(*event);
                 let (name, body) = &history.events[*event];
                 let payload = payload::parse(name, body.to_string().as_bytes()).unwrap();
-                let sent = Sent { guid: format!("{event:08x}-cc78-11e3-81ab-4c9367dc0958"), received_at: now };
+                let sent = Sent { guid: format!("{event:08x}-cc78-11e3-81ab-4c9367dc0958"), received_at: now, presser: None };
                 let before = tx.recorded_events().len();
                 assert!(matches!(apply(tx, &payload, &sent, now), Ok(Applied::Whole(_))));
                 if tx.recorded_events()[before..].iter().any(|recorded| matches!(recorded.event, Event::SyncDue { .. })) {
