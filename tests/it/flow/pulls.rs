@@ -20,7 +20,7 @@ const GATED: (&str, &str) = (MANIFEST, "version: 1\nissues: {fail_on: new}\nchec
 const SPOKEN: (&str, &str) = (MANIFEST, "version: 1\ngithub: {comment: true}\nchecks: [{plugin: hygiene}]\n");
 /// What is built in, a command, and one that is shown a secret.
 const HOUSE: &str = "version: 1\nchecks:\n- plugin: hygiene\n- {name: house, run: 'true', output: gnu}\n- {name: deep, run: 'cat /run/secrets/key >&2', output: gnu, mounts: [{source: 'secrets:KEY', destination: '/run/secrets/key'}]}\n";
-const BROKEN: (&str, &str) = ("bad.json", "{\"a\": }\n");
+const BROKEN: (&str, &str) = ("config.json", "{\"a\": }\n");
 const FINE: (&str, &str) = ("b.txt", "fine\n");
 
 /// An appliance that is the App of a GitHub where `acme/app` has a commit, and was added.
@@ -144,7 +144,7 @@ async fn a_pull_request_of_a_fork_is_fetched_and_checked() {
     let pull = side.pull(1).await;
     assert_eq!((&pull["head"]["is_fork"], text(&pull["head"]["repo"])), (&json!(true), "mallory/app"));
     assert_eq!(side.github.statuses(SLUG, &sha), ["failure plumbline 1 new issue of severity minor or above"]);
-    let mended = side.hear(&side.github.pushes(SLUG, 1, [("bad.json", "{}\n")])).await;
+    let mended = side.hear(&side.github.pushes(SLUG, 1, [("config.json", "{}\n")])).await;
     assert_eq!(side.verdict(&mended).await, "success: no new issues");
     let branches = side.see("/branches").await;
     assert_eq!(branches["items"].as_array().unwrap().len(), 1, "it is in no branch here");
@@ -280,13 +280,13 @@ async fn one_comment_is_written_and_edited_over_many_pushes() {
     let first = ours(&side);
     assert_eq!(first.len(), 1);
     assert!(
-        first[0].contains("▲ The gate fails") && first[0].contains("**1 new issue**") && first[0].contains("bad.json line 1"),
+        first[0].contains("▲ The gate fails") && first[0].contains("**1 new issue**") && first[0].contains("config.json line 1"),
         "{first:?}"
     );
     for n in 0..3 {
         side.hear(&side.github.pushes(SLUG, 1, [("b.txt", format!("{n}\n").as_str())])).await;
     }
-    let sha = side.hear(&side.github.pushes(SLUG, 1, [("bad.json", "{}\n")])).await;
+    let sha = side.hear(&side.github.pushes(SLUG, 1, [("config.json", "{}\n")])).await;
     let last = ours(&side);
     assert_eq!(last.len(), 1);
     assert!(last[0].contains("● The gate holds") && last[0].contains(&sha), "{last:?}");
@@ -305,7 +305,7 @@ async fn a_comment_whose_number_was_lost_is_found_again() {
     side.hear(&side.github.forks(SLUG, "main", [BROKEN])).await;
     side.world.app.advance(std::time::Duration::from_secs(600));
     side.world.app.settle().await;
-    side.hear(&side.github.pushes(SLUG, 1, [("bad.json", "{}\n")])).await;
+    side.hear(&side.github.pushes(SLUG, 1, [("config.json", "{}\n")])).await;
     let comments = side.github.comments(SLUG, 1);
     assert_eq!(comments.len(), 1, "{comments:?}");
     assert!(comments[0].contains("● The gate holds"), "{comments:?}");
