@@ -68,16 +68,18 @@ pub use farewell::close_branch;
 pub use in_sandbox::{environment, limits, unstarted};
 pub use trees::{MANIFEST_BYTES, Trees, read_manifest};
 
-use trees::{Bases, Foreign, bases, manifest_file};
-pub(super) use trees::{Mirrored, base_head, compared_with, has_manifest, mirrored, ruling_manifest};
+use trees::{Bases, Foreign, bases, known, manifest_file, opened};
+pub(super) use trees::{Mirrored, base_head, compared_with, has_manifest, ruling_manifest};
 
 /// Performs `Work::RunCheckSet` on the repository's mirror.
 pub fn perform(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, wanted: AttemptId) -> Result<(), Failure> {
     let read = app.read_now(|tx, _| -> Result<_, Stop> {
         let set = checks::attempt(tx, repo, sha, wanted)?;
-        Ok((set, repos::get(tx, repo)?))
+        let repository = repos::get(tx, repo)?;
+        let known = known(tx, &repository, sha)?;
+        Ok((set, repository, known))
     });
-    let (set, repository) = match read {
+    let (set, repository, known) = match read {
         Ok(read) => read,
         Err(Stop::Unwanted) => return attempt.done(app),
         Err(Stop::Failed(failure)) => return Err(failure),
@@ -85,7 +87,7 @@ pub fn perform(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, wante
     if !set.is_under_way() && set.is_settled {
         return attempt.done(app);
     }
-    let trees = mirrored(app, &repository, sha)?;
+    let trees = opened(app, repo, sha, known)?;
     run(app, attempt, set, &repository, &trees, &Manner::default(), &|_| {})
 }
 

@@ -32,6 +32,9 @@ const ASKED_ONE_BY_ONE: usize = 100;
 const PULLS_PER_WRITE: usize = 50;
 /// The most commits of a pull request that are registered; what is older can be read from the mirror.
 const COMMITS: usize = 100;
+/// How long, and how often, a head is waited for of which GitHub has told and which it does not hand out yet.
+const NOT_YET: Duration = Duration::from_secs(5);
+const ASKED_AGAIN: u32 = 4;
 /// How long checks that are at work are waited for.
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -139,6 +142,11 @@ pub fn follow(app: &App, attempt: &Attempt, id: RepoId, number: u64) -> Result<(
     let mirror = app.mirror(id)?;
     let head = if pull.head.is_fork { from_fork(app, attempt, (&repo, installation), &mirror, &pull)? } else { own(app, &mirror, &pull)? };
     let Some(head) = head else { return attempt.done(app) };
+    if pull.head.is_fork && head != pull.head.sha && attempt.claim.attempt < ASKED_AGAIN {
+        // What tells us of a push is quicker than what holds it.
+        let message = format!("GitHub still has {head} where it said {}", pull.head.sha);
+        return Err(Failure { message, verdict: Verdict::RetryAfter(NOT_YET) });
+    }
     let look = look(app, &repo, &mirror, &pull, head)?;
     for some in look.commits.chunks(PULLS_PER_WRITE) {
         let some = some.to_vec();
@@ -261,7 +269,9 @@ fn judged(tx: &mut WriteTx, of: &Pull, look: &Look, now: Timestamp) -> Result<bo
             if is_otherwise || is_elsewhere {
                 checks::request(tx, of.repo, head, now)?;
             }
-            tx.record(Event::CommentDue { repo: of.repo, number: of.number }, now)?;
+            if before.as_ref() != Some(&asked) {
+                tx.record(Event::CommentDue { repo: of.repo, number: of.number }, now)?;
+            }
         }
     }
     if let Some(left) = before.as_ref().map(|before| before.head).filter(|left| *left != head) {

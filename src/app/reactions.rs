@@ -26,10 +26,10 @@ fn now(work: Work) -> Vec<Followup> {
 /// What follows from an event.
 pub fn follow(event: &Event) -> Vec<Followup> {
     match event {
-        Event::RepositoryAdded { repo } | Event::SyncDue { repo } => now(Work::SyncRepository { repo: *repo }),
-        Event::SyncRequested { repo } | Event::RepositoryReturned { repo } => {
-            [now(Work::SyncRepository { repo: *repo }), now(Work::ListPulls { repo: *repo })].concat()
+        Event::RepositoryAdded { repo } | Event::SyncRequested { repo } | Event::SyncDue { repo } => {
+            now(Work::SyncRepository { repo: *repo })
         }
+        Event::RepositoryReturned { repo } => [now(Work::SyncRepository { repo: *repo }), now(Work::ListPulls { repo: *repo })].concat(),
         Event::RepositoryDeleted { repo, .. } => now(Work::EraseRepository { repo: *repo }),
         Event::UserDeleted { user, .. } => now(Work::EraseUser { user: *user }),
         Event::DeliveryReceived { delivery } | Event::DeliveryReplayed { delivery } => now(Work::InterpretDelivery { delivery: *delivery }),

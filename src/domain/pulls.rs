@@ -252,8 +252,8 @@ pub fn mark_listed(tx: &mut WriteTx, repo: RepoId, now: Timestamp) -> Result<()>
 }
 
 /// About how many bytes a repository's pull requests take, counted up to `cap` rows.
-pub fn weigh(tx: &ReadTx, repo: RepoId, cap: usize) -> Result<u64> {
-    Ok(tx.weigh(&Scan::<Pull>::prefix(repo), cap)?)
+pub fn weigh(tx: &ReadTx, repo: RepoId, cap: usize) -> store::Result<u64> {
+    tx.weigh(&Scan::<Pull>::prefix(repo), cap)
 }
 
 /// Erases rows of a deleted repository, at most `limit`; answers how many, 0 once none are left.

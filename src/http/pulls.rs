@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::error::ApiError;
 use super::extract::{Asked, Paging, Params, Permit, Query};
+use super::faults::Faults;
 use super::page::List;
 use super::repos::CoverageView;
 use crate::app::App;
@@ -174,8 +175,11 @@ pub async fn list(
     params: Params,
     Query(query): Query<PullsQuery>,
 ) -> Result<List<PullView>, ApiError> {
-    let (slug, state) = (params.slug()?, query.state()?);
-    let Asked { limit, cursor, format } = Paging { limit: query.limit, cursor: query.cursor, format: query.format }.read()?;
+    let (slug, mut faults) = (params.slug()?, Faults::default());
+    let state = faults.take(query.state());
+    let Asked { limit, cursor, format } = Paging { limit: query.limit, cursor: query.cursor, format: query.format }.read_with(&mut faults);
+    faults.none_or_error()?;
+    let state = state.flatten();
     let handle = app.clone();
     let page = app
         .read(move |tx, _| -> Result<_, ApiError> {

@@ -74,28 +74,40 @@ pub(in crate::app) struct Mirrored {
 /// fork's, which costs no more than an approval.
 const REACH: usize = 50_000;
 
-/// The trees of a repository's mirror, for a commit of it.
-pub(in crate::app) fn mirrored(app: &App, repository: &Repository, sha: CommitSha) -> Result<Mirrored, Failure> {
+/// What is known of where a commit belongs.
+pub(super) struct Known {
+    default_head: Option<CommitSha>,
+    pull: Option<Pull>,
+    held_against: Option<CommitSha>,
+    /// The heads of the branches that a commit is looked for in which may be a fork's; `None` where it cannot be one.
+    heads: Option<Vec<CommitSha>>,
+}
+
+/// Looks where a commit belongs.
+pub(super) fn known(tx: &ReadTx, repository: &Repository, sha: CommitSha) -> Result<Known, Failure> {
     let id = repository.id;
-    let (default_head, pull, held_against, branches) = app.read_now(|tx, _| -> Result<_, Failure> {
-        let default_head = repos::default_branch(tx, repository)?.map(|branch| branch.head);
-        let pull = pulls::foremost(tx, repository, sha)?;
-        let held_against = pull.as_ref().map(|pull| base_head(tx, repository, pull)).transpose()?.flatten();
-        // Where no fork ever asked for anything, and at the head of a branch, nothing is anybody else's.
-        let is_ours = !pulls::has_forks(tx, id)? || !repos::branches_at(tx, id, sha)?.is_empty();
-        let branches = if is_ours { None } else { Some(repos::all_branches(tx, id)?) };
-        Ok((default_head, pull, held_against, branches))
-    })?;
+    let pull = pulls::foremost(tx, repository, sha)?;
+    let held_against = pull.as_ref().map(|pull| base_head(tx, repository, pull)).transpose()?.flatten();
+    // Where no fork ever asked for anything, and at the head of a branch, nothing is anybody else's.
+    let is_ours = !pulls::has_forks(tx, id)? || !repos::branches_at(tx, id, sha)?.is_empty();
+    let heads = if is_ours { None } else { Some(repos::all_branches(tx, id)?.into_iter().map(|branch| branch.head).collect()) };
+    Ok(Known { default_head: repos::default_branch(tx, repository)?.map(|branch| branch.head), pull, held_against, heads })
+}
+
+/// The trees of a repository's mirror, for a commit of it.
+fn mirrored(app: &App, repository: &Repository, sha: CommitSha) -> Result<Mirrored, Failure> {
+    opened(app, repository.id, sha, app.read_now(|tx, _| known(tx, repository, sha))?)
+}
+
+/// The same, once it is known where the commit belongs.
+pub(super) fn opened(app: &App, id: RepoId, sha: CommitSha, known: Known) -> Result<Mirrored, Failure> {
+    let Known { default_head, pull, held_against, heads } = known;
     let mirror = app.mirror(id)?;
-    let is_foreign = match branches {
-        None => false,
-        Some(branches) => {
-            let heads = branches.into_iter().map(|branch| branch.head).filter(|head| mirror.has(*head).unwrap_or(false));
-            // What cannot be told is taken for a fork's.
-            !mirror.leads_to(sha, &heads.collect::<Vec<_>>(), REACH).unwrap_or(false)
-        }
-    };
-    let held_against = held_against.filter(|base| mirror.has(*base).unwrap_or(false));
+    let has = |sha: &CommitSha| mirror.has(*sha).unwrap_or(false);
+    // What cannot be told is taken for a fork's.
+    let is_foreign =
+        heads.is_some_and(|heads| !mirror.leads_to(sha, &heads.into_iter().filter(has).collect::<Vec<_>>(), REACH).unwrap_or(false));
+    let held_against = held_against.filter(has);
     let base = held_against.filter(|_| pull.is_some_and(|pull| pull.head.is_fork)).or(default_head);
     let foreign = is_foreign.then_some(Foreign { base });
     Ok(Mirrored { mirror, default_head, held_against, foreign })

@@ -163,6 +163,91 @@ fn unlinked(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::id::{Id, IssueId};
+    use crate::base::name::{CommitSha, TreePath};
+    use crate::domain::issues::standing::{Occurrence, Standee};
+    use crate::domain::issues::track::Fingerprint;
+    use crate::domain::issues::{IssueState, Kind, Severity, Sighting};
+    use crate::domain::pulls::{Head, PullState};
+    use crate::domain::repos::AsOf;
+
+    fn pull() -> Pull {
+        let (base, sha, at) = ("main".parse().unwrap(), CommitSha::from_bytes([1; 20]), Timestamp::EPOCH);
+        Pull {
+            repo: RepoId::from_u128(1),
+            number: 7,
+            title: "A title".to_owned(),
+            author: None,
+            state: PullState::Open,
+            is_draft: false,
+            base,
+            base_sha: sha,
+            head: Head { branch: "topic".to_owned(), sha, repo: None, is_fork: true },
+            merge_base: None,
+            created_at: at,
+            updated_at: at,
+            closed_at: None,
+            merged_at: None,
+            as_of: AsOf { changed_at: at, pushed_at: None, tie: [0; 16] },
+            asked: None,
+        }
+    }
+
+    fn listing(message: &str, path: &[u8], total: u64) -> Listing {
+        let occurrence = Occurrence {
+            issue: IssueId::from_u128(9),
+            fingerprint: Fingerprint::from_bytes([2; 16]),
+            rule: message.to_owned(),
+            kind: Kind::Bug,
+            severity: Severity::Major,
+            message: message.to_owned(),
+            span: None,
+            excerpt: None,
+            conceals: false,
+            text: None,
+            block: None,
+            hint: None,
+        };
+        let listed = Listed {
+            standee: Standee { path: TreePath::new(path), source: "hygiene".to_owned(), occurrence },
+            state: IssueState::Open,
+            is_new: true,
+            first_seen: Sighting { sha: CommitSha::from_bytes([1; 20]), at: Timestamp::EPOCH },
+            author: None,
+        };
+        Listing { items: vec![listed; LISTED], next: None, total, facets: Default::default() }
+    }
+
+    #[test]
+    fn whatever_is_found_a_comment_is_shorter_than_github_takes() {
+        let worst = listing(&"@".repeat(5_000), &[b'@'; 5_000], 1_000_000);
+        let set = CheckSet {
+            repo: RepoId::from_u128(1),
+            sha: CommitSha::from_bytes([1; 20]),
+            attempt: crate::base::id::AttemptId::from_u128(2),
+            state: crate::domain::checks::CheckState::Failed,
+            requested_at: Timestamp::EPOCH,
+            started_at: None,
+            finished_at: None,
+            error: None,
+            checks: Vec::new(),
+            verdict: Verdict::Failure,
+            sentence: "@".repeat(5_000),
+            is_settled: true,
+            unapproved: None,
+            is_foreign: true,
+        };
+        let home = "https://plumbline.example".to_owned();
+        let at = Addresses { pull: format!("{home}/r/acme/app/pulls/7"), commit: format!("{home}/r/acme/app/commits/1"), home };
+        let said = comment(&pull(), &set, Some(&worst), Some(&worst), &at);
+        assert!(
+            said.body.len() < 65_535 && said.body.ends_with("[All of it](https://plumbline.example/r/acme/app/pulls/7)\n"),
+            "{}",
+            said.body.len()
+        );
+        assert!(said.body.contains("</details>") && said.body.contains("and 999,990 others."), "{}", said.body);
+        assert!(!said.body.contains('@'), "nobody is called");
+    }
 
     #[test]
     fn an_address_in_a_message_is_no_link() {

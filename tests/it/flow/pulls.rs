@@ -1,6 +1,6 @@
 //! Pull requests, from a delivery to a verdict: those of a repository's own branches, and those of forks, which nobody here has vouched for.
 
-use plumbline::base::event::Actor;
+use plumbline::base::event::{Actor, Event, Upkeep};
 use plumbline::domain::accounts;
 use plumbline::domain::accounts::{InstanceRole, RepoRole};
 use plumbline::engine::store::WriteTx;
@@ -103,6 +103,12 @@ impl Side {
         self.world.app.sign_in(user).await
     }
 
+    /// The pull requests whose heads the mirror keeps.
+    async fn kept(&self) -> Vec<u64> {
+        let repo = text(&self.see("").await["id"]).parse().unwrap();
+        self.world.app.app().mirror(repo).unwrap().pulls().unwrap()
+    }
+
     fn approve(sha: &str) -> String {
         format!("/api/v1/repos/{SLUG}/commits/{sha}/checks/approve")
     }
@@ -149,7 +155,12 @@ async fn a_pull_request_of_a_fork_is_fetched_and_checked() {
     let branches = side.see("/branches").await;
     assert_eq!(branches["items"].as_array().unwrap().len(), 1, "it is in no branch here");
     // Merged: it is among the closed ones, and nothing is kept of it once the sweep came by.
+    assert_eq!(side.kept().await, [1]);
     side.hear(&side.github.closes(SLUG, 1, true)).await;
+    let sweep = |tx: &mut WriteTx, now| tx.record(Event::Due { upkeep: Upkeep::Sweep }, now);
+    side.world.app.app().write_now(&Actor::System, sweep).unwrap();
+    side.world.app.settle().await;
+    assert_eq!(side.kept().await, [0; 0]);
     assert_eq!(text(&side.pull(1).await["state"]), "merged");
     assert_eq!(side.see("/pulls").await["items"], json!([]));
     assert_eq!(side.see("/pulls?state=merged").await["items"][0]["number"], json!(1));
@@ -260,6 +271,11 @@ async fn a_button_on_github_approves_for_those_who_may_write() {
     let refused = side.deliver(&side.github.presses(SLUG, &sha, grace, "grace", "merge")).await;
     assert_eq!(refused, "ignored: no button of ours is called so");
     assert_eq!(side.checks(&sha).await, held);
+    side.github.next(Door::Interface).answers(502);
+    let id = side.send(&side.github.presses(SLUG, &sha, eve, "eve", "approve")).await;
+    side.world.app.settle().await;
+    let waits = side.world.admin.get(&format!("/api/v1/admin/deliveries/{id}")).await.expect(200).value();
+    assert_eq!(text(&waits["state"]), "received", "who may is asked once more");
     let approved = side.deliver(&side.github.presses(SLUG, &sha, grace, "grace", "approve")).await;
     assert_eq!(approved, format!("processed: what {} starts is approved, and runs", &sha[..7]));
     assert_eq!(side.checks(&sha).await, "succeeded: hygiene succeeded, own succeeded");
@@ -377,6 +393,11 @@ async fn a_pull_request_whose_head_cannot_be_had_is_told_of_and_holds_nothing_up
     side.world.admin.page("/r/acme/app/pulls/1").await.expect(200);
     let next = side.hear(&side.github.pushes(SLUG, 1, [FINE])).await;
     assert!(side.verdict(&next).await.starts_with("failure: "), "the branch that was lost is still in it");
+    let spoiled = side.github.forks(SLUG, "main", [FINE]);
+    side.github.spoils_head(SLUG, 2);
+    side.hear(&spoiled).await;
+    assert_eq!(side.pull(2).await["check_set"], Value::Null, "what is no commit is no head");
+    assert_eq!(side.world.app.work(plumbline::engine::queue::WorkState::Ready).len(), 0);
     // The fork goes; what was fetched of it is here.
     side.hear(&side.github.deletes_fork(SLUG, 1)).await;
     let pull = side.pull(1).await;
@@ -396,4 +417,37 @@ async fn a_payload_of_another_shape_is_a_delivery_that_failed() {
     payload["pull_request"]["number"] = json!("one");
     let said = side.deliver(&Delivery::signed("pull_request", 901, &payload)).await;
     assert!(said.starts_with("failed: the payload is not that of `pull_request`"), "{said}");
+}
+
+#[tokio::test]
+async fn a_commit_of_a_fork_that_was_merged_is_ours_and_runs_as_ours_do() {
+    need!();
+    let side = Side::with((MANIFEST, "version: 1\nchecks: [{plugin: hygiene}]\n")).await;
+    let own = "version: 1\nchecks: [{plugin: hygiene}, {name: own, run: 'true', output: gnu}]\n";
+    let sha = side.hear(&side.github.forks(SLUG, "main", [(MANIFEST, own)])).await;
+    assert_eq!(side.checks(&sha).await, "waiting: hygiene succeeded, own waiting");
+    side.github.merges(SLUG, 1);
+    side.hear(&side.github.closes(SLUG, 1, true)).await;
+    side.world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
+    side.world.app.settle().await;
+    assert_eq!(side.checks(&sha).await, "succeeded: hygiene succeeded, own succeeded");
+}
+
+#[tokio::test]
+async fn pull_requests_stand_on_pages_that_explain_themselves() {
+    let side = Side::with(GATED).await;
+    let empty = side.world.admin.page("/r/acme/app/pulls").await.expect(200).text();
+    assert!(empty.contains("No pull request is open"), "{empty}");
+    let sha = side.hear(&side.github.forks(SLUG, "main", [BROKEN])).await;
+    let list = side.world.admin.page("/r/acme/app/pulls").await.expect(200).text();
+    assert!(list.contains("#1 A patch") && list.contains("/r/acme/app/pulls/1"), "{list}");
+    let page = side.world.admin.page("/r/acme/app/pulls/1").await.expect(200).text();
+    for part in ["1 new issue of severity minor or above", "mallory/app:patch-1", "From a fork.", &sha[..7], "config.json", "Gate: fails"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let stranger = side.world.app.sign_in(side.world.app.user("stranger", InstanceRole::Member)).await;
+    stranger.page("/r/acme/app/pulls/1").await.expect(404);
+    let known = side.world.admin.get("/api/v1/repos/acme/app/pulls/1").await.expect(200);
+    let etag = known.header("etag").unwrap().to_owned();
+    side.world.admin.with("if-none-match", &etag).get("/api/v1/repos/acme/app/pulls/1").await.expect(304);
 }

@@ -102,6 +102,15 @@ impl GitHub {
         git.switch("main");
     }
 
+    /// Has `main` be where a pull request is, as a merge without a commit of its own does.
+    pub fn merges(&self, slug: &str, number: u64) {
+        let mut state = self.state();
+        let hosted = state.repos.get_mut(slug).unwrap();
+        let sha = hosted.pull(number).sha.clone();
+        hosted.git.switch("main");
+        hosted.git.reset(&sha);
+    }
+
     /// Has people find `main` first, whatever was pushed last.
     pub fn stays_at_main(&self, slug: &str) {
         self.state().repos[slug].git.switch("main");
@@ -133,6 +142,13 @@ impl GitHub {
     pub fn drops_head(&self, slug: &str, number: u64) {
         let state = self.state();
         std::fs::remove_file(state.repos[slug].git.path().join(format!("refs/pull/{number}/head"))).unwrap();
+    }
+
+    /// Has what is kept of a pull request's head be a file.
+    pub fn spoils_head(&self, slug: &str, number: u64) {
+        let state = self.state();
+        let git = &state.repos[slug].git;
+        std::fs::write(git.path().join(format!("refs/pull/{number}/head")), format!("{}\n", git.blob("fine\n"))).unwrap();
     }
 
     /// The comments beneath a pull request.
