@@ -36,7 +36,7 @@ const COMMITS: usize = 100;
 const NOT_YET: Duration = Duration::from_secs(5);
 const ASKED_AGAIN: u32 = 4;
 /// How long checks that are at work are waited for.
-const WAIT: Duration = Duration::from_secs(30);
+const WAIT: Duration = Duration::from_secs(60);
 
 /// Whether it is time to ask GitHub which pull requests of a repository are open.
 pub(super) fn is_due(tx: &ReadTx, repo: RepoId, now: Timestamp) -> pulls::Result<bool> {
@@ -284,7 +284,7 @@ fn judged(tx: &mut WriteTx, of: &Pull, look: &Look, now: Timestamp) -> Result<bo
     Ok(true)
 }
 
-/// Ends the checks of a commit that neither a branch nor an open pull request is at.
+/// Calls off the checks of a commit that neither a branch nor an open pull request is at.
 fn call_off(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, why: &str, now: Timestamp) -> Result<(), Failure> {
     if repos::branches_at(tx, repo, sha)?.is_empty() && pulls::of_head(tx, repo, sha)?.is_empty() {
         checks::call_off(tx, repo, sha, why, now)?;

@@ -378,9 +378,9 @@ pub fn cancel(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) ->
     end_unwanted(tx, set, "the checks were canceled".to_owned(), now)
 }
 
-/// Ends the checks of a commit that nobody waits for any more, if they have not ended; what waits for approval as well.
+/// Ends the checks of a commit that nobody waits for any more, if they wait for their turn or for approval; what is at work comes to its end.
 pub fn call_off(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, why: &str, now: Timestamp) -> Result<()> {
-    match look(tx, repo, sha)?.filter(|set| !set.state.is_finished()) {
+    match look(tx, repo, sha)?.filter(|set| set.state == CheckState::Waiting) {
         Some(set) => end_unwanted(tx, set, why.to_owned(), now).map(drop),
         None => Ok(()),
     }

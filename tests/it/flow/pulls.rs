@@ -2,7 +2,7 @@
 
 use plumbline::base::event::{Actor, Event, Upkeep};
 use plumbline::domain::accounts;
-use plumbline::domain::accounts::{InstanceRole, RepoRole};
+use plumbline::domain::accounts::{InstanceRole, Profile, RepoRole};
 use plumbline::engine::store::WriteTx;
 use serde_json::{Value, json};
 
@@ -276,6 +276,10 @@ async fn a_button_on_github_approves_for_those_who_may_write() {
     side.world.app.settle().await;
     let waits = side.world.admin.get(&format!("/api/v1/admin/deliveries/{id}")).await.expect(200).value();
     assert_eq!(text(&waits["state"]), "received", "who may is asked once more");
+    side.world.app.advance(std::time::Duration::from_secs(600));
+    side.world.app.settle().await;
+    let waits = side.world.admin.get(&format!("/api/v1/admin/deliveries/{id}")).await.expect(200).value();
+    assert_eq!(text(&waits["state"]), "ignored");
     let approved = side.deliver(&side.github.presses(SLUG, &sha, grace, "grace", "approve")).await;
     assert_eq!(approved, format!("processed: what {} starts is approved, and runs", &sha[..7]));
     assert_eq!(side.checks(&sha).await, "succeeded: hygiene succeeded, own succeeded");
@@ -450,4 +454,34 @@ async fn pull_requests_stand_on_pages_that_explain_themselves() {
     let known = side.world.admin.get("/api/v1/repos/acme/app/pulls/1").await.expect(200);
     let etag = known.header("etag").unwrap().to_owned();
     side.world.admin.with("if-none-match", &etag).get("/api/v1/repos/acme/app/pulls/1").await.expect(304);
+}
+
+#[tokio::test]
+async fn whoever_is_known_here_approves_on_github_in_their_own_name_unless_they_are_shut_out() {
+    need!();
+    let side = Side::with((MANIFEST, "version: 1\nchecks: [{plugin: hygiene}]\n")).await;
+    let own = "version: 1\nchecks: [{plugin: hygiene}, {name: own, run: 'true', output: gnu}]\n";
+    let sha = side.hear(&side.github.forks(SLUG, "main", [(MANIFEST, own)])).await;
+    let repo = text(&side.see("").await["id"]).parse().unwrap();
+    let (ada, id) = (side.world.app.user("ada", InstanceRole::Member), side.github.person("ada"));
+    // On GitHub she may do all there is; what counts is that her account here is closed.
+    side.github.gives(id, SLUG, Some("admin"));
+    let profile = Profile { subject: id, login: "ada".to_owned(), name: None, avatar_url: None, emails: None };
+    let known = move |tx: &mut WriteTx, now| -> accounts::Result<()> {
+        accounts::grant(tx, repo, ada, RepoRole::Write)?;
+        accounts::link_github(tx, ada, &profile, now)
+    };
+    side.world.app.app().write_now(&Actor::System, known).unwrap();
+    let disabled = json!({"disabled": true});
+    side.world.admin.json("PATCH", &format!("/api/v1/admin/users/{ada}"), disabled).await.expect(200);
+    let refused = side.deliver(&side.github.presses(SLUG, &sha, id, "ada", "approve")).await;
+    assert!(refused.starts_with("ignored: `ada` may not"), "{refused}");
+    side.world.admin.json("PATCH", &format!("/api/v1/admin/users/{ada}"), json!({"disabled": false})).await.expect(200);
+    side.github.asked();
+    let approved = side.deliver(&side.github.presses(SLUG, &sha, id, "ada", "approve")).await;
+    assert!(approved.starts_with("processed: "), "{approved}");
+    assert!(!side.github.asked().iter().any(|asked| asked.ends_with("/permission")), "she is known here");
+    assert_eq!(side.checks(&sha).await, "succeeded: hygiene succeeded, own succeeded");
+    let trail = side.world.admin.get("/api/v1/admin/audit?action=manifest_approved").await.expect(200).value();
+    assert!(trail["items"][0]["actor"].to_string().contains("ada"), "{trail}");
 }
