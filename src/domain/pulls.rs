@@ -1,7 +1,7 @@
 //! Pull requests: what GitHub says of them, and the commit that each is held against.
 //!
 //! A [`Pull`] is a row of words of GitHub's: where it comes from, where it is to go to, whether it is still open. Each of them comes with
-//! the time it was so, and older words never win over newer ones ([`repos::AsOf`]), so that deliveries may come in any order, twice, or
+//! the time it was so, and older words never win over newer ones ([`AsOf`]), so that deliveries may come in any order, twice, or
 //! late. What is found by looking is not believed but known, and is ours to write: the head that a fetch found, and the merge base, which
 //! the head is held against ([`looked_at`]).
 //!
