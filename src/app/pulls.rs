@@ -67,8 +67,9 @@ pub fn list(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
     let listed = match github::pulls::open(&client, installation, &repo.slug, pulls::OPEN) {
         Ok(listed) => listed,
         Err(error) if error.again() == Again::Never => {
+            // It is asked again when the list would be renewed.
             tracing::warn!(repo.slug = %repo.slug, "the pull requests of {} cannot be listed: {error}", repo.slug);
-            return attempt.done(app);
+            return end_list(app, attempt, id, true);
         }
         Err(error) => return Err(hub::failure(app, &error)),
     };
@@ -88,7 +89,11 @@ pub fn list(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
             }
         }
     }
-    let (claim, is_all) = (attempt.claim.clone(), unlisted.len() <= ASKED_ONE_BY_ONE);
+    end_list(app, attempt, id, unlisted.len() <= ASKED_ONE_BY_ONE)
+}
+
+fn end_list(app: &App, attempt: &Attempt, id: RepoId, is_all: bool) -> Result<(), Failure> {
+    let claim = attempt.claim.clone();
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
         // The row of a repository that is gone nobody would erase.
         if is_all && of_github(tx, id)?.is_some() {
@@ -213,12 +218,14 @@ struct Look {
     merge_base: Option<CommitSha>,
     /// The commits that it brings, within bounds.
     commits: Vec<CommitInfo>,
-    /// The commit that its head is to be judged against, of those that were judged.
-    against: Option<CommitSha>,
+    /// The commit that its head is to be judged against, if one was judged; `None` where it is not this pull request that says so.
+    against: Option<Option<CommitSha>>,
 }
 
 fn look(app: &App, repo: &Repository, mirror: &Mirror, pull: &Pull, head: CommitSha) -> Result<Look, Failure> {
-    let base = app.read_now(|tx, _| check::base_head(tx, repo, pull))?;
+    let (base, default_head) = app.read_now(|tx, _| -> Result<_, Failure> {
+        Ok((check::base_head(tx, repo, pull)?, repos::default_branch(tx, repo)?.map(|branch| branch.head)))
+    })?;
     let found = base.filter(|base| mirror.has(*base).unwrap_or(false)).map(|base| mirror.merge_base(head, base)).transpose();
     let merge_base = match found {
         Ok(found) => found.flatten(),
@@ -234,7 +241,8 @@ fn look(app: &App, repo: &Repository, mirror: &Mirror, pull: &Pull, head: Commit
         commits.truncate(at.max(1));
     }
     let trees = Mirrored { default_head: None, held_against: base, foreign: None, mirror: app.mirror(repo.id)? };
-    let against = check::compared_with(app, repo.id, head, &trees)?;
+    // What the default branch brings is held against what it was, be it to go elsewhere or not.
+    let against = if default_head == Some(head) { None } else { Some(check::compared_with(app, repo.id, head, &trees)?) };
     Ok(Look { head, merge_base, commits, against })
 }
 
@@ -263,7 +271,7 @@ fn judged(tx: &mut WriteTx, of: &Pull, look: &Look, now: Timestamp) -> Result<bo
         Some(set) if set.is_under_way() || !is_foremost => {}
         Some(set) => {
             let standing = issues::standing(tx, of.repo, head)?;
-            let is_otherwise = standing.is_some_and(|standing| standing.base != look.against && look.against != Some(head));
+            let is_otherwise = standing.zip(look.against).is_some_and(|(standing, against)| standing.base != against);
             // What a fork's head must hold to is read from the branch that it is to go to.
             let is_elsewhere = set.is_foreign && before.as_ref().is_some_and(|before| before.base != pull.base);
             if is_otherwise || is_elsewhere {

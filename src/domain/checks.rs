@@ -189,6 +189,10 @@ pub fn request_once(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timesta
     if set.state == CheckState::Canceled {
         return request(tx, repo, sha, now).map(drop);
     }
+    // Somebody who may write has vouched for it by taking it into a branch.
+    if set.is_held() && set.is_foreign {
+        return begin_anew(tx, repo, sha, now).map(drop);
+    }
     if set.state.is_finished() && set.is_settled {
         set.is_settled = false;
         tx.put(&set)?;

@@ -87,11 +87,14 @@ pub(super) struct Known {
 pub(super) fn known(tx: &ReadTx, repository: &Repository, sha: CommitSha) -> Result<Known, Failure> {
     let id = repository.id;
     let pull = pulls::foremost(tx, repository, sha)?;
+    let default_head = repos::default_branch(tx, repository)?.map(|branch| branch.head);
+    // What the default branch brings is held against what it was, be it to go elsewhere or not: it is what others are held against.
+    let pull = pull.filter(|_| default_head != Some(sha));
     let held_against = pull.as_ref().map(|pull| base_head(tx, repository, pull)).transpose()?.flatten();
     // Where no fork ever asked for anything, and at the head of a branch, nothing is anybody else's.
     let is_ours = !pulls::has_forks(tx, id)? || !repos::branches_at(tx, id, sha)?.is_empty();
     let heads = if is_ours { None } else { Some(repos::all_branches(tx, id)?.into_iter().map(|branch| branch.head).collect()) };
-    Ok(Known { default_head: repos::default_branch(tx, repository)?.map(|branch| branch.head), pull, held_against, heads })
+    Ok(Known { default_head, pull, held_against, heads })
 }
 
 /// The trees of a repository's mirror, for a commit of it.

@@ -143,6 +143,20 @@ async fn a_pull_request_is_held_against_where_it_left_the_branch_that_it_is_to_g
 }
 
 #[tokio::test]
+async fn the_default_branch_is_held_against_what_it_was_be_it_to_go_elsewhere_or_not() {
+    let side = Side::with(GATED).await;
+    side.push("release", [FINE]).await;
+    let first = side.push("main", [BROKEN]).await;
+    let head = side.push("main", [("d.txt", "fine\n")]).await;
+    assert_eq!(side.verdict(&head).await, "success: no new issues");
+    side.hear(&side.github.opens(SLUG, "main", "release", "A release")).await;
+    assert_eq!(side.verdict(&head).await, "success: no new issues");
+    let pull = side.pull(1).await;
+    assert_eq!((&pull["issues"]["new"], text(&pull["state"])), (&json!(0), "open"));
+    assert_ne!(pull["merge_base"], json!(first));
+}
+
+#[tokio::test]
 async fn a_pull_request_of_a_fork_is_fetched_and_checked() {
     let side = Side::with(GATED).await;
     let sha = side.hear(&side.github.forks(SLUG, "main", [BROKEN])).await;
@@ -431,9 +445,10 @@ async fn a_commit_of_a_fork_that_was_merged_is_ours_and_runs_as_ours_do() {
     let sha = side.hear(&side.github.forks(SLUG, "main", [(MANIFEST, own)])).await;
     assert_eq!(side.checks(&sha).await, "waiting: hygiene succeeded, own waiting");
     side.github.merges(SLUG, 1);
-    side.hear(&side.github.closes(SLUG, 1, true)).await;
     side.world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
     side.world.app.settle().await;
+    assert_eq!(side.checks(&sha).await, "succeeded: hygiene succeeded, own succeeded");
+    side.hear(&side.github.closes(SLUG, 1, true)).await;
     assert_eq!(side.checks(&sha).await, "succeeded: hygiene succeeded, own succeeded");
 }
 
