@@ -7,8 +7,8 @@ use super::payload::Pull;
 use super::{Error, Result};
 use crate::base::name::RepoSlug;
 
-/// The most of a page that GitHub gives.
-const PER_PAGE: usize = 100;
+/// How many GitHub gives at a time: people write up to 65,536 characters in each, and a page has to stay below what is taken of an answer.
+const PER_PAGE: usize = 25;
 /// The most comments of a pull request that are looked through for ours.
 const COMMENTS: usize = 3_000;
 
