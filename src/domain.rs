@@ -1,7 +1,7 @@
 //! The capabilities: the product, one noun each.
 //!
 //! They form one ordered list, and each may use those before it:
-//! `audit settings accounts repos secrets issues github checks statuses search hooks admin`. What would run against the order goes through an
+//! `audit settings accounts repos secrets issues github pulls checks statuses search hooks admin`. What would run against the order goes through an
 //! [`Event`](crate::base::event::Event) and [`reactions`](crate::app::reactions).
 
 pub mod accounts;
@@ -11,6 +11,7 @@ pub mod checks;
 pub mod github;
 pub mod hooks;
 pub mod issues;
+pub mod pulls;
 pub mod repos;
 pub mod search;
 pub mod secrets;

@@ -37,6 +37,7 @@ pub mod page;
 pub mod parts;
 pub mod plugins;
 pub mod proxies;
+pub mod pulls;
 pub mod repeat;
 pub mod repos;
 pub mod routes;

@@ -17,7 +17,7 @@
 //! |---|---|
 //! | [`base`] | values and words: ids, names, time, events, work. No input or output |
 //! | [`engine`] | one mechanism each, no word of the product: store, queue, git, sandbox, outbound, vault, fulltext |
-//! | [`domain`] | the product's nouns and verbs: audit, settings, accounts, repos, secrets, issues, checks, statuses, search, hooks, admin |
+//! | [`domain`] | the product's nouns and verbs: audit, settings, accounts, repos, secrets, issues, github, pulls, checks, statuses, search, hooks, admin |
 //! | [`app`] | the handle, the consequences, the schema, the configuration; what drives the work |
 //! | [`http`] | the REST API: the table of routes, errors, identity, views |
 //! | [`ui`] | pages, made of the same views through the same verbs |

@@ -32,6 +32,7 @@ pub mod manifest;
 pub mod marks;
 pub mod people;
 pub mod plugins;
+pub mod pulls;
 pub mod repo;
 pub mod routes;
 pub mod secrets;

@@ -35,14 +35,16 @@ use crate::base::text::count;
 use crate::base::time::Timestamp;
 use crate::base::work::Work;
 use crate::domain::checks::catalogue::{self, Tool, Wake};
-use crate::domain::checks::plan::{Planned, plan, wanted_secrets};
-use crate::domain::checks::{self, CheckError, CheckSet, CheckState, Conclusion, ErrorCode, WaitsFor};
+use crate::domain::checks::plan::{Planned, of_fork, plan, wanted_secrets};
+use crate::domain::checks::{self, CheckError, CheckSet, CheckState, Conclusion, ErrorCode, Vouched, WaitsFor};
 use crate::domain::issues::{self, Standing};
+use crate::domain::repos::manifest::Manifest;
 use crate::domain::repos::{self, ApprovalFor, Repository};
 use crate::domain::statuses::{self, Asked};
 use crate::domain::{secrets, settings};
 use crate::engine::git::kept::Kept;
 use crate::engine::git::tree::{Tree, TreeFile};
+use crate::engine::sandbox::Tier;
 use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::{git, queue};
 
@@ -66,18 +68,18 @@ pub use farewell::close_branch;
 pub use in_sandbox::{environment, limits, unstarted};
 pub use trees::{MANIFEST_BYTES, Trees, read_manifest};
 
-pub(super) use trees::has_manifest;
-use trees::{Bases, Mirrored, bases, manifest_file};
+use trees::{Bases, Foreign, bases, known, manifest_file, opened};
+pub(super) use trees::{Mirrored, base_head, compared_with, has_manifest, ruling_manifest};
 
 /// Performs `Work::RunCheckSet` on the repository's mirror.
 pub fn perform(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, wanted: AttemptId) -> Result<(), Failure> {
     let read = app.read_now(|tx, _| -> Result<_, Stop> {
         let set = checks::attempt(tx, repo, sha, wanted)?;
         let repository = repos::get(tx, repo)?;
-        let default_head = repos::default_branch(tx, &repository)?.map(|branch| branch.head);
-        Ok((set, repository, default_head))
+        let known = known(tx, &repository, sha)?;
+        Ok((set, repository, known))
     });
-    let (set, repository, default_head) = match read {
+    let (set, repository, known) = match read {
         Ok(read) => read,
         Err(Stop::Unwanted) => return attempt.done(app),
         Err(Stop::Failed(failure)) => return Err(failure),
@@ -85,7 +87,7 @@ pub fn perform(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, wante
     if !set.is_under_way() && set.is_settled {
         return attempt.done(app);
     }
-    let trees = Mirrored { mirror: app.mirror(repo)?, default_head };
+    let trees = opened(app, repo, sha, known)?;
     run(app, attempt, set, &repository, &trees, &Manner::default(), &|_| {})
 }
 
@@ -281,8 +283,22 @@ impl Run<'_> {
             Ok(manifest) => manifest,
             Err(message) => return self.conclude(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message })),
         };
+        let besides = besides(self.app, self.repository, self.manner, tree.files());
         let known = self.app.read_now(|tx, _| secrets::known(tx, self.set.repo, wanted_secrets(manifest.as_ref())))?;
-        let mut planned = plan(manifest.as_ref(), &besides(self.app, self.repository, self.manner, tree.files()), &known);
+        let mut planned = plan(manifest.as_ref(), &besides, &known);
+        let foreign = self.trees.foreign();
+        let ruling = match foreign {
+            None => manifest,
+            Some(Foreign { base }) => match self.ruling(base)? {
+                Ok(ruling) => ruling,
+                Err(message) => return self.conclude(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message })),
+            },
+        };
+        if foreign.is_some() && !self.is_approved()? {
+            let known = self.app.read_now(|tx, _| secrets::known(tx, self.set.repo, wanted_secrets(ruling.as_ref())))?;
+            planned = of_fork(planned, plan(ruling.as_ref(), &besides, &known));
+            self.keep_from_host(&mut planned);
+        }
         if planned.is_empty() {
             let sentence = "the manifest names no checks".to_owned();
             let (state, verdict) = (CheckState::NotConfigured, Verdict::Success);
@@ -291,23 +307,26 @@ impl Run<'_> {
         let tree: Arc<dyn Tree> =
             if planned.iter().filter(|planned| planned.starts_process()).count() > 1 { Arc::new(Kept::new(tree)) } else { tree };
         let file = manifest_file(&*tree).map_or(NO_MANIFEST, |(_, file)| file.blob);
-        let unapproved = self.unapproved(file, &planned)?;
-        if unapproved.is_some() {
+        let unapproved = match foreign {
+            Some(_) => Some(file).filter(|_| planned.iter().any(|one| one.waits_for.is_some())),
+            None => self.unapproved(file, &planned)?,
+        };
+        if unapproved.is_some() && foreign.is_none() {
             planned.iter_mut().filter(|one| one.starts_process()).for_each(|one| one.waits_for = Some(WaitsFor::Approval));
         }
         let goes = self.turns(&planned)?;
         let waiting = (planned.len() - goes.len()) as u64;
-        self.begin(&planned, &goes, unapproved, file)?;
+        self.begin(&planned, &goes, Vouched { unapproved, is_foreign: foreign.is_some() }, file)?;
         // From the look at what is kept of earlier commits to the row that names it, a sweep leaves the repository alone.
         let _staging = self.app.staging.begin(self.set.repo);
         let bases = bases(self.app, &self.set, self.trees)?;
-        let ran = self.judge(&goes, manifest.as_ref(), &tree, bases.identity())?;
+        let ran = self.judge(&goes, ruling.as_ref(), &tree, bases.identity())?;
         self.goes_on()?;
         let last = ran.outcomes.get(ran.last).cloned();
         let states: Vec<CheckState> = ran.outcomes.iter().map(|(_, outcome)| outcome.state).collect();
         let cut = ran.cut;
         let standing = self.stage(&bases, ran)?;
-        let mut conclusion = self.conclusion(&states, cut, &standing, &bases, Asked::by(manifest.as_ref()));
+        let mut conclusion = self.conclusion(&states, cut, &standing, &bases, Asked::by(ruling.as_ref()));
         if waiting > 0 {
             conclusion.verdict = if conclusion.verdict == Verdict::Failure { Verdict::Failure } else { Verdict::Pending };
             let wait = if waiting == 1 { "waits" } else { "wait" };
@@ -326,6 +345,27 @@ impl Run<'_> {
             Ok(ended)
         })?;
         self.tell()
+    }
+
+    /// The manifest that says what a fork's commit must hold to: that of the branch it is to go to. Or what is wrong with it.
+    fn ruling(&self, base: Option<CommitSha>) -> Result<Result<Option<Manifest>, String>, Stop> {
+        let Some(base) = base else { return Ok(Ok(None)) };
+        let read = read_manifest(&*self.trees.tree(base)?)?;
+        Ok(read
+            .map_err(|why| format!("What a fork must hold to stands in the branch that it is to go to, and cannot be read there: {why}")))
+    }
+
+    fn is_approved(&self) -> Result<bool, Stop> {
+        let (repo, sha) = (self.set.repo, self.set.sha);
+        Ok(self.app.read_now(move |tx, _| checks::is_approved(tx, repo, sha))?)
+    }
+
+    /// Has all that starts a process wait where nothing keeps a process from the host: it is shown a stranger's files.
+    fn keep_from_host(&self, planned: &mut [Planned]) {
+        let mut programs = planned.iter_mut().filter(|one| one.starts_process()).peekable();
+        if programs.peek().is_some() && self.app.sandboxes.get().is_ok_and(|sandbox| sandbox.tier() == Tier::Trusted) {
+            programs.for_each(|one| one.waits_for = Some(WaitsFor::Approval));
+        }
     }
 
     /// The commit's manifest, if it is to be approved before what it starts is started.
@@ -350,7 +390,7 @@ impl Run<'_> {
 
     /// Begins the set, and its first checks: each commit waits for the disk, so what happens at one moment is written at once. What the
     /// default branch's head has for a manifest is trusted from then on.
-    fn begin(&mut self, planned: &[Planned], goes: &[Planned], unapproved: Option<BlobId>, manifest: BlobId) -> Result<(), Stop> {
+    fn begin(&mut self, planned: &[Planned], goes: &[Planned], vouched: Vouched, manifest: BlobId) -> Result<(), Stop> {
         let (of, planned) = (self.set.clone(), planned.to_vec());
         let first: Vec<String> = goes.iter().take(abreast::at_once(goes.len())).map(|one| one.name.clone()).collect();
         let trusted = Some(manifest).filter(|_| self.is_named_default());
@@ -358,7 +398,7 @@ impl Run<'_> {
             if let Some(manifest) = trusted {
                 checks::trust(tx, of.repo, manifest, of.sha, now)?;
             }
-            let set = checks::start(tx, &of, &planned, unapproved, now)?;
+            let set = checks::start(tx, &of, &planned, vouched, now)?;
             for name in &first {
                 checks::start_check(tx, &set, name, now)?;
             }

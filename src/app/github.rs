@@ -3,17 +3,18 @@
 //! What is to be said is composed when it is said. It may be said twice only if the process ended between saying it and writing that
 //! down, and then GitHub is asked first what it has.
 
+pub mod comment;
 pub mod heal;
 pub mod look;
 
 use super::App;
 use super::runner::{Attempt, Failure};
 use crate::base::event::{Actor, StatusContext};
-use crate::base::id::{AttemptId, RepoId};
+use crate::base::id::RepoId;
 use crate::base::name::{CommitSha, RepoSlug};
 use crate::base::page::Limit;
 use crate::base::secret::Secret;
-use crate::domain::checks;
+use crate::domain::checks::{self, CheckSet};
 use crate::domain::github::check_run::{self, Report};
 use crate::domain::github::status::{self, CommitStatus};
 use crate::domain::github::{self, Again, Client, Keys};
@@ -93,23 +94,26 @@ fn due(app: &App, id: RepoId, sha: CommitSha, context: StatusContext) -> Result<
         let name = statuses::name_of(context, app.config.status_context(&settings::load(tx)?));
         set.map(|set| Ok((repo, set, name, statuses::posted(tx, id, sha, context)?))).transpose()
     })?;
-    let Some((Repository { source: RepoSource::GitHub { installation, .. }, slug, .. }, set, name, posted)) = found else {
-        return Ok(None);
-    };
+    let Some((repo, set, name, posted)) = found else { return Ok(None) };
+    let (RepoSource::GitHub { installation, .. }, slug) = (repo.source, repo.slug.clone()) else { return Ok(None) };
     let said = statuses::compose(&set, app.commit_url(&slug, sha));
     if posted.as_ref().is_some_and(|posted| posted.said == said && posted.name == name) {
         return Ok(None);
     }
     // Of what something was said once, the end is said as well, be the commit still here or not.
-    if posted.is_none() && !has_manifest(app, id, sha)? {
+    if posted.is_none() && !is_gated(app, &repo, &set)? {
         return Ok(None);
     }
     Ok(Some(Due { installation, slug, name, said }))
 }
 
-/// Whether a commit has a manifest, be it a good one or not.
-fn has_manifest(app: &App, repo: RepoId, sha: CommitSha) -> Result<bool, Failure> {
-    match app.mirror(repo).and_then(|mirror| mirror.tree(sha)) {
+/// Whether something is asked of a commit by a manifest, be it a good one or not: its own, or that of the branch which a fork's is to go to.
+fn is_gated(app: &App, repo: &Repository, set: &CheckSet) -> Result<bool, Failure> {
+    let sha = set.sha;
+    if set.is_foreign && super::check::ruling_manifest(app, repo, sha)?.is_some() {
+        return Ok(true);
+    }
+    match app.mirror(repo.id).and_then(|mirror| mirror.tree(sha)) {
         Ok(tree) => Ok(super::check::has_manifest(&tree)),
         Err(error) if error.is_transient() => Err(error.into()),
         Err(error) => {
@@ -151,16 +155,20 @@ pub fn post_report(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha) -
     let claim = attempt.claim.clone();
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
         queue::finish(tx, &claim, now)?;
-        Ok(statuses::record_report(tx, PostedReport { repo, sha, attempt: of, at: now, refused: refused.clone() })?)
+        Ok(statuses::record_report(
+            tx,
+            PostedReport { repo, sha, attempt: of.attempt, is_held: of.is_held(), at: now, refused: refused.clone() },
+        )?)
     })
 }
 
 /// What is to be put beside a commit's lines, and of which attempt; nothing where there is nothing to be said of it, or it is there.
-fn due_report(app: &App, id: RepoId, sha: CommitSha) -> Result<Option<(u64, RepoSlug, AttemptId, Report)>, Failure> {
+fn due_report(app: &App, id: RepoId, sha: CommitSha) -> Result<Option<(u64, RepoSlug, CheckSet, Report)>, Failure> {
     let found = app.read_now(|tx, _| -> Result<_, Failure> {
         let Some(repo) = tx.get::<Repository>(&id)? else { return Ok(None) };
-        let Some(set) = checks::look(tx, id, sha)?.filter(|set| set.state.is_finished()) else { return Ok(None) };
-        if statuses::posted_report(tx, id, sha)?.is_some_and(|posted| posted.attempt == set.attempt) {
+        let is_said = |set: &CheckSet| set.state.is_finished() || set.is_held();
+        let Some(set) = checks::look(tx, id, sha)?.filter(is_said) else { return Ok(None) };
+        if statuses::posted_report(tx, id, sha)?.is_some_and(|posted| (posted.attempt, posted.is_held) == (set.attempt, set.is_held())) {
             return Ok(None);
         }
         let new = Filter { states: vec![StateFilter::New], ..Filter::default() };
@@ -168,10 +176,11 @@ fn due_report(app: &App, id: RepoId, sha: CommitSha) -> Result<Option<(u64, Repo
         let listing = issues::standing(tx, id, sha)?.map(list).transpose()?;
         let settings = settings::load(tx)?;
         let report = statuses::report(&set, listing.as_ref(), app.config.status_context(&settings), app.commit_url(&repo.slug, sha));
-        Ok(Some((repo, set.attempt, report)))
+        Ok(Some((repo, set, report)))
     })?;
-    let Some((Repository { source: RepoSource::GitHub { installation, .. }, slug, .. }, of, report)) = found else { return Ok(None) };
-    Ok(has_manifest(app, id, sha)?.then_some((installation, slug, of, report)))
+    let Some((repo, set, report)) = found else { return Ok(None) };
+    let RepoSource::GitHub { installation, .. } = repo.source else { return Ok(None) };
+    Ok(is_gated(app, &repo, &set)?.then_some((installation, repo.slug, set, report)))
 }
 
 /// What becomes of work that GitHub could not be asked for.

@@ -29,10 +29,10 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         Event::RepositoryAdded { repo } | Event::SyncRequested { repo } | Event::SyncDue { repo } => {
             now(Work::SyncRepository { repo: *repo })
         }
+        Event::RepositoryReturned { repo } => [now(Work::SyncRepository { repo: *repo }), now(Work::ListPulls { repo: *repo })].concat(),
         Event::RepositoryDeleted { repo, .. } => now(Work::EraseRepository { repo: *repo }),
         Event::UserDeleted { user, .. } => now(Work::EraseUser { user: *user }),
         Event::DeliveryReceived { delivery } | Event::DeliveryReplayed { delivery } => now(Work::InterpretDelivery { delivery: *delivery }),
-        Event::RepositoryReturned { repo } => now(Work::SyncRepository { repo: *repo }),
         Event::CheckSetRequested { repo, sha, attempt } | Event::HeadReturned { repo, sha, attempt } => {
             now(Work::RunCheckSet { repo: *repo, sha: *sha, attempt: *attempt })
         }
@@ -43,7 +43,12 @@ pub fn follow(event: &Event) -> Vec<Followup> {
             }
             follows
         }
-        Event::BranchDeleted { repo, head, .. } => now(Work::CloseBranch { repo: *repo, head: *head }),
+        Event::PullsDue { repo } => now(Work::ListPulls { repo: *repo }),
+        Event::PullChanged { repo, number } => now(Work::FollowPull { repo: *repo, number: *number }),
+        Event::CommentDue { repo, number } => now(Work::PostComment { repo: *repo, number: *number }),
+        Event::BranchDeleted { repo, head, .. } | Event::PullClosed { repo, head, .. } => {
+            now(Work::CloseBranch { repo: *repo, head: *head })
+        }
         Event::IssuesChanged => now(Work::IndexIssues),
         Event::VaultRotated => now(Work::Rewrap),
         Event::RolesDue { repo } => now(Work::MirrorRoles { repo: *repo }),
@@ -111,6 +116,9 @@ fn given_up(was: &Work) -> Vec<Followup> {
         | Work::HealDeliveries
         | Work::MirrorRoles { .. }
         | Work::SyncPeople
-        | Work::SyncPerson { .. } => Vec::new(),
+        | Work::SyncPerson { .. }
+        | Work::ListPulls { .. }
+        | Work::FollowPull { .. }
+        | Work::PostComment { .. } => Vec::new(),
     }
 }

@@ -15,11 +15,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{App, CancelToken, check, deliveries, github, indexing, people, rewrap, sweep, sync, upkeep};
+use super::{App, CancelToken, check, deliveries, github, indexing, people, pulls, rewrap, sweep, sync, upkeep};
 use crate::base::event::Actor;
 use crate::base::id::WorkId;
 use crate::base::work::{Lane, Work};
-use crate::domain::{accounts, checks, hooks, issues, repos, search, secrets};
+use crate::domain::{accounts, checks, hooks, issues, pulls as pull_requests, repos, search, secrets};
 use crate::engine::queue::{self, Claim, Pulse, Verdict};
 use crate::engine::{git, store};
 
@@ -129,7 +129,7 @@ macro_rules! store_or_give_up {
     )+};
 }
 
-store_or_give_up!(repos, secrets, checks, issues, accounts, queue, hooks);
+store_or_give_up!(repos, secrets, checks, issues, accounts, queue, hooks, pull_requests);
 
 /// Claims the next item of a lane that is due and performs it; says whether there was one.
 pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> store::Result<bool> {
@@ -137,7 +137,7 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
     let Some(claim) = app.write_now(&Actor::System, move |tx, now| queue::claim(tx, lane, &name, now))? else { return Ok(false) };
     let cancel = match &claim.work {
         Work::RunCheckSet { repo, attempt, .. } => app.cancel_token(*repo, Some(*attempt)),
-        Work::SyncRepository { repo } => app.cancel_token(*repo, None),
+        Work::SyncRepository { repo } | Work::FollowPull { repo, .. } => app.cancel_token(*repo, None),
         Work::AbandonCheckSet { .. }
         | Work::IndexIssues
         | Work::EraseRepository { .. }
@@ -153,7 +153,9 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         | Work::HealDeliveries
         | Work::MirrorRoles { .. }
         | Work::SyncPeople
-        | Work::SyncPerson { .. } => CancelToken::default(),
+        | Work::SyncPerson { .. }
+        | Work::ListPulls { .. }
+        | Work::PostComment { .. } => CancelToken::default(),
     };
     let attempt = Attempt { claim, cancel };
     let _held = held.map(|held| held.hold(&attempt));
@@ -211,6 +213,9 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::SyncPeople => people::sync_people(app, attempt),
         Work::SyncPerson { user } => people::sync_person(app, attempt, *user),
         Work::InterpretDelivery { delivery } => deliveries::perform(app, attempt, *delivery),
+        Work::ListPulls { repo } => pulls::list(app, attempt, *repo),
+        Work::FollowPull { repo, number } => pulls::follow(app, attempt, *repo, *number),
+        Work::PostComment { repo, number } => github::comment::post(app, attempt, *repo, *number),
     }
 }
 

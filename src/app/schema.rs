@@ -7,15 +7,16 @@ use crate::app::repeat::{Repeat, Tally};
 use crate::domain::accounts::{Browser, Email, Identity, Link, Membership, PasswordRow, Roster, SecondFactor, Session, Token, User};
 use crate::domain::admin::Recurrence;
 use crate::domain::audit::{Checkpoint, Entry as AuditEntry};
-use crate::domain::checks::{CheckSet, ImagePin, TrustedManifest};
+use crate::domain::checks::{ApprovedHead, CheckSet, ImagePin, TrustedManifest};
 use crate::domain::github::GithubApp;
 use crate::domain::github::deliveries::Healing;
 use crate::domain::hooks::{Delivery, DeliveryBody};
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
+use crate::domain::pulls::{Listed, Pull};
 use crate::domain::repos::{Branch, Commit, FormerName, Repository, Withdrawn};
 use crate::domain::secrets::{Kept, NamedSecret, SshKey, VaultKey};
 use crate::domain::settings::Settings;
-use crate::domain::statuses::{PostedReport, PostedStatus};
+use crate::domain::statuses::{PostedComment, PostedReport, PostedStatus};
 use crate::engine::queue::{Served, WorkItem};
 use crate::engine::store::journal::Journaled;
 use crate::engine::store::{Migration, Schema, TableSpec};
@@ -59,6 +60,7 @@ pub fn schema() -> Schema {
             Chunk,
             ImagePin,
             TrustedManifest,
+            ApprovedHead,
             VaultKey,
             NamedSecret,
             SshKey,
@@ -72,6 +74,9 @@ pub fn schema() -> Schema {
             GithubApp,
             PostedStatus,
             PostedReport,
+            PostedComment,
+            Pull,
+            Listed,
             Healing,
             Identity,
             Email,

@@ -20,7 +20,7 @@ use crate::base::id::RepoId;
 use crate::base::seen::Seen;
 use crate::domain::issues::unnamed::{self, Marks};
 use crate::domain::issues::{Chunk, Node};
-use crate::domain::{checks, hooks, issues, repos};
+use crate::domain::{checks, hooks, issues, pulls, repos};
 use crate::engine::queue::{self, Claim, Verdict};
 use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{ReadTx, WriteTx};
@@ -250,7 +250,7 @@ fn named_blobs(app: &App, attempt: &Attempt, salt: u64) -> Result<Seen, Failure>
 /// Removes mirrors whose repository is not there: one that was being fetched while it was erased. What has another name is not ours.
 fn mirrors(app: &App) -> Result<usize, Failure> {
     let failed = |error| Failure { message: format!("cannot list `{}`: {error}", app.mirrors.display()), verdict: Verdict::Retry };
-    let mut gone: Vec<PathBuf> = Vec::new();
+    let (mut gone, mut removed): (Vec<PathBuf>, usize) = (Vec::new(), 0);
     for entry in std::fs::read_dir(&app.mirrors).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".git"));
@@ -258,14 +258,34 @@ fn mirrors(app: &App) -> Result<usize, Failure> {
         // A row is there before its mirror is: one that is missing now was deleted.
         if app.read_now(|tx, _| is_gone(tx, repo))? {
             gone.push(path);
+        } else {
+            removed += closed_pulls(app, repo)?;
         }
     }
-    let mut removed = 0;
     for path in gone {
         match std::fs::remove_dir_all(&path) {
             Ok(()) => removed += 1,
             // The others are no worse off for it, and the next sweep looks again.
             Err(error) => tracing::warn!(error = %error, "cannot remove `{}`", path.display()),
+        }
+    }
+    Ok(removed)
+}
+
+/// Has a mirror keep the heads of open pull requests alone.
+fn closed_pulls(app: &App, repo: RepoId) -> Result<usize, Failure> {
+    // One that is being made has none yet, and is not waited for.
+    let Ok(mirror) = app.mirror(repo) else { return Ok(0) };
+    let mut removed = 0;
+    for number in mirror.pulls()? {
+        let is_open = app.read_now(|tx, _| match pulls::find(tx, repo, number) {
+            Ok(pull) => Ok(pull.is_open()),
+            Err(pulls::Error::NotFound { .. }) => Ok(false),
+            Err(pulls::Error::Store(error)) => Err(error),
+        })?;
+        if !is_open {
+            mirror.forget_pull(number)?;
+            removed += 1;
         }
     }
     Ok(removed)

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use super::App;
 use super::runner::{Attempt, Failure};
-use crate::base::event::Actor;
+use crate::base::event::{Actor, Event};
 use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha};
 use crate::base::time::Timestamp;
 use crate::domain::repos::{self, BranchChange, COMMITS_PER_BRANCH, RepoSource, Repository, SyncError};
-use crate::domain::{checks, github, issues, secrets, statuses};
+use crate::domain::{checks, github, issues, pulls, secrets, statuses};
 use crate::engine::git::history::Order;
 use crate::engine::git::{self, Asked, CommitInfo, Credentials, Fetched, Mirror, Source, Trust};
 use crate::engine::queue::{self, Claim, Verdict};
@@ -119,6 +119,27 @@ fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fet
 
 /// Fetches by what the repository is called now, with a token of its installation; with another one if that is taken no more.
 fn fetch_from_github(app: &App, attempt: &Attempt, repo: &Repository, installation: u64) -> Result<(Mirror, Fetched), Trouble> {
+    from_github(app, repo, installation, &|url, is_trusted, credentials| fetch_with(app, attempt, repo, url, is_trusted, Some(credentials)))
+}
+
+/// Fetches the head of a pull request into a repository's mirror, which keeps it; answers which commit it is.
+pub(super) fn fetch_pull(app: &App, attempt: &Attempt, repo: &Repository, installation: u64, number: u64) -> Result<CommitSha, Failure> {
+    let fetch = |url: &str, is_trusted: bool, credentials: &Credentials| {
+        let (source, mirror) = (url.parse::<Source>()?, app.mirror_to_fill(repo.id)?);
+        Ok(mirror.fetch_pull(&source, &asked(app, attempt, is_trusted, Some(credentials)), number)?)
+    };
+    from_github(app, repo, installation, &fetch).map_err(|trouble: Trouble| match attempt.cancel.is_tripped() {
+        true => Failure { message: "the process stopped while it fetched".to_owned(), verdict: Verdict::Released },
+        false => trouble.failure,
+    })
+}
+
+fn from_github<T>(
+    app: &App,
+    repo: &Repository,
+    installation: u64,
+    fetch: &dyn Fn(&str, bool, &Credentials) -> Result<T, Trouble>,
+) -> Result<T, Trouble> {
     let trouble = |error: github::Error| Trouble {
         public: "GitHub does not let the appliance at it".to_owned(),
         failure: super::github::failure(app, &error),
@@ -130,7 +151,7 @@ fn fetch_from_github(app: &App, attempt: &Attempt, repo: &Repository, installati
     let is_trusted = app.config.github.url.is_some();
     let fetch = || {
         let shown = github::git_credentials(&client.token(installation).map_err(trouble)?);
-        fetch_with(app, attempt, repo, &url, is_trusted, Some(&Credentials::header(shown)))
+        fetch(&url, is_trusted, &Credentials::header(shown))
     };
     match fetch() {
         Err(refused) if refused.is_of_credentials => {
@@ -139,6 +160,10 @@ fn fetch_from_github(app: &App, attempt: &Attempt, repo: &Repository, installati
         }
         other => other,
     }
+}
+
+fn asked<'a>(app: &'a App, attempt: &'a Attempt, is_trusted: bool, credentials: Option<&'a Credentials>) -> Asked<'a> {
+    Asked { credentials, outbound: &app.outbound, is_trusted, trust: Trust::Ours, cancel: attempt.cancel.flag(), progress: &|_| {} }
 }
 
 fn fetch_with(
@@ -151,9 +176,7 @@ fn fetch_with(
 ) -> Result<(Mirror, Fetched), Trouble> {
     let source: Source = remote.parse()?;
     let mirror = app.mirror_to_fill(repo.id)?;
-    let asked =
-        Asked { credentials, outbound: &app.outbound, is_trusted, trust: Trust::Ours, cancel: attempt.cancel.flag(), progress: &|_| {} };
-    let fetched = mirror.fetch(&source, &asked)?;
+    let fetched = mirror.fetch(&source, &asked(app, attempt, is_trusted, credentials))?;
     Ok((mirror, fetched))
 }
 
@@ -192,7 +215,7 @@ const SKIPPED_TOLD: usize = 20;
 /// Writes down what a fetch brought, some at a time. Each step leaves a state that may be read, and the one in which a branch moves also
 /// asks for the check of its head: whatever a crash leaves out is found again by the next fetch.
 fn record(app: &App, attempt: &Attempt, repo: &Repository, commits: &[CommitInfo], fetched: Fetched) -> Result<(), Failure> {
-    let id = repo.id;
+    let (id, is_of_github) = (repo.id, repo.source.github().is_some());
     let skipped = skipped(&fetched);
     if skipped != repo.skipped {
         tell_skipped(repo, &fetched);
@@ -215,7 +238,14 @@ fn record(app: &App, attempt: &Attempt, repo: &Repository, commits: &[CommitInfo
     let claim = attempt.claim.clone();
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
         step(tx, &claim, id, default.as_ref(), is_guessed, &last, now)?;
+        let is_first = repos::get(tx, id)?.synced_at.is_none();
         repos::record_fetch(tx, id, skipped, now)?;
+        if is_of_github {
+            pulls::branches_moved(tx, id, &[], is_first, now)?;
+            if super::pulls::is_due(tx, id, now)? {
+                tx.record(Event::PullsDue { repo: id }, now)?;
+            }
+        }
         Ok(queue::finish(tx, &claim, now)?)
     })
 }
@@ -233,12 +263,18 @@ fn step(
     queue::check(tx, claim)?;
     repos::name_default(tx, repo, default, is_guessed)?;
     repos::record_branches(tx, repo, changes, now)?;
+    let moved = changes.iter().filter_map(|change| match change {
+        BranchChange::Moved { branch, head, .. } => Some((branch.clone(), *head)),
+        BranchChange::Gone { .. } => None,
+    });
+    pulls::branches_moved(tx, repo, &moved.collect::<Vec<_>>(), false, now)?;
     for change in changes {
         if let BranchChange::Moved { branch, head, is_checked: true } = change {
             checks::request_once(tx, repo, *head, now)?;
             let left = repos::branch(tx, &repos::get(tx, repo)?, branch)?.previous.filter(|left| left != head);
             if let Some(left) = left
                 && repos::branches_at(tx, repo, left)?.is_empty()
+                && pulls::of_head(tx, repo, left)?.is_empty()
             {
                 checks::supersede(tx, repo, left, *head, now)?;
             }
@@ -280,6 +316,7 @@ pub fn erase(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
     loop {
         let erased = app.write_now(&Actor::System, move |tx, _| -> Result<usize, Failure> {
             let mut erased = secrets::erase(tx, id, issues::ROWS_PER_WRITE)?;
+            erased += pulls::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             erased += checks::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             erased += statuses::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             erased += issues::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;

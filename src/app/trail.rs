@@ -87,7 +87,11 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         Event::SyncRequested { repo } if !is_automatic => plain(Action::SyncRequested, About::Repository(*repo)),
         Event::CheckSetRequested { repo, sha, .. } if !is_automatic => plain(Action::ChecksRequested, About::Commit(*repo, *sha)),
         Event::CheckSetCanceled { repo, sha, .. } if !is_automatic => plain(Action::ChecksCanceled, About::Commit(*repo, *sha)),
-        Event::ManifestApproved { repo, sha } => plain(Action::ManifestApproved, About::Commit(*repo, *sha)),
+        Event::ManifestApproved { repo, sha, by } => {
+            let by = by.as_ref().map(|login| format!("{login} on GitHub"));
+            let changes = Changed::of("by", None::<&str>, by).into_iter().collect();
+            Some((Action::ManifestApproved, About::Commit(*repo, *sha), changes))
+        }
         // What the appliance does by itself.
         Event::SyncRequested { .. }
         | Event::CheckSetRequested { .. }
@@ -105,6 +109,10 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         | Event::RolesDue { .. }
         | Event::PersonDue { .. }
         | Event::PeopleDue
+        | Event::PullChanged { .. }
+        | Event::PullClosed { .. }
+        | Event::PullsDue { .. }
+        | Event::CommentDue { .. }
         | Event::DeliveryReceived { .. }
         | Event::StatusDue { .. }
         | Event::IndexRebuilt

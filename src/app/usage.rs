@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::App;
 use crate::base::id::RepoId;
-use crate::domain::{checks, issues, repos};
+use crate::domain::{checks, issues, pulls, repos};
 use crate::engine::store;
 
 /// The most rows of a table, sets of checks, or files of a mirror that are counted: what is beyond is left out.
@@ -14,7 +14,10 @@ const COUNTED: usize = 100_000;
 /// What a repository takes, in bytes by kind: `mirror` (git's objects), `logs` (what checks said) and `rows` (all else, about).
 pub fn measure(app: &App, repo: RepoId) -> store::Result<BTreeMap<&'static str, u64>> {
     let (rows, logs) = app.read_now(|tx, _| -> store::Result<_> {
-        let rows = repos::weigh(tx, repo, COUNTED)? + checks::weigh(tx, repo, COUNTED)? + issues::weigh(tx, repo, COUNTED)?;
+        let rows = repos::weigh(tx, repo, COUNTED)?
+            + pulls::weigh(tx, repo, COUNTED)?
+            + checks::weigh(tx, repo, COUNTED)?
+            + issues::weigh(tx, repo, COUNTED)?;
         Ok((rows, checks::logs_of(tx, repo, COUNTED)?))
     })?;
     let mut bytes = 0;

@@ -171,6 +171,8 @@ pub enum Event {
         repo: RepoId,
         /// The commit.
         sha: CommitSha,
+        /// What they are called on GitHub, where they did it there and are nobody here.
+        by: Option<String>,
     },
     /// A secret was set, or set anew.
     SecretSet {
@@ -333,6 +335,34 @@ pub enum Event {
         /// The repository.
         repo: RepoId,
     },
+    /// Something of a pull request is otherwise than before, or what it is held against may be.
+    PullChanged {
+        /// The repository it is to go to.
+        repo: RepoId,
+        /// Its number there.
+        number: u64,
+    },
+    /// A pull request was closed, merged or not.
+    PullClosed {
+        /// The repository it was to go to.
+        repo: RepoId,
+        /// Its number there.
+        number: u64,
+        /// The commit it ended at.
+        head: CommitSha,
+    },
+    /// GitHub is to be asked which pull requests of a repository are open.
+    PullsDue {
+        /// The repository.
+        repo: RepoId,
+    },
+    /// Beneath a pull request is to be said how it stands.
+    CommentDue {
+        /// The repository it is to go to.
+        repo: RepoId,
+        /// Its number there.
+        number: u64,
+    },
 }
 
 /// A value that somebody changed, in words.
@@ -372,6 +402,8 @@ impl Event {
                 | Event::RolesDue { .. }
                 | Event::PersonDue { .. }
                 | Event::PeopleDue
+                | Event::PullsDue { .. }
+                | Event::CommentDue { .. }
         )
     }
 }

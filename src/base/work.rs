@@ -100,6 +100,25 @@ pub enum Work {
         /// The person.
         user: UserId,
     },
+    /// Ask GitHub which pull requests of a repository are open.
+    ListPulls {
+        /// The repository.
+        repo: RepoId,
+    },
+    /// Fetch a pull request's head, find what it is held against, and have it checked.
+    FollowPull {
+        /// The repository it is to go to.
+        repo: RepoId,
+        /// Its number there.
+        number: u64,
+    },
+    /// Say beneath a pull request how it stands.
+    PostComment {
+        /// The repository it is to go to.
+        repo: RepoId,
+        /// Its number there.
+        number: u64,
+    },
 }
 
 words! {
@@ -147,13 +166,21 @@ impl Work {
             Work::MirrorRoles { .. } => "mirror_roles",
             Work::SyncPeople => "sync_people",
             Work::SyncPerson { .. } => "sync_person",
+            Work::ListPulls { .. } => "list_pulls",
+            Work::FollowPull { .. } => "follow_pull",
+            Work::PostComment { .. } => "post_comment",
         }
     }
 
     /// Whose threads carry it out.
     pub fn lane(&self) -> Lane {
         match self {
-            Work::SyncRepository { .. } | Work::MirrorRoles { .. } | Work::SyncPeople | Work::SyncPerson { .. } => Lane::Git,
+            Work::SyncRepository { .. }
+            | Work::MirrorRoles { .. }
+            | Work::SyncPeople
+            | Work::SyncPerson { .. }
+            | Work::ListPulls { .. }
+            | Work::FollowPull { .. } => Lane::Git,
             Work::InterpretDelivery { .. } => Lane::Hooks,
             Work::RunCheckSet { .. } | Work::AbandonCheckSet { .. } => Lane::Checks,
             Work::IndexIssues
@@ -164,7 +191,7 @@ impl Work {
             | Work::Rewrap
             | Work::CloseBranch { .. }
             | Work::EraseUser { .. } => Lane::Upkeep,
-            Work::PostStatus { .. } | Work::PostReport { .. } | Work::HealDeliveries => Lane::Outbound,
+            Work::PostStatus { .. } | Work::PostReport { .. } | Work::HealDeliveries | Work::PostComment { .. } => Lane::Outbound,
         }
     }
 
@@ -178,7 +205,10 @@ impl Work {
             | Work::CloseBranch { repo, .. }
             | Work::PostStatus { repo, .. }
             | Work::PostReport { repo, .. }
-            | Work::MirrorRoles { repo } => Some(*repo),
+            | Work::MirrorRoles { repo }
+            | Work::ListPulls { repo }
+            | Work::FollowPull { repo, .. }
+            | Work::PostComment { repo, .. } => Some(*repo),
             Work::IndexIssues
             | Work::PollRepositories
             | Work::Expire
@@ -212,7 +242,10 @@ impl Work {
             | Work::InterpretDelivery { .. }
             | Work::MirrorRoles { .. }
             | Work::SyncPeople
-            | Work::SyncPerson { .. } => None,
+            | Work::SyncPerson { .. }
+            | Work::ListPulls { .. }
+            | Work::FollowPull { .. }
+            | Work::PostComment { .. } => None,
         }
     }
 
@@ -222,15 +255,15 @@ impl Work {
             // A check set that twice took the process with it will do so again.
             Work::RunCheckSet { .. } => 3,
             Work::PollRepositories | Work::Expire | Work::Sweep | Work::HealDeliveries => 2,
-            Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues | Work::Rewrap => 8,
+            Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues | Work::Rewrap | Work::ListPulls { .. } => 8,
             // It fails by the store, which can be mended, or by a fault of ours, which is shown where the delivery is.
             Work::InterpretDelivery { .. } => 5,
             // Each answer of GitHub's to ask later is one; with the longest waits this is a fortnight.
-            Work::PostStatus { .. } | Work::PostReport { .. } => 60,
+            Work::PostStatus { .. } | Work::PostReport { .. } | Work::PostComment { .. } => 60,
             // Who has left is to be shut out, however long GitHub is away.
             Work::MirrorRoles { .. } | Work::SyncPeople | Work::SyncPerson { .. } => 60,
             // Each look at checks that are under way is one.
-            Work::CloseBranch { .. } => 200,
+            Work::CloseBranch { .. } | Work::FollowPull { .. } => 200,
             // Deletion is a promise.
             Work::EraseRepository { .. } | Work::EraseUser { .. } => 1_000,
         }
@@ -259,7 +292,8 @@ impl Work {
             | Work::HealDeliveries
             | Work::SyncPeople => Some(self.name().to_owned()),
             Work::EraseUser { user } | Work::SyncPerson { user } => Some(format!("{}:{user}", self.name())),
-            Work::MirrorRoles { repo } => Some(format!("{}:{repo}", self.name())),
+            Work::MirrorRoles { repo } | Work::ListPulls { repo } => Some(format!("{}:{repo}", self.name())),
+            Work::FollowPull { repo, number } | Work::PostComment { repo, number } => Some(format!("{}:{repo}:{number}", self.name())),
             Work::InterpretDelivery { delivery } => Some(format!("{}:{delivery}", self.name())),
         }
     }

@@ -58,7 +58,7 @@ pub use link::{
     INVITATION_LIFETIME, LINK_LIFETIME, LINK_REMEMBERED, LinkFault, Opens, accept_invitation, find_link, invite, list_invitations,
     open_link, open_reset, parse_note, reset_password, revoke_invitation, spend_link,
 };
-pub use member::{Member, count_members, grant, list_members, remove_member, revoke_all, set_member};
+pub use member::{Member, count_members, grant, list_members, remove_member, revoke_all, role_of, set_member};
 pub use password::{LEAST_CHARS, MOST_BYTES, Password, PasswordFault, PasswordHash, PasswordRow};
 pub use record::{Browser, Link, LinkPurpose, Membership, MembershipSource, SecondFactor, Session, User, parse_login};
 pub use role::{InstanceRole, RepoRole, Scope};

@@ -15,6 +15,7 @@ use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 use crate::words;
 
+use super::pulls;
 use super::repos::Repository;
 
 mod approval;
@@ -25,7 +26,7 @@ pub mod plan;
 mod record;
 pub mod starter;
 
-pub use approval::{TrustedManifest, approve, is_trusted, trust};
+pub use approval::{ApprovedHead, TrustedManifest, approve, is_approved, is_trusted, trust};
 pub use image::{ImagePin, image_pin, pin_image};
 pub use record::{Check, CheckError, CheckSet, Execution};
 
@@ -188,6 +189,10 @@ pub fn request_once(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timesta
     if set.state == CheckState::Canceled {
         return request(tx, repo, sha, now).map(drop);
     }
+    // Somebody who may write has vouched for it by taking it into a branch.
+    if set.is_held() && set.is_foreign {
+        return begin_anew(tx, repo, sha, now).map(drop);
+    }
     if set.state.is_finished() && set.is_settled {
         set.is_settled = false;
         tx.put(&set)?;
@@ -243,12 +248,21 @@ pub fn going(tx: &ReadTx, set: &CheckSet) -> Result<CheckSet> {
     if set.state.is_finished() { Err(Error::Superseded) } else { Ok(set) }
 }
 
-/// Begins a set with the checks that were planned; `unapproved` is its manifest, if some of them wait until that is approved.
-pub fn start(tx: &mut WriteTx, of: &CheckSet, planned: &[plan::Planned], unapproved: Option<BlobId>, now: Timestamp) -> Result<CheckSet> {
+/// Whose word a set's plan is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Vouched {
+    /// The commit's manifest, if some of the checks wait until that is approved.
+    pub unapproved: Option<BlobId>,
+    /// Whether the commit is known through a fork alone.
+    pub is_foreign: bool,
+}
+
+/// Begins a set with the checks that were planned.
+pub fn start(tx: &mut WriteTx, of: &CheckSet, planned: &[plan::Planned], vouched: Vouched, now: Timestamp) -> Result<CheckSet> {
     let mut set = going(tx, of)?;
     set.state = CheckState::Running;
     set.started_at = Some(now);
-    set.unapproved = unapproved;
+    (set.unapproved, set.is_foreign) = (vouched.unapproved, vouched.is_foreign);
     set.checks = planned
         .iter()
         .map(|planned| Check { waits_for: planned.waits_for, ..Check::waiting(tx.new_id(now), &planned.name, &planned.plugin) })
@@ -368,6 +382,14 @@ pub fn cancel(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) ->
     end_unwanted(tx, set, "the checks were canceled".to_owned(), now)
 }
 
+/// Ends the checks of a commit that nobody waits for any more, if they wait for their turn or for approval; what is at work comes to its end.
+pub fn call_off(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, why: &str, now: Timestamp) -> Result<()> {
+    match look(tx, repo, sha)?.filter(|set| set.state == CheckState::Waiting) {
+        Some(set) => end_unwanted(tx, set, why.to_owned(), now).map(drop),
+        None => Ok(()),
+    }
+}
+
 fn end_unwanted(tx: &mut WriteTx, mut set: CheckSet, sentence: String, now: Timestamp) -> Result<CheckSet> {
     set.state = CheckState::Canceled;
     set.verdict = Verdict::Error;
@@ -388,7 +410,17 @@ fn end_unwanted(tx: &mut WriteTx, mut set: CheckSet, sentence: String, now: Time
 /// Has it said on GitHub how a commit stands, where its repository is there.
 fn tell(tx: &mut WriteTx, set: &CheckSet, now: Timestamp) -> store::Result<()> {
     let is_there = tx.get::<Repository>(&set.repo)?.is_some_and(|repo| repo.source.github().is_some());
-    if is_there { tx.record(Event::StatusDue { repo: set.repo, sha: set.sha, is_over: set.state.is_finished() }, now) } else { Ok(()) }
+    if !is_there {
+        return Ok(());
+    }
+    let is_over = set.state.is_finished() || set.is_held();
+    tx.record(Event::StatusDue { repo: set.repo, sha: set.sha, is_over }, now)?;
+    if is_over {
+        for pull in pulls::of_head(tx, set.repo, set.sha)? {
+            tx.record(Event::CommentDue { repo: set.repo, number: pull.number }, now)?;
+        }
+    }
+    Ok(())
 }
 
 /// The state of a set whose checks ended in these states and whose gate stands like this.
@@ -409,6 +441,7 @@ pub fn state_of(checks: impl Iterator<Item = CheckState> + Clone, verdict: Verdi
 pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> Result<usize> {
     let erased = tx.remove_all(&Scan::<CheckSet>::prefix(repo), limit)?;
     let erased = erased + tx.remove_all(&Scan::<TrustedManifest>::prefix(repo), limit - erased)?;
+    let erased = erased + tx.remove_all(&Scan::<ApprovedHead>::prefix(repo), limit - erased)?;
     Ok(erased + tx.remove_all(&Scan::<ImagePin>::prefix(repo), limit - erased)?)
 }
 

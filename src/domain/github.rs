@@ -29,6 +29,7 @@ mod limits;
 pub mod oauth;
 pub mod payload;
 pub mod people;
+pub mod pulls;
 mod record;
 pub mod setup;
 pub mod signature;

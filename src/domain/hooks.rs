@@ -20,7 +20,7 @@ use crate::base::time::Timestamp;
 use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 
-use super::{accounts, checks, repos};
+use super::{accounts, checks, pulls, repos};
 
 mod delivery;
 pub mod github;
@@ -52,6 +52,9 @@ pub enum Error {
     /// What follows from a delivery failed with checks.
     #[error(transparent)]
     Checks(checks::Error),
+    /// What follows from a delivery failed with pull requests.
+    #[error(transparent)]
+    Pulls(pulls::Error),
     /// What follows from a delivery failed with people.
     #[error(transparent)]
     Accounts(accounts::Error),
@@ -74,6 +77,15 @@ impl From<accounts::Error> for Error {
         match error {
             accounts::Error::Store(error) => Error::Store(error),
             error => Error::Accounts(error),
+        }
+    }
+}
+
+impl From<pulls::Error> for Error {
+    fn from(error: pulls::Error) -> Error {
+        match error {
+            pulls::Error::Store(error) => Error::Store(error),
+            error @ pulls::Error::NotFound { .. } => Error::Pulls(error),
         }
     }
 }

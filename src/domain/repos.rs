@@ -320,13 +320,17 @@ pub fn place(repo: &Repository) -> Cursor {
     Cursor::new((repo.slug.clone(), repo.id).to_key())
 }
 
-/// Asks for a fetch now; what went wrong with the last one is not said any more.
+/// Asks for a fetch now, and for the pull requests where there can be some; what went wrong with the last one is not said any more.
 pub fn request_sync(tx: &mut WriteTx, repo: RepoId, now: Timestamp) -> Result<()> {
     let mut repository = get(tx, repo)?;
     if repository.sync_error.take().is_some() {
         tx.put(&repository)?;
     }
-    Ok(tx.record(Event::SyncRequested { repo }, now)?)
+    tx.record(Event::SyncRequested { repo }, now)?;
+    if repository.source.github().is_some() {
+        tx.record(Event::PullsDue { repo }, now)?;
+    }
+    Ok(())
 }
 
 /// Asks for a fetch of every repository whose turn has come: one page of them. Answers where the next page begins.

@@ -11,9 +11,11 @@ use super::issues::finding::Severity;
 use super::issues::standing::BySeverity;
 use super::repos::manifest::{FailOn, IssuesGate, Manifest};
 
+mod comment;
 mod outbox;
 mod report;
 
+pub use comment::{Addresses, Comment, LISTED, PostedComment, comment, posted_comment, record_comment};
 pub use outbox::{PostedReport, PostedStatus, Said, compose, erase, name_of, posted, posted_report, record_posted, record_report};
 pub use report::report;
 

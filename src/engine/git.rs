@@ -25,6 +25,7 @@ pub mod memory;
 pub mod mirror;
 mod objects;
 mod packs;
+pub mod pull;
 mod refs;
 mod sieve;
 pub mod source;

@@ -247,7 +247,7 @@ pub async fn approve(State(app): State<App>, permit: Permit, params: Params) -> 
     let view = app
         .write(&actor, move |tx, now| -> Result<_, ApiError> {
             permit.same_repo(tx, &repo)?;
-            Ok(CheckSetView::of(checks::approve(tx, repo.id, commit.sha, now)?, now))
+            Ok(CheckSetView::of(checks::approve(tx, repo.id, commit.sha, None, now)?, now))
         })
         .await?;
     Ok((StatusCode::ACCEPTED, Json(view)))

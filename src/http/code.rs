@@ -57,6 +57,7 @@ codes! {
     RepoNotFound       "repo_not_found"       404  "No repository by that name is known here, or you may not see it.";
     BranchNotFound     "branch_not_found"     404  "The repository has no branch by that name.";
     CommitNotFound     "commit_not_found"     404  "The repository has no commit by that name.";
+    PullNotFound       "pull_not_found"       404  "The repository has no pull request of that number, as far as is known here.";
     FileNotFound       "file_not_found"       404  "The commit has no file or folder at that path.";
     ChecksNotFound     "checks_not_found"     404  "Nothing was asked of this commit yet.";
     CheckNotFound      "check_not_found"      404  "The commit's checks have none by that name.";

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::code::Code;
 use crate::app::passwords;
 use crate::base::text::clip;
-use crate::domain::{accounts, checks, hooks, issues, repos, search, secrets};
+use crate::domain::{accounts, checks, hooks, issues, pulls, repos, search, secrets};
 use crate::engine::{fulltext, git, queue, store, vault};
 
 /// The detail that says after how many seconds to try again.
@@ -350,6 +350,16 @@ impl From<git::Error> for ApiError {
     }
 }
 
+impl From<pulls::Error> for ApiError {
+    fn from(error: pulls::Error) -> ApiError {
+        let message = error.to_string();
+        match error {
+            pulls::Error::Store(error) => error.into(),
+            pulls::Error::NotFound { .. } => ApiError::new(Code::PullNotFound, message),
+        }
+    }
+}
+
 impl From<hooks::Error> for ApiError {
     fn from(error: hooks::Error) -> ApiError {
         let message = error.to_string();
@@ -358,6 +368,7 @@ impl From<hooks::Error> for ApiError {
             hooks::Error::Repos(error) => error.into(),
             hooks::Error::Checks(error) => error.into(),
             hooks::Error::Accounts(error) => error.into(),
+            hooks::Error::Pulls(error) => error.into(),
             hooks::Error::NotFound { .. } => ApiError::new(Code::DeliveryNotFound, message),
             hooks::Error::Waits { .. } => ApiError::new(Code::WrongState, message),
         }

@@ -283,7 +283,10 @@ impl Woken {
             Event::CheckSetCompleted { repo, sha, .. } => ("check_set_completed", of(*repo, Some(*sha))),
             Event::CheckSetHeld { repo, sha, .. } => ("check_set_held", of(*repo, Some(*sha))),
             Event::CheckSetCanceled { repo, sha, .. } => ("check_set_canceled", of(*repo, Some(*sha))),
+            Event::PullChanged { repo, .. } | Event::PullClosed { repo, .. } => ("pull_changed", of(*repo, None)),
             Event::SyncRequested { .. }
+            | Event::PullsDue { .. }
+            | Event::CommentDue { .. }
             | Event::HeadReturned { .. }
             | Event::ManifestApproved { .. }
             | Event::SyncDue { .. }

@@ -42,6 +42,8 @@ pub struct CommitPage {
     pub set: Option<CheckSetView>,
     /// When it was fetched.
     pub fetched_at: Option<Timestamp>,
+    /// The open pull requests whose head it is, by number and title.
+    pub pulls: Vec<(u64, String)>,
     /// What the manifest is like.
     pub manifest: Manifest,
     /// What its issues are compared with.
@@ -161,6 +163,24 @@ impl IssueList {
     }
 }
 
+/// How a check stands, in words.
+pub(super) fn check_says(check: &CheckView) -> String {
+    let state = words::plain(check.state.as_str());
+    match (check.state, check.issues) {
+        (CheckState::Succeeded | CheckState::Failed, Some(0)) => "no issues".to_owned(),
+        (CheckState::Succeeded | CheckState::Failed, Some(issues)) => words::count(issues, "issue"),
+        (CheckState::Waiting, _) => match &check.waits_for {
+            Some(what) => format!("waiting for {}", words::plain(what)),
+            None => state,
+        },
+        (CheckState::Failed, None) => match check.exit_code {
+            Some(code) => format!("failed with exit code {code}"),
+            None => state,
+        },
+        _ => state,
+    }
+}
+
 impl CommitPage {
     fn tab(&self) -> Tab {
         Tab::Commits
@@ -234,20 +254,7 @@ impl CommitPage {
     }
 
     fn check_says(&self, check: &CheckView) -> String {
-        let state = words::plain(check.state.as_str());
-        match (check.state, check.issues) {
-            (CheckState::Succeeded | CheckState::Failed, Some(0)) => "no issues".to_owned(),
-            (CheckState::Succeeded | CheckState::Failed, Some(issues)) => words::count(issues, "issue"),
-            (CheckState::Waiting, _) => match &check.waits_for {
-                Some(what) => format!("waiting for {}", words::plain(what)),
-                None => state,
-            },
-            (CheckState::Failed, None) => match check.exit_code {
-                Some(code) => format!("failed with exit code {code}"),
-                None => state,
-            },
-            _ => state,
-        }
+        check_says(check)
     }
 
     /// Whether a check has a log to unfold.

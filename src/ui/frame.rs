@@ -65,6 +65,8 @@ pub enum Tab {
     Overview,
     /// Commits, and a commit.
     Commits,
+    /// Pull requests, and one.
+    Pulls,
     /// Directories and files.
     Files,
     /// Issues, and an issue.
@@ -164,6 +166,8 @@ pub struct Place {
     pub branches: Vec<BranchName>,
     /// The commit the page is about, if it is about one.
     pub commit: Option<CommitSha>,
+    /// Whether the repository can have pull requests: it is GitHub's.
+    pub has_pulls: bool,
     /// Whether the viewer looks after the repository, and so finds its settings.
     pub has_settings: bool,
     /// Whether the viewer may list the repository's secrets.

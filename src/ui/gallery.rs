@@ -59,6 +59,7 @@ mod checker;
 mod checks;
 mod pages;
 mod people;
+mod pulls;
 mod secrets;
 
 /// What pages show: words as people write them, or words as an attacker would.
@@ -102,6 +103,7 @@ impl World {
             branch: "main".parse().ok(),
             branches: branches.iter().filter_map(|name| name.parse().ok()).collect(),
             commit: None,
+            has_pulls: true,
             has_settings: true,
             has_secrets: true,
             files_at: Some(sha(1)),

@@ -46,6 +46,7 @@ pub(super) mod issues;
 pub(super) mod manifest;
 pub(super) mod people;
 pub(super) mod plugins;
+pub(super) mod pulls;
 pub(super) mod repo;
 pub(super) mod secrets;
 pub(super) mod settings;
@@ -190,7 +191,17 @@ pub(super) fn place(
         Some(sha) => unisolated(tx, repo.id, sha)?,
         None => Vec::new(),
     };
-    Ok(Place { repo: repo.slug.clone(), branch, branches, commit, has_settings, has_secrets, files_at, unisolated })
+    Ok(Place {
+        repo: repo.slug.clone(),
+        branch,
+        branches,
+        commit,
+        has_pulls: repo.source.github().is_some(),
+        has_settings,
+        has_secrets,
+        files_at,
+        unisolated,
+    })
 }
 
 /// The checks at a commit whose processes nothing kept apart from the host.

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use crate::base::id::{DeliveryId, IssueId, KeyId, LinkId, SessionId, TokenId, UserId, WorkId};
 use crate::base::name::{BranchName, CommitSha, RepoSlug, TreePath};
 use crate::domain::hooks::DeliveryState;
+use crate::domain::pulls::PullState;
 
 /// The list of repositories.
 pub const HOME: &str = "/";
@@ -95,6 +96,19 @@ pub fn sync(slug: &RepoSlug) -> String {
 /// A commit.
 pub fn commit(slug: &RepoSlug, sha: &CommitSha) -> String {
     format!("/r/{slug}/commits/{sha}")
+}
+
+/// The pull requests of a repository that stand so; `None` is all.
+pub fn pulls(slug: &RepoSlug, state: Option<PullState>) -> String {
+    match state {
+        Some(PullState::Open) => format!("/r/{slug}/pulls"),
+        state => format!("/r/{slug}/pulls?state={}", state.map_or("all", PullState::as_str)),
+    }
+}
+
+/// A pull request.
+pub fn pull(slug: &RepoSlug, number: &u64) -> String {
+    format!("/r/{slug}/pulls/{number}")
 }
 
 /// Where two commits to be held against each other are chosen.

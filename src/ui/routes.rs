@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
 use super::handle::{
-    abroad, account, admin, assets, check, commit, compare, deliveries, docs, files, github, home, issues, manifest, people, plugins, repo,
-    secrets, settings, signin,
+    abroad, account, admin, assets, check, commit, compare, deliveries, docs, files, github, home, issues, manifest, people, plugins,
+    pulls, repo, secrets, settings, signin,
 };
 use super::source::Highlighter;
 use crate::app::App;
@@ -115,6 +115,8 @@ pub fn table() -> Vec<Page> {
         shows("/r/{owner}/{name}/manifest", RepoRead, manifest::show),
         takes("/r/{owner}/{name}/manifest", RepoRead, manifest::check),
         shows("/r/{owner}/{name}/branches", RepoRead, repo::branches),
+        shows("/r/{owner}/{name}/pulls", RepoRead, pulls::list),
+        shows("/r/{owner}/{name}/pulls/{number}", RepoRead, pulls::show),
         shows("/r/{owner}/{name}/compare", RepoRead, compare::choose),
         shows("/r/{owner}/{name}/compare/{basehead}", RepoRead, compare::show),
         shows("/r/{owner}/{name}/commits", RepoRead, repo::commits),

@@ -13,6 +13,7 @@ mod people;
 mod polling;
 mod power_cut;
 pub mod programs;
+mod pulls;
 mod put_off;
 mod remote_hosts;
 mod runs;

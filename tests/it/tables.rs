@@ -50,6 +50,9 @@ fn works() -> Vec<Work> {
         Work::MirrorRoles { repo },
         Work::SyncPeople,
         Work::SyncPerson { user: UserId::from_u128(3) },
+        Work::ListPulls { repo },
+        Work::FollowPull { repo, number: 9 },
+        Work::PostComment { repo, number: 9 },
     ]
 }
 
@@ -80,7 +83,7 @@ fn events() -> Vec<Event> {
         Event::IndexRebuilt,
         Event::HeadReturned { repo, sha, attempt },
         Event::CheckSetHeld { repo, sha, verdict: Verdict::Pending },
-        Event::ManifestApproved { repo, sha },
+        Event::ManifestApproved { repo, sha, by: None },
         Event::SecretSet { repo: Some(repo), secret },
         Event::SecretRemoved { repo: None, secret, name: String::new() },
         Event::KeyAdded { repo, key },
@@ -107,6 +110,10 @@ fn events() -> Vec<Event> {
         Event::DeliveryReplayed { delivery: DeliveryId::from_u128(8) },
         Event::RepositoryWithdrawn { repo, slug: RepoSlug::local("app").unwrap() },
         Event::RepositoryReturned { repo },
+        Event::PullChanged { repo, number: 9 },
+        Event::PullClosed { repo, number: 9, head: sha },
+        Event::PullsDue { repo },
+        Event::CommentDue { repo, number: 9 },
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));
     events.extend(works().into_iter().map(|was| Event::WorkRetried { work: WorkId::from_u128(5), was }));

@@ -10,15 +10,15 @@ use crate::base::event::Actor;
 use crate::base::id::RepoId;
 use crate::base::name::CommitSha;
 use crate::domain::issues::{self, Sighting, settle};
-use crate::domain::{checks, repos};
+use crate::domain::{checks, pulls, repos};
 use crate::engine::queue::{self, Verdict};
 
-/// How many other branches are asked whether they have an issue; of a repository with more, the default branch and the first of them.
+/// How many other branches and open pull requests are asked whether they have an issue; of a repository with more, the default branch and the first of them.
 const BRANCHES_ASKED: usize = 200;
 /// How long checks that are under way are waited for.
 const WAIT: Duration = Duration::from_secs(60);
 
-/// Performs `Work::CloseBranch`. Checks that are under way, of the branch's last head or of the default branch's, are waited for: what
+/// Performs `Work::CloseBranch`, of a branch that was deleted or a pull request that was closed. Checks that are under way, of the branch's last head or of the default branch's, are waited for: what
 /// was merged stands there.
 pub fn close_branch(app: &App, attempt: &Attempt, repo: RepoId, head: CommitSha) -> Result<(), Failure> {
     let steps = app.read_now(|tx, now| -> Result<_, Failure> {
@@ -35,11 +35,12 @@ pub fn close_branch(app: &App, attempt: &Attempt, repo: RepoId, head: CommitSha)
             }
         }
         // Another branch may be where it was.
-        if !repos::branches_at(tx, repo, head)?.is_empty() {
+        if !repos::branches_at(tx, repo, head)?.is_empty() || !pulls::of_head(tx, repo, head)?.is_empty() {
             return Ok(None);
         }
         let Some(standing) = issues::standing(tx, repo, head)? else { return Ok(None) };
         let heads = repos::all_branches(tx, repo)?.into_iter().map(|branch| branch.head);
+        let heads = heads.chain(pulls::open(tx, repo)?.into_iter().map(|pull| pull.head.sha));
         let mut others = Vec::new();
         for sha in default.into_iter().chain(heads).take(BRANCHES_ASKED) {
             others.extend(issues::standing(tx, repo, sha)?);

@@ -1,7 +1,7 @@
 //! Roles in repositories, given here.
 
 use super::record::{Membership, MembershipSource, User};
-use super::role::RepoRole;
+use super::role::{InstanceRole, RepoRole};
 use super::{Error, Result, roster, user};
 use crate::base::event::{Changed, Event};
 use crate::base::id::{RepoId, UserId};
@@ -12,6 +12,15 @@ use crate::engine::store::{self, ReadTx, Scan, WriteTx};
 /// Gives a user a role in a repository.
 pub fn grant(tx: &mut WriteTx, repo: RepoId, user: UserId, role: RepoRole) -> store::Result<()> {
     tx.put(&Membership { repo, user, role, source: MembershipSource::Local })
+}
+
+/// What somebody may do in a repository; nothing if they are shut out.
+pub fn role_of(tx: &ReadTx, repo: RepoId, user: UserId) -> store::Result<Option<RepoRole>> {
+    match tx.get::<User>(&user)?.filter(|user| user.disabled_at.is_none()) {
+        None => Ok(None),
+        Some(user) if user.role == InstanceRole::Admin => Ok(Some(RepoRole::Admin)),
+        Some(user) => Ok(tx.get::<Membership>(&(repo, user.id))?.map(|membership| membership.role)),
+    }
 }
 
 /// A person with a role in a repository.

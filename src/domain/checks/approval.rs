@@ -4,6 +4,9 @@
 //! trusted if the default branch's head has had it, or if somebody with a say has approved it; it is known by its content, so that the next
 //! commit with the same one does not ask again. That there is none counts as one, since other things run then. A default branch that nobody
 //! names, because HEAD leads nowhere, makes none trusted. What is part of the binary runs in any case.
+//!
+//! Of a fork neither is enough: whoever opens a pull request chooses the files that a manifest known of old has run. There each commit is
+//! approved by itself ([`ApprovedHead`]).
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +40,33 @@ impl Record for TrustedManifest {
     }
 }
 
+/// A commit of a fork at which what its manifest starts may be started. The next one may hold another program under the same name, so it is
+/// the commit that is approved, and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovedHead {
+    /// The repository.
+    pub repo: RepoId,
+    /// The commit.
+    pub sha: CommitSha,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+impl Record for ApprovedHead {
+    const TABLE: &'static str = "approved_heads";
+    const VERSION: u16 = 1;
+    type Key = (RepoId, CommitSha);
+
+    fn key(&self) -> (RepoId, CommitSha) {
+        (self.repo, self.sha)
+    }
+}
+
+/// Whether somebody approved what a commit of a fork starts.
+pub fn is_approved(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> store::Result<bool> {
+    tx.has::<ApprovedHead>(&(repo, sha))
+}
+
 /// Whether what a manifest starts may be started.
 pub fn is_trusted(tx: &ReadTx, repo: RepoId, manifest: BlobId) -> store::Result<bool> {
     tx.has::<TrustedManifest>(&(repo, manifest))
@@ -50,13 +80,18 @@ pub fn trust(tx: &mut WriteTx, repo: RepoId, manifest: BlobId, sha: CommitSha, n
     tx.put(&TrustedManifest { repo, manifest, sha, at: now })
 }
 
-/// Approves the manifest of a commit whose checks wait for that, and runs them.
-pub fn approve(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) -> Result<CheckSet> {
+/// Approves the manifest of a commit whose checks wait for that, and runs them; `by` is what whoever does so is called on GitHub, where they
+/// are nobody here. Of a fork's it is the commit alone that is approved.
+pub fn approve(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, by: Option<String>, now: Timestamp) -> Result<CheckSet> {
     let set = find(tx, repo, sha)?;
     let Some(manifest) = set.unapproved.filter(|_| set.is_held()) else {
         return Err(Error::NotWaiting { sha, state: set.state });
     };
-    trust(tx, repo, manifest, sha, now)?;
-    tx.record(Event::ManifestApproved { repo, sha }, now)?;
+    if set.is_foreign {
+        tx.put(&ApprovedHead { repo, sha, at: now })?;
+    } else {
+        trust(tx, repo, manifest, sha, now)?;
+    }
+    tx.record(Event::ManifestApproved { repo, sha, by }, now)?;
     begin_anew(tx, repo, sha, now)
 }

@@ -93,6 +93,16 @@ impl Planned {
         matches!(self.runner, Ok(Runner::Tool(_) | Runner::Command { .. } | Runner::Image(_)))
     }
 
+    /// Whether it is the very same check: what runs, over which files, and all that is given to it.
+    pub fn is_same(&self, other: &Planned) -> bool {
+        let Process { env, network, timeout, memory, secrets } = &self.process;
+        let theirs = &other.process;
+        self.name == other.name
+            && self.plugin == other.plugin
+            && self.version(None, "") == other.version(None, "")
+            && (env, network, timeout, memory, secrets) == (&theirs.env, &theirs.network, &theirs.timeout, &theirs.memory, &theirs.secrets)
+    }
+
     /// Whether what its findings cover must not be shown where lines are quoted.
     pub fn conceals(&self) -> bool {
         match &self.runner {
@@ -147,6 +157,26 @@ pub fn plan(manifest: Option<&Manifest>, besides: &[&'static Tool], known: &Know
             builtins.chain(besides.iter().map(|tool| Planned::new(&tool.name, &tool.name, Ok(Runner::Tool(tool))))).collect()
         }
     }
+}
+
+/// What is run of a fork's commit that nobody approved: `head` is what its own manifest plans, `base` what that of the branch plans that it
+/// is to go to. What both have alike and is shown no secret goes; whatever else starts a process waits for approval. What the base has, a
+/// fork neither takes away nor, where it is part of the binary, turns elsewhere.
+pub fn of_fork(head: Vec<Planned>, base: Vec<Planned>) -> Vec<Planned> {
+    let waiting = |one: Planned| Planned { waits_for: Some(WaitsFor::Approval), ..one };
+    let hush = |one: Planned| if one.process.secrets.is_empty() || !one.starts_process() { one } else { waiting(one) };
+    let (mut own, mut planned) = (head, Vec::new());
+    for based in base {
+        let at = own.iter().position(|one| one.name == based.name);
+        match at.map(|at| own.remove(at)) {
+            Some(changed) if !changed.is_same(&based) && (changed.starts_process() || based.starts_process()) => {
+                planned.push(waiting(changed));
+            }
+            _ => planned.push(hush(based)),
+        }
+    }
+    planned.extend(own.into_iter().map(|one| if one.starts_process() { waiting(one) } else { one }));
+    planned
 }
 
 fn planned(spec: &CheckSpec, known: &Known) -> Planned {
@@ -243,6 +273,46 @@ mod tests {
             assert!(!names.iter().any(|planned| planned == name), "{name}");
         }
         assert_eq!(of("version: 1\nissues: {fail_on: any}\n").len(), names.len());
+    }
+
+    /// What is run of a fork's commit: with `?` what waits, with `!` what is given a secret.
+    fn of_a_fork(head: &str, base: &str) -> String {
+        let known = Known::supposed(["KEY"]);
+        let of = |checks: &str| {
+            let text = format!("version: 1\nchecks: [{checks}]\n");
+            plan(Some(&parse(ManifestName::Plumbline, text.as_bytes()).unwrap()), &[], &known)
+        };
+        let says = |one: Planned| {
+            let runs = match &one.runner {
+                Ok(Runner::Command { run, .. }) => format!("{}={run}", one.name),
+                _ => one.name.clone(),
+            };
+            format!("{runs}{}{}", if one.waits_for.is_some() { "?" } else { "" }, if one.process.secrets.is_empty() { "" } else { "!" })
+        };
+        of_fork(of(head), of(base)).into_iter().map(says).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn of_a_fork_runs_what_its_base_has_alike_and_the_rest_waits() {
+        let (a, b) = ("{name: a, run: ./a, output: gnu}", "{name: b, run: ./b, output: gnu}");
+        assert_eq!(of_a_fork(a, a), "a=./a");
+        assert_eq!(of_a_fork("{name: a, run: ./evil, output: gnu}", a), "a=./evil?");
+        for given in ["env: {A: b}", "network: forge", "timeout: 1h", "memory: 2GiB", "paths: [x]"] {
+            assert_eq!(of_a_fork(&format!("{{name: a, run: ./a, output: gnu, {given}}}"), a), "a=./a?", "{given}");
+        }
+        assert_eq!(of_a_fork(&format!("{a}, {b}"), a), "a=./a b=./b?");
+        assert_eq!(of_a_fork("{plugin: ruff}, {plugin: todo}", ""), "ruff? todo");
+    }
+
+    #[test]
+    fn a_fork_is_shown_no_secret_and_takes_no_check_away() {
+        let secret = "{name: a, run: ./a, output: gnu, mounts: [{source: 'secrets:KEY', destination: ~/.key}]}";
+        assert_eq!(of_a_fork(secret, secret), "a=./a?!");
+        assert_eq!(of_a_fork(secret, "{name: a, run: ./a, output: gnu}"), "a=./a?!");
+        assert_eq!(of_a_fork("", secret), "a=./a?!", "it is there, and waits");
+        assert_eq!(of_a_fork("", "{plugin: hygiene}, {name: a, run: ./a, output: gnu}"), "hygiene a=./a");
+        assert_eq!(of_a_fork("{plugin: hygiene, paths: [nothing]}", "{plugin: hygiene}"), "hygiene");
+        assert_eq!(of_a_fork("{name: hygiene, run: ./a, output: gnu}", "{plugin: hygiene}"), "hygiene=./a?");
     }
 
     #[test]

@@ -125,6 +125,8 @@ pub struct CheckSet {
     pub is_settled: bool,
     /// The manifest that is to be approved, while checks of it wait for that.
     pub unapproved: Option<BlobId>,
+    /// Whether the commit was known through a fork alone when they began.
+    pub is_foreign: bool,
 }
 
 impl CheckSet {
@@ -153,6 +155,7 @@ impl CheckSet {
             sentence: "the checks wait for their turn".to_owned(),
             is_settled: true,
             unapproved: None,
+            is_foreign: false,
         }
     }
 }

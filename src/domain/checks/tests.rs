@@ -14,7 +14,7 @@ fn a_set_that_was_given_up_halfway_leaves_no_check_running() {
     let ended = store
         .write(move |tx| -> Result<CheckSet> {
             let set = request(tx, repo, sha, now)?;
-            let set = start(tx, &set, &plan::plan(None, &[], &Default::default()), None, now)?;
+            let set = start(tx, &set, &plan::plan(None, &[], &Default::default()), Vouched::default(), now)?;
             let name = set.checks[0].name.clone();
             start_check(tx, &set, &name, now)?;
             let error = CheckError { code: ErrorCode::Lost, message: "it was lost".to_owned() };

@@ -22,7 +22,7 @@ pub struct Report {
     pub name: String,
     /// Our name for the attempt.
     pub external_id: String,
-    /// `success`, `failure`, `cancelled`.
+    /// `success`, `failure`, `cancelled`, `action_required`.
     pub conclusion: &'static str,
     /// A sentence.
     pub title: String,
@@ -32,6 +32,19 @@ pub struct Report {
     pub url: String,
     /// What stands at which lines, the gravest first.
     pub notes: Vec<Note>,
+    /// A button that people are offered.
+    pub button: Option<&'static Button>,
+}
+
+/// A button of ours at a run: pressed, it is delivered to us.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Button {
+    /// What stands on it; GitHub takes 20 characters.
+    pub label: &'static str,
+    /// What it does; GitHub takes 40.
+    pub description: &'static str,
+    /// Our name for it; GitHub takes 20.
+    pub identifier: &'static str,
 }
 
 /// What stands at some lines.
@@ -105,7 +118,7 @@ fn find(client: &Client<'_>, who: As, slug: &RepoSlug, sha: CommitSha, report: &
 
 fn said(report: &Report, notes: &[Note]) -> serde_json::Value {
     serde_json::json!({
-        "status": "completed", "conclusion": report.conclusion, "details_url": report.url,
+        "actions": report.button.into_iter().collect::<Vec<_>>(), "status": "completed", "conclusion": report.conclusion, "details_url": report.url,
         "output": {"title": report.title, "summary": report.summary, "annotations": notes},
     })
 }

@@ -289,6 +289,18 @@ impl Client<'_> {
         Ok(all)
     }
 
+    /// Reads a list to its end, or until `most` are read.
+    pub fn list_upto<T: DeserializeOwned>(&self, who: As, lane: Lane, path: &str, most: usize) -> Result<Vec<T>> {
+        let read = std::cell::Cell::new(0);
+        let is_wanted = |_: &T| {
+            read.set(read.get() + 1);
+            read.get() < most
+        };
+        let mut all = self.list_while(who, lane, path, None, is_wanted)?;
+        all.truncate(most);
+        Ok(all)
+    }
+
     /// Makes or changes a thing.
     pub fn send<T: DeserializeOwned>(&self, who: As, lane: Lane, method: &str, path: &str, body: &serde_json::Value) -> Result<T> {
         let body = Zeroizing::new(body.to_string().into_bytes());

@@ -137,16 +137,37 @@ pub struct Reference {
 pub struct Pull {
     /// Its number in its repository.
     pub number: u64,
+    /// What it is called.
+    #[serde(default)]
+    pub title: String,
+    /// Who opened it; nobody any more once their account was deleted.
+    #[serde(default)]
+    pub user: Option<Account>,
+    /// `open` or `closed`.
+    #[serde(default)]
+    pub state: String,
     /// Where it is to go to.
     pub base: PullSide,
     /// Where it comes from.
     pub head: PullSide,
-    /// Whether it was merged.
+    /// Whether it was merged, where that is said.
     #[serde(default)]
-    pub merged: bool,
+    pub merged: Option<bool>,
     /// Whether it is still being written.
     #[serde(default)]
     pub draft: bool,
+    /// When it was opened.
+    #[serde(default, deserialize_with = "instant")]
+    pub created_at: Option<Timestamp>,
+    /// When it was last changed.
+    #[serde(default, deserialize_with = "instant")]
+    pub updated_at: Option<Timestamp>,
+    /// When it was closed.
+    #[serde(default, deserialize_with = "instant")]
+    pub closed_at: Option<Timestamp>,
+    /// When it was merged.
+    #[serde(default, deserialize_with = "instant")]
+    pub merged_at: Option<Timestamp>,
 }
 
 /// One side of a pull request.
@@ -170,6 +191,15 @@ pub struct AtCommit {
     /// The commit.
     #[serde(alias = "sha")]
     pub head_sha: String,
+}
+
+/// A button at a run of checks that somebody pressed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pressed {
+    /// Our name for the button.
+    pub identifier: String,
+    /// Who pressed it.
+    pub by: Account,
 }
 
 /// A team.
@@ -205,13 +235,13 @@ pub enum Kind {
         removed: Vec<RepoRef>,
     },
     /// Somebody wants checks of a commit to run again, or GitHub tells of them.
-    CheckRun(AtCommit),
+    CheckRun(AtCommit, Option<Pressed>),
     /// The same of all checks of a commit.
     CheckSuite(AtCommit),
     /// A pull request changed.
     PullRequest(Pull),
     /// Somebody reviewed one.
-    PullRequestReview(RefNumber),
+    PullRequestReview(Pull),
     /// Somebody came to work on a repository, or went.
     Member(Account),
     /// Somebody came into a team, or went.
@@ -234,11 +264,10 @@ pub enum Kind {
     Unknown,
 }
 
-/// Something that is named by its number.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct RefNumber {
-    /// Its number in its repository.
-    pub number: u64,
+/// A button, by our name for it.
+#[derive(Deserialize)]
+struct Action {
+    identifier: String,
 }
 
 /// A payload, read.
@@ -331,10 +360,14 @@ fn kind(event: &str, body: &[u8]) -> Result<Kind, Malformed> {
             let listed = listed(event, body)?;
             Kind::InstallationRepositories { added: bounded(listed.repositories_added), removed: bounded(listed.repositories_removed) }
         }
-        "check_run" => Kind::CheckRun(within!(event, body, { check_run: AtCommit }).check_run),
+        "check_run" => {
+            let within = within!(event, body, { check_run: AtCommit, requested_action: Option<Action>, sender: Option<Account> });
+            let pressed = |action: Action, by| Pressed { identifier: clip(&action.identifier, COMPLAINT_BYTES).into_owned(), by };
+            Kind::CheckRun(within.check_run, within.requested_action.zip(within.sender).map(|(action, by)| pressed(action, by)))
+        }
         "check_suite" => Kind::CheckSuite(within!(event, body, { check_suite: AtCommit }).check_suite),
         "pull_request" => Kind::PullRequest(within!(event, body, { pull_request: Pull }).pull_request),
-        "pull_request_review" => Kind::PullRequestReview(within!(event, body, { pull_request: RefNumber }).pull_request),
+        "pull_request_review" => Kind::PullRequestReview(within!(event, body, { pull_request: Pull }).pull_request),
         "member" => Kind::Member(within!(event, body, { member: Account }).member),
         "membership" => {
             let within = within!(event, body, { member: Account, team: Team });

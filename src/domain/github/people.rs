@@ -100,6 +100,27 @@ pub fn is_member(client: &Client<'_>, installation: u64, org: &str, who: &Somebo
     Ok(standing.is_some_and(|standing| standing.state == "active" && standing.user.id == who.id))
 }
 
+/// What somebody may do in a repository, as GitHub has it at this moment; `None` if nothing, or if another has the name by now.
+pub fn role_in(client: &Client<'_>, installation: u64, slug: &RepoSlug, who: &Somebody) -> Result<Option<RepoRole>> {
+    #[derive(Deserialize)]
+    struct Standing {
+        #[serde(default)]
+        permission: String,
+        #[serde(default)]
+        role_name: String,
+        user: Somebody,
+    }
+    // It stands in an address.
+    if !who.login.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+        return Ok(None);
+    }
+    let path = format!("/repos/{slug}/collaborators/{}/permission", who.login);
+    let standing: Option<Standing> = found(client.get(As::Installation(installation), Lane::Statuses, &path))?;
+    let Some(Standing { permission, role_name, user }) = standing.filter(|standing| standing.user.id == who.id) else { return Ok(None) };
+    let named = |role_name: String| Collaborator { id: user.id, role_name, permissions: Permissions::default() }.role();
+    Ok(named(role_name).or_else(|| named(permission)))
+}
+
 fn found<T>(answer: Result<T>) -> Result<Option<T>> {
     match answer {
         Ok(found) => Ok(Some(found)),

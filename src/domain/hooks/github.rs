@@ -4,7 +4,7 @@
 //! is taken over by its own time ([`repos::follow`]), and so is whether we may see it ([`repos::withdraw`], [`repos::admit`]). Each of
 //! these may be done again, and in any order, with the same end.
 //!
-//! Of who belongs where nothing is believed either: GitHub is asked. What has no home here (reviews, deployments) is kept like all the rest, and its delivery says so.
+//! Of who belongs where nothing is believed either: GitHub is asked. What has no home here (deployments) is kept like all the rest, and its delivery says so.
 
 use crate::base::event::Event;
 use crate::base::name::{CommitSha, RepoSlug};
@@ -12,14 +12,16 @@ use crate::base::time::Timestamp;
 use crate::engine::store::WriteTx;
 
 use super::{Error, Outcome, Result};
-use crate::domain::github::payload::{Account, AtCommit, Installation, Kind, Payload, Repo, RepoRef};
+use crate::domain::github::payload::{Account, AtCommit, Installation, Kind, Payload, Pressed, Pull, Repo, RepoRef};
 use crate::domain::repos::{AsOf, Facts, Followed, Repository, Withdrawal};
-use crate::domain::{accounts, checks, repos};
+use crate::domain::{accounts, checks, pulls, repos};
 
 /// How many repositories of an installation one transaction touches.
 pub const REPOS_PER_WRITE: usize = 100;
 /// How many checks that are under way are looked through for those of a repository that is hidden.
 const UNDER_WAY: usize = 1_000;
+/// What GitHub says happened when somebody pressed a button of ours.
+const PRESSED: &str = "requested_action";
 /// The beginning of a branch's whole reference.
 const HEADS: &str = "refs/heads/";
 
@@ -30,7 +32,21 @@ pub struct Sent {
     pub guid: String,
     /// When it came for the first time.
     pub received_at: Timestamp,
+    /// Who pressed a button of ours, if they may do what it stands for.
+    pub presser: Option<Presser>,
 }
+
+/// Somebody who pressed a button of ours on GitHub and may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presser {
+    /// A person here, on whose behalf it is done.
+    Known,
+    /// Nobody here, by what they are called on GitHub.
+    Other(String),
+}
+
+/// What the button is called that approves what a commit starts.
+pub const APPROVE: &str = "approve";
 
 /// What a transaction did of what follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +77,9 @@ pub fn apply(tx: &mut WriteTx, payload: &Payload, sent: &Sent, now: Timestamp) -
             let as_of = of_installation(payload.common.installation.as_ref(), sent);
             lists(tx, payload, (added, removed, as_of), now)
         }
-        Kind::CheckRun(at) | Kind::CheckSuite(at) => whole(rerun(tx, payload, at, now)?),
-        Kind::PullRequest(_) | Kind::PullRequestReview(_) => whole(kept("pull requests")),
+        Kind::CheckRun(at, Some(pressed)) if payload.action() == PRESSED => whole(press(tx, payload, at, pressed, sent, now)?),
+        Kind::CheckRun(at, _) | Kind::CheckSuite(at) => whole(rerun(tx, payload, at, now)?),
+        Kind::PullRequest(pull) | Kind::PullRequestReview(pull) => whole(pull_request(tx, payload, pull, sent, now)?),
         Kind::Member(account) => whole(member(tx, payload, account, now)?),
         Kind::Membership(account, _) => {
             accounts::person_changed(tx, account.id, now)?;
@@ -267,6 +284,49 @@ fn lists(tx: &mut WriteTx, payload: &Payload, (added, removed, as_of): (&[RepoRe
         (0, _) => ignored("none of the repositories was added here"),
         (known, all) => processed(format!("of {all} repositories {known} are known here")),
     }))
+}
+
+/// Takes over what is said of a pull request. Where its commits are is looked up.
+fn pull_request(tx: &mut WriteTx, payload: &Payload, said: &Pull, sent: &Sent, now: Timestamp) -> Result<Outcome> {
+    let repo = match about(tx, payload)? {
+        Ok(repo) => repo,
+        Err(outcome) => return Ok(outcome),
+    };
+    let changed_at = said.updated_at.unwrap_or(sent.received_at);
+    let as_of = AsOf { changed_at, pushed_at: None, tie: repos::tie(&sent.guid) };
+    let pull = match pulls::read(repo.id, said, as_of, sent.received_at) {
+        Ok(pull) => pull,
+        Err(unnamed) => return Ok(Outcome::Failed(unnamed.to_string())),
+    };
+    Ok(processed(match pulls::record(tx, pull, now)? {
+        pulls::Recorded::Changed => "what GitHub says was taken over",
+        pulls::Recorded::Same => "it was so already",
+        pulls::Recorded::Older => "something newer is known, and holds",
+    }))
+}
+
+/// Does what a button of ours stands for, if whoever pressed it may.
+fn press(tx: &mut WriteTx, payload: &Payload, at: &AtCommit, pressed: &Pressed, sent: &Sent, now: Timestamp) -> Result<Outcome> {
+    if pressed.identifier != APPROVE {
+        return Ok(ignored("no button of ours is called so"));
+    }
+    let repo = match about(tx, payload)? {
+        Ok(repo) => repo,
+        Err(outcome) => return Ok(outcome),
+    };
+    let Ok(sha) = at.head_sha.parse::<CommitSha>() else {
+        return Ok(Outcome::Failed("the payload names no commit".to_owned()));
+    };
+    let by = match &sent.presser {
+        None => return Ok(ignored(format!("`{}` may not approve anything in `{}`: that takes write access", pressed.by.login, repo.slug))),
+        Some(Presser::Known) => None,
+        Some(Presser::Other(login)) => Some(login.clone()),
+    };
+    match checks::approve(tx, repo.id, sha, by, now) {
+        Ok(_) => Ok(processed(format!("what {} starts is approved, and runs", sha.short()))),
+        Err(error @ (checks::Error::NotWaiting { .. } | checks::Error::NotFound { .. })) => Ok(ignored(error.to_string())),
+        Err(error) => Err(Error::from(error)),
+    }
 }
 
 /// Runs the checks of a commit again, where somebody asks for that.

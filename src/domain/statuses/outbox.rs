@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::PostedComment;
 use crate::base::event::{StatusContext, Verdict};
 use crate::base::id::{AttemptId, RepoId};
 use crate::base::name::CommitSha;
@@ -67,6 +68,8 @@ pub struct PostedReport {
     pub sha: CommitSha,
     /// The attempt at its checks.
     pub attempt: AttemptId,
+    /// Whether it was told of while it waited for approval.
+    pub is_held: bool,
     /// When.
     pub at: Timestamp,
     /// Why GitHub would not take it, if it would not: that is settled.
@@ -128,7 +131,8 @@ pub fn record_report(tx: &mut WriteTx, posted: PostedReport) -> store::Result<()
 /// Erases rows of a deleted repository, at most `limit`; answers how many, 0 once none are left.
 pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> store::Result<usize> {
     let erased = tx.remove_all(&Scan::<PostedStatus>::prefix(repo), limit)?;
-    Ok(erased + tx.remove_all(&Scan::<PostedReport>::prefix(repo), limit - erased)?)
+    let erased = erased + tx.remove_all(&Scan::<PostedReport>::prefix(repo), limit - erased)?;
+    Ok(erased + tx.remove_all(&Scan::<PostedComment>::prefix(repo), limit - erased)?)
 }
 
 #[cfg(test)]
@@ -152,6 +156,7 @@ mod tests {
             sentence: sentence.to_owned(),
             is_settled: true,
             unapproved: None,
+            is_foreign: false,
         }
     }
 

@@ -8,9 +8,12 @@ use std::fmt::Write as _;
 use crate::base::event::Verdict;
 use crate::base::text::{clip, count};
 use crate::domain::checks::{CheckSet, CheckState};
-use crate::domain::github::check_run::{Note, Report};
+use crate::domain::github::check_run::{Button, Note, Report};
 use crate::domain::issues::Severity;
 use crate::domain::issues::list::{Listed, Listing};
+
+/// The button that approves what a set waits for.
+const APPROVE: Button = Button { label: "Approve", description: "Runs what waits for approval.", identifier: "approve" };
 
 /// What the run is called on GitHub, after the name of the gate's status.
 const NAME: &str = "issues";
@@ -22,10 +25,11 @@ const CHECKS: usize = 100;
 const MESSAGE_BYTES: usize = 4 << 10;
 const TITLE_BYTES: usize = 200;
 
-/// What is to be said of a set that has ended; `new` lists the new issues, the gravest first, as many as are to have a note;
-/// `gate` is the name of the gate's status.
+/// What is to be said of a set that has ended, or that waits for approval; `new` lists the new issues, the gravest first, as many as are to
+/// have a note; `gate` is the name of the gate's status.
 pub fn report(set: &CheckSet, new: Option<&Listing>, gate: &str, url: String) -> Report {
     let conclusion = match (set.state, set.verdict) {
+        _ if set.is_held() => "action_required",
         (CheckState::Canceled, _) => "cancelled",
         (_, Verdict::Success) => "success",
         (_, Verdict::Failure | Verdict::Error | Verdict::Pending) => "failure",
@@ -46,7 +50,10 @@ pub fn report(set: &CheckSet, new: Option<&Listing>, gate: &str, url: String) ->
     }
     let summary = format!("{}\n\n[All of it]({url})\n", clip(&summary, SUMMARY_BYTES));
     let title = clip(&set.sentence, TITLE_BYTES).into_owned();
-    Report { name: format!("{gate} {NAME}"), external_id: set.attempt.to_string(), conclusion, title, summary, url, notes }
+    // What it says once it has ended stands in a run of its own.
+    let external_id = if set.is_held() { format!("{}-held", set.attempt) } else { set.attempt.to_string() };
+    let button = set.is_held().then_some(&APPROVE);
+    Report { name: format!("{gate} {NAME}"), external_id, conclusion, title, summary, url, notes, button }
 }
 
 /// The note of an issue; none where its file's name is no text.
@@ -75,7 +82,7 @@ fn note(listed: &Listed) -> Option<Note> {
 }
 
 /// A text of others' in Markdown, as nothing but text on one line. `@` is kept from calling people.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

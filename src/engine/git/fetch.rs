@@ -72,10 +72,7 @@ pub(super) struct Offer {
 impl Mirror {
     /// Makes the mirror's branches those of the source, with all they name.
     pub fn fetch(&self, source: &Source, asked: &Asked<'_>) -> Result<Fetched> {
-        let lock_path = self.layout.common_dir.join("lock");
-        let lock = File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(Error::io("open", &lock_path))?;
-        // The system gives the lock back when the process ends, however it ends.
-        lock.try_lock().map_err(|_| Error::Busy { path: self.layout.common_dir.clone() })?;
+        let _lock = self.lock()?;
         let bounds = Bounds {
             limits: self.limits(),
             until: Instant::now() + self.limits().fetch_time,
@@ -272,7 +269,7 @@ impl Mirror {
     }
 
     /// Commits we have: those that were just taken, the branches' own, then what led to them.
-    fn haves(&self, taken: &[ObjectId]) -> Result<Vec<ObjectId>> {
+    pub(super) fn haves(&self, taken: &[ObjectId]) -> Result<Vec<ObjectId>> {
         let branches = self.refs()?.branches()?.taken.into_iter().map(|(_, id)| id);
         let tips: Vec<ObjectId> = taken.iter().copied().chain(branches).collect();
         let mut out = Vec::new();

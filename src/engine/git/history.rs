@@ -24,6 +24,9 @@ pub enum Order {
 /// How many further commits are looked at after the last interesting one, since clocks differ between people.
 const SLOP: usize = 16;
 
+/// By how much the clocks of people who build on each other's commits differ at most, as far as it is looked for one.
+const SKEW: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
+
 const OURS: u8 = 1;
 const THEIRS: u8 = 2;
 const BOTH: u8 = OURS | THEIRS;
@@ -107,6 +110,33 @@ impl Mirror {
         }
         best.retain(|sha| walk.flags(*sha) & STALE == 0);
         Ok(best.into_iter().max_by_key(|sha| (walk.at(*sha), Reverse(*sha))))
+    }
+
+    /// Whether a commit is one of these or led to one, as far as the `most` newest commits of their history tell. That it did is certain; of
+    /// one that lies farther back, or whose clock was wrong, it is not said.
+    pub fn leads_to(&self, sha: CommitSha, tips: &[CommitSha], most: usize) -> Result<bool> {
+        if tips.contains(&sha) {
+            return Ok(true);
+        }
+        let (_, at) = commit::links(&self.objects, sha)?;
+        let mut walk = Walk::new(self);
+        for tip in tips {
+            walk.push(*tip, OURS)?;
+        }
+        let mut left = most;
+        while left > 0
+            && let Some((found, _)) = walk.next()?
+        {
+            if found == sha {
+                return Ok(true);
+            }
+            // What is older by far did not come of it, unless a clock was wrong; then it is not said either.
+            if walk.at(found) + SKEW < at {
+                break;
+            }
+            left -= 1;
+        }
+        Ok(false)
     }
 
     /// Whether `old` is `new` or one of its ancestors.

@@ -60,6 +60,20 @@ impl Conversation {
         Ok(offered(&listed))
     }
 
+    /// The object that the host has under a full name, if it has one.
+    pub fn find(&mut self, full: &str) -> Result<Option<ObjectId>> {
+        let mut prefixes = gix::protocol::ls_refs::RefPrefixes::new();
+        prefixes.extend([full.into()]);
+        self.allowance.set(LISTING);
+        let listed = gix::protocol::LsRefsCommand::new(Some(prefixes), &self.handshake.capabilities, agent())
+            .invoke_blocking(&mut self.transport, &mut Discard, false)
+            .map_err(|e| strange(&self.failure, &self.host, &e))?;
+        Ok(listed.iter().find_map(|reference| match reference {
+            Ref::Direct { full_ref_name, object } if full_ref_name == full => Some(*object),
+            _ => None,
+        }))
+    }
+
     /// Takes the pack in that has these tips and, as far as the host may know, nothing that we have.
     pub fn pack(mut self, wants: &[ObjectId], haves: &[ObjectId], to: &Incoming, ours: &Objects, bounds: &Bounds<'_>) -> Result<()> {
         let fetch = gix::protocol::Command::Fetch;

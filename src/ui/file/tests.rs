@@ -38,6 +38,7 @@ fn page(issues: Vec<IssueView>) -> FilePage {
             branch: None,
             branches: Vec::new(),
             commit: Some(sha),
+            has_pulls: false,
             has_settings: true,
             has_secrets: true,
             files_at: Some(sha),

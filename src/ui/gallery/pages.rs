@@ -8,6 +8,7 @@ pub fn all(world: &World) -> Vec<(String, String)> {
     repositories(world, &mut out);
     commits(world, &mut out);
     checks::all(world, &mut out);
+    pulls::all(world, &mut out);
     files(world, &mut out);
     issues(world, &mut out);
     people::doors(world, &mut out);
@@ -274,6 +275,7 @@ fn commits(world: &World, out: &mut Pages) {
         status: Some(world.status(Verdict::Failure, "2 new issues in this commit, 0 are allowed")),
         set: Some(world.set(CheckState::Failed, checks())),
         fetched_at: Some(before(7_000)),
+        pulls: vec![(7, world.say("Read the configuration once"))],
         manifest: Manifest::Found(world.say(".plumbline.yaml")),
         base: Base::Commit(sha(2)),
         filter: IssueFilter::default(),

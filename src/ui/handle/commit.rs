@@ -16,6 +16,7 @@ use crate::domain::checks::{self, CheckSet};
 use crate::domain::issues::list::AtCommit;
 use crate::domain::issues::standing::concealed;
 use crate::domain::issues::{self, Veil};
+use crate::domain::pulls;
 use crate::domain::repos::manifest::ManifestName;
 use crate::domain::repos::{self, Repository};
 use crate::engine::git::tree::Tree;
@@ -89,6 +90,7 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(na
                 status: set.as_ref().map(|set| status_view(&handle, &repo, set)),
                 repo: repo_view(tx, &caller, repo)?,
                 fetched_at: Some(commit.registered_at),
+                pulls: pulls::of_head(tx, commit.repo, sha)?.into_iter().map(|pull| (pull.number, pull.title)).collect(),
                 base,
                 set: set.map(|set| CheckSetView::of(set, now)),
                 manifest,
@@ -276,7 +278,7 @@ pub async fn approve(State(app): State<App>, asked: Asked, params: Params) -> Re
     let permit = asked.permit.clone();
     app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
         permit.same_repo(tx, &repo)?;
-        checks::approve(tx, repo.id, commit.sha, now)?;
+        checks::approve(tx, repo.id, commit.sha, None, now)?;
         Ok(())
     })
     .await?;

@@ -61,6 +61,10 @@ async fn every_list_of_the_table_keeps_its_promises() {
     ada.json("PUT", &repo.path("/members/ada"), json!({"role": "read"})).await.expect(200);
     give_up(app, 3);
     deliveries::two_of_each(app);
+    let id: RepoId = text(&repo.see("").await["id"]).parse().unwrap();
+    for number in 1..4 {
+        deliveries::pull(app, id, number, "A patch");
+    }
     app.settle().await;
     let document = openapi::build(None);
     let (mut walked, mut cursors) = (BTreeSet::new(), Vec::new());

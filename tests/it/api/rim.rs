@@ -182,7 +182,7 @@ async fn a_log_is_not_followed_by_whoever_may_not_see_the_repository_any_more() 
         .write_now(&Actor::System, move |tx, now| {
             let set = plumbline::domain::checks::request(tx, id, sha, now)?;
             let planned = plumbline::domain::checks::plan::plan(None, &[], &Default::default());
-            let set = plumbline::domain::checks::start(tx, &set, &planned, None, now)?;
+            let set = plumbline::domain::checks::start(tx, &set, &planned, plumbline::domain::checks::Vouched::default(), now)?;
             plumbline::domain::checks::start_check(tx, &set, "hygiene", now)?;
             Ok::<_, plumbline::domain::checks::Error>(set)
         })

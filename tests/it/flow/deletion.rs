@@ -15,16 +15,17 @@ use plumbline::base::work::Lane;
 use plumbline::domain::accounts::{Browser, Email, Identity, Link, Membership, PasswordRow, Roster, SecondFactor, Session, Token, User};
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::audit::Entry;
-use plumbline::domain::checks::{self, CheckSet, ImagePin, TrustedManifest};
+use plumbline::domain::checks::{self, ApprovedHead, CheckSet, ImagePin, TrustedManifest};
 use plumbline::domain::github::GithubApp;
 use plumbline::domain::github::deliveries::Healing;
 use plumbline::domain::hooks::{Delivery, DeliveryBody};
 use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
+use plumbline::domain::pulls::{Listed, Pull};
 use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, FormerName, NewRepository, RepoSource, Repository, Withdrawn};
 use plumbline::domain::search::{Question, Scope, Sort, parse};
 use plumbline::domain::secrets::{Kept, NamedSecret, SshKey, VaultKey};
 use plumbline::domain::settings::Settings;
-use plumbline::domain::statuses::{PostedReport, PostedStatus};
+use plumbline::domain::statuses::{PostedComment, PostedReport, PostedStatus};
 use plumbline::engine::queue::{self, Served, Verdict, WorkItem, WorkState};
 use plumbline::engine::store::journal::Journaled;
 use plumbline::engine::store::{ReadTx, Record, Scan};
@@ -113,7 +114,11 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
         GithubApp,
         Healing,
         PostedStatus,
-        PostedReport
+        PostedReport,
+        PostedComment,
+        ApprovedHead,
+        Pull,
+        Listed
     ];
     named.into_iter().flatten().collect()
 }

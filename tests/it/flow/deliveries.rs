@@ -11,7 +11,9 @@ use plumbline::base::time::Timestamp;
 use plumbline::base::work::Work;
 use plumbline::domain::accounts::{InstanceRole, RepoRole};
 use plumbline::domain::github::payload;
+use plumbline::domain::hooks::Outcome;
 use plumbline::domain::hooks::github::{Applied, Sent, apply};
+use plumbline::domain::pulls;
 use plumbline::domain::repos::{self, BadgeKey, BranchChange, NewRepository, RepoSource};
 use plumbline::engine::queue::{self, WorkState};
 use plumbline::engine::store::{Store, WriteTx};
@@ -288,7 +290,7 @@ fn end(order: &[usize], history: &Arc<History>) -> String {
                 latest = latest.max(*event);
                 let (name, body) = &history.events[*event];
                 let payload = payload::parse(name, body.to_string().as_bytes()).unwrap();
-                let sent = Sent { guid: format!("{event:08x}-cc78-11e3-81ab-4c9367dc0958"), received_at: now };
+                let sent = Sent { guid: format!("{event:08x}-cc78-11e3-81ab-4c9367dc0958"), received_at: now, presser: None };
                 let before = tx.recorded_events().len();
                 assert!(matches!(apply(tx, &payload, &sent, now), Ok(Applied::Whole(_))));
                 if tx.recorded_events()[before..].iter().any(|recorded| matches!(recorded.event, Event::SyncDue { .. })) {
@@ -340,5 +342,72 @@ fn six_deliveries_end_in_the_same_state_in_each_of_their_720_orders() {
         order.insert(n % 7, order[n % 6]);
         order.push(order[(n / 7) % 6]);
         assert_eq!(end(&order, &history), expected, "{order:?}");
+    }
+}
+
+/// A pull request's life: the events, in the order in which they happened.
+fn life() -> Vec<(&'static str, Value)> {
+    let whole = json!({"id": 7, "full_name": "acme/app"});
+    let event = |action: &str, second: &str, change: &dyn Fn(&mut Value)| {
+        let mut pull = json!({
+            "number": 3, "title": "A title", "state": "open", "draft": true, "merged": false, "user": {"id": 9, "login": "ada"},
+            "base": {"ref": "main", "sha": "1".repeat(40), "repo": whole}, "head": {"ref": "topic", "sha": "2".repeat(40), "repo": whole},
+            "created_at": "2026-01-31T12:00:00Z", "updated_at": second, "closed_at": null, "merged_at": null,
+        });
+        change(&mut pull);
+        json!({"action": action, "number": 3, "pull_request": pull, "repository": whole, "installation": {"id": 301}})
+    };
+    let pushed = |pull: &mut Value| pull["head"]["sha"] = json!("3".repeat(40));
+    let retitled = |pull: &mut Value| (pushed(pull), pull["title"] = json!("Another"), pull["base"]["ref"] = json!("next")).0;
+    let ready = |pull: &mut Value| (retitled(pull), pull["draft"] = json!(false)).0;
+    let closed = |pull: &mut Value| (ready(pull), pull["state"] = json!("closed"), pull["closed_at"] = json!(LATER)).0;
+    let reviewed = |pull: &mut Value| {
+        closed(pull);
+        pull.as_object_mut().unwrap().remove("merged");
+    };
+    let reopened = |pull: &mut Value| (ready(pull), pull["head"]["repo"] = Value::Null).0;
+    vec![
+        ("pull_request", event("opened", "2026-01-31T12:00:00Z", &|_| {})),
+        ("pull_request", event("synchronize", SOON, &pushed)),
+        // Within one second: the names of deliveries tell which is later.
+        ("pull_request", event("edited", SOON, &retitled)),
+        ("pull_request", event("ready_for_review", SOON, &ready)),
+        ("pull_request_review", event("submitted", LATER, &reviewed)),
+        ("pull_request", event("reopened", LAST, &reopened)),
+    ]
+}
+
+fn end_of_pull(order: &[usize], life: &Arc<Vec<(&'static str, Value)>>) -> String {
+    let store = Store::in_memory(schema(), Ids::seeded(1), Box::new(|_| {})).unwrap();
+    let (order, life, now) = (order.to_vec(), Arc::clone(life), Timestamp::from_seconds(1_000));
+    store
+        .write(move |tx| -> Result<String, repos::Error> {
+            let source = RepoSource::GitHub { id: 7, installation: 301 };
+            let (slug, remote) = ("acme/app".parse()?, "https://github.example/acme/app.git".to_owned());
+            let new = NewRepository { slug, source, remote, is_trusted: false, badge_key: BadgeKey::from_bytes([7; 16]), owner: None };
+            let id = repos::add(tx, new, now)?.id;
+            for event in &order {
+                let (name, body) = &life[*event];
+                let payload = payload::parse(name, body.to_string().as_bytes()).unwrap();
+                let sent = Sent { guid: format!("{event:08x}-cc78-11e3-81ab-4c9367dc0958"), received_at: now, presser: None };
+                assert!(matches!(apply(tx, &payload, &sent, now), Ok(Applied::Whole(Outcome::Processed(_)))));
+            }
+            Ok(format!("{:?}", pulls::find(tx, id, 3).unwrap()))
+        })
+        .unwrap()
+}
+
+#[test]
+fn the_life_of_a_pull_request_ends_in_the_same_state_in_each_of_the_720_orders_of_its_deliveries() {
+    let life = Arc::new(life());
+    let expected = end_of_pull(&[0, 1, 2, 3, 4, 5], &life);
+    for part in ["title: \"Another\"", "state: Open", "is_draft: false", "repo: None", "is_fork: true", "sha: 3333333"] {
+        assert!(expected.contains(part), "{part}: {expected}");
+    }
+    for (n, order) in permutations(6).iter().enumerate() {
+        let mut order = order.clone();
+        order.insert(n % 7, order[n % 6]);
+        order.push(order[(n / 7) % 6]);
+        assert_eq!(end_of_pull(&order, &life), expected, "{order:?}");
     }
 }

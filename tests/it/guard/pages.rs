@@ -7,6 +7,7 @@ use plumbline::domain::accounts::{self, InstanceRole, Permission, RepoRole};
 use plumbline::ui::routes;
 
 use crate::support::client::Client;
+use crate::support::deliveries;
 use crate::support::repo::TestRepo;
 use crate::support::world::{World, text};
 
@@ -16,6 +17,7 @@ async fn every_page_lets_in_whom_it_should() {
     let repo = world.repo("app", [("lib/a.json", "{\n")]).await;
     let issue = text(&repo.issues(&repo.first, "open").await[0]["id"]).to_owned();
     let id = text(&repo.see("").await["id"]).parse().unwrap();
+    deliveries::pull(&world.app, id, 3, "A patch");
     let member = world.app.sign_in(world.app.user("member", InstanceRole::Member)).await;
     let reader = world.app.user("reader", InstanceRole::Member);
     world.app.app().write_now(&Actor::System, move |tx, _| accounts::grant(tx, id, reader, RepoRole::Read)).unwrap();
@@ -35,7 +37,7 @@ async fn every_page_lets_in_whom_it_should() {
         let path =
             path.replace("/assets/{*path}", "/assets/nope").replace("{*path}", below).replace("{owner}", "local").replace("{name}", "app");
         let path = path.replace("{sha}", &repo.first).replace("{basehead}", "main...main").replace("{check}", "hygiene");
-        path.replace("{secret}", "nonsense").replace("{id}", id)
+        path.replace("{secret}", "nonsense").replace("{number}", "3").replace("{id}", id)
     };
     // What ends the sessions of those who ask is asked last.
     let (last, others): (Vec<_>, Vec<_>) = routes::table().into_iter().partition(|page| page.path == "/sign-out");

@@ -14,6 +14,7 @@ use plumbline::http::routes;
 use serde_json::json;
 
 use crate::support::client::Client;
+use crate::support::deliveries;
 use crate::support::issuer::{Issuer, fetched_from};
 use crate::support::world::{Repo, World, text};
 
@@ -115,6 +116,7 @@ fn fill(path: &str, repo: &Repo<'_>, issue: &str) -> String {
         .replace("{badge}", "gate.svg")
         .replace("{check}", "hygiene")
         .replace("{secret}", "TOKEN")
+        .replace("{number}", "3")
         .replace("{login}", "nobody-at-all")
         .replace("{*path}", if path.contains("/tree/") { "lib" } else { "lib/a.json" })
         .replace("{id}", id)
@@ -128,6 +130,7 @@ async fn every_route_lets_in_whom_it_should() {
     let other = world.repo("other", [("a.rb", "puts 1\n")]).await;
     let id = |repo: &serde_json::Value| text(&repo["id"]).parse::<RepoId>().unwrap();
     let (id_of_repo, id_of_other) = (id(&repo.see("").await), id(&other.see("").await));
+    deliveries::pull(&world.app, id_of_repo, 3, "A patch");
     let issue = text(&repo.issues(&repo.first, "open").await[0]["id"]).to_owned();
     let callers = callers(&world, &issuer, id_of_repo, id_of_other).await;
 

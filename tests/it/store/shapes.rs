@@ -19,7 +19,9 @@ use plumbline::domain::accounts::{
 };
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::audit::{Action, ActorKind, Checkpoint, Digest, Entry, Outcome, Subject, SubjectKind, Who};
-use plumbline::domain::checks::{Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor};
+use plumbline::domain::checks::{
+    ApprovedHead, Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor,
+};
 use plumbline::domain::github::GithubApp;
 use plumbline::domain::github::deliveries::Healing;
 use plumbline::domain::hooks::{self, Content, Delivery, DeliveryBody, DeliveryState};
@@ -28,12 +30,13 @@ use plumbline::domain::issues::track::{Fingerprint, Mark};
 use plumbline::domain::issues::{
     Chunk, Counts, Issue, IssueState, Kind, Node, Revision, Severity, Sighting, Span, Standing, Turn, TurnKind,
 };
+use plumbline::domain::pulls::{Asked, Head, Listed, Person, Pull, PullState};
 use plumbline::domain::repos::{
     ApprovalFor, AsOf, Author, BadgeKey, Branch, Commit, FormerName, RepoSource, Repository, SyncError, Withdrawal, Withdrawn,
 };
 use plumbline::domain::secrets::{Kept, KeyState, NamedSecret, Purpose, Scope, SshKey, Use, VaultKey};
 use plumbline::domain::settings::Settings;
-use plumbline::domain::statuses::{PostedReport, PostedStatus, Said};
+use plumbline::domain::statuses::{PostedComment, PostedReport, PostedStatus, Said};
 use plumbline::engine::queue::{Lease, Served, WorkItem, WorkState};
 use plumbline::engine::store::Record;
 use plumbline::engine::store::blob::BlobHash;
@@ -66,6 +69,7 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&Chunk { repo: repo(), id: [3; 16], path: path(), source: "hygiene".to_owned(), occurrences: vec![occurrence()] }),
     || shape(&ImagePin { repo: repo(), reference: "acme/lint:v1".to_owned(), pinned: "acme/lint@sha256:1".to_owned(), pinned_at: at(1) }),
     || shape(&TrustedManifest { repo: repo(), manifest: BlobId::from_bytes([8; 20]), sha: sha(1), at: at(2) }),
+    || shape(&ApprovedHead { repo: repo(), sha: sha(1), at: at(2) }),
     || shape(&VaultKey { recipient: Recipient::named("age1x"), state: KeyState::Retiring, known_since: at(1) }),
     || shape(&secret()),
     || shape(&ssh_key()),
@@ -122,10 +126,24 @@ const SAMPLES: &[fn() -> Shape] = &[
             repo: repo(),
             sha: sha(1),
             attempt: AttemptId::from_u128(3),
+            is_held: true,
             at: at(2),
             refused: Some("resource not accessible".to_owned()),
         })
     },
+    || {
+        shape(&PostedComment {
+            repo: repo(),
+            number: 300,
+            comment: Some(301),
+            body: BlobHash::of(b"body"),
+            result: BlobHash::of(b"result"),
+            at: at(2),
+            refused: Some("not found".to_owned()),
+        })
+    },
+    || shape(&pull()),
+    || shape(&Listed { repo: repo(), at: at(1) }),
     || shape(&Healing { asked_at: at(1), known_until: Some(at(2)), missed: 300, again: 301, error: Some("no".to_owned()) }),
     || {
         shape(&Identity {
@@ -295,6 +313,27 @@ fn token() -> Token {
     }
 }
 
+fn pull() -> Pull {
+    Pull {
+        repo: repo(),
+        number: 300,
+        title: "A title".to_owned(),
+        author: Some(Person { id: 301, login: "ada".to_owned() }),
+        state: PullState::Merged,
+        is_draft: true,
+        base: "main".parse().unwrap(),
+        base_sha: sha(1),
+        head: Head { branch: "topic".to_owned(), sha: sha(2), repo: Some("eve/app".to_owned()), is_fork: true },
+        merge_base: Some(sha(3)),
+        created_at: at(1),
+        updated_at: at(2),
+        closed_at: Some(at(3)),
+        merged_at: Some(at(4)),
+        as_of: AsOf { changed_at: at(5), pushed_at: Some(at(6)), tie: [7; 16] },
+        asked: Some(Asked { head: sha(4), base: "next".parse().unwrap() }),
+    }
+}
+
 fn repository() -> Repository {
     Repository {
         id: repo(),
@@ -401,6 +440,7 @@ fn check_set() -> CheckSet {
         sentence: "why".to_owned(),
         is_settled: true,
         unapproved: Some(BlobId::from_bytes([8; 20])),
+        is_foreign: true,
     }
 }
 

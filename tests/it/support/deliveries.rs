@@ -7,6 +7,7 @@ use plumbline::base::name::RepoSlug;
 use plumbline::domain::accounts::{Scope, TokenKind};
 use plumbline::domain::github::signature;
 use plumbline::domain::hooks::{self, Arrived, Content, Source};
+use plumbline::domain::pulls;
 use plumbline::domain::repos::{self, AsOf, BadgeKey, NewRepository, RepoSource, Withdrawal};
 use plumbline::engine::store::WriteTx;
 use serde_json::{Value, json};
@@ -95,6 +96,19 @@ pub fn add(app: &TestApp, slug: &str, id: u64, installation: u64) -> RepoId {
         owner: None,
     };
     app.app().write_now(&Actor::System, move |tx, now| repos::add(tx, new.clone(), now)).unwrap().id
+}
+
+/// A pull request of a repository, of which nothing was fetched.
+pub fn pull(app: &TestApp, repo: RepoId, number: u64, title: &str) {
+    let said = serde_json::from_value(json!({
+        "number": number, "title": title, "state": "open", "user": {"id": 31, "login": "grace"},
+        "base": {"ref": "main", "sha": "1".repeat(40), "repo": {"id": 7, "full_name": "acme/app"}},
+        "head": {"ref": "topic", "sha": "2".repeat(40), "repo": {"id": 8, "full_name": "mallory/app"}},
+    }));
+    let (said, now) = (said.unwrap(), app.now());
+    let as_of = AsOf { changed_at: now, pushed_at: None, tie: repos::tie("a") };
+    let pull = pulls::read(repo, &said, as_of, now).unwrap();
+    app.app().write_now(&Actor::System, move |tx, now| pulls::record(tx, pull.clone(), now)).unwrap();
 }
 
 /// Two deliveries that came, and two repositories that are hidden.

@@ -9,6 +9,7 @@ mod hook;
 mod interface;
 mod payload;
 mod people;
+mod pulls;
 mod show;
 mod site;
 
@@ -24,6 +25,7 @@ use serde_json::Value;
 
 pub use faults::{Door, Fault};
 pub use payload::Delivery;
+pub use pulls::Pulled;
 
 use super::app::NOON;
 use super::repo::TestRepo;
@@ -69,6 +71,8 @@ pub struct Run {
     pub title: String,
     pub summary: String,
     pub annotations: Vec<Value>,
+    /// The buttons that people are offered.
+    pub actions: Vec<String>,
     /// How many requests brought them.
     pub sent: usize,
 }
@@ -120,6 +124,8 @@ struct Hosted {
     statuses: Vec<(String, Status)>,
     runs: Vec<Run>,
     forgotten: Vec<String>,
+    pulls: Vec<pulls::Pull>,
+    comments: Vec<pulls::Comment>,
 }
 
 struct Installation {
@@ -220,6 +226,8 @@ impl GitHub {
             statuses: Vec::new(),
             runs: Vec::new(),
             forgotten: Vec::new(),
+            pulls: Vec::new(),
+            comments: Vec::new(),
         };
         state.repos.insert(slug.to_owned(), hosted);
         id

@@ -340,6 +340,26 @@ fn the_merge_base_is_the_newest_common_ancestor_whatever_the_clocks_say() {
 }
 
 #[test]
+fn a_commit_that_led_to_none_of_the_tips_is_not_said_to_have_whatever_its_clock_says() {
+    let fixture = Fixture::bare();
+    let tree = fixture.tree(&[("a", "1")]);
+    let root = fixture.commit(tree, &[], "root");
+    let ours = fixture.commit(tree, &[root], "ours");
+    let head = fixture.commit(tree, &[ours], "head");
+    let strangers: Vec<_> =
+        [1_000, 1_700_000_000, 4_000_000_000].into_iter().map(|at| fixture.commit_at(tree, &[ours], "a stranger's", at)).collect();
+    let mirror = open(&fixture.git);
+    let leads = |from, most| mirror.leads_to(sha(from), &[sha(root), sha(head)], most).unwrap();
+    for known in [root, ours, head] {
+        assert!(leads(known, 10));
+    }
+    for stranger in strangers {
+        assert!(!leads(stranger, 10));
+    }
+    assert!(!leads(ours, 1), "what lies farther back than is looked is not said");
+}
+
+#[test]
 fn commits_between_are_what_the_new_one_has_and_the_old_one_has_not() {
     let fixture = Fixture::bare();
     let tree = fixture.tree(&[("a", "1")]);

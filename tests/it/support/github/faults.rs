@@ -15,6 +15,8 @@ pub enum Door {
     Statuses,
     /// Runs of checks, written.
     Runs,
+    /// Comments, written.
+    Comments,
     /// The exchange of a code for somebody's token.
     SignIn,
     /// What is told of deliveries.

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::git::{self, plain};
 use super::{APP_ID, KEY, WEBHOOK_SECRET};
-use super::{Door, Fault, Hosted, Run, State, Status, Token, Try, people, show, site};
+use super::{Door, Fault, Hosted, Run, State, Status, Token, Try, people, pulls, show, site};
 
 /// How many requests an installation has an hour.
 const BUDGET: u64 = 5_000;
@@ -70,6 +70,7 @@ fn answer(state: &Shared, asked: &Asked) -> Response<Body> {
         Some(path) if path.contains("/statuses/") => Door::Statuses,
         Some(path) if path.contains("/check-runs") && asked.method != "GET" => Door::Runs,
         Some(path) if path.starts_with("/app/hook/deliveries") => Door::Deliveries,
+        Some(path) if path.contains("/comments") && asked.method != "GET" => Door::Comments,
         Some(_) => Door::Interface,
     };
     let fault = {
@@ -219,6 +220,9 @@ fn of_installation(state: &mut State, installation: u64, parts: &[&str], asked: 
     let Some(hosted) = state.repos.get_mut(&slug).filter(|hosted| hosted.installation == installation) else {
         return no(404, "Not Found");
     };
+    if let Some(answer) = pulls::of_repository(hosted, &slug, rest, asked) {
+        return answer;
+    }
     match (asked.method.as_str(), rest) {
         ("GET", []) => good(&hosted.view(&slug), asked),
         ("POST", ["statuses", sha]) => {
@@ -267,10 +271,11 @@ fn run(hosted: &mut Hosted, id: Option<usize>, body: &[u8]) -> Response<Body> {
         }
         let (external_id, annotations) = (text(&body["external_id"]), Vec::new());
         let (conclusion, title, summary) = (String::new(), String::new(), String::new());
-        hosted.runs.push(Run { sha, external_id, conclusion, title, summary, annotations, sent: 0 });
+        hosted.runs.push(Run { sha, external_id, conclusion, title, summary, annotations, actions: Vec::new(), sent: 0 });
     }
     let Some(run) = hosted.runs.get_mut(id) else { return no(404, "Not Found") };
     run.conclusion = text(&body["conclusion"]);
+    run.actions = body["actions"].as_array().into_iter().flatten().map(|action| text(&action["identifier"])).collect();
     run.title = text(&body["output"]["title"]);
     run.summary = text(&body["output"]["summary"]);
     run.annotations.extend(notes);
@@ -306,6 +311,10 @@ fn token(state: &mut State, id: &str) -> Response<Body> {
 }
 
 impl Asked {
+    pub(super) fn method(&self) -> &str {
+        &self.method
+    }
+
     fn header(&self, name: &str) -> String {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("").to_owned()
     }

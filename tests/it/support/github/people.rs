@@ -224,6 +224,17 @@ pub(super) fn of_installation(state: &State, account: &str, parts: &[&str], aske
             Some((id, one)) => good(&shown(*id, one), asked),
             None => no(404, "Not Found"),
         },
+        ["repos", owner, name, "collaborators", login, "permission"] if *owner == account => {
+            let slug = format!("{owner}/{name}");
+            match people.iter().find(|(_, one)| one.login.eq_ignore_ascii_case(login)) {
+                Some((id, one)) => {
+                    let role = one.roles.get(&slug).map_or("none", String::as_str);
+                    let permission = if ["maintain", "push"].contains(&role) { "write" } else { role };
+                    good(&json!({"permission": permission, "role_name": role, "user": shown(*id, one)}), asked)
+                }
+                None => no(404, "Not Found"),
+            }
+        }
         ["repos", owner, name, "collaborators"] if *owner == account => {
             let slug = format!("{owner}/{name}");
             let view = |id: &u64, one: &Account, role: &String| {
