@@ -41,7 +41,7 @@ use crate::domain::issues::{self, Standing};
 use crate::domain::repos::manifest::Manifest;
 use crate::domain::repos::{self, ApprovalFor, Repository};
 use crate::domain::statuses::{self, Asked};
-use crate::domain::{secrets, settings};
+use crate::domain::{pulls, secrets, settings};
 use crate::engine::git::kept::Kept;
 use crate::engine::git::tree::{Tree, TreeFile};
 use crate::engine::sandbox::Tier;
@@ -287,17 +287,26 @@ impl Run<'_> {
         let known = self.app.read_now(|tx, _| secrets::known(tx, self.set.repo, wanted_secrets(manifest.as_ref())))?;
         let mut planned = plan(manifest.as_ref(), &besides, &known);
         let foreign = self.trees.foreign();
+        let vouched = Vouched { unapproved: None, is_foreign: foreign.is_some(), goes_to: self.trees.goes_to().to_vec() };
         let ruling = match foreign {
             None => manifest,
             Some(Foreign { base }) => match self.ruling(base)? {
                 Ok(ruling) => ruling,
-                Err(message) => return self.conclude(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message })),
+                Err(message) => {
+                    self.begin(&[], &[], vouched, NO_MANIFEST)?;
+                    return self.conclude(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message }));
+                }
             },
         };
-        if foreign.is_some() && !self.is_approved()? {
+        if foreign.is_some() {
             let known = self.app.read_now(|tx, _| secrets::known(tx, self.set.repo, wanted_secrets(ruling.as_ref())))?;
+            // What was approved is what was shown: what the base has runs as well, whatever the fork's manifest says of it.
             planned = of_fork(planned, plan(ruling.as_ref(), &besides, &known));
-            self.keep_from_host(&mut planned);
+            if self.is_approved()? {
+                planned.iter_mut().for_each(|one| one.waits_for = None);
+            } else {
+                self.keep_from_host(&mut planned);
+            }
         }
         if planned.is_empty() {
             let sentence = "the manifest names no checks".to_owned();
@@ -316,7 +325,7 @@ impl Run<'_> {
         }
         let goes = self.turns(&planned)?;
         let waiting = (planned.len() - goes.len()) as u64;
-        self.begin(&planned, &goes, Vouched { unapproved, is_foreign: foreign.is_some() }, file)?;
+        self.begin(&planned, &goes, Vouched { unapproved, ..vouched }, file)?;
         // From the look at what is kept of earlier commits to the row that names it, a sweep leaves the repository alone.
         let _staging = self.app.staging.begin(self.set.repo);
         let bases = bases(self.app, &self.set, self.trees)?;
@@ -347,8 +356,15 @@ impl Run<'_> {
         self.tell()
     }
 
-    /// The manifest that says what a fork's commit must hold to: that of the branch it is to go to. Or what is wrong with it.
+    /// The manifest that says what a fork's commit must hold to: that of the branch it is to go to. Or what is wrong with it. One commit has
+    /// one verdict: where two branches might ask different things of it, neither says it for the other.
     fn ruling(&self, base: Option<CommitSha>) -> Result<Result<Option<Manifest>, String>, Stop> {
+        if let [one, other, ..] = self.trees.goes_to() {
+            return Ok(Err(format!(
+                "A fork asks `{one}` and `{other}` to take this commit, and what one asks of it may not be what the other does; close all of \
+                 its pull requests but one."
+            )));
+        }
         let Some(base) = base else { return Ok(Ok(None)) };
         let read = read_manifest(&*self.trees.tree(base)?)?;
         Ok(read
@@ -395,10 +411,14 @@ impl Run<'_> {
         let first: Vec<String> = goes.iter().take(abreast::at_once(goes.len())).map(|one| one.name.clone()).collect();
         let trusted = Some(manifest).filter(|_| self.is_named_default());
         self.set = self.write(move |tx, now| {
+            if pulls::bases_of(tx, of.repo, of.sha)? != vouched.goes_to {
+                let message = "where its pull requests are to go to was changed meanwhile".to_owned();
+                return Err(Stop::Failed(Failure { message, verdict: queue::Verdict::Released }));
+            }
             if let Some(manifest) = trusted {
                 checks::trust(tx, of.repo, manifest, of.sha, now)?;
             }
-            let set = checks::start(tx, &of, &planned, vouched, now)?;
+            let set = checks::start(tx, &of, &planned, vouched.clone(), now)?;
             for name in &first {
                 checks::start_check(tx, &set, name, now)?;
             }

@@ -18,12 +18,13 @@ use crate::domain::checks::{self, CheckSet};
 use crate::domain::github::check_run::{self, Report};
 use crate::domain::github::status::{self, CommitStatus};
 use crate::domain::github::{self, Again, Client, Keys};
-use crate::domain::issues;
-use crate::domain::issues::list::{AtCommit, Filter, Sort, StateFilter};
+use crate::domain::issues::list::{AtCommit, Filter, Listing, Sort, StateFilter};
+use crate::domain::issues::{self, Standing};
 use crate::domain::repos::{RepoSource, Repository};
 use crate::domain::settings;
 use crate::domain::statuses::{self, PostedReport, PostedStatus, Said};
 use crate::engine::queue::{self, Verdict};
+use crate::engine::store::ReadTx;
 
 impl Keys for App {
     fn private_key(&self) -> github::Result<Secret<String>> {
@@ -97,7 +98,7 @@ fn due(app: &App, id: RepoId, sha: CommitSha, context: StatusContext) -> Result<
     let Some((repo, set, name, posted)) = found else { return Ok(None) };
     let (RepoSource::GitHub { installation, .. }, slug) = (repo.source, repo.slug.clone()) else { return Ok(None) };
     let said = statuses::compose(&set, app.commit_url(&slug, sha));
-    if posted.as_ref().is_some_and(|posted| posted.said == said && posted.name == name) {
+    if posted.as_ref().is_some_and(|posted| posted.said == said && posted.name == name && posted.refused.is_none()) {
         return Ok(None);
     }
     // Of what something was said once, the end is said as well, be the commit still here or not.
@@ -168,19 +169,40 @@ fn due_report(app: &App, id: RepoId, sha: CommitSha) -> Result<Option<(u64, Repo
         let Some(repo) = tx.get::<Repository>(&id)? else { return Ok(None) };
         let is_said = |set: &CheckSet| set.state.is_finished() || set.is_held();
         let Some(set) = checks::look(tx, id, sha)?.filter(is_said) else { return Ok(None) };
-        if statuses::posted_report(tx, id, sha)?.is_some_and(|posted| (posted.attempt, posted.is_held) == (set.attempt, set.is_held())) {
+        let said = statuses::posted_report(tx, id, sha)?.filter(|posted| posted.refused.is_none());
+        if said.is_some_and(|posted| (posted.attempt, posted.is_held) == (set.attempt, set.is_held())) {
             return Ok(None);
         }
-        let new = Filter { states: vec![StateFilter::New], ..Filter::default() };
-        let list = |standing| AtCommit::read(tx, &standing)?.list(tx, &new, Sort::Severity, None, Limit::MAX);
-        let listing = issues::standing(tx, id, sha)?.map(list).transpose()?;
-        let settings = settings::load(tx)?;
-        let report = statuses::report(&set, listing.as_ref(), app.config.status_context(&settings), app.commit_url(&repo.slug, sha));
-        Ok(Some((repo, set, report)))
+        Ok(Some((repo, set)))
     })?;
-    let Some((repo, set, report)) = found else { return Ok(None) };
+    let Some((repo, set)) = found else { return Ok(None) };
     let RepoSource::GitHub { installation, .. } = repo.source else { return Ok(None) };
-    Ok(is_gated(app, &repo, &set)?.then_some((installation, repo.slug, set, report)))
+    if !is_gated(app, &repo, &set)? {
+        return Ok(None);
+    }
+    let asked = super::check::ruling_manifest(app, &repo, sha)?.map(|manifest| manifest.github).unwrap_or_default();
+    let report = app.read_now(|tx, _| -> Result<Report, Failure> {
+        let listing = issues::standing(tx, id, sha)?.map(|standing| gravest(tx, &standing, asked.annotations as usize)).transpose()?;
+        let settings = settings::load(tx)?;
+        Ok(statuses::report(&set, listing.as_ref(), app.config.status_context(&settings), app.commit_url(&repo.slug, sha)))
+    })?;
+    Ok(Some((installation, repo.slug, set, report)))
+}
+
+/// The new issues of a commit, the gravest first, as many as are to have a note.
+fn gravest(tx: &ReadTx, standing: &Standing, most: usize) -> issues::Result<Listing> {
+    let new = Filter { states: vec![StateFilter::New], ..Filter::default() };
+    let commit = AtCommit::read(tx, standing)?;
+    let mut listing = commit.list(tx, &new, Sort::Severity, None, Limit::new(most))?;
+    while listing.items.len() < most
+        && let Some(next) = listing.next.take()
+    {
+        let more = commit.list(tx, &new, Sort::Severity, Some(&next), Limit::MAX)?;
+        listing.items.extend(more.items);
+        listing.next = more.next;
+    }
+    listing.items.truncate(most);
+    Ok(listing)
 }
 
 /// What becomes of work that GitHub could not be asked for.

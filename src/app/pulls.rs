@@ -89,7 +89,24 @@ pub fn list(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
             }
         }
     }
+    follow_the_rest(app, id)?;
     end_list(app, attempt, id, unlisted.len() <= ASKED_ONE_BY_ONE)
+}
+
+/// Has those followed whose head could not be had before.
+fn follow_the_rest(app: &App, id: RepoId) -> Result<(), Failure> {
+    let is_left = |pull: &Pull| pull.asked.as_ref().is_none_or(|asked| asked.head != pull.head.sha);
+    let left: Vec<u64> = app.read_now(|tx, _| pulls::open(tx, id))?.iter().filter(|pull| is_left(pull)).map(|pull| pull.number).collect();
+    for some in left.chunks(PULLS_PER_WRITE) {
+        let some = some.to_vec();
+        app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
+            for number in &some {
+                tx.record(Event::PullChanged { repo: id, number: *number }, now)?;
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 fn end_list(app: &App, attempt: &Attempt, id: RepoId, is_all: bool) -> Result<(), Failure> {
@@ -186,6 +203,10 @@ fn from_fork(
     }
     match sync::fetch_pull(app, attempt, repo, installation, pull.number) {
         Ok(head) => Ok(Some(head)),
+        // What tells us of a pull request is quicker than what holds it.
+        Err(failure) if failure.verdict == Verdict::GiveUp && attempt.claim.attempt < ASKED_AGAIN => {
+            Err(Failure { verdict: Verdict::RetryAfter(NOT_YET), ..failure })
+        }
         Err(failure) if failure.verdict == Verdict::GiveUp => {
             tracing::warn!(repo.slug = %repo.slug, "the head of pull request #{} of {} cannot be had: {failure}", pull.number, repo.slug);
             Ok(None)
@@ -240,9 +261,15 @@ fn look(app: &App, repo: &Repository, mirror: &Mirror, pull: &Pull, head: Commit
     if let Some(at) = merge_base.and_then(|base| commits.iter().position(|commit| commit.sha == base)) {
         commits.truncate(at.max(1));
     }
-    let trees = Mirrored { default_head: None, held_against: base, foreign: None, mirror: app.mirror(repo.id)? };
-    // What the default branch brings is held against what it was, be it to go elsewhere or not.
-    let against = if default_head == Some(head) { None } else { Some(check::compared_with(app, repo.id, head, &trees)?) };
+    // What the default branch brings is held against what it was, be it to go elsewhere or not; and of what is not known nothing is said.
+    let against = match base.filter(|base| default_head != Some(head) && mirror.has(*base).unwrap_or(false)) {
+        Some(base) if merge_base.is_some() => {
+            let (held_against, mirror) = (Some(base), app.mirror(repo.id)?);
+            let trees = Mirrored { default_head: None, held_against, foreign: None, goes_to: Vec::new(), mirror };
+            Some(check::compared_with(app, repo.id, head, &trees)?)
+        }
+        _ => None,
+    };
     Ok(Look { head, merge_base, commits, against })
 }
 
@@ -268,12 +295,13 @@ fn judged(tx: &mut WriteTx, of: &Pull, look: &Look, now: Timestamp) -> Result<bo
             }
         }
         Some(set) if set.state == CheckState::Running => return Ok(false),
-        Some(set) if set.is_under_way() || !is_foremost => {}
+        // It looks where it is to go to when it begins.
+        Some(set) if set.state == CheckState::Waiting && !set.is_held() => {}
         Some(set) => {
             let standing = issues::standing(tx, of.repo, head)?;
-            let is_otherwise = standing.zip(look.against).is_some_and(|(standing, against)| standing.base != against);
-            // What a fork's head must hold to is read from the branch that it is to go to.
-            let is_elsewhere = set.is_foreign && before.as_ref().is_some_and(|before| before.base != pull.base);
+            let is_otherwise = is_foremost && standing.zip(look.against).is_some_and(|(standing, against)| standing.base != against);
+            // What a fork's head must hold to is read from the branch that it is to go to: what was said for one is nothing to another.
+            let is_elsewhere = set.is_foreign && set.goes_to != pulls::bases_of(tx, of.repo, head)?;
             if is_otherwise || is_elsewhere {
                 checks::request(tx, of.repo, head, now)?;
             }
@@ -304,6 +332,10 @@ fn close(app: &App, attempt: &Attempt, pull: Pull) -> Result<(), Failure> {
     let claim = attempt.claim.clone();
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
         call_off(tx, pull.repo, pull.head.sha, "the pull request was closed", now)?;
+        // What others with the same head are held to may be otherwise without it.
+        for other in pulls::of_head(tx, pull.repo, pull.head.sha)? {
+            tx.record(Event::PullChanged { repo: other.repo, number: other.number }, now)?;
+        }
         Ok(queue::finish(tx, &claim, now)?)
     })
 }

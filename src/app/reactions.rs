@@ -19,6 +19,10 @@ pub struct Followup {
     pub after: Duration,
 }
 
+/// How long after a pull request was closed it is looked which of its issues are gone: until then what it was merged into is fetched, and
+/// its checks are under way, for which that look waits.
+const MERGED: Duration = Duration::from_secs(5 * 60);
+
 fn now(work: Work) -> Vec<Followup> {
     vec![Followup { work, after: Duration::ZERO }]
 }
@@ -46,9 +50,9 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         Event::PullsDue { repo } => now(Work::ListPulls { repo: *repo }),
         Event::PullChanged { repo, number } => now(Work::FollowPull { repo: *repo, number: *number }),
         Event::CommentDue { repo, number } => now(Work::PostComment { repo: *repo, number: *number }),
-        Event::BranchDeleted { repo, head, .. } | Event::PullClosed { repo, head, .. } => {
-            now(Work::CloseBranch { repo: *repo, head: *head })
-        }
+        Event::BranchDeleted { repo, head, .. } => now(Work::CloseBranch { repo: *repo, head: *head }),
+        // That it was merged is told before the merge can be fetched, and what was merged is not gone.
+        Event::PullClosed { repo, head, .. } => vec![Followup { work: Work::CloseBranch { repo: *repo, head: *head }, after: MERGED }],
         Event::IssuesChanged => now(Work::IndexIssues),
         Event::VaultRotated => now(Work::Rewrap),
         Event::RolesDue { repo } => now(Work::MirrorRoles { repo: *repo }),

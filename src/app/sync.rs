@@ -1,6 +1,7 @@
 //! Fetching a repository and registering what is new: read, then do, then write.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use super::App;
 use super::runner::{Attempt, Failure};
@@ -122,10 +123,15 @@ fn fetch_from_github(app: &App, attempt: &Attempt, repo: &Repository, installati
     from_github(app, repo, installation, &|url, is_trusted, credentials| fetch_with(app, attempt, repo, url, is_trusted, Some(credentials)))
 }
 
+/// How much, and for how long, may be fetched of a pull request, which anybody may open.
+const PULL_BYTES: u64 = 256 << 20;
+const PULL_TIME: Duration = Duration::from_secs(5 * 60);
+
 /// Fetches the head of a pull request into a repository's mirror, which keeps it; answers which commit it is.
 pub(super) fn fetch_pull(app: &App, attempt: &Attempt, repo: &Repository, installation: u64, number: u64) -> Result<CommitSha, Failure> {
     let fetch = |url: &str, is_trusted: bool, credentials: &Credentials| {
-        let (source, mirror) = (url.parse::<Source>()?, app.mirror_to_fill(repo.id)?);
+        let limits = git::Limits { pack_bytes: PULL_BYTES, large_bytes: PULL_BYTES, fetch_time: PULL_TIME, ..app.config.git.clone() };
+        let (source, mirror) = (url.parse::<Source>()?, Mirror::open(&app.mirror_dir(repo.id), limits)?);
         Ok(mirror.fetch_pull(&source, &asked(app, attempt, is_trusted, Some(credentials)), number)?)
     };
     from_github(app, repo, installation, &fetch).map_err(|trouble: Trouble| match attempt.cancel.is_tripped() {

@@ -9,7 +9,7 @@
 
 use crate::base::event::{Event, Verdict};
 use crate::base::id::{AttemptId, RepoId};
-use crate::base::name::{BlobId, CommitSha};
+use crate::base::name::{BlobId, BranchName, CommitSha};
 use crate::base::time::Timestamp;
 use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
@@ -249,12 +249,14 @@ pub fn going(tx: &ReadTx, set: &CheckSet) -> Result<CheckSet> {
 }
 
 /// Whose word a set's plan is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Vouched {
     /// The commit's manifest, if some of the checks wait until that is approved.
     pub unapproved: Option<BlobId>,
     /// Whether the commit is known through a fork alone.
     pub is_foreign: bool,
+    /// Where its open pull requests are to go to, by name.
+    pub goes_to: Vec<BranchName>,
 }
 
 /// Begins a set with the checks that were planned.
@@ -262,7 +264,7 @@ pub fn start(tx: &mut WriteTx, of: &CheckSet, planned: &[plan::Planned], vouched
     let mut set = going(tx, of)?;
     set.state = CheckState::Running;
     set.started_at = Some(now);
-    (set.unapproved, set.is_foreign) = (vouched.unapproved, vouched.is_foreign);
+    (set.unapproved, set.is_foreign, set.goes_to) = (vouched.unapproved, vouched.is_foreign, vouched.goes_to);
     set.checks = planned
         .iter()
         .map(|planned| Check { waits_for: planned.waits_for, ..Check::waiting(tx.new_id(now), &planned.name, &planned.plugin) })

@@ -229,6 +229,14 @@ pub fn of_head(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> store::Result<Vec<P
     tx.find(&record::BY_HEAD.prefix((repo, sha)), OF_HEAD)
 }
 
+/// Where the open pull requests whose head is this commit are to go to, each once, by name.
+pub fn bases_of(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> store::Result<Vec<BranchName>> {
+    let mut bases: Vec<BranchName> = of_head(tx, repo, sha)?.into_iter().map(|pull| pull.base).collect();
+    bases.sort();
+    bases.dedup();
+    Ok(bases)
+}
+
 /// Of the open pull requests whose head is this commit the one that says what it is held against: one that is to go to the default branch,
 /// then the first.
 pub fn foremost(tx: &ReadTx, repo: &Repository, sha: CommitSha) -> store::Result<Option<Pull>> {

@@ -16,7 +16,7 @@ mod outbox;
 mod report;
 
 pub use comment::{Addresses, Comment, LISTED, PostedComment, comment, posted_comment, record_comment};
-pub use outbox::{PostedReport, PostedStatus, Said, compose, erase, name_of, posted, posted_report, record_posted, record_report};
+pub use outbox::{PostedReport, PostedStatus, Said, compose, erase, name_of, posted, posted_report, record_posted, record_report, refused};
 pub use report::report;
 
 /// Where the gate gets its question from.

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::checks::CheckSetView;
 use super::error::ApiError;
 use super::extract::{Asked, Paging, Params, Permit, Query};
 use super::faults::Faults;
@@ -59,6 +60,16 @@ pub struct PullView {
     pub merged_at: Option<Timestamp>,
     /// What the caller may do in the repository.
     pub can: Vec<&'static str>,
+}
+
+/// A pull request, with its checks.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PullDetailView {
+    /// The pull request.
+    #[serde(flatten)]
+    pub pull: PullView,
+    /// The checks of its head; null where none were asked for yet.
+    pub checks: Option<CheckSetView>,
 }
 
 /// Where a pull request is to go to.
@@ -191,14 +202,15 @@ pub async fn list(
 }
 
 /// `GET …/pulls/{number}`.
-pub async fn find(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<PullView>, ApiError> {
+pub async fn find(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<PullDetailView>, ApiError> {
     let (slug, number) = (params.slug()?, params.get::<u64>("number")?);
     let handle = app.clone();
     let view = app
-        .read(move |tx, _| -> Result<PullView, ApiError> {
+        .read(move |tx, now| -> Result<PullDetailView, ApiError> {
             let repo = permit.repo(tx, &slug)?;
             let pull = pulls::find(tx, repo.id, number)?;
-            pull_view(tx, &permit.caller, &repo, &github_url(&handle, tx)?, pull)
+            let checks = checks::look(tx, repo.id, pull.head.sha)?.map(|set| CheckSetView::of(set, now));
+            Ok(PullDetailView { pull: pull_view(tx, &permit.caller, &repo, &github_url(&handle, tx)?, pull)?, checks })
         })
         .await?;
     Ok(Json(view))

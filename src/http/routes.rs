@@ -186,7 +186,7 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/repos/{owner}/{name}/commits", RepoRead, repos::history::commits, "The commits of a branch, newest first").says(|doc| doc.query::<repos::history::CommitsQuery>().list::<repos::CommitView>()),
         get("/api/v1/repos/{owner}/{name}/commits/{sha}", RepoRead, repos::history::commit, "A commit").says(|doc| doc.answers::<repos::CommitView>(200)),
         get("/api/v1/repos/{owner}/{name}/pulls", RepoRead, pulls::list, "A repository's pull requests, those that changed last first").says(|doc| doc.query::<pulls::PullsQuery>().list::<pulls::PullView>()),
-        get("/api/v1/repos/{owner}/{name}/pulls/{number}", RepoRead, pulls::find, "A pull request, with what is known of its head").says(|doc| doc.answers::<pulls::PullView>(200)),
+        get("/api/v1/repos/{owner}/{name}/pulls/{number}", RepoRead, pulls::find, "A pull request, with what is known of its head").says(|doc| doc.answers::<pulls::PullDetailView>(200)),
         get("/api/v1/repos/{owner}/{name}/compare/{basehead}", RepoRead, compare::find, "Two analysed commits, named as base...head, held against each other").says(|doc| doc.query::<compare::CompareQuery>().answers::<compare::CompareView>(200)),
         get("/api/v1/repos/{owner}/{name}/usage", RepoRead, usage::find, "How much room a repository takes").says(|doc| doc.answers::<usage::UsageView>(200)),
         get("/api/v1/repos/{owner}/{name}/trends", RepoRead, trends::trends, "A figure over time, at the analysed commits of a branch").says(|doc| doc.query::<trends::TrendQuery>().answers::<trends::TrendView>(200)),

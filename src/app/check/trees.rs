@@ -6,7 +6,7 @@ use super::Stop;
 use crate::app::App;
 use crate::app::runner::Failure;
 use crate::base::id::RepoId;
-use crate::base::name::{CommitSha, TreePath};
+use crate::base::name::{BranchName, CommitSha, TreePath};
 use crate::base::time::Timestamp;
 use crate::domain::checks::CheckSet;
 use crate::domain::issues::{self, Standing};
@@ -49,6 +49,11 @@ pub trait Trees: Send + Sync {
         None
     }
 
+    /// Where the open pull requests of the commit are to go to.
+    fn goes_to(&self) -> &[BranchName] {
+        &[]
+    }
+
     /// When a line of a file was written as it stands in a commit; `None` where no history is at hand that says so.
     fn written(&self, _sha: CommitSha, _path: &TreePath, _line: u32) -> Option<Timestamp> {
         None
@@ -68,6 +73,7 @@ pub(in crate::app) struct Mirrored {
     pub default_head: Option<CommitSha>,
     pub held_against: Option<CommitSha>,
     pub foreign: Option<Foreign>,
+    pub goes_to: Vec<BranchName>,
 }
 
 /// How many commits of the branches' history are looked through for one that may be a fork's. One that lies farther back is taken for a
@@ -81,6 +87,7 @@ pub(super) struct Known {
     held_against: Option<CommitSha>,
     /// The heads of the branches that a commit is looked for in which may be a fork's; `None` where it cannot be one.
     heads: Option<Vec<CommitSha>>,
+    goes_to: Vec<BranchName>,
 }
 
 /// Looks where a commit belongs.
@@ -94,7 +101,7 @@ pub(super) fn known(tx: &ReadTx, repository: &Repository, sha: CommitSha) -> Res
     // Where no fork ever asked for anything, and at the head of a branch, nothing is anybody else's.
     let is_ours = !pulls::has_forks(tx, id)? || !repos::branches_at(tx, id, sha)?.is_empty();
     let heads = if is_ours { None } else { Some(repos::all_branches(tx, id)?.into_iter().map(|branch| branch.head).collect()) };
-    Ok(Known { default_head, pull, held_against, heads })
+    Ok(Known { default_head, pull, held_against, heads, goes_to: pulls::bases_of(tx, id, sha)? })
 }
 
 /// The trees of a repository's mirror, for a commit of it.
@@ -104,7 +111,7 @@ fn mirrored(app: &App, repository: &Repository, sha: CommitSha) -> Result<Mirror
 
 /// The same, once it is known where the commit belongs.
 pub(super) fn opened(app: &App, id: RepoId, sha: CommitSha, known: Known) -> Result<Mirrored, Failure> {
-    let Known { default_head, pull, held_against, heads } = known;
+    let Known { default_head, pull, held_against, heads, goes_to } = known;
     let mirror = app.mirror(id)?;
     let has = |sha: &CommitSha| mirror.has(*sha).unwrap_or(false);
     // What cannot be told is taken for a fork's.
@@ -113,7 +120,7 @@ pub(super) fn opened(app: &App, id: RepoId, sha: CommitSha, known: Known) -> Res
     let held_against = held_against.filter(has);
     let base = held_against.filter(|_| pull.is_some_and(|pull| pull.head.is_fork)).or(default_head);
     let foreign = is_foreign.then_some(Foreign { base });
-    Ok(Mirrored { mirror, default_head, held_against, foreign })
+    Ok(Mirrored { mirror, default_head, held_against, foreign, goes_to })
 }
 
 /// Where the branch is that a pull request is to go to: as it was fetched last, else as GitHub said.
@@ -148,6 +155,10 @@ impl Trees for Mirrored {
 
     fn foreign(&self) -> Option<Foreign> {
         self.foreign
+    }
+
+    fn goes_to(&self) -> &[BranchName] {
+        &self.goes_to
     }
 
     fn written(&self, sha: CommitSha, path: &TreePath, line: u32) -> Option<Timestamp> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{CheckState, ErrorCode, WaitsFor};
 use crate::base::event::Verdict;
 use crate::base::id::{AttemptId, CheckId, RepoId};
-use crate::base::name::{BlobId, CommitSha};
+use crate::base::name::{BlobId, BranchName, CommitSha};
 use crate::base::time::Timestamp;
 use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{AnyIndex, Index, Record};
@@ -127,6 +127,8 @@ pub struct CheckSet {
     pub unapproved: Option<BlobId>,
     /// Whether the commit was known through a fork alone when they began.
     pub is_foreign: bool,
+    /// Where the open pull requests of the commit were to go to when the set began.
+    pub goes_to: Vec<BranchName>,
 }
 
 impl CheckSet {
@@ -156,6 +158,7 @@ impl CheckSet {
             is_settled: true,
             unapproved: None,
             is_foreign: false,
+            goes_to: Vec::new(),
         }
     }
 }

@@ -14,10 +14,12 @@ use crate::engine::store::WriteTx;
 use super::{Error, Outcome, Result};
 use crate::domain::github::payload::{Account, AtCommit, Installation, Kind, Payload, Pressed, Pull, Repo, RepoRef};
 use crate::domain::repos::{AsOf, Facts, Followed, Repository, Withdrawal};
-use crate::domain::{accounts, checks, pulls, repos};
+use crate::domain::{accounts, checks, pulls, repos, statuses};
 
 /// How many repositories of an installation one transaction touches.
 pub const REPOS_PER_WRITE: usize = 100;
+/// Of how many commits of a repository it is said once more how they stand, once GitHub takes it again: the latest.
+const SAID_AGAIN: usize = 50;
 /// How many checks that are under way are looked through for those of a repository that is hidden.
 const UNDER_WAY: usize = 1_000;
 /// What GitHub says happened when somebody pressed a button of ours.
@@ -255,11 +257,14 @@ fn installation(tx: &mut WriteTx, payload: &Payload, listed: &[RepoRef], sent: &
             whole(processed("the App was removed there: its repositories are hidden, and will be deleted"))
         }
         "created" => lists(tx, payload, (listed, &[], of_installation(Some(installation), sent)), now),
-        "unsuspend" => {
+        "unsuspend" | "new_permissions_accepted" => {
             for repo in repos::of_installation(tx, installation.id, REPOS_PER_WRITE)? {
                 tx.record(Event::SyncDue { repo: repo.id }, now)?;
+                for sha in statuses::refused(tx, repo.id, SAID_AGAIN)? {
+                    tx.record(Event::StatusDue { repo: repo.id, sha, is_over: true }, now)?;
+                }
             }
-            whole(processed("the installation is no longer suspended: its repositories are fetched"))
+            whole(processed("we are let at its repositories again: they are fetched, and what GitHub would not take is said once more"))
         }
         "suspend" => whole(processed("the installation is suspended: GitHub answers nothing about its repositories until that ends")),
         _ => whole(processed("the installation is as GitHub says; nothing else follows")),

@@ -236,6 +236,7 @@ mod tests {
             is_settled: true,
             unapproved: None,
             is_foreign: true,
+            goes_to: Vec::new(),
         };
         let home = "https://plumbline.example".to_owned();
         let at = Addresses { pull: format!("{home}/r/acme/app/pulls/7"), commit: format!("{home}/r/acme/app/commits/1"), home };

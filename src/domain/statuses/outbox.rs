@@ -12,7 +12,8 @@ use crate::base::name::CommitSha;
 use crate::base::text::clip;
 use crate::base::time::Timestamp;
 use crate::domain::checks::CheckSet;
-use crate::engine::store::{self, ReadTx, Record, Scan, WriteTx};
+use crate::domain::repos::Repository;
+use crate::engine::store::{self, AnyIndex, Index, ReadTx, Record, Scan, WriteTx};
 
 /// The most characters that GitHub takes in the sentence of a status.
 const SENTENCE_CHARS: usize = 140;
@@ -45,7 +46,7 @@ pub struct PostedStatus {
     pub said: Said,
     /// When.
     pub at: Timestamp,
-    /// Why GitHub would not take it, if it would not: that is settled, and not tried again.
+    /// Why GitHub would not take it, if it would not: that is settled, and not tried again unless GitHub lets us at the repository anew.
     pub refused: Option<String>,
 }
 
@@ -57,7 +58,15 @@ impl Record for PostedStatus {
     fn key(&self) -> (RepoId, CommitSha, u8) {
         (self.repo, self.sha, self.context as u8)
     }
+
+    fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
+        &[&REFUSED]
+    }
 }
+
+/// What GitHub would not take, the latest last.
+const REFUSED: Index<PostedStatus, (RepoId, Timestamp)> =
+    Index::some("refused", |posted| posted.refused.is_some().then_some((posted.repo, posted.at)));
 
 /// Which attempt's report was put beside a commit's lines last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,8 +120,16 @@ pub fn posted(tx: &ReadTx, repo: RepoId, sha: CommitSha, context: StatusContext)
     tx.get::<PostedStatus>(&(repo, sha, context as u8))
 }
 
-/// Writes down what was said, or that GitHub would not take it.
+/// The commits of a repository of which GitHub would not take what was to be said: the latest, at most `limit`.
+pub fn refused(tx: &ReadTx, repo: RepoId, limit: usize) -> store::Result<Vec<CommitSha>> {
+    Ok(tx.find(&REFUSED.prefix(repo).reversed(), limit)?.into_iter().map(|posted| posted.sha).collect())
+}
+
+/// Writes down what was said, or that GitHub would not take it; nothing of a repository that is gone, whose rows nobody would erase.
 pub fn record_posted(tx: &mut WriteTx, posted: PostedStatus) -> store::Result<()> {
+    if !tx.has::<Repository>(&posted.repo)? {
+        return Ok(());
+    }
     let refused = posted.refused.as_deref().map(|why| clip(why, REFUSAL_BYTES).into_owned());
     tx.put(&PostedStatus { refused, ..posted })
 }
@@ -122,8 +139,11 @@ pub fn posted_report(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> store::Result
     tx.get::<PostedReport>(&(repo, sha))
 }
 
-/// Writes down that a report was put there, or that GitHub would not take it.
+/// Writes down that a report was put there, or that GitHub would not take it; nothing of a repository that is gone.
 pub fn record_report(tx: &mut WriteTx, posted: PostedReport) -> store::Result<()> {
+    if !tx.has::<Repository>(&posted.repo)? {
+        return Ok(());
+    }
     let refused = posted.refused.as_deref().map(|why| clip(why, REFUSAL_BYTES).into_owned());
     tx.put(&PostedReport { refused, ..posted })
 }
@@ -157,6 +177,7 @@ mod tests {
             is_settled: true,
             unapproved: None,
             is_foreign: false,
+            goes_to: Vec::new(),
         }
     }
 

@@ -315,7 +315,9 @@ async fn new_issues_stand_at_their_lines_the_gravest_first_fifty_at_a_time_and_t
     // One file has fifty at most.
     let conflicts = "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> topic\n".repeat(46);
     let files = ["a.rb", "b.rb", "c.rb", "d.rb", "e.rb"].map(|path| (path, conflicts.as_str()));
+    let asks = "version: 1\ngithub: {annotations: 200}\nissues: {fail_on: new}\n";
     side.github.push(SLUG, "topic", files);
+    side.github.push(SLUG, "topic", [(".plumbline.yaml", asks)]);
     let broken = side.github.push(SLUG, "topic", [("b.json", "{\"a\": }\n")]);
     // The second of the requests is lost, and what it brought is not.
     side.github.next(Door::Runs).does_and_fails();

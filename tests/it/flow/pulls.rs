@@ -109,6 +109,20 @@ impl Side {
         self.world.app.app().mirror(repo).unwrap().pulls().unwrap()
     }
 
+    /// Lets the time go by after which it is looked what of a closed pull request is gone.
+    async fn wait_for_merges(&self) {
+        self.world.app.advance(std::time::Duration::from_secs(5 * 60));
+        self.world.app.settle().await;
+    }
+
+    /// Lets the time go by in which a head is looked for that GitHub has told of and does not have yet.
+    async fn wait_for_heads(&self) {
+        for _ in 0..4 {
+            self.world.app.advance(std::time::Duration::from_secs(6));
+            self.world.app.settle().await;
+        }
+    }
+
     fn approve(sha: &str) -> String {
         format!("/api/v1/repos/{SLUG}/commits/{sha}/checks/approve")
     }
@@ -180,6 +194,7 @@ async fn a_pull_request_of_a_fork_is_fetched_and_checked() {
     assert_eq!(side.see("/pulls?state=merged").await["items"][0]["number"], json!(1));
     side.world.admin.get("/api/v1/repos/acme/app/pulls?state=ajar").await.expect(400).refused("invalid_parameter");
     side.world.admin.get("/api/v1/repos/acme/app/pulls/7").await.expect(404).refused("pull_not_found");
+    side.wait_for_merges().await;
 }
 
 #[tokio::test]
@@ -248,6 +263,7 @@ async fn a_check_that_a_fork_brings_or_changes_waits() {
     assert_eq!(side.checks(&next).await, "canceled: hygiene succeeded, house canceled, own canceled");
     side.hear(&side.github.reopens(SLUG, 1)).await;
     assert_eq!(side.checks(&next).await, "waiting: hygiene succeeded, house waiting, own waiting");
+    side.wait_for_merges().await;
 }
 
 #[tokio::test]
@@ -264,6 +280,53 @@ async fn a_fork_cannot_switch_the_gate_off() {
         let sha = side.hear(&side.github.forks(SLUG, "main", [(MANIFEST, manifest), BROKEN])).await;
         assert_eq!(side.verdict(&sha).await, "failure: 1 new issue of severity minor or above", "{manifest}");
     }
+}
+
+#[tokio::test]
+async fn what_a_branch_asks_little_of_is_no_better_for_another() {
+    let side = Side::with(GATED).await;
+    side.push("lax", [(MANIFEST, "version: 1\nissues: {fail_on: none}\nchecks: [{plugin: hygiene}]\n")]).await;
+    side.github.stays_at_main(SLUG);
+    let sha = side.hear(&side.github.forks(SLUG, "lax", [BROKEN])).await;
+    assert!(side.verdict(&sha).await.starts_with("success: "), "{}", side.verdict(&sha).await);
+    side.hear(&side.github.asks_another(SLUG, 1, "main")).await;
+    let verdict = side.verdict(&sha).await;
+    assert!(verdict.starts_with("error: ") && side.github.statuses(SLUG, &sha).last().unwrap().starts_with("error plumbline"), "{verdict}");
+    let why = side.see(&format!("/commits/{sha}/checks")).await["error"]["message"].clone();
+    assert!(text(&why).contains("A fork asks `lax` and `main` to take this commit"), "{why}");
+    side.hear(&side.github.closes(SLUG, 1, false)).await;
+    assert_eq!(side.verdict(&sha).await, "failure: 1 new issue of severity minor or above", "`main` alone is asked");
+    side.hear(&side.github.edits(SLUG, 2, None, Some("lax"))).await;
+    assert!(side.verdict(&sha).await.starts_with("success: "), "{}", side.verdict(&sha).await);
+    side.hear(&side.github.edits(SLUG, 2, None, Some("main"))).await;
+    assert_eq!(side.verdict(&sha).await, "failure: 1 new issue of severity minor or above");
+    side.wait_for_merges().await;
+}
+
+#[tokio::test]
+async fn approving_what_a_fork_brings_takes_nothing_away_that_the_base_has() {
+    need!();
+    let side = Side::with(GATED).await;
+    let own = "version: 1\nissues: {fail_on: none}\nchecks: [{name: own, run: 'true', output: gnu}]\n";
+    let sha = side.hear(&side.github.forks(SLUG, "main", [(MANIFEST, own), BROKEN])).await;
+    assert_eq!(side.checks(&sha).await, "waiting: hygiene succeeded, own waiting");
+    side.world.admin.own("POST", &Side::approve(&sha)).await.expect(202);
+    side.world.app.settle().await;
+    assert_eq!(side.checks(&sha).await, "failed: hygiene succeeded, own succeeded");
+    assert_eq!(side.verdict(&sha).await, "failure: 1 new issue of severity minor or above");
+}
+
+#[tokio::test]
+async fn what_github_would_not_take_is_said_once_we_are_let_at_it_again() {
+    let side = Side::with(GATED).await;
+    let push = side.github.push(SLUG, "topic", [BROKEN]);
+    side.github.stays_at_main(SLUG);
+    side.github.next(Door::Statuses).answers(404);
+    side.deliver(&push.delivery).await;
+    assert_eq!(side.github.statuses(SLUG, &push.sha), [""; 0], "GitHub takes nothing");
+    let said = side.deliver(&side.github.lets_in_again(SLUG)).await;
+    assert!(said.starts_with("processed: "), "{said}");
+    assert_eq!(side.github.statuses(SLUG, &push.sha), ["failure plumbline 1 new issue of severity minor or above"]);
 }
 
 #[tokio::test]
@@ -384,6 +447,7 @@ async fn deliveries_that_were_missed_are_made_up_for_by_asking() {
     // What comes late changes nothing of that.
     side.deliver(&opened.delivery).await;
     assert_eq!(text(&side.pull(1).await["state"]), "closed");
+    side.wait_for_merges().await;
 }
 
 #[tokio::test]
@@ -407,6 +471,7 @@ async fn a_pull_request_whose_head_cannot_be_had_is_told_of_and_holds_nothing_up
     side.hear(&gone).await;
     let pull = side.pull(1).await;
     assert_eq!((&pull["merge_base"], &pull["check_set"]), (&Value::Null, &Value::Null));
+    side.wait_for_heads().await;
     assert_eq!(side.world.app.work(plumbline::engine::queue::WorkState::Ready).len(), 0, "nothing is tried for ever");
     side.world.admin.page("/r/acme/app/pulls/1").await.expect(200);
     let next = side.hear(&side.github.pushes(SLUG, 1, [FINE])).await;
@@ -414,6 +479,7 @@ async fn a_pull_request_whose_head_cannot_be_had_is_told_of_and_holds_nothing_up
     let spoiled = side.github.forks(SLUG, "main", [FINE]);
     side.github.spoils_head(SLUG, 2);
     side.hear(&spoiled).await;
+    side.wait_for_heads().await;
     assert_eq!(side.pull(2).await["check_set"], Value::Null, "what is no commit is no head");
     assert_eq!(side.world.app.work(plumbline::engine::queue::WorkState::Ready).len(), 0);
     // The fork goes; what was fetched of it is here.
@@ -450,6 +516,7 @@ async fn a_commit_of_a_fork_that_was_merged_is_ours_and_runs_as_ours_do() {
     assert_eq!(side.checks(&sha).await, "succeeded: hygiene succeeded, own succeeded");
     side.hear(&side.github.closes(SLUG, 1, true)).await;
     assert_eq!(side.checks(&sha).await, "succeeded: hygiene succeeded, own succeeded");
+    side.wait_for_merges().await;
 }
 
 #[tokio::test]

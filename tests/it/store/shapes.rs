@@ -441,6 +441,7 @@ fn check_set() -> CheckSet {
         is_settled: true,
         unapproved: Some(BlobId::from_bytes([8; 20])),
         is_foreign: true,
+        goes_to: vec!["main".parse().unwrap()],
     }
 }
 

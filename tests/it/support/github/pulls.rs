@@ -66,6 +66,32 @@ impl GitHub {
         delivered(&mut state, slug, number, "opened")
     }
 
+    /// Opens another pull request with the head of one, which is to go elsewhere.
+    pub fn asks_another(&self, slug: &str, number: u64, base: &str) -> Pulled {
+        let mut state = self.state();
+        let hosted = state.repos.get_mut(slug).unwrap();
+        let (fork, is_fork, sha) = {
+            let one = hosted.pull(number);
+            (one.fork, one.is_fork, one.sha.clone())
+        };
+        let other = hosted.pulls.len() as u64 + 1;
+        let refs = hosted.git.path().join("refs/pull");
+        std::fs::create_dir_all(refs.join(other.to_string())).unwrap();
+        std::fs::copy(refs.join(format!("{number}/head")), refs.join(format!("{other}/head"))).unwrap();
+        let pull = Pull { fork, is_fork, ..Pull::new(hosted, "The same patch", base, "patch-1", sha) };
+        hosted.pulls.push(pull);
+        delivered(&mut state, slug, other, "opened")
+    }
+
+    /// Tells that the installation which sees a repository is suspended no more.
+    pub fn lets_in_again(&self, slug: &str) -> Delivery {
+        let mut state = self.state();
+        state.deliveries += 1;
+        let (count, owner) = (state.deliveries, slug.split_once('/').unwrap().0);
+        let installation = json!({"id": state.repos[slug].installation, "account": {"id": 1, "login": owner}});
+        Delivery::signed("installation", count, &json!({"action": "unsuspend", "installation": installation, "repositories": []}))
+    }
+
     /// Pushes these files to a fork's pull request.
     pub fn pushes<const N: usize>(&self, slug: &str, number: u64, files: [(&str, &str); N]) -> Pulled {
         let mut state = self.state();
