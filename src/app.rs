@@ -39,6 +39,7 @@ pub mod live;
 pub mod measures;
 pub mod passwords;
 pub mod people;
+pub mod presses;
 pub mod pulls;
 pub mod rates;
 pub mod reactions;

@@ -45,6 +45,7 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         }
         Event::PullsDue { repo } => now(Work::ListPulls { repo: *repo }),
         Event::PullChanged { repo, number } => now(Work::FollowPull { repo: *repo, number: *number }),
+        Event::ApprovalAsked { repo, sha, by } => now(Work::ApproveFor { repo: *repo, sha: *sha, by: *by }),
         Event::CommentDue { repo, number } => now(Work::PostComment { repo: *repo, number: *number }),
         Event::BranchDeleted { repo, head, .. } | Event::PullClosed { repo, head, .. } => {
             now(Work::CloseBranch { repo: *repo, head: *head })
@@ -119,6 +120,7 @@ fn given_up(was: &Work) -> Vec<Followup> {
         | Work::SyncPerson { .. }
         | Work::ListPulls { .. }
         | Work::FollowPull { .. }
-        | Work::PostComment { .. } => Vec::new(),
+        | Work::PostComment { .. }
+        | Work::ApproveFor { .. } => Vec::new(),
     }
 }

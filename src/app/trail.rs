@@ -113,6 +113,7 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         | Event::PullClosed { .. }
         | Event::PullsDue { .. }
         | Event::CommentDue { .. }
+        | Event::ApprovalAsked { .. }
         | Event::DeliveryReceived { .. }
         | Event::StatusDue { .. }
         | Event::IndexRebuilt

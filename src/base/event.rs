@@ -356,6 +356,15 @@ pub enum Event {
         /// The repository.
         repo: RepoId,
     },
+    /// Somebody pressed on GitHub what approves a commit's checks, and whether they may is to be asked there.
+    ApprovalAsked {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+        /// GitHub's number for whoever pressed it.
+        by: u64,
+    },
     /// Beneath a pull request is to be said how it stands.
     CommentDue {
         /// The repository it is to go to.
@@ -404,6 +413,7 @@ impl Event {
                 | Event::PeopleDue
                 | Event::PullsDue { .. }
                 | Event::CommentDue { .. }
+                | Event::ApprovalAsked { .. }
         )
     }
 }

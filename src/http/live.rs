@@ -287,6 +287,7 @@ impl Woken {
             Event::SyncRequested { .. }
             | Event::PullsDue { .. }
             | Event::CommentDue { .. }
+            | Event::ApprovalAsked { .. }
             | Event::HeadReturned { .. }
             | Event::ManifestApproved { .. }
             | Event::SyncDue { .. }

@@ -53,6 +53,7 @@ fn works() -> Vec<Work> {
         Work::ListPulls { repo },
         Work::FollowPull { repo, number: 9 },
         Work::PostComment { repo, number: 9 },
+        Work::ApproveFor { repo, sha, by: 9 },
     ]
 }
 
@@ -113,6 +114,7 @@ fn events() -> Vec<Event> {
         Event::PullChanged { repo, number: 9 },
         Event::PullClosed { repo, number: 9, head: sha },
         Event::PullsDue { repo },
+        Event::ApprovalAsked { repo, sha, by: 9 },
         Event::CommentDue { repo, number: 9 },
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));
