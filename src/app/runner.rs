@@ -314,6 +314,7 @@ pub fn workers(lane: Lane) -> usize {
         Lane::Hooks => 1,
         // Each waits for another machine, and hardly for this one.
         Lane::Outbound => 4,
+        Lane::Inquiries => 2,
     }
 }
 

@@ -133,7 +133,7 @@ pub enum Event {
         /// Which.
         upkeep: Upkeep,
     },
-    /// A repository's turn to be looked at has come.
+    /// A repository is to be looked at: somebody pushed to it, or may have.
     SyncDue {
         /// The repository.
         repo: RepoId,
@@ -365,6 +365,11 @@ pub enum Event {
         /// GitHub's number for whoever pressed it.
         by: u64,
     },
+    /// A repository's turn to be looked at has come; nobody says that there is anything new.
+    PollDue {
+        /// The repository.
+        repo: RepoId,
+    },
     /// Beneath a pull request is to be said how it stands.
     CommentDue {
         /// The repository it is to go to.
@@ -406,6 +411,7 @@ impl Event {
             self,
             Event::Due { .. }
                 | Event::SyncDue { .. }
+                | Event::PollDue { .. }
                 | Event::DeliveryReceived { .. }
                 | Event::StatusDue { .. }
                 | Event::RolesDue { .. }

@@ -143,6 +143,8 @@ words! {
         Outbound = "outbound",
         /// Indexing, expiry, erasure.
         Upkeep = "upkeep",
+        /// Asking others, for which neither a fetch nor a status waits.
+        Inquiries = "inquiries",
     }
 }
 
@@ -185,12 +187,8 @@ impl Work {
     /// Whose threads carry it out.
     pub fn lane(&self) -> Lane {
         match self {
-            Work::SyncRepository { .. }
-            | Work::MirrorRoles { .. }
-            | Work::SyncPeople
-            | Work::SyncPerson { .. }
-            | Work::ListPulls { .. }
-            | Work::FollowPull { .. } => Lane::Git,
+            Work::SyncRepository { .. } | Work::FollowPull { .. } => Lane::Git,
+            Work::MirrorRoles { .. } | Work::SyncPeople | Work::SyncPerson { .. } | Work::ListPulls { .. } => Lane::Inquiries,
             Work::InterpretDelivery { .. } => Lane::Hooks,
             Work::RunCheckSet { .. } | Work::AbandonCheckSet { .. } => Lane::Checks,
             Work::IndexIssues

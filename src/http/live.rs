@@ -291,6 +291,7 @@ impl Woken {
             | Event::HeadReturned { .. }
             | Event::ManifestApproved { .. }
             | Event::SyncDue { .. }
+            | Event::PollDue { .. }
             | Event::RolesDue { .. }
             | Event::PersonDue { .. }
             | Event::PeopleDue

@@ -66,6 +66,7 @@ fn events() -> Vec<Event> {
         Event::RepositoryAdded { repo },
         Event::SyncRequested { repo },
         Event::SyncDue { repo },
+        Event::PollDue { repo },
         Event::RepositoryChanged { repo, changes: Vec::new() },
         Event::RepositoryDeleted { repo, slug: RepoSlug::local("app").unwrap() },
         Event::BranchMoved { repo, branch: branch(), head: sha },
@@ -145,8 +146,8 @@ fn what_follows_from_what() {
         let work: Vec<String> = reactions::follow(&event)
             .iter()
             .map(|next| {
-                let after = if next.after.is_zero() { String::new() } else { format!(" after {:?}", next.after) };
-                format!("{} in {}, at most {} times{after}", next.work.name(), next.work.lane(), next.work.attempt_limit())
+                let turn = if next.turn == Turn::First { " first" } else { "" };
+                format!("{}{turn} in {}, at most {} times", next.work.name(), next.work.lane(), next.work.attempt_limit())
             })
             .collect();
         writeln!(table, "{what:34} {}", if work.is_empty() { "-".to_owned() } else { work.join(", ") }).unwrap();
