@@ -86,7 +86,14 @@ pub fn apply(tx: &mut WriteTx, payload: &Payload, sent: &Sent, now: Timestamp) -
             whole(people(tx, now)?)
         }
         // A team's roles may be in any repository, and whom an organization let go is looked up.
-        Kind::Team(_) | Kind::TeamAdd(_) | Kind::Organization(_) => whole(people(tx, now)?),
+        Kind::Team(_) | Kind::TeamAdd(_) => whole(people(tx, now)?),
+        Kind::Organization(_, member) => {
+            // Whoever went is looked at first, without waiting for everybody else.
+            if let Some(member) = member {
+                accounts::person_changed(tx, member.id, now)?;
+            }
+            whole(people(tx, now)?)
+        }
         Kind::Deployment(_) | Kind::DeploymentStatus(_) | Kind::WorkflowRun(_) => whole(kept("deployments and workflows")),
         Kind::GithubAppAuthorization(account) => {
             if payload.action() == "revoked" {
