@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use plumbline::app::reactions::Turn;
 use plumbline::app::{reactions, runner};
 use plumbline::base::event::{Event, SignInChange, StatusContext, Upkeep, Verdict, WayIn};
 use plumbline::base::id::{AttemptId, DeliveryId, Id, KeyId, LinkId, RepoId, SecretId, TokenId, UserId, WorkId};

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::app::health::Grade;
 use crate::base::page::{Cursor, Limit};
-use crate::base::text::{clip, count, duration};
+use crate::base::text::{clip, count, duration, span};
 use crate::base::time::Timestamp;
 use crate::domain::github::client::{As, Lane, Skew};
 use crate::domain::github::deliveries::{self, Healing, Tried};
@@ -344,8 +344,8 @@ fn missed(app: &App) -> github::Result<Option<Looked>> {
 
 fn reconciled(last: Healing, interval: Duration, now: Timestamp) -> Looked {
     let name = "missed deliveries";
-    let millis = |span: Duration| duration(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
-    let every = format!("GitHub is asked for them every {}", millis(interval));
+    let millis = |gap: Duration| duration(u64::try_from(gap.as_millis()).unwrap_or(u64::MAX));
+    let every = format!("GitHub is asked for them every {}", span(interval));
     let gap = match last.known_until {
         Some(until) if until == last.asked_at => format!("all that was sent until {until} has arrived or was sent again"),
         Some(until) => format!("of the last {} it is not known that all has arrived", millis(now.since(until))),
@@ -384,7 +384,7 @@ fn compared(app: &App) -> github::Result<Option<Looked>> {
         }
     }
     let Some((oldest, at)) = oldest.and_then(|repo| repo.synced_at.map(|at| (repo.slug, at))) else {
-        let says = format!("of {} none was fetched yet", count(all, "repository of GitHub's"));
+        let says = format!("none of the {all} repositories of GitHub's was fetched yet");
         return Ok((all > 0).then(|| Looked::other(name, Grade::Weaker, says, "look again in a while")));
     };
     let says = format!("those of all repositories are GitHub's as of {at} or later; `{oldest}` was compared longest ago");
@@ -441,8 +441,8 @@ mod tests {
         };
         let good = Healing { asked_at: at(7_100), known_until: Some(at(7_100)), missed: 0, again: 0, error: None };
         let told = says(good.clone());
-        assert!(told.starts_with("good: GitHub is asked for them every 2 min"), "{told}");
-        assert!(told.contains("last at 1970-01-01T01:58:20Z: there were none"), "{told}");
+        assert!(told.starts_with("good: GitHub is asked for them every 2 minutes, last at"), "{told}");
+        assert!(told.contains("1970-01-01T01:58:20Z: there were none"), "{told}");
         let gap = says(Healing { known_until: Some(at(3_600)), missed: 9, again: 4, ..good.clone() });
         assert!(gap.starts_with("weaker: ") && gap.contains("9 had not arrived, 4 were sent again; of the last 1 h"), "{gap}");
         let never = says(Healing { known_until: None, error: Some("away".to_owned()), ..good });

@@ -102,7 +102,7 @@ pub fn again(client: &Client<'_>, id: u64) -> Result<()> {
 }
 
 /// What came of asking again.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Default)]
 pub struct Healed {
     /// How many deliveries had not arrived, as far as was read.
     pub missed: u64,
