@@ -39,6 +39,7 @@ pub mod live;
 pub mod measures;
 pub mod passwords;
 pub mod people;
+pub mod presses;
 pub mod pulls;
 pub mod rates;
 pub mod reactions;
@@ -445,7 +446,8 @@ fn followed<T, E: From<store::Error>>(
         while let Some(recorded) = tx.recorded_events().get(followed).cloned() {
             followed += 1;
             for next in reactions::follow(&recorded.event) {
-                queue::push(tx, next.work, now + next.after, now)?;
+                let due_at = next.due_at(now);
+                queue::push(tx, next.work, due_at, now)?;
             }
             trail::follow(tx, &recorded, now)?;
         }

@@ -7,17 +7,15 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use super::App;
 use super::runner::{Attempt, Failure, said};
-use super::{App, github};
 use crate::base::event::Actor;
-use crate::base::id::{DeliveryId, UserId};
-use crate::domain::accounts::{self, RepoRole, User};
-use crate::domain::github::Again;
+use crate::base::id::DeliveryId;
+use crate::domain::accounts::{self, RepoRole};
 use crate::domain::github::payload::{self, Kind, Payload};
-use crate::domain::github::people::{self, Somebody};
 use crate::domain::hooks::github::{APPROVE, Applied, Presser, Sent, apply};
 use crate::domain::hooks::{self, Content, Delivery, DeliveryState, Named, Outcome};
-use crate::domain::repos::{self, RepoSource};
+use crate::domain::repos;
 use crate::engine::queue::{self, Verdict};
 use crate::engine::store::{self, ReadTx};
 
@@ -75,46 +73,22 @@ fn interpret(app: &App, attempt: &Attempt, delivery: &Delivery) -> Result<(), Fa
     }
 }
 
-/// Who pressed a button of ours on GitHub, if they may: a person here who may write, else whoever GitHub says may. And on whose behalf what
-/// follows is done.
+/// What is known of who pressed a button of ours on GitHub, and on whose behalf what follows is done: that of a person here who may write,
+/// at once. Of everybody else GitHub is asked by work of its own ([`presses`](super::presses)), for which no other delivery waits.
 fn presser(app: &App, payload: &Payload) -> Result<(Actor, Option<Presser>), Failure> {
     let nobody = Ok((Actor::System, None));
     let Kind::CheckRun(_, Some(pressed)) = &payload.kind else { return nobody };
     let Some(named) = payload.common.repository.as_ref().filter(|_| pressed.identifier == APPROVE) else { return nobody };
     let (number, by) = (named.id, pressed.by.id);
-    let found = app.read_now(|tx, _| -> Result<_, Failure> {
-        let Some(repo) = repos::find_by_github(tx, number)? else { return Ok(None) };
-        let user = accounts::github_identity(tx, by)?.map(|identity| identity.user);
-        let role = user.map(|user| accounts::role_of(tx, repo.id, user)).transpose()?.flatten();
-        Ok(Some((repo, user, role)))
-    })?;
-    let (repo, known) = match found {
-        None => return nobody,
-        Some((_, Some(user), Some(role))) if role >= RepoRole::Write => {
-            return Ok((Actor::User { user, address: None }, Some(Presser::Known)));
-        }
-        Some((repo, user, _)) => (repo, user),
-    };
-    let RepoSource::GitHub { installation, .. } = repo.source else { return nobody };
-    // Whoever is shut out here is let in by no other door.
-    if known.is_some_and(|user| app.read_now(|tx, _| is_shut_out(tx, user)).unwrap_or(true)) {
-        return nobody;
-    }
-    let failed = |error| github::failure(app, &error);
-    let client = app.github().map_err(failed)?;
-    let who = Somebody { id: by, login: pressed.by.login.clone() };
-    let role = match people::role_in(&client, installation, &repo.slug, &who) {
-        Ok(role) => role,
-        // It says no, and would say so again.
-        Err(error) if error.again() == Again::Never => None,
-        Err(error) => return Err(failed(error)),
-    };
-    let may = role.is_some_and(|role| role >= RepoRole::Write);
-    Ok((Actor::System, may.then_some(Presser::Other(who.login))))
-}
-
-fn is_shut_out(tx: &ReadTx, user: UserId) -> store::Result<bool> {
-    Ok(tx.get::<User>(&user)?.is_none_or(|user| user.disabled_at.is_some()))
+    app.read_now(|tx, _| -> Result<_, Failure> {
+        let Some(repo) = repos::find_by_github(tx, number)? else { return Ok((Actor::System, None)) };
+        let known = accounts::github_identity(tx, by)?.map(|identity| identity.user);
+        let role = known.map(|user| accounts::role_of(tx, repo.id, user)).transpose()?.flatten();
+        Ok(match known {
+            Some(user) if role.is_some_and(|role| role >= RepoRole::Write) => (Actor::User { user, address: None }, Some(Presser::Known)),
+            Some(_) | None => (Actor::System, Some(Presser::Asked)),
+        })
+    })
 }
 
 fn end(app: &App, attempt: &Attempt, delivery: &Delivery, named: &Named, outcome: Outcome) -> Result<(), Failure> {

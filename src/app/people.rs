@@ -5,6 +5,7 @@
 //!
 //! All of it may be repeated. Nothing is done where this instance is no App.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::App;
@@ -23,10 +24,23 @@ use crate::engine::queue;
 pub trait Directory {
     /// Who works in a repository, and in which role; `None` if GitHub does not show us the repository (any more).
     fn collaborators(&self, repo: RepoId) -> github::Result<Option<Vec<(u64, RepoRole)>>>;
-    /// Everybody who is let in, by number.
-    fn let_in(&self) -> github::Result<BTreeSet<u64>>;
-    /// What somebody is called now, if they are still let in.
-    fn still_let_in(&self, subject: u64) -> github::Result<Option<String>>;
+    /// Everybody who is let in, by number, with the organizations they were seen in.
+    fn let_in(&self) -> github::Result<BTreeMap<u64, BTreeSet<String>>>;
+    /// Whether somebody is still let in.
+    fn still_let_in(&self, subject: u64) -> github::Result<Standing>;
+    /// Whether an organization could not be asked who is in it.
+    fn is_unseen(&self, place: &str) -> bool;
+    /// Whether all could be asked.
+    fn sees_all(&self) -> bool;
+}
+
+/// How somebody stands with the organizations that could be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What they are called now; `None` if there is nobody any more.
+    login: Option<String>,
+    /// Those they are in.
+    places: BTreeSet<String>,
 }
 
 /// What the App sees.
@@ -35,21 +49,49 @@ struct Seen<'a> {
     client: Client<'a>,
     /// The installations, by the organization or person in lower case, of those that are let in.
     places: BTreeMap<String, u64>,
+    /// Those that let people in and cannot be asked: the App is not there, is suspended there, or may not see who is.
+    unseen: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Seen<'a> {
     fn new(app: &'a App) -> github::Result<Seen<'a>> {
         let client = app.github()?;
         let wanted = &app.config.github.orgs;
-        let installations = sync::installations(&client)?.into_iter().filter(|one| one.suspended_at.is_none());
-        let places = installations.map(|one| (one.account.login.to_lowercase(), one.id));
         let is_wanted = |login: &String| wanted.is_empty() || wanted.iter().any(|org| org.eq_ignore_ascii_case(login));
-        let places: BTreeMap<String, u64> = places.filter(|(login, _)| is_wanted(login)).collect();
-        // Of an organization that the App is not in nobody knows who has left; so nobody has.
-        if places.is_empty() || wanted.iter().any(|org| !places.contains_key(&org.to_lowercase())) {
+        let (mut places, mut unseen): (BTreeMap<String, u64>, BTreeSet<String>) = Default::default();
+        for one in sync::installations(&client)? {
+            let login = one.account.login.to_lowercase();
+            match one.suspended_at {
+                _ if !is_wanted(&login) => {}
+                None => drop(places.insert(login, one.id)),
+                Some(_) => drop(unseen.insert(login)),
+            }
+        }
+        unseen.extend(wanted.iter().map(|org| org.to_lowercase()));
+        unseen.retain(|login| !places.contains_key(login));
+        if places.is_empty() {
             return Err(github::Error::NotSetUp);
         }
-        Ok(Seen { app, client, places })
+        Ok(Seen { app, client, places, unseen: RefCell::new(unseen) })
+    }
+
+    /// What an organization says; `None` if it says nothing to us.
+    fn heard<T>(&self, place: &str, answer: github::Result<T>) -> github::Result<Option<T>> {
+        match answer {
+            Err(error @ github::Error::Refused { .. }) => {
+                tracing::warn!("GitHub does not say who is in `{place}`: {error}");
+                self.unseen.borrow_mut().insert(place.to_owned());
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+
+    /// Whether somebody is in an organization, or works there.
+    fn is_in(&self, place: &str, installation: u64, who: &Somebody) -> github::Result<bool> {
+        Ok(who.login.eq_ignore_ascii_case(place)
+            || people::is_member(&self.client, installation, place, who)?
+            || self.outside(place, installation)?.iter().any(|one| one.id == who.id))
     }
 
     /// The members of an organization; where the App was put by a person, that person.
@@ -76,26 +118,43 @@ impl Directory for Seen<'_> {
         collaborators(self.app, &self.client, repo)
     }
 
-    fn let_in(&self) -> github::Result<BTreeSet<u64>> {
-        let mut all = BTreeSet::new();
+    fn let_in(&self) -> github::Result<BTreeMap<u64, BTreeSet<String>>> {
+        let mut all: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
         for (place, installation) in &self.places {
-            all.extend(self.members(place, *installation)?.into_iter().map(|one| one.id));
-            all.extend(self.outside(place, *installation)?.into_iter().map(|one| one.id));
+            let people = self.members(place, *installation).and_then(|members| Ok([members, self.outside(place, *installation)?].concat()));
+            for one in self.heard(place, people)?.into_iter().flatten() {
+                all.entry(one.id).or_default().insert(place.clone());
+            }
         }
         Ok(all)
     }
 
-    fn still_let_in(&self, subject: u64) -> github::Result<Option<String>> {
+    fn still_let_in(&self, subject: u64) -> github::Result<Standing> {
+        let mut standing = Standing { login: None, places: BTreeSet::new() };
         for (place, installation) in &self.places {
-            let Some(who) = people::somebody(&self.client, *installation, subject)? else { return Ok(None) };
-            let is_in = who.login.eq_ignore_ascii_case(place)
-                || people::is_member(&self.client, *installation, place, &who)?
-                || self.outside(place, *installation)?.iter().any(|one| one.id == subject);
-            if is_in {
-                return Ok(Some(who.login));
+            let is_in = people::somebody(&self.client, *installation, subject).and_then(|who| {
+                let Some(who) = who else { return Ok(None) };
+                Ok(Some((self.is_in(place, *installation, &who)?, who.login)))
+            });
+            match self.heard(place, is_in)? {
+                // There is nobody of this number any more, here or elsewhere.
+                Some(None) => return Ok(Standing { login: None, places: BTreeSet::new() }),
+                Some(Some((is_in, login))) => {
+                    standing.login = Some(login);
+                    standing.places.extend(is_in.then(|| place.clone()));
+                }
+                None => {}
             }
         }
-        Ok(None)
+        Ok(standing)
+    }
+
+    fn is_unseen(&self, place: &str) -> bool {
+        self.unseen.borrow().contains(place)
+    }
+
+    fn sees_all(&self) -> bool {
+        self.unseen.borrow().is_empty()
     }
 }
 
@@ -173,8 +232,11 @@ fn shut_out_who_left(app: &App, directory: &dyn Directory) -> Result<(), Failure
     loop {
         let from = after.clone();
         let page = app.read_now(move |tx, _| accounts::list_identities(tx, from.as_ref(), Limit::MAX))?;
-        for identity in page.items.iter().filter(|identity| identity.left.is_none() && !let_in.contains(&identity.subject)) {
-            look_at(app, directory, identity)?;
+        for identity in page.items.iter().filter(|identity| identity.left.is_none()) {
+            match let_in.get(&identity.subject) {
+                Some(places) => see(app, directory, identity, None, places)?,
+                None => look_at(app, directory, identity)?,
+            }
         }
         after = page.next;
         if after.is_none() {
@@ -183,17 +245,34 @@ fn shut_out_who_left(app: &App, directory: &dyn Directory) -> Result<(), Failure
     }
 }
 
-/// Asks after one person, and shuts them out if they have left.
+/// Asks after one person, and shuts them out if they have left. An organization that could not be asked shuts nobody out: whoever was last
+/// seen there stays, and so does whoever was never seen anywhere.
 fn look_at(app: &App, directory: &dyn Directory, identity: &Identity) -> Result<(), Failure> {
     let subject = identity.subject;
-    match directory.still_let_in(subject).map_err(|error| failure(app, &error))? {
-        Some(login) => Ok(app.write_now(&Actor::System, move |tx, _| accounts::rename_github(tx, subject, &login))?),
-        None => {
-            let gone = app.write_now(&Actor::System, move |tx, now| accounts::leave_github(tx, subject, now))?;
-            if let Some(user) = gone {
-                tracing::info!(user.login = %user.login, "{} is in none of the organizations any more and was shut out", user.login);
-            }
-            Ok(())
-        }
+    let Standing { login, places } = directory.still_let_in(subject).map_err(|error| failure(app, &error))?;
+    if !places.is_empty() {
+        return see(app, directory, identity, login.as_deref(), &places);
     }
+    let may_be_elsewhere =
+        if identity.places.is_empty() { !directory.sees_all() } else { identity.places.iter().any(|place| directory.is_unseen(place)) };
+    if may_be_elsewhere {
+        tracing::info!("whether `{}` is still let in cannot be told: an organization cannot be asked", identity.login);
+        return Ok(());
+    }
+    let gone = app.write_now(&Actor::System, move |tx, now| accounts::leave_github(tx, subject, now))?;
+    if let Some(user) = gone {
+        tracing::info!(user.login = %user.login, "{} is in none of the organizations any more and was shut out", user.login);
+    }
+    Ok(())
+}
+
+/// Writes down where somebody was seen. What was known of organizations that cannot be asked stays.
+fn see(app: &App, directory: &dyn Directory, identity: &Identity, login: Option<&str>, places: &BTreeSet<String>) -> Result<(), Failure> {
+    let mut places = places.clone();
+    places.extend(identity.places.iter().filter(|place| directory.is_unseen(place)).cloned());
+    if login.is_none_or(|login| login == identity.login) && places.iter().eq(&identity.places) {
+        return Ok(());
+    }
+    let (subject, login, places) = (identity.subject, login.map(str::to_owned), places.into_iter().collect::<Vec<_>>());
+    Ok(app.write_now(&Actor::System, move |tx, _| accounts::see_github(tx, subject, login.as_deref(), &places))?)
 }

@@ -8,15 +8,39 @@
 use std::time::Duration;
 
 use crate::base::event::{Event, StatusContext, Upkeep};
+use crate::base::time::Timestamp;
 use crate::base::work::Work;
 
-/// Work that follows, and how long it waits.
+/// How long what nobody waits for lets what somebody waits for go first. After that it goes by its age like all else, so that it is never
+/// put off for good.
+const HEAD_START: Duration = Duration::from_secs(3_600);
+
+/// Work that follows, and when its turn comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Followup {
     /// What is to be done.
     pub work: Work,
-    /// How long after the event.
-    pub after: Duration,
+    /// Which turn it has.
+    pub turn: Turn,
+}
+
+/// Which turn work has among that of its lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// By its age.
+    ByAge,
+    /// Before what came by the clock: somebody pushed, and waits.
+    First,
+}
+
+impl Followup {
+    /// From when on it is due, for the order in which work is taken.
+    pub fn due_at(&self, now: Timestamp) -> Timestamp {
+        match self.turn {
+            Turn::ByAge => now,
+            Turn::First => now - HEAD_START,
+        }
+    }
 }
 
 /// How long after a pull request was closed it is looked which of its issues are gone: until then what it was merged into is fetched, and
@@ -24,16 +48,21 @@ pub struct Followup {
 const MERGED: Duration = Duration::from_secs(5 * 60);
 
 fn now(work: Work) -> Vec<Followup> {
-    vec![Followup { work, after: Duration::ZERO }]
+    vec![Followup { work, turn: Turn::ByAge }]
+}
+
+fn first(work: Work) -> Vec<Followup> {
+    vec![Followup { work, turn: Turn::First }]
 }
 
 /// What follows from an event.
 pub fn follow(event: &Event) -> Vec<Followup> {
     match event {
         Event::RepositoryAdded { repo } | Event::SyncRequested { repo } | Event::SyncDue { repo } => {
-            now(Work::SyncRepository { repo: *repo })
+            first(Work::SyncRepository { repo: *repo })
         }
-        Event::RepositoryReturned { repo } => [now(Work::SyncRepository { repo: *repo }), now(Work::ListPulls { repo: *repo })].concat(),
+        Event::PollDue { repo } => now(Work::SyncRepository { repo: *repo }),
+        Event::RepositoryReturned { repo } => [first(Work::SyncRepository { repo: *repo }), now(Work::ListPulls { repo: *repo })].concat(),
         Event::RepositoryDeleted { repo, .. } => now(Work::EraseRepository { repo: *repo }),
         Event::UserDeleted { user, .. } => now(Work::EraseUser { user: *user }),
         Event::DeliveryReceived { delivery } | Event::DeliveryReplayed { delivery } => now(Work::InterpretDelivery { delivery: *delivery }),
@@ -48,7 +77,8 @@ pub fn follow(event: &Event) -> Vec<Followup> {
             follows
         }
         Event::PullsDue { repo } => now(Work::ListPulls { repo: *repo }),
-        Event::PullChanged { repo, number } => now(Work::FollowPull { repo: *repo, number: *number }),
+        Event::PullChanged { repo, number } => first(Work::FollowPull { repo: *repo, number: *number }),
+        Event::ApprovalAsked { repo, sha, by } => now(Work::ApproveFor { repo: *repo, sha: *sha, by: *by }),
         Event::CommentDue { repo, number } => now(Work::PostComment { repo: *repo, number: *number }),
         Event::BranchDeleted { repo, head, .. } => now(Work::CloseBranch { repo: *repo, head: *head }),
         // That it was merged is told before the merge can be fetched, and what was merged is not gone.
@@ -123,6 +153,7 @@ fn given_up(was: &Work) -> Vec<Followup> {
         | Work::SyncPerson { .. }
         | Work::ListPulls { .. }
         | Work::FollowPull { .. }
-        | Work::PostComment { .. } => Vec::new(),
+        | Work::PostComment { .. }
+        | Work::ApproveFor { .. } => Vec::new(),
     }
 }

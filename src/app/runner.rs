@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{App, CancelToken, check, deliveries, github, indexing, people, pulls, rewrap, sweep, sync, upkeep};
+use super::{App, CancelToken, check, deliveries, github, indexing, people, presses, pulls, rewrap, sweep, sync, upkeep};
 use crate::base::event::Actor;
 use crate::base::id::WorkId;
 use crate::base::work::{Lane, Work};
@@ -155,7 +155,8 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         | Work::SyncPeople
         | Work::SyncPerson { .. }
         | Work::ListPulls { .. }
-        | Work::PostComment { .. } => CancelToken::default(),
+        | Work::PostComment { .. }
+        | Work::ApproveFor { .. } => CancelToken::default(),
     };
     let attempt = Attempt { claim, cancel };
     let _held = held.map(|held| held.hold(&attempt));
@@ -216,6 +217,7 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::ListPulls { repo } => pulls::list(app, attempt, *repo),
         Work::FollowPull { repo, number } => pulls::follow(app, attempt, *repo, *number),
         Work::PostComment { repo, number } => github::comment::post(app, attempt, *repo, *number),
+        Work::ApproveFor { repo, sha, by } => presses::approve(app, attempt, *repo, *sha, *by),
     }
 }
 
@@ -312,6 +314,7 @@ pub fn workers(lane: Lane) -> usize {
         Lane::Hooks => 1,
         // Each waits for another machine, and hardly for this one.
         Lane::Outbound => 4,
+        Lane::Inquiries => 2,
     }
 }
 

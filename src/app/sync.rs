@@ -1,6 +1,6 @@
 //! Fetching a repository and registering what is new: read, then do, then write.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::App;
@@ -186,26 +186,45 @@ fn fetch_with(
     Ok((mirror, fetched))
 }
 
-/// The newest commits of each branch that moved, within bounds: what is older is read from the mirror.
+/// Every commit that came since the last fetch; at the first one the newest of each branch, within bounds: what is older is read from the
+/// mirror.
 fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: &Fetched) -> Result<Vec<CommitInfo>, Trouble> {
     let before = app.read_now(|tx, _| repos::all_branches(tx, repo.id))?;
-    let before: HashMap<&BranchName, CommitSha> = before.iter().map(|branch| (&branch.name, branch.head)).collect();
+    if before.is_empty() {
+        return newest(mirror, fetched);
+    }
+    let known: HashSet<CommitSha> = before.iter().map(|branch| branch.head).collect();
+    let moved: Vec<CommitSha> = fetched.branches.iter().map(|(_, head)| *head).filter(|head| !known.contains(head)).collect();
+    if moved.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (news, is_cut) = mirror.commits_beyond(&moved, &known.into_iter().collect::<Vec<_>>(), COMMITS_PER_FETCH)?;
+    if is_cut {
+        tracing::warn!(
+            repo.slug = %repo.slug,
+            "a fetch of {} brought more commits than the {COMMITS_PER_FETCH} that are registered at a time; the older ones are read from its mirror",
+            repo.slug
+        );
+    }
+    Ok(news)
+}
+
+fn newest(mirror: &Mirror, fetched: &Fetched) -> Result<Vec<CommitInfo>, Trouble> {
     let mut news = Vec::new();
     let mut seen = HashSet::new();
     for (name, head) in &fetched.branches {
-        let old = before.get(name).copied();
-        if old == Some(*head) {
-            continue;
-        }
-        // A new branch's history is mostly the default branch's: its head is enough where another branch has brought the rest.
-        let limit = if old.is_none() && fetched.default_branch.as_ref() != Some(name) { HEADS_OF_NEW_BRANCH } else { COMMITS_PER_BRANCH };
+        // A branch's history is mostly the default branch's: its head is enough where that has brought the rest.
+        let limit = if fetched.default_branch.as_ref() == Some(name) { COMMITS_PER_BRANCH } else { HEADS_OF_NEW_BRANCH };
         // What is registered already is passed over when it is written.
         news.extend(mirror.log(*head, Order::Time, limit, None)?.into_iter().filter(|commit| seen.insert(commit.sha)));
     }
     Ok(news)
 }
 
-/// How many commits of a branch that is seen for the first time are registered.
+/// The most commits that are registered of what one fetch brings.
+const COMMITS_PER_FETCH: usize = 10_000;
+
+/// How many commits of a branch beside the default one are registered at the first fetch.
 const HEADS_OF_NEW_BRANCH: usize = 20;
 
 /// How many commits one closure registers.

@@ -106,6 +106,7 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         | Event::WorkDied { .. }
         | Event::Due { .. }
         | Event::SyncDue { .. }
+        | Event::PollDue { .. }
         | Event::RolesDue { .. }
         | Event::PersonDue { .. }
         | Event::PeopleDue
@@ -113,6 +114,7 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         | Event::PullClosed { .. }
         | Event::PullsDue { .. }
         | Event::CommentDue { .. }
+        | Event::ApprovalAsked { .. }
         | Event::DeliveryReceived { .. }
         | Event::StatusDue { .. }
         | Event::IndexRebuilt

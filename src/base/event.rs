@@ -133,7 +133,7 @@ pub enum Event {
         /// Which.
         upkeep: Upkeep,
     },
-    /// A repository's turn to be looked at has come.
+    /// A repository is to be looked at: somebody pushed to it, or may have.
     SyncDue {
         /// The repository.
         repo: RepoId,
@@ -356,6 +356,20 @@ pub enum Event {
         /// The repository.
         repo: RepoId,
     },
+    /// Somebody pressed on GitHub what approves a commit's checks, and whether they may is to be asked there.
+    ApprovalAsked {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+        /// GitHub's number for whoever pressed it.
+        by: u64,
+    },
+    /// A repository's turn to be looked at has come; nobody says that there is anything new.
+    PollDue {
+        /// The repository.
+        repo: RepoId,
+    },
     /// Beneath a pull request is to be said how it stands.
     CommentDue {
         /// The repository it is to go to.
@@ -397,6 +411,7 @@ impl Event {
             self,
             Event::Due { .. }
                 | Event::SyncDue { .. }
+                | Event::PollDue { .. }
                 | Event::DeliveryReceived { .. }
                 | Event::StatusDue { .. }
                 | Event::RolesDue { .. }
@@ -404,6 +419,7 @@ impl Event {
                 | Event::PeopleDue
                 | Event::PullsDue { .. }
                 | Event::CommentDue { .. }
+                | Event::ApprovalAsked { .. }
         )
     }
 }

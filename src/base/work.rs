@@ -119,6 +119,15 @@ pub enum Work {
         /// Its number there.
         number: u64,
     },
+    /// Ask GitHub whether somebody may approve what a commit starts, and approve it if so.
+    ApproveFor {
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        sha: CommitSha,
+        /// GitHub's number for whoever asks for it.
+        by: u64,
+    },
 }
 
 words! {
@@ -134,6 +143,8 @@ words! {
         Outbound = "outbound",
         /// Indexing, expiry, erasure.
         Upkeep = "upkeep",
+        /// Asking others, for which neither a fetch nor a status waits.
+        Inquiries = "inquiries",
     }
 }
 
@@ -169,18 +180,15 @@ impl Work {
             Work::ListPulls { .. } => "list_pulls",
             Work::FollowPull { .. } => "follow_pull",
             Work::PostComment { .. } => "post_comment",
+            Work::ApproveFor { .. } => "approve_for",
         }
     }
 
     /// Whose threads carry it out.
     pub fn lane(&self) -> Lane {
         match self {
-            Work::SyncRepository { .. }
-            | Work::MirrorRoles { .. }
-            | Work::SyncPeople
-            | Work::SyncPerson { .. }
-            | Work::ListPulls { .. }
-            | Work::FollowPull { .. } => Lane::Git,
+            Work::SyncRepository { .. } | Work::FollowPull { .. } => Lane::Git,
+            Work::MirrorRoles { .. } | Work::SyncPeople | Work::SyncPerson { .. } | Work::ListPulls { .. } => Lane::Inquiries,
             Work::InterpretDelivery { .. } => Lane::Hooks,
             Work::RunCheckSet { .. } | Work::AbandonCheckSet { .. } => Lane::Checks,
             Work::IndexIssues
@@ -191,7 +199,11 @@ impl Work {
             | Work::Rewrap
             | Work::CloseBranch { .. }
             | Work::EraseUser { .. } => Lane::Upkeep,
-            Work::PostStatus { .. } | Work::PostReport { .. } | Work::HealDeliveries | Work::PostComment { .. } => Lane::Outbound,
+            Work::PostStatus { .. }
+            | Work::PostReport { .. }
+            | Work::HealDeliveries
+            | Work::PostComment { .. }
+            | Work::ApproveFor { .. } => Lane::Outbound,
         }
     }
 
@@ -208,7 +220,8 @@ impl Work {
             | Work::MirrorRoles { repo }
             | Work::ListPulls { repo }
             | Work::FollowPull { repo, .. }
-            | Work::PostComment { repo, .. } => Some(*repo),
+            | Work::PostComment { repo, .. }
+            | Work::ApproveFor { repo, .. } => Some(*repo),
             Work::IndexIssues
             | Work::PollRepositories
             | Work::Expire
@@ -228,7 +241,8 @@ impl Work {
             Work::RunCheckSet { sha, .. }
             | Work::AbandonCheckSet { sha, .. }
             | Work::PostStatus { sha, .. }
-            | Work::PostReport { sha, .. } => Some(*sha),
+            | Work::PostReport { sha, .. }
+            | Work::ApproveFor { sha, .. } => Some(*sha),
             Work::CloseBranch { head, .. } => Some(*head),
             Work::SyncRepository { .. }
             | Work::EraseRepository { .. }
@@ -255,7 +269,12 @@ impl Work {
             // A check set that twice took the process with it will do so again.
             Work::RunCheckSet { .. } => 3,
             Work::PollRepositories | Work::Expire | Work::Sweep | Work::HealDeliveries => 2,
-            Work::SyncRepository { .. } | Work::AbandonCheckSet { .. } | Work::IndexIssues | Work::Rewrap | Work::ListPulls { .. } => 8,
+            Work::SyncRepository { .. }
+            | Work::AbandonCheckSet { .. }
+            | Work::IndexIssues
+            | Work::Rewrap
+            | Work::ListPulls { .. }
+            | Work::ApproveFor { .. } => 8,
             // It fails by the store, which can be mended, or by a fault of ours, which is shown where the delivery is.
             Work::InterpretDelivery { .. } => 5,
             // Each answer of GitHub's to ask later is one; with the longest waits this is a fortnight.
@@ -282,6 +301,7 @@ impl Work {
             // One per attempt: a later attempt must not be swallowed by an earlier one that is still ending.
             Work::RunCheckSet { attempt, .. } | Work::AbandonCheckSet { attempt, .. } => Some(format!("{}:{attempt}", self.name())),
             Work::PostStatus { repo, sha, context } => Some(format!("{}:{repo}:{sha}:{context}", self.name())),
+            Work::ApproveFor { repo, sha, by } => Some(format!("{}:{repo}:{sha}:{by}", self.name())),
             Work::PostReport { repo, sha } => Some(format!("{}:{repo}:{sha}", self.name())),
             Work::CloseBranch { repo, head } => Some(format!("{}:{repo}:{head}", self.name())),
             Work::IndexIssues

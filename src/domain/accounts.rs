@@ -52,7 +52,7 @@ pub use factor::{
 };
 pub use identity::{
     Identity, Left, Profile, Provider, Source, github_identity, github_identity_of, leave_github, link_github, list_identities,
-    rename_github, revoke_github_authorization, sign_in_by_github, unlink_github,
+    revoke_github_authorization, see_github, sign_in_by_github, unlink_github,
 };
 pub use link::{
     INVITATION_LIFETIME, LINK_LIFETIME, LINK_REMEMBERED, LinkFault, Opens, accept_invitation, find_link, invite, list_invitations,

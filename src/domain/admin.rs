@@ -143,9 +143,10 @@ pub fn work_depth(tx: &ReadTx, now: Timestamp) -> store::Result<Vec<LaneDepth>> 
                 match state {
                     WorkState::Ready => {
                         depth.ready += 1;
-                        let is_due = item.due_at <= now;
-                        if is_due && depth.due_since.is_none_or(|since| item.due_at < since) {
-                            depth.due_since = Some(item.due_at);
+                        // What has a head start waits no longer for it.
+                        let since = item.due_at.max(item.enqueued_at);
+                        if item.due_at <= now && depth.due_since.is_none_or(|earliest| since < earliest) {
+                            depth.due_since = Some(since);
                         }
                     }
                     WorkState::Leased => depth.leased += 1,

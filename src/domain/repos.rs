@@ -337,7 +337,7 @@ pub fn request_sync(tx: &mut WriteTx, repo: RepoId, now: Timestamp) -> Result<()
 pub fn poll(tx: &mut WriteTx, after: Option<&Cursor>, now: Timestamp) -> Result<Option<Cursor>> {
     let page = list(tx, after, Limit::MAX)?;
     for repo in page.items.iter().filter(|repo| repo.is_due(now)) {
-        tx.record(Event::SyncDue { repo: repo.id }, now)?;
+        tx.record(Event::PollDue { repo: repo.id }, now)?;
     }
     Ok(page.next)
 }

@@ -287,9 +287,11 @@ impl Woken {
             Event::SyncRequested { .. }
             | Event::PullsDue { .. }
             | Event::CommentDue { .. }
+            | Event::ApprovalAsked { .. }
             | Event::HeadReturned { .. }
             | Event::ManifestApproved { .. }
             | Event::SyncDue { .. }
+            | Event::PollDue { .. }
             | Event::RolesDue { .. }
             | Event::PersonDue { .. }
             | Event::PeopleDue

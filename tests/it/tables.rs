@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use plumbline::app::reactions::Turn;
 use plumbline::app::{reactions, runner};
 use plumbline::base::event::{Event, SignInChange, StatusContext, Upkeep, Verdict, WayIn};
 use plumbline::base::id::{AttemptId, DeliveryId, Id, KeyId, LinkId, RepoId, SecretId, TokenId, UserId, WorkId};
@@ -53,6 +54,7 @@ fn works() -> Vec<Work> {
         Work::ListPulls { repo },
         Work::FollowPull { repo, number: 9 },
         Work::PostComment { repo, number: 9 },
+        Work::ApproveFor { repo, sha, by: 9 },
     ]
 }
 
@@ -65,6 +67,7 @@ fn events() -> Vec<Event> {
         Event::RepositoryAdded { repo },
         Event::SyncRequested { repo },
         Event::SyncDue { repo },
+        Event::PollDue { repo },
         Event::RepositoryChanged { repo, changes: Vec::new() },
         Event::RepositoryDeleted { repo, slug: RepoSlug::local("app").unwrap() },
         Event::BranchMoved { repo, branch: branch(), head: sha },
@@ -113,6 +116,7 @@ fn events() -> Vec<Event> {
         Event::PullChanged { repo, number: 9 },
         Event::PullClosed { repo, number: 9, head: sha },
         Event::PullsDue { repo },
+        Event::ApprovalAsked { repo, sha, by: 9 },
         Event::CommentDue { repo, number: 9 },
     ];
     events.extend(works().into_iter().map(|was| Event::WorkDied { work: WorkId::from_u128(5), was }));
@@ -143,8 +147,8 @@ fn what_follows_from_what() {
         let work: Vec<String> = reactions::follow(&event)
             .iter()
             .map(|next| {
-                let after = if next.after.is_zero() { String::new() } else { format!(" after {:?}", next.after) };
-                format!("{} in {}, at most {} times{after}", next.work.name(), next.work.lane(), next.work.attempt_limit())
+                let turn = if next.turn == Turn::First { " first" } else { "" };
+                format!("{}{turn} in {}, at most {} times", next.work.name(), next.work.lane(), next.work.attempt_limit())
             })
             .collect();
         writeln!(table, "{what:34} {}", if work.is_empty() { "-".to_owned() } else { work.join(", ") }).unwrap();

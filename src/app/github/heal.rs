@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::app::runner::{Attempt, Failure};
 use crate::base::event::Actor;
-use crate::domain::github::deliveries::{self, Healing};
+use crate::domain::github::deliveries::{self, Bounds, Healed, Healing};
 use crate::domain::github::{self};
 use crate::engine::queue;
 
@@ -26,13 +26,19 @@ pub fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     let before = app.read_now(|tx, _| deliveries::last(tx))?;
     let known_until = before.and_then(|before| before.known_until);
     let since = known_until.map_or(now - KEPT, |known| known - MARGIN).max(now - KEPT);
-    let healing = match deliveries::heal(&client, since) {
-        Ok((missed, again)) => {
+    let healed = deliveries::heal(&client, since, Bounds::default(), || !attempt.cancel.is_tripped());
+    let healing = match healed {
+        Ok(healed) => {
+            let Healed { missed, again, is_cut, .. } = healed;
             if missed > 0 {
                 tracing::info!("GitHub could not deliver {missed}, of which {again} were asked for again");
             }
+            if is_cut {
+                tracing::warn!("GitHub tells of more deliveries than are read at a time; what was sent earlier may be missing");
+            }
+            let error = healed.stopped.as_ref().map(ToString::to_string);
             // What was left for the next time is looked at again.
-            Healing { asked_at: now, known_until: if again < missed { known_until } else { Some(now) }, missed, again, error: None }
+            Healing { asked_at: now, known_until: if healed.is_whole() { Some(now) } else { known_until }, missed, again, error }
         }
         Err(error) => {
             tracing::warn!("GitHub cannot be asked for what it could not deliver: {error}");

@@ -10,13 +10,17 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::app::health::Grade;
-use crate::base::text::{clip, count, duration};
+use crate::base::page::{Cursor, Limit};
+use crate::base::text::{clip, count, duration, span};
+use crate::base::time::Timestamp;
 use crate::domain::github::client::{As, Lane, Skew};
-use crate::domain::github::deliveries::{self, Tried};
+use crate::domain::github::deliveries::{self, Healing, Tried};
 use crate::domain::github::setup::{EVENTS, PERMISSIONS};
 use crate::domain::github::sync::{self, Installation};
 use crate::domain::github::{self, Client, Identity};
 use crate::domain::hooks;
+use crate::domain::repos::Repository;
+use crate::engine::store::Scan;
 
 /// By how much our clock may be wrong: GitHub refuses a statement that is dated a minute ahead.
 const SKEW: Duration = Duration::from_secs(30);
@@ -113,6 +117,7 @@ pub fn look(app: &App) -> github::Result<Look> {
     look.checks.extend(hook_address(app, &client, arrivals.grade == Grade::Good));
     look.checks.push(arrivals);
     look.checks.extend(missed(app)?);
+    look.checks.extend(compared(app)?);
     look.page = Some(described.html_url).filter(|page| page.starts_with(&client.identity().url));
     Ok(look)
 }
@@ -331,17 +336,61 @@ fn unseen(app: &App) -> github::Result<Looked> {
     })
 }
 
-/// How it went when GitHub was last asked for what it could not deliver.
+/// How it went when GitHub was last asked for what it could not deliver, and since when it is not known that all has arrived.
 fn missed(app: &App) -> github::Result<Option<Looked>> {
-    let name = "missed deliveries";
     let Some(last) = app.read_now(|tx, _| deliveries::last(tx))? else { return Ok(None) };
+    Ok(Some(reconciled(last, app.config.intervals().heal, app.clock.now())))
+}
+
+fn reconciled(last: Healing, interval: Duration, now: Timestamp) -> Looked {
+    let name = "missed deliveries";
+    let millis = |gap: Duration| duration(u64::try_from(gap.as_millis()).unwrap_or(u64::MAX));
+    let every = format!("GitHub is asked for them every {}", span(interval));
+    let gap = match last.known_until {
+        Some(until) if until == last.asked_at => format!("all that was sent until {until} has arrived or was sent again"),
+        Some(until) => format!("of the last {} it is not known that all has arrived", millis(now.since(until))),
+        None => "it was never known that all had arrived".to_owned(),
+    };
     let at = last.asked_at;
-    Ok(Some(match last.error {
-        Some(error) => {
-            Looked::other(name, Grade::Weaker, format!("asked for at {at} in vain: {error}"), "it is asked again every two minutes")
+    let counts = match (last.missed, last.again) {
+        (0, _) => "there were none".to_owned(),
+        (missed, again) => format!("{missed} had not arrived, {again} were sent again"),
+    };
+    match last.error {
+        Some(error) => Looked::other(name, Grade::Weaker, format!("asked for at {at}, {counts}, and then in vain: {error}; {gap}"), every),
+        None if last.known_until == Some(at) => Looked::good(name, format!("{every}, last at {at}: {counts}; {gap}")),
+        None => Looked::other(name, Grade::Weaker, format!("asked for at {at}: {counts}; {gap}"), every),
+    }
+}
+
+/// As of when the branches here are GitHub's: whatever no delivery told of is found by a fetch, which each repository has in its turn.
+fn compared(app: &App) -> github::Result<Option<Looked>> {
+    let name = "branch heads";
+    let (mut after, mut oldest, mut waiting, mut all) = (None, None::<Repository>, 0_u64, 0_u64);
+    loop {
+        let from: Option<Cursor> = after.take();
+        let page = app.read_now(|tx, _| tx.page(&Scan::<Repository>::all().after(from.as_ref()), Limit::MAX))?;
+        for repo in page.items.into_iter().filter(|repo| repo.source.github().is_some()) {
+            all += 1;
+            match (repo.synced_at, oldest.as_ref().and_then(|oldest| oldest.synced_at)) {
+                (None, _) => waiting += 1,
+                (Some(at), Some(before)) if before <= at => {}
+                (Some(_), _) => oldest = Some(repo),
+            }
         }
-        None if last.missed == 0 => Looked::good(name, format!("asked for at {at}: there were none")),
-        None => Looked::good(name, format!("asked for at {at}: {} had not arrived, {} were sent again", last.missed, last.again)),
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let Some((oldest, at)) = oldest.and_then(|repo| repo.synced_at.map(|at| (repo.slug, at))) else {
+        let says = format!("none of the {all} repositories of GitHub's was fetched yet");
+        return Ok((all > 0).then(|| Looked::other(name, Grade::Weaker, says, "look again in a while")));
+    };
+    let says = format!("those of all repositories are GitHub's as of {at} or later; `{oldest}` was compared longest ago");
+    Ok(Some(match waiting {
+        0 => Looked::good(name, says),
+        _ => Looked::other(name, Grade::Weaker, format!("{says}; {waiting} were never fetched"), "look again in a while"),
     }))
 }
 
@@ -358,7 +407,6 @@ pub fn send_again(app: &App) -> github::Result<Option<Tried>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::time::Timestamp;
 
     fn tried(status_code: Option<u16>, status: &str) -> Tried {
         let delivered_at = Timestamp::from_seconds(0);
@@ -382,6 +430,23 @@ mod tests {
         }
         assert!(says(Some(415), "Unsupported").ends_with("was no JSON"));
         assert!(says(Some(401), "Unauthorized").contains("signed with a secret that is not known here"));
+    }
+
+    #[test]
+    fn it_is_said_how_often_what_was_missed_is_asked_for_and_since_when_something_may_be_missing() {
+        let at = Timestamp::from_seconds;
+        let says = |healing: Healing| {
+            let looked = reconciled(healing, Duration::from_secs(120), at(7_200));
+            format!("{}: {}", looked.grade, looked.says)
+        };
+        let good = Healing { asked_at: at(7_100), known_until: Some(at(7_100)), missed: 0, again: 0, error: None };
+        let told = says(good.clone());
+        assert!(told.starts_with("good: GitHub is asked for them every 2 minutes, last at"), "{told}");
+        assert!(told.contains("1970-01-01T01:58:20Z: there were none"), "{told}");
+        let gap = says(Healing { known_until: Some(at(3_600)), missed: 9, again: 4, ..good.clone() });
+        assert!(gap.starts_with("weaker: ") && gap.contains("9 had not arrived, 4 were sent again; of the last 1 h"), "{gap}");
+        let never = says(Healing { known_until: None, error: Some("away".to_owned()), ..good });
+        assert!(never.starts_with("weaker: ") && never.ends_with("in vain: away; it was never known that all had arrived"), "{never}");
     }
 
     #[test]

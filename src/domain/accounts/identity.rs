@@ -49,6 +49,9 @@ const NAME_BYTES: usize = 100;
 /// The longest address of a picture that is kept.
 const AVATAR_BYTES: usize = 500;
 
+/// The most organizations of one account that are known.
+const PLACES: usize = 200;
+
 /// An account elsewhere, and whose it is here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -66,6 +69,8 @@ pub struct Identity {
     pub seen_at: Timestamp,
     /// What became of it when its person left those who are let in.
     pub left: Option<Left>,
+    /// The organizations it was last seen in, in lower case and in order; none where that was never looked at.
+    pub places: Vec<String>,
 }
 
 /// Somebody left those who are let in.
@@ -150,7 +155,10 @@ pub fn sign_in_by_github(tx: &mut WriteTx, profile: &Profile, new: &NewSession, 
         tx.record(Event::UserChanged { user: person.id, changes }, now)?;
     }
     let was_away = identity.left.is_some();
-    let person = take_over(tx, Identity { login: shown(&profile.login), seen_at: now, left: None, ..identity }, person, profile, now)?;
+    // Where they came back is looked at next time.
+    let places = if was_away { Vec::new() } else { identity.places.clone() };
+    let identity = Identity { login: shown(&profile.login), seen_at: now, left: None, places, ..identity };
+    let person = take_over(tx, identity, person, profile, now)?;
     if is_new || was_away {
         roster::mirror_user(tx, person.id, profile.subject, now)?;
     }
@@ -221,10 +229,15 @@ pub fn revoke_github_authorization(tx: &mut WriteTx, subject: u64, now: Timestam
     Ok(())
 }
 
-/// Writes down what an account on GitHub is called now.
-pub fn rename_github(tx: &mut WriteTx, subject: u64, login: &str) -> Result<()> {
-    if let Some(identity) = github_identity(tx, subject)?.filter(|identity| identity.login != login) {
-        tx.put(&Identity { login: shown(login), ..identity })?;
+/// Writes down in which organizations an account on GitHub was seen and, where that was asked, what it is called now.
+pub fn see_github(tx: &mut WriteTx, subject: u64, login: Option<&str>, places: &[String]) -> Result<()> {
+    let Some(before) = github_identity(tx, subject)? else { return Ok(()) };
+    let mut places: Vec<String> = places.iter().take(PLACES).cloned().collect();
+    places.sort_unstable();
+    places.dedup();
+    let login = login.map_or_else(|| before.login.clone(), shown);
+    if before.login != login || before.places != places {
+        tx.put(&Identity { login, places, ..before })?;
     }
     Ok(())
 }
@@ -242,7 +255,7 @@ pub(super) fn settle(tx: &mut WriteTx, user: UserId) -> Result<()> {
 impl Identity {
     fn of(user: UserId, profile: &Profile, now: Timestamp) -> Identity {
         let (provider, subject, login) = (Provider::Github, profile.subject, shown(&profile.login));
-        Identity { provider, subject, user, login, linked_at: now, seen_at: now, left: None }
+        Identity { provider, subject, user, login, linked_at: now, seen_at: now, left: None, places: Vec::new() }
     }
 }
 

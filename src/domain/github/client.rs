@@ -147,6 +147,15 @@ struct Page {
     next: Option<String>,
 }
 
+/// What was read of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// Its items.
+    pub items: Vec<T>,
+    /// Whether there are more that are wanted.
+    pub is_cut: bool,
+}
+
 /// What GitHub says of a refusal.
 #[derive(Deserialize)]
 struct Sorry {
@@ -261,7 +270,7 @@ impl Client<'_> {
         self.list_while(who, lane, path, field, |_| true)
     }
 
-    /// Reads a list page by page, as long as all items of a page are wanted.
+    /// Reads a list page by page, as long as all items of a page are wanted. One that is cut short is told of in the log.
     pub fn list_while<T: DeserializeOwned>(
         &self,
         who: As,
@@ -270,9 +279,26 @@ impl Client<'_> {
         field: Option<&str>,
         is_wanted: impl Fn(&T) -> bool,
     ) -> Result<Vec<T>> {
+        let Listed { items, is_cut } = self.list_pages(who, lane, path, field, is_wanted, PAGES)?;
+        if is_cut {
+            tracing::warn!("GitHub's list at `{path}` has more than {PAGES} pages; the rest of it is not read");
+        }
+        Ok(items)
+    }
+
+    /// Reads at most `pages` pages of a list, as long as all items of a page are wanted, and says whether there are more.
+    pub fn list_pages<T: DeserializeOwned>(
+        &self,
+        who: As,
+        lane: Lane,
+        path: &str,
+        field: Option<&str>,
+        is_wanted: impl Fn(&T) -> bool,
+        pages: usize,
+    ) -> Result<Listed<T>> {
         let mut all = Vec::new();
         let mut next = Some(self.url(path));
-        for _ in 0..PAGES {
+        for _ in 0..pages {
             let Some(url) = next.take() else { break };
             let page = self.page(who, lane, url)?;
             let items = match field {
@@ -286,7 +312,7 @@ impl Client<'_> {
             next = page.next.filter(|_| items.iter().all(&is_wanted));
             all.extend(items);
         }
-        Ok(all)
+        Ok(Listed { items: all, is_cut: next.is_some() })
     }
 
     /// Reads a list to its end, or until `most` are read.

@@ -1,21 +1,35 @@
 //! What GitHub could not deliver: asked for again.
 //!
 //! GitHub tells an App how each delivery of the last days went. Those that did not arrive, since we were away or failed, are asked for
-//! again, the oldest first and so many at a time. What we refused would be refused again and is left alone, and so is what has failed
-//! several times.
+//! again, the oldest first, one after the other for as long as GitHub lets us: after hours away the gap closes in one go. What we refused
+//! would be refused again and is left alone, and so is what has failed several times.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Result;
-use super::client::{As, Client, Lane};
+use super::client::{As, Client, Lane, Listed};
+use super::{Error, Result};
 use crate::base::text::clip;
 use crate::base::time::Timestamp;
 use crate::engine::store::{self, ReadTx, Record, WriteTx};
 
-/// The most deliveries that are asked for again at a time.
-const AGAIN: usize = 300;
+/// How much is done at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// How many pages of tries are read.
+    pub pages: usize,
+    /// How many deliveries are asked for again.
+    pub again: usize,
+}
+
+impl Default for Bounds {
+    /// A hundred thousand tries, and half of what GitHub lets an App ask in an hour four times over.
+    fn default() -> Bounds {
+        Bounds { pages: 1_000, again: 10_000 }
+    }
+}
+
 /// How often one is tried, as far as is seen.
 const TRIES: usize = 5;
 /// How much of an error is kept.
@@ -87,19 +101,47 @@ pub fn again(client: &Client<'_>, id: u64) -> Result<()> {
     Ok(())
 }
 
-/// Asks again for what was sent since then and did not arrive. Answers how many those are, and for how many it was asked.
-pub fn heal(client: &Client<'_>, since: Timestamp) -> Result<(u64, u64)> {
-    // Newest first.
-    let path = "/app/hook/deliveries?per_page=100";
-    let mut tries: Vec<Tried> = client.list_while(As::App, Lane::Syncs, path, None, |one: &Tried| one.delivered_at >= since)?;
-    tries.retain(|one| one.delivered_at >= since);
-    let missed = missed(tries);
-    let mut asked = 0;
-    for id in missed.iter().take(AGAIN) {
-        again(client, *id)?;
-        asked += 1;
+/// What came of asking again.
+#[derive(Debug, Default)]
+pub struct Healed {
+    /// How many deliveries had not arrived, as far as was read.
+    pub missed: u64,
+    /// How many of them were asked for again.
+    pub again: u64,
+    /// Whether GitHub's list was longer than what was read of it.
+    pub is_cut: bool,
+    /// Why it was not gone on.
+    pub stopped: Option<Error>,
+}
+
+impl Healed {
+    /// Whether all that was sent has arrived or was asked for again.
+    pub fn is_whole(&self) -> bool {
+        !self.is_cut && self.stopped.is_none() && self.again == self.missed
     }
-    Ok((missed.len() as u64, asked))
+}
+
+/// Asks again for what was sent since then and did not arrive, for as long as `goes_on`. What was asked for when GitHub has us wait is told
+/// all the same.
+pub fn heal(client: &Client<'_>, since: Timestamp, bounds: Bounds, goes_on: impl Fn() -> bool) -> Result<Healed> {
+    // Newest first.
+    let (path, is_wanted) = ("/app/hook/deliveries?per_page=100", |one: &Tried| one.delivered_at >= since);
+    let Listed { items: mut tries, is_cut } = client.list_pages(As::App, Lane::Syncs, path, None, is_wanted, bounds.pages)?;
+    tries.retain(is_wanted);
+    let missed = missed(tries);
+    let mut healed = Healed { missed: missed.len() as u64, is_cut, ..Healed::default() };
+    for id in missed.into_iter().take(bounds.again).take_while(|_| goes_on()) {
+        match again(client, id) {
+            Ok(()) => healed.again += 1,
+            // It is no longer kept there; whatever else is missed is asked for.
+            Err(Error::Refused { status: 404 | 422, .. }) => healed.again += 1,
+            Err(error) => {
+                healed.stopped = Some(error);
+                break;
+            }
+        }
+    }
+    Ok(healed)
 }
 
 /// The latest try of each delivery that did not arrive, the oldest first.

@@ -250,8 +250,8 @@ pub enum Kind {
     Team(Team),
     /// A team was given a repository.
     TeamAdd(Team),
-    /// An organization or its members changed.
-    Organization(Account),
+    /// An organization or its members changed; with whoever came or went.
+    Organization(Account, Option<Account>),
     /// A deployment was asked for.
     Deployment(AtCommit),
     /// It went on.
@@ -262,6 +262,13 @@ pub enum Kind {
     GithubAppAuthorization(Account),
     /// Nothing that we know.
     Unknown,
+}
+
+/// That somebody belongs to an organization; of one who is invited by mail it is not said who that is.
+#[derive(Deserialize)]
+struct Belonging {
+    #[serde(default)]
+    user: Option<Account>,
 }
 
 /// A button, by our name for it.
@@ -375,7 +382,10 @@ fn kind(event: &str, body: &[u8]) -> Result<Kind, Malformed> {
         }
         "team" => Kind::Team(within!(event, body, { team: Team }).team),
         "team_add" => Kind::TeamAdd(within!(event, body, { team: Team }).team),
-        "organization" => Kind::Organization(within!(event, body, { organization: Account }).organization),
+        "organization" => {
+            let within = within!(event, body, { organization: Account, membership: Option<Belonging> });
+            Kind::Organization(within.organization, within.membership.and_then(|membership| membership.user))
+        }
         "deployment" => Kind::Deployment(within!(event, body, { deployment: AtCommit }).deployment),
         "deployment_status" => Kind::DeploymentStatus(within!(event, body, { deployment: AtCommit }).deployment),
         "workflow_run" => Kind::WorkflowRun(within!(event, body, { workflow_run: AtCommit }).workflow_run),

@@ -34,17 +34,17 @@ pub struct Sent {
     pub guid: String,
     /// When it came for the first time.
     pub received_at: Timestamp,
-    /// Who pressed a button of ours, if they may do what it stands for.
+    /// What is known of who pressed a button of ours; nothing if they may not do what it stands for.
     pub presser: Option<Presser>,
 }
 
-/// Somebody who pressed a button of ours on GitHub and may.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Somebody who pressed a button of ours on GitHub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presser {
-    /// A person here, on whose behalf it is done.
+    /// A person here who may, on whose behalf it is done.
     Known,
-    /// Nobody here, by what they are called on GitHub.
-    Other(String),
+    /// Somebody of whom GitHub is yet to be asked whether they may.
+    Asked,
 }
 
 /// What the button is called that approves what a commit starts.
@@ -88,7 +88,14 @@ pub fn apply(tx: &mut WriteTx, payload: &Payload, sent: &Sent, now: Timestamp) -
             whole(people(tx, now)?)
         }
         // A team's roles may be in any repository, and whom an organization let go is looked up.
-        Kind::Team(_) | Kind::TeamAdd(_) | Kind::Organization(_) => whole(people(tx, now)?),
+        Kind::Team(_) | Kind::TeamAdd(_) => whole(people(tx, now)?),
+        Kind::Organization(_, member) => {
+            // Whoever went is looked at first, without waiting for everybody else.
+            if let Some(member) = member {
+                accounts::person_changed(tx, member.id, now)?;
+            }
+            whole(people(tx, now)?)
+        }
         Kind::Deployment(_) | Kind::DeploymentStatus(_) | Kind::WorkflowRun(_) => whole(kept("deployments and workflows")),
         Kind::GithubAppAuthorization(account) => {
             if payload.action() == "revoked" {
@@ -322,12 +329,20 @@ fn press(tx: &mut WriteTx, payload: &Payload, at: &AtCommit, pressed: &Pressed, 
     let Ok(sha) = at.head_sha.parse::<CommitSha>() else {
         return Ok(Outcome::Failed("the payload names no commit".to_owned()));
     };
-    let by = match &sent.presser {
-        None => return Ok(ignored(format!("`{}` may not approve anything in `{}`: that takes write access", pressed.by.login, repo.slug))),
-        Some(Presser::Known) => None,
-        Some(Presser::Other(login)) => Some(login.clone()),
+    let login = &pressed.by.login;
+    let approved = match sent.presser {
+        None => return Ok(ignored(format!("`{login}` may not approve anything in `{}`: that takes write access", repo.slug))),
+        Some(Presser::Known) => checks::approve(tx, repo.id, sha, None, now),
+        Some(Presser::Asked) => match checks::find(tx, repo.id, sha) {
+            Ok(set) if set.is_held() => {
+                tx.record(Event::ApprovalAsked { repo: repo.id, sha, by: pressed.by.id }, now)?;
+                return Ok(processed(format!("GitHub is asked whether `{login}` may approve what {} starts", sha.short())));
+            }
+            Ok(set) => Err(checks::Error::NotWaiting { sha, state: set.state }),
+            Err(error) => Err(error),
+        },
     };
-    match checks::approve(tx, repo.id, sha, by, now) {
+    match approved {
         Ok(_) => Ok(processed(format!("what {} starts is approved, and runs", sha.short()))),
         Err(error @ (checks::Error::NotWaiting { .. } | checks::Error::NotFound { .. })) => Ok(ignored(error.to_string())),
         Err(error) => Err(Error::from(error)),

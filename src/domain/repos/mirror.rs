@@ -122,7 +122,7 @@ pub fn follow(tx: &mut WriteTx, github: u64, facts: &Facts, as_of: AsOf, now: Ti
 
 fn tell(repo: &mut Repository, facts: &Facts, as_of: AsOf) {
     let Facts { slug, is_private, is_archived, description, installation } = facts;
-    repo.remote = remote_of(&repo.remote, &repo.slug, slug);
+    repo.remote = remote_of(&repo.remote, slug);
     repo.slug = slug.clone();
     repo.is_private = *is_private;
     repo.is_archived = *is_archived;
@@ -134,10 +134,12 @@ fn tell(repo: &mut Repository, facts: &Facts, as_of: AsOf) {
     repo.as_of = Some(as_of);
 }
 
-/// The address of a repository under its new name.
-fn remote_of(remote: &str, before: &RepoSlug, after: &RepoSlug) -> String {
-    match remote.strip_suffix(&format!("/{before}.git")) {
-        Some(host) => format!("{host}/{after}.git"),
+/// The address of a repository of GitHub's under this name, written as it was: it ends in owner and name, with `.git` or without. What they
+/// were is not looked at, since a repository may go by its number here.
+fn remote_of(remote: &str, slug: &RepoSlug) -> String {
+    let ending = if remote.ends_with(".git") { ".git" } else { "" };
+    match remote.rsplitn(3, '/').nth(2) {
+        Some(host) => format!("{host}/{slug}{ending}"),
         None => remote.to_owned(),
     }
 }
@@ -350,4 +352,18 @@ pub(super) fn forget_names(tx: &mut WriteTx, repo: RepoId, limit: usize) -> Resu
         tx.remove::<FormerName>(&name.slug)?;
     }
     Ok(former.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_that_of_the_new_name_however_it_was_written() {
+        let renamed = |remote| remote_of(remote, &"umbrella/application".parse().unwrap());
+        assert_eq!(renamed("https://github.example/acme/app.git"), "https://github.example/umbrella/application.git");
+        assert_eq!(renamed("https://github.example/acme/app"), "https://github.example/umbrella/application");
+        assert_eq!(renamed("https://github.example:8443/acme/app-7"), "https://github.example:8443/umbrella/application");
+        assert_eq!(renamed("elsewhere"), "elsewhere");
+    }
 }

@@ -144,6 +144,21 @@ impl Mirror {
         Ok(self.merge_base(old, new)? == Some(old))
     }
 
+    /// The commits that led to one of `new` and to none of `known`, newest first, at most `limit`; and whether there are more, or more of
+    /// history would have had to be looked at than one walk does. Of `known`, what is not here is passed over.
+    pub fn commits_beyond(&self, new: &[CommitSha], known: &[CommitSha], limit: usize) -> Result<(Vec<CommitInfo>, bool)> {
+        let mut walk = Walk::new(self);
+        let mut out: Vec<CommitSha> = Vec::new();
+        let is_cut = match walk.beyond(new, known, limit, &mut out) {
+            Ok(is_cut) => is_cut,
+            Err(Error::TooMany { .. }) => true,
+            Err(error) => return Err(error),
+        };
+        // A wrong clock can have shown as new what is known.
+        out.retain(|sha| walk.flags(*sha) & THEIRS == 0);
+        Ok((out.into_iter().map(|sha| self.commit(sha)).collect::<Result<_>>()?, is_cut))
+    }
+
     /// The commits that `new` has and `old` does not, newest first; all of `new`'s where there is no `old`. It is an error if they are
     /// more than `limit`.
     pub fn commits_between(&self, old: Option<CommitSha>, new: CommitSha, limit: usize) -> Result<Vec<CommitInfo>> {
@@ -253,6 +268,33 @@ impl<'a> Walk<'a> {
             self.seen.insert(sha, Seen { flags, waits: true, at, parents: parents.into() });
         }
         Ok(())
+    }
+
+    /// Collects what led to one of `new` and to none of `known`; says whether there is more.
+    fn beyond(&mut self, new: &[CommitSha], known: &[CommitSha], limit: usize, out: &mut Vec<CommitSha>) -> Result<bool> {
+        for sha in new {
+            self.push(*sha, OURS)?;
+        }
+        for sha in known {
+            if self.mirror.has(*sha)? {
+                self.push(*sha, THEIRS)?;
+            }
+        }
+        let mut slop = SLOP;
+        while let Some((sha, flags)) = self.next()? {
+            if flags & THEIRS == 0 {
+                if out.len() == limit {
+                    return Ok(true);
+                }
+                out.push(sha);
+            } else if self.waiting[usize::from(OURS)] == 0 {
+                slop -= 1;
+                if slop == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// The newest waiting commit and its flags; its parents wait from now on.

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use plumbline::app::runner;
 use plumbline::base::event::{Actor, Event};
 use plumbline::base::id::{Ids, RepoId};
 use plumbline::base::name::{BranchName, CommitSha};
 use plumbline::base::time::Timestamp;
-use plumbline::base::work::Work;
-use plumbline::domain::accounts::{InstanceRole, RepoRole};
+use plumbline::base::work::{Lane, Work};
+use plumbline::domain::accounts::{InstanceRole, Profile, RepoRole};
 use plumbline::domain::github::payload;
 use plumbline::domain::hooks::Outcome;
 use plumbline::domain::hooks::github::{Applied, Sent, apply};
@@ -166,6 +167,45 @@ async fn what_the_app_is_let_at_again_is_back_as_it_was() {
     assert_eq!(names(&world).await, [""; 0]);
     assert!(outcome(&world, &ended).await.starts_with("processed: the App was removed there"));
     assert!(!world.app.app().read_now(move |tx, _| repos::is_gone(tx, other)).unwrap());
+}
+
+#[tokio::test]
+async fn a_push_is_fetched_before_what_came_by_the_clock_and_waited_longer() {
+    let world = deliveries::world();
+    let (sender, app) = (Sender::to(&world.app), add(&world.app, "acme/app", 7, 301));
+    let quiet = add(&world.app, "acme/quiet", 8, 301);
+    settle(&world).await;
+    let handle = world.app.app();
+    handle.write_now(&Actor::System, move |tx, now| tx.record(Event::PollDue { repo: quiet }, now)).unwrap();
+    world.app.advance(Duration::from_secs(60));
+    sender.send("push", &pushed("refs/heads/main", described(7, "acme/app", LAST))).await;
+    let hooks = handle.clone();
+    tokio::task::spawn_blocking(move || runner::run_next(&hooks, Lane::Hooks, "test", None)).await.unwrap().unwrap();
+    let take = || handle.write_now(&Actor::System, |tx, now| queue::claim(tx, Lane::Git, "test", now)).unwrap().map(|claim| claim.work);
+    assert_eq!(take(), Some(Work::SyncRepository { repo: app }));
+    assert_eq!(take(), Some(Work::SyncRepository { repo: quiet }));
+    // Who waits for nobody but GitHub holds up no fetch.
+    handle.write_now(&Actor::System, move |tx, now| accounts::roles_changed(tx, app, now)).unwrap();
+    assert_eq!(take(), None);
+}
+
+#[tokio::test]
+async fn whoever_an_organization_let_go_is_looked_at_by_themselves() {
+    let world = deliveries::world();
+    let user = world.app.user("grace", InstanceRole::Member);
+    let profile = Profile { subject: 31, login: "grace".to_owned(), name: None, avatar_url: None, emails: None };
+    let link = move |tx: &mut WriteTx, now| accounts::link_github(tx, user, &profile, now);
+    world.app.app().write_now(&Actor::System, link).unwrap();
+    let gone = json!({
+        "action": "member_removed", "organization": {"id": 1, "login": "acme"}, "installation": {"id": 301},
+        "membership": {"state": "inactive", "role": "member", "user": {"id": 31, "login": "grace"}},
+    });
+    Sender::to(&world.app).send("organization", &gone).await;
+    let hooks = world.app.app().clone();
+    tokio::task::spawn_blocking(move || runner::run_next(&hooks, Lane::Hooks, "test", None)).await.unwrap().unwrap();
+    let waits: Vec<Work> = world.app.work(WorkState::Ready).into_iter().map(|item| item.work).collect();
+    assert!(waits.contains(&Work::SyncPerson { user }) && waits.contains(&Work::SyncPeople), "{waits:?}");
+    settle(&world).await;
 }
 
 #[tokio::test]

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use plumbline::app::runner;
+use plumbline::base::time::Timestamp;
 use plumbline::base::work::Lane;
 use plumbline::domain::accounts::InstanceRole;
+use plumbline::domain::github::deliveries::{self, Bounds};
 use plumbline::engine::queue::WorkState;
 use serde_json::json;
 
 use crate::support::app::TestApp;
-use crate::support::github::{Door, GitHub, INSTALLATION, Push};
+use crate::support::github::{Delivery, Door, GitHub, INSTALLATION, Push};
 use crate::support::world::{World, text};
 
 const GATED: (&str, &str) = (".plumbline.yaml", "version: 1\nissues: {fail_on: new}\n");
@@ -64,6 +66,34 @@ impl Side {
 const PENDING: &str = "pending plumbline the checks are under way";
 const BASELINE: &str = "success plumbline 0 open issues at the first analysed commit: this is the baseline";
 const CLEAN: &str = "success plumbline no new issues";
+
+#[tokio::test]
+async fn what_was_missed_in_hours_is_asked_for_in_one_go_and_what_was_not_read_counts_as_missing() {
+    let side = Side::with([GATED]).await;
+    let miss = |range: std::ops::Range<u32>| {
+        for n in range {
+            let delivery = Delivery { guid: format!("{n:08x}-cc78-11e3-81ab-4c9367dc0958"), ..side.first.delivery.clone() };
+            side.github.tried(&delivery, 502);
+        }
+    };
+    miss(0..700);
+    let app = side.world.app.app().clone();
+    let heal = move |pages: usize, again: usize| {
+        let bounds = Bounds { pages, again };
+        deliveries::heal(&app.github().unwrap(), Timestamp::EPOCH, bounds, || true).unwrap()
+    };
+    let (cut, some, rest) = tokio::task::spawn_blocking(move || (heal(3, 10), heal(1_000, 10), heal(1_000, 10_000))).await.unwrap();
+    assert_eq!((cut.is_cut, cut.again, cut.is_whole()), (true, 10, false), "of 700 tries 300 were read");
+    assert_eq!((some.is_cut, some.missed, some.is_whole()), (false, 690, false));
+    assert_eq!((rest.missed, rest.again, rest.is_whole()), (680, 680, true));
+    miss(1_000..1_400);
+    side.world.app.advance(Duration::from_secs(120));
+    side.github.advance(Duration::from_secs(120));
+    side.world.app.tick().await;
+    side.world.app.settle().await;
+    let last = side.world.app.app().read_now(|tx, _| deliveries::last(tx)).unwrap().unwrap();
+    assert_eq!((last.again, last.known_until), (400, Some(last.asked_at)));
+}
 
 #[tokio::test]
 async fn a_push_is_pending_at_once_and_then_has_its_verdict() {
@@ -423,5 +453,6 @@ async fn what_github_could_not_deliver_is_asked_for_again_once() {
     assert_eq!(again(side.github.asked()), 0);
     let seen = side.world.admin.get("/api/v1/admin/github").await.expect(200).value();
     let says: Vec<&str> = seen["checks"].as_array().unwrap().iter().map(|check| text(&check["says"])).collect();
-    assert!(says.iter().any(|says| says.ends_with("there were none")), "{says:?}");
+    assert!(says.iter().any(|says| says.ends_with("`acme/app` was compared longest ago")), "{says:?}");
+    assert!(says.iter().any(|says| says.contains("there were none; all that was sent until")), "{says:?}");
 }

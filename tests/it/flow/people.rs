@@ -158,6 +158,34 @@ async fn a_daily_look_notices_who_left_and_signing_in_does() {
 }
 
 #[tokio::test]
+async fn an_organization_that_cannot_be_asked_shuts_nobody_out_and_keeps_nobody_of_another_in() {
+    let github = GitHub::start();
+    let beta = github.install("beta");
+    let orgs = ["acme", "beta", "gone"].map(str::to_owned).to_vec();
+    let world = World::of(TestApp::with(|config| (github.configure_sign_in(config), config.github.orgs = orgs).0)).await;
+    let side = Side { world, github };
+    let (of_acme, of_beta, of_both) = (side.github.member("first"), side.github.person("second"), side.github.member("third"));
+    side.github.belongs(of_beta, "beta", Some("active"));
+    side.github.belongs(of_both, "beta", Some("active"));
+    let (first, second, third) = (side.sign_in(of_acme).await, side.sign_in(of_beta).await, side.sign_in(of_both).await);
+    side.resync().await;
+    side.github.suspend(beta, true);
+    // They are still there; and whoever left `acme` alone has left.
+    for person in [of_acme, of_both] {
+        side.github.belongs(person, "acme", None);
+    }
+    side.resync().await;
+    first.get("/api/v1/me").await.expect(401);
+    second.get("/api/v1/me").await.expect(200);
+    third.get("/api/v1/me").await.expect(200);
+    side.github.suspend(beta, false);
+    side.github.belongs(of_both, "beta", None);
+    side.resync().await;
+    second.get("/api/v1/me").await.expect(200);
+    third.get("/api/v1/me").await.expect(401);
+}
+
+#[tokio::test]
 async fn a_github_that_does_not_answer_locks_nobody_out() {
     let side = Side::new().await;
     let octocat = side.github.member("octocat");

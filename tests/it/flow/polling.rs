@@ -52,6 +52,19 @@ async fn polling_that_finds_nothing_leaves_nothing_in_the_journal() {
     assert!(rows.iter().map(|row| row.0.number).eq(1..=rows.len() as u64), "no number is left out");
 }
 
+#[tokio::test]
+async fn every_commit_that_a_push_brings_is_registered_however_many_they_are() {
+    let world = World::new().await;
+    let repo = world.repo("app", [("a.rb", "puts 1\n")]).await;
+    world.app.tick().await;
+    repo.git.switch("topic");
+    let pushed: Vec<CommitSha> = (0..30).map(|n| repo.git.commit([("b.rb", format!("puts {n}\n"))]).parse().unwrap()).collect();
+    poll(&world).await;
+    let id: RepoId = repo.see("").await["id"].as_str().unwrap().parse().unwrap();
+    let missing = |sha: &&CommitSha| world.app.app().read_now(|tx, _| repos::commit(tx, id, **sha)).unwrap().is_none();
+    assert_eq!(pushed.iter().filter(missing).count(), 0);
+}
+
 /// A host that was away for a weekend left a piece of dead work every few minutes.
 #[tokio::test]
 async fn a_repository_that_stays_away_is_told_of_once_and_looked_for_at_every_poll() {

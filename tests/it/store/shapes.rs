@@ -154,6 +154,7 @@ const SAMPLES: &[fn() -> Shape] = &[
             linked_at: at(1),
             seen_at: at(2),
             left: Some(Left { at: at(3), has_closed: true }),
+            places: vec!["acme".to_owned()],
         })
     },
     || shape(&Email { address: "ada@acme.example".to_owned(), user: UserId::from_u128(1), verified_at: at(1) }),
