@@ -31,6 +31,8 @@ pub enum Turn {
     ByAge,
     /// Before what came by the clock: somebody pushed, and waits.
     First,
+    /// Not before this long after the event.
+    After(Duration),
 }
 
 impl Followup {
@@ -39,6 +41,7 @@ impl Followup {
         match self.turn {
             Turn::ByAge => now,
             Turn::First => now - HEAD_START,
+            Turn::After(wait) => now + wait,
         }
     }
 }
@@ -82,7 +85,9 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         Event::CommentDue { repo, number } => now(Work::PostComment { repo: *repo, number: *number }),
         Event::BranchDeleted { repo, head, .. } => now(Work::CloseBranch { repo: *repo, head: *head }),
         // That it was merged is told before the merge can be fetched, and what was merged is not gone.
-        Event::PullClosed { repo, head, .. } => vec![Followup { work: Work::CloseBranch { repo: *repo, head: *head }, after: MERGED }],
+        Event::PullClosed { repo, head, .. } => {
+            vec![Followup { work: Work::CloseBranch { repo: *repo, head: *head }, turn: Turn::After(MERGED) }]
+        }
         Event::IssuesChanged => now(Work::IndexIssues),
         Event::VaultRotated => now(Work::Rewrap),
         Event::RolesDue { repo } => now(Work::MirrorRoles { repo: *repo }),

@@ -147,7 +147,11 @@ fn what_follows_from_what() {
         let work: Vec<String> = reactions::follow(&event)
             .iter()
             .map(|next| {
-                let turn = if next.turn == Turn::First { " first" } else { "" };
+                let turn = match next.turn {
+                    Turn::ByAge => String::new(),
+                    Turn::First => " first".to_owned(),
+                    Turn::After(wait) => format!(" after {} s", wait.as_secs()),
+                };
                 format!("{}{turn} in {}, at most {} times", next.work.name(), next.work.lane(), next.work.attempt_limit())
             })
             .collect();
