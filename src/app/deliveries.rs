@@ -11,7 +11,7 @@ use super::App;
 use super::runner::{Attempt, Failure, said};
 use crate::base::event::Actor;
 use crate::base::id::DeliveryId;
-use crate::domain::accounts::{self, RepoRole};
+use crate::domain::accounts::{self, RepoRole, User};
 use crate::domain::github::payload::{self, Kind, Payload};
 use crate::domain::hooks::github::{APPROVE, Applied, Presser, Sent, apply};
 use crate::domain::hooks::{self, Content, Delivery, DeliveryState, Named, Outcome};
@@ -86,6 +86,8 @@ fn presser(app: &App, payload: &Payload) -> Result<(Actor, Option<Presser>), Fai
         let role = known.map(|user| accounts::role_of(tx, repo.id, user)).transpose()?.flatten();
         Ok(match known {
             Some(user) if role.is_some_and(|role| role >= RepoRole::Write) => (Actor::User { user, address: None }, Some(Presser::Known)),
+            // Whoever is shut out here is let in by no other door.
+            Some(user) if tx.get::<User>(&user)?.is_none_or(|user| user.disabled_at.is_some()) => (Actor::System, None),
             Some(_) | None => (Actor::System, Some(Presser::Asked)),
         })
     })
