@@ -26,6 +26,7 @@ use crate::engine::store::{self, Blobs, ReadTx, Store, WriteTx};
 use crate::engine::vault::Vault;
 
 pub mod abroad;
+pub mod adding;
 pub mod admission;
 pub mod check;
 pub mod config;

@@ -335,6 +335,10 @@ impl Config {
                     text.parse().map_err(|_| "not `true` or `false`".to_owned())
                 })?
                 .unwrap_or(false),
+                add_repos: parse(values, "github.add_repos", |text| {
+                    text.parse().map_err(|_| "not `by_hand` or `automatically`".to_owned())
+                })?
+                .unwrap_or_default(),
                 status_context: parse(values, "github.status_context", status_context)?,
                 deadline: None,
             },
@@ -439,6 +443,7 @@ impl Config {
         out += &secret("client_secret", client_secret);
         out += &format!("orgs = [{}]\n", quoted(&mut self.github.orgs.iter().cloned()));
         out += &format!("outside_collaborators = {}\n", self.github.outside_collaborators);
+        out += &format!("add_repos = \"{}\"\n", self.github.add_repos);
         out += &optional("status_context", self.github.status_context.clone());
         let Limits { connections, streams, streams_per_caller, requests_per_address, requests_per_caller, .. } = self.limits;
         out += &format!("\n[limits]\nconnections = {connections}\nstreams = {streams}\nstreams_per_caller = {streams_per_caller}\n");

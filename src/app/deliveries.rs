@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use super::App;
 use super::runner::{Attempt, Failure, said};
-use crate::base::event::Actor;
+use crate::base::event::{Actor, Event};
 use crate::base::id::DeliveryId;
-use crate::domain::accounts::{self, RepoRole};
-use crate::domain::github::payload::{self, Kind, Payload};
+use crate::domain::accounts::{self, RepoRole, User};
+use crate::domain::github::AddRepos;
+use crate::domain::github::payload::{self, Kind, Payload, RepoRef};
 use crate::domain::hooks::github::{APPROVE, Applied, Presser, Sent, apply};
 use crate::domain::hooks::{self, Content, Delivery, DeliveryState, Named, Outcome};
 use crate::domain::repos;
@@ -55,12 +56,16 @@ fn interpret(app: &App, attempt: &Attempt, delivery: &Delivery) -> Result<(), Fa
     let named = named(&payload);
     let (actor, presser) = presser(app, &payload)?;
     let sent = Sent { guid: delivery.guid.clone(), received_at: delivery.received_at, presser };
+    let adds = app.config.github.add_repos == AddRepos::Automatically;
     loop {
         let (id, claim, payload, named, sent) = (delivery.id, attempt.claim.clone(), Arc::clone(&payload), named.clone(), sent.clone());
         let applied = app.write_now(&actor, move |tx, now| -> Result<Applied, Failure> {
             queue::check(tx, &claim)?;
             let applied = apply(tx, &payload, &sent, now)?;
             if let Applied::Whole(outcome) = &applied {
+                if adds && !listed(&payload).is_empty() {
+                    tx.record(Event::ReposListed { delivery: id }, now)?;
+                }
                 hooks::conclude(tx, id, &named, outcome, now)?;
                 queue::finish(tx, &claim, now)?;
             }
@@ -86,9 +91,20 @@ fn presser(app: &App, payload: &Payload) -> Result<(Actor, Option<Presser>), Fai
         let role = known.map(|user| accounts::role_of(tx, repo.id, user)).transpose()?.flatten();
         Ok(match known {
             Some(user) if role.is_some_and(|role| role >= RepoRole::Write) => (Actor::User { user, address: None }, Some(Presser::Known)),
+            // Whoever is shut out here is let in by no other door.
+            Some(user) if tx.get::<User>(&user)?.is_none_or(|user| user.disabled_at.is_some()) => (Actor::System, None),
             Some(_) | None => (Actor::System, Some(Presser::Asked)),
         })
     })
+}
+
+/// The repositories that a payload says the App is let at from now on.
+pub(super) fn listed(payload: &Payload) -> &[RepoRef] {
+    match &payload.kind {
+        Kind::Installation(listed) if payload.action() == "created" => listed,
+        Kind::InstallationRepositories { added, .. } => added,
+        _ => &[],
+    }
 }
 
 fn end(app: &App, attempt: &Attempt, delivery: &Delivery, named: &Named, outcome: Outcome) -> Result<(), Failure> {

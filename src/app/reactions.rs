@@ -82,6 +82,7 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         Event::PullsDue { repo } => now(Work::ListPulls { repo: *repo }),
         Event::PullChanged { repo, number } => first(Work::FollowPull { repo: *repo, number: *number }),
         Event::ApprovalAsked { repo, sha, by } => now(Work::ApproveFor { repo: *repo, sha: *sha, by: *by }),
+        Event::ReposListed { delivery } => now(Work::AddListed { delivery: *delivery }),
         Event::CommentDue { repo, number } => now(Work::PostComment { repo: *repo, number: *number }),
         Event::BranchDeleted { repo, head, .. } => now(Work::CloseBranch { repo: *repo, head: *head }),
         // That it was merged is told before the merge can be fetched, and what was merged is not gone.
@@ -159,6 +160,7 @@ fn given_up(was: &Work) -> Vec<Followup> {
         | Work::ListPulls { .. }
         | Work::FollowPull { .. }
         | Work::PostComment { .. }
-        | Work::ApproveFor { .. } => Vec::new(),
+        | Work::ApproveFor { .. }
+        | Work::AddListed { .. } => Vec::new(),
     }
 }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{App, CancelToken, check, deliveries, github, indexing, people, presses, pulls, rewrap, sweep, sync, upkeep};
+use super::{App, CancelToken, adding, check, deliveries, github, indexing, people, presses, pulls, rewrap, sweep, sync, upkeep};
 use crate::base::event::Actor;
 use crate::base::id::WorkId;
 use crate::base::work::{Lane, Work};
@@ -156,7 +156,8 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         | Work::SyncPerson { .. }
         | Work::ListPulls { .. }
         | Work::PostComment { .. }
-        | Work::ApproveFor { .. } => CancelToken::default(),
+        | Work::ApproveFor { .. }
+        | Work::AddListed { .. } => CancelToken::default(),
     };
     let attempt = Attempt { claim, cancel };
     let _held = held.map(|held| held.hold(&attempt));
@@ -217,6 +218,7 @@ fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
         Work::ListPulls { repo } => pulls::list(app, attempt, *repo),
         Work::FollowPull { repo, number } => pulls::follow(app, attempt, *repo, *number),
         Work::PostComment { repo, number } => github::comment::post(app, attempt, *repo, *number),
+        Work::AddListed { delivery } => adding::perform(app, attempt, *delivery),
         Work::ApproveFor { repo, sha, by } => presses::approve(app, attempt, *repo, *sha, *by),
     }
 }

@@ -114,6 +114,7 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         | Event::PullClosed { .. }
         | Event::PullsDue { .. }
         | Event::CommentDue { .. }
+        | Event::ReposListed { .. }
         | Event::ApprovalAsked { .. }
         | Event::DeliveryReceived { .. }
         | Event::StatusDue { .. }

@@ -370,6 +370,11 @@ pub enum Event {
         /// The repository.
         repo: RepoId,
     },
+    /// GitHub lists repositories that the App is let at from now on.
+    ReposListed {
+        /// The delivery that lists them.
+        delivery: DeliveryId,
+    },
     /// Beneath a pull request is to be said how it stands.
     CommentDue {
         /// The repository it is to go to.
@@ -419,6 +424,7 @@ impl Event {
                 | Event::PeopleDue
                 | Event::PullsDue { .. }
                 | Event::CommentDue { .. }
+                | Event::ReposListed { .. }
                 | Event::ApprovalAsked { .. }
         )
     }

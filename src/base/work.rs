@@ -119,6 +119,11 @@ pub enum Work {
         /// Its number there.
         number: u64,
     },
+    /// Add the repositories that a delivery lists.
+    AddListed {
+        /// The delivery.
+        delivery: DeliveryId,
+    },
     /// Ask GitHub whether somebody may approve what a commit starts, and approve it if so.
     ApproveFor {
         /// The repository.
@@ -181,6 +186,7 @@ impl Work {
             Work::FollowPull { .. } => "follow_pull",
             Work::PostComment { .. } => "post_comment",
             Work::ApproveFor { .. } => "approve_for",
+            Work::AddListed { .. } => "add_listed",
         }
     }
 
@@ -188,7 +194,9 @@ impl Work {
     pub fn lane(&self) -> Lane {
         match self {
             Work::SyncRepository { .. } | Work::FollowPull { .. } => Lane::Git,
-            Work::MirrorRoles { .. } | Work::SyncPeople | Work::SyncPerson { .. } | Work::ListPulls { .. } => Lane::Inquiries,
+            Work::MirrorRoles { .. } | Work::SyncPeople | Work::SyncPerson { .. } | Work::ListPulls { .. } | Work::AddListed { .. } => {
+                Lane::Inquiries
+            }
             Work::InterpretDelivery { .. } => Lane::Hooks,
             Work::RunCheckSet { .. } | Work::AbandonCheckSet { .. } => Lane::Checks,
             Work::IndexIssues
@@ -231,6 +239,7 @@ impl Work {
             | Work::HealDeliveries
             | Work::InterpretDelivery { .. }
             | Work::SyncPeople
+            | Work::AddListed { .. }
             | Work::SyncPerson { .. } => None,
         }
     }
@@ -254,6 +263,7 @@ impl Work {
             | Work::EraseUser { .. }
             | Work::HealDeliveries
             | Work::InterpretDelivery { .. }
+            | Work::AddListed { .. }
             | Work::MirrorRoles { .. }
             | Work::SyncPeople
             | Work::SyncPerson { .. }
@@ -274,7 +284,8 @@ impl Work {
             | Work::IndexIssues
             | Work::Rewrap
             | Work::ListPulls { .. }
-            | Work::ApproveFor { .. } => 8,
+            | Work::ApproveFor { .. }
+            | Work::AddListed { .. } => 8,
             // It fails by the store, which can be mended, or by a fault of ours, which is shown where the delivery is.
             Work::InterpretDelivery { .. } => 5,
             // Each answer of GitHub's to ask later is one; with the longest waits this is a fortnight.
@@ -314,7 +325,7 @@ impl Work {
             Work::EraseUser { user } | Work::SyncPerson { user } => Some(format!("{}:{user}", self.name())),
             Work::MirrorRoles { repo } | Work::ListPulls { repo } => Some(format!("{}:{repo}", self.name())),
             Work::FollowPull { repo, number } | Work::PostComment { repo, number } => Some(format!("{}:{repo}:{number}", self.name())),
-            Work::InterpretDelivery { delivery } => Some(format!("{}:{delivery}", self.name())),
+            Work::InterpretDelivery { delivery } | Work::AddListed { delivery } => Some(format!("{}:{delivery}", self.name())),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::base::time::Timestamp;
 use crate::engine::outbound;
 use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::vault::Vault;
+use crate::words;
 
 use super::secrets::{self, Purpose};
 
@@ -96,10 +97,24 @@ pub struct Configured {
     pub orgs: Vec<String>,
     /// Whether those are let in who work in one of their repositories and are no members.
     pub outside_collaborators: bool,
+    /// What is done about repositories that the App is let at.
+    pub add_repos: AddRepos,
     /// Under which name it is said how a commit's gate stands, where that is decided.
     pub status_context: Option<String>,
     /// How long GitHub may take for an answer, where it is not the usual. Not a key.
     pub deadline: Option<std::time::Duration>,
+}
+
+words! {
+    /// How repositories of GitHub's come to be here.
+    #[derive(Default)]
+    pub enum AddRepos: "way of adding repositories" {
+        /// Somebody adds each.
+        #[default]
+        ByHand = "by_hand",
+        /// Whatever the App is let at is added when GitHub says so.
+        Automatically = "automatically",
+    }
 }
 
 /// What can fail with the App.

@@ -1,6 +1,7 @@
 //! GitHub over REST: what the App can see there, and taking one of its repositories in.
 //!
-//! What the App can see is more than most people here may. Until roles on GitHub are mirrored, both are for administrators.
+//! What the App can see is more than most people here may, so that its list is for administrators. A repository is added by them, and by
+//! whoever may administer it on GitHub: that is asked there at that moment.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,8 @@ use super::page::List;
 use crate::app::App;
 use crate::base::name::{InvalidName, RepoSlug};
 use crate::base::page::{Cursor, Limit, ListMark, Page};
-use crate::domain::accounts::{self, Permission, Resource};
-use crate::domain::github::{self, sync};
+use crate::domain::accounts::{self, Permission, RepoRole, Resource};
+use crate::domain::github::{self, Client, people, sync};
 use crate::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
 use crate::engine::store::ReadTx;
 use crate::http::code::Code;
@@ -104,15 +105,39 @@ fn view(tx: &ReadTx, seen: &sync::Seen) -> Result<GithubRepoView, ApiError> {
     })
 }
 
-/// Takes in the repository of this name on GitHub.
+/// Whether the caller may add whatever the App can see; if not, GitHub's number for them, who may add what they administer there.
+fn adds_as(tx: &ReadTx, permit: &Permit) -> Result<Option<u64>, ApiError> {
+    let Err(refusal) = permit_all(tx, permit) else { return Ok(None) };
+    permit.instance(tx)?;
+    let Some(user) = permit.caller.user() else { return Err(refusal) };
+    let identity = accounts::github_identity_of(tx, user.id)?.filter(|identity| identity.left.is_none());
+    identity.map_or(Err(refusal), |identity| Ok(Some(identity.subject)))
+}
+
+/// Whether somebody administers a repository on GitHub at this moment.
+fn administers(client: &Client<'_>, seen: &sync::Seen, slug: &RepoSlug, subject: u64) -> github::Result<bool> {
+    let Some(who) = people::somebody(client, seen.installation, subject)? else { return Ok(false) };
+    Ok(people::role_in(client, seen.installation, slug, &who)? == Some(RepoRole::Admin))
+}
+
+/// Takes in the repository of this name on GitHub. One that the caller may not administer is to them like one that is not there.
 pub async fn add(app: &App, permit: Permit, name: &str) -> Result<RepoView, ApiError> {
     let misnamed = |error: InvalidName| ApiError::field(Code::InvalidBody, "github", error);
     let slug: RepoSlug = name.trim().parse().map_err(misnamed)?;
     let asks = permit.clone();
-    app.read(move |tx, _| permit_all(tx, &asks)).await?;
+    let subject = app.read(move |tx, _| adds_as(tx, &asks)).await?;
     let (handle, asked) = (app.clone(), slug.clone());
-    let seen = app.blocking(move || sync::repository(&handle.github()?, &asked)).await??;
-    let unseen = || format!("the App sees no repository `{slug}` on GitHub; look at its name, and let the App in at its owner's");
+    let look = move || -> github::Result<_> {
+        let client = handle.github()?;
+        let Some(seen) = sync::repository(&client, &asked)? else { return Ok(None) };
+        let may = subject.map_or(Ok(true), |subject| administers(&client, &seen, &asked, subject))?;
+        Ok(may.then_some(seen))
+    };
+    let seen = app.blocking(look).await??;
+    let unseen = || match subject {
+        None => format!("the App sees no repository `{slug}` on GitHub; look at its name, and let the App in at its owner's"),
+        Some(_) => format!("the App sees no repository `{slug}` on GitHub that you administer there; look at its name, and at your role"),
+    };
     let seen = seen.ok_or_else(|| ApiError::field(Code::SourceRefused, "github", unseen()))?;
     // As GitHub writes it.
     let slug: RepoSlug = seen.repo.full_name.parse().map_err(misnamed)?;
@@ -122,7 +147,7 @@ pub async fn add(app: &App, permit: Permit, name: &str) -> Result<RepoView, ApiE
     let url = app.github_url().await?;
     let (actor, badge_key) = (permit.actor(), BadgeKey::random());
     app.write(&actor, move |tx, now| -> Result<RepoView, ApiError> {
-        permit_all(tx, &permit)?;
+        adds_as(tx, &permit)?;
         let owner = permit.caller.user().map(|user| user.id);
         let source = RepoSource::GitHub { id: seen.repo.id, installation: seen.installation };
         let remote = format!("{url}/{slug}");

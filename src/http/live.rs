@@ -287,6 +287,7 @@ impl Woken {
             Event::SyncRequested { .. }
             | Event::PullsDue { .. }
             | Event::CommentDue { .. }
+            | Event::ReposListed { .. }
             | Event::ApprovalAsked { .. }
             | Event::HeadReturned { .. }
             | Event::ManifestApproved { .. }

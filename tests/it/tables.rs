@@ -54,6 +54,7 @@ fn works() -> Vec<Work> {
         Work::ListPulls { repo },
         Work::FollowPull { repo, number: 9 },
         Work::PostComment { repo, number: 9 },
+        Work::AddListed { delivery: DeliveryId::from_u128(8) },
         Work::ApproveFor { repo, sha, by: 9 },
     ]
 }
@@ -116,6 +117,7 @@ fn events() -> Vec<Event> {
         Event::PullChanged { repo, number: 9 },
         Event::PullClosed { repo, number: 9, head: sha },
         Event::PullsDue { repo },
+        Event::ReposListed { delivery: DeliveryId::from_u128(8) },
         Event::ApprovalAsked { repo, sha, by: 9 },
         Event::CommentDue { repo, number: 9 },
     ];

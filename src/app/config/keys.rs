@@ -219,6 +219,12 @@ pub const KEYS: &[Key] = &[
         about: "Lets those sign in as well who work in a repository of these organizations and are no members",
     },
     Key {
+        name: "github.add_repos",
+        env: "PLUMBLINE_GITHUB_ADD_REPOS",
+        default: "`by_hand`",
+        about: "`automatically` adds every repository that GitHub says the App is let at from now on; `by_hand` leaves that to whoever administers one",
+    },
+    Key {
         name: "github.status_context",
         env: "PLUMBLINE_GITHUB_STATUS_CONTEXT",
         default: "`plumbline`, or what the settings say",

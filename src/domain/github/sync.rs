@@ -68,8 +68,7 @@ pub fn repositories(client: &Client<'_>) -> Result<Vec<Seen>> {
     let mut all = Vec::new();
     for installation in installations(client)?.into_iter().filter(|one| one.suspended_at.is_none()) {
         let id = installation.id;
-        let path = format!("/installation/repositories?per_page={PER_PAGE}");
-        let repos = match client.list::<Remote>(As::Installation(id), Lane::Syncs, &path, Some("repositories")) {
+        let repos = match of_installation(client, id) {
             Ok(repos) => repos,
             // It was suspended or removed in this moment: the others are seen all the same.
             Err(error @ Error::Refused { .. }) => {
@@ -82,6 +81,11 @@ pub fn repositories(client: &Client<'_>) -> Result<Vec<Seen>> {
     }
     all.sort_by_cached_key(|seen| seen.repo.full_name.to_ascii_lowercase());
     Ok(all)
+}
+
+/// What an installation shows.
+pub fn of_installation(client: &Client<'_>, id: u64) -> Result<Vec<Remote>> {
+    client.list(As::Installation(id), Lane::Syncs, &format!("/installation/repositories?per_page={PER_PAGE}"), Some("repositories"))
 }
 
 /// A repository by its name; `None` where there is none, or the App is not let at it.

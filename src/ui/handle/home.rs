@@ -9,7 +9,7 @@ use super::{Asked, RUNNING_COUNTED, render, see};
 use crate::app::App;
 use crate::base::name::RepoSlug;
 use crate::base::page::Limit;
-use crate::domain::accounts::{Permission, Resource};
+use crate::domain::accounts::{self, Permission, Resource};
 use crate::domain::{checks, github, repos};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
@@ -66,9 +66,11 @@ async fn page(app: &App, asked: &Asked, query: ListQuery, form: AddForm) -> Resu
             }
             let is_app = github::identity(tx, &configured)?.is_some();
             let may = |permission| permit.caller.may(tx, permission, Resource::Instance).is_ok();
+            let user = permit.caller.user().map(|user| user.id);
+            let is_on_github = user.map(|user| accounts::github_identity_of(tx, user)).transpose()?.flatten().is_some();
             let add = may(Permission::RepoCreate).then(|| AddForm {
                 takes_paths: may(Permission::RepoCreateLocal),
-                takes_github: is_app && may(Permission::RepoCreateLocal),
+                takes_github: is_app && (is_on_github || may(Permission::RepoCreateLocal)),
                 ..form
             });
             Ok((page, heads, running, add))

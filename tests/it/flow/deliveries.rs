@@ -181,12 +181,17 @@ async fn a_push_is_fetched_before_what_came_by_the_clock_and_waited_longer() {
     sender.send("push", &pushed("refs/heads/main", described(7, "acme/app", LAST))).await;
     let hooks = handle.clone();
     tokio::task::spawn_blocking(move || runner::run_next(&hooks, Lane::Hooks, "test", None)).await.unwrap().unwrap();
-    let take = || handle.write_now(&Actor::System, |tx, now| queue::claim(tx, Lane::Git, "test", now)).unwrap().map(|claim| claim.work);
-    assert_eq!(take(), Some(Work::SyncRepository { repo: app }));
-    assert_eq!(take(), Some(Work::SyncRepository { repo: quiet }));
-    // Who waits for nobody but GitHub holds up no fetch.
+    let take = || handle.write_now(&Actor::System, |tx, now| queue::claim(tx, Lane::Git, "test", now)).unwrap();
+    let claims = [take().unwrap(), take().unwrap()];
+    let taken = claims.each_ref().map(|claim| claim.work.clone());
+    assert_eq!(taken, [Work::SyncRepository { repo: app }, Work::SyncRepository { repo: quiet }]);
+    // What waits for nobody but GitHub's answer holds up no fetch.
     handle.write_now(&Actor::System, move |tx, now| accounts::roles_changed(tx, app, now)).unwrap();
     assert_eq!(take(), None);
+    for claim in claims {
+        handle.write_now(&Actor::System, move |tx, now| queue::finish(tx, &claim, now)).unwrap();
+    }
+    settle(&world).await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use plumbline::app::runner;
 use plumbline::base::time::Timestamp;
 use plumbline::base::work::Lane;
 use plumbline::domain::accounts::InstanceRole;
+use plumbline::domain::github::AddRepos;
 use plumbline::domain::github::deliveries::{self, Bounds};
 use plumbline::engine::queue::WorkState;
 use serde_json::json;
@@ -66,6 +67,28 @@ impl Side {
 const PENDING: &str = "pending plumbline the checks are under way";
 const BASELINE: &str = "success plumbline 0 open issues at the first analysed commit: this is the baseline";
 const CLEAN: &str = "success plumbline no new issues";
+
+#[tokio::test]
+async fn what_the_app_is_let_at_is_added_by_itself_only_where_that_is_configured() {
+    for (how, expected) in [(AddRepos::ByHand, 404), (AddRepos::Automatically, 200)] {
+        let github = GitHub::start();
+        let id = github.repo(SLUG);
+        github.push(SLUG, "main", [GATED]);
+        github.repo("acme/unlisted");
+        let world = World::of(TestApp::with(|config| (github.configure(config), config.github.add_repos = how).0)).await;
+        let listed = json!({
+            "action": "added", "installation": {"id": INSTALLATION, "account": {"id": 1, "login": "acme"}},
+            "repositories_added": [{"id": id, "full_name": "acme/what-it-was-called"}, {"id": 4_711, "full_name": "acme/gone"}],
+        });
+        let Delivery { event, guid, signature, body } = Delivery::signed("installation_repositories", 1, &listed);
+        let client = world.app.anonymous().with("content-type", "application/json").with("x-hub-signature-256", &signature);
+        let client = client.with("x-github-delivery", &guid).with("x-github-event", &event);
+        client.send("POST", "/hooks/github", Some(&body)).await.expect(202);
+        world.app.settle().await;
+        world.admin.get("/api/v1/repos/acme/app").await.expect(expected);
+        world.admin.get("/api/v1/repos/acme/unlisted").await.expect(404);
+    }
+}
 
 #[tokio::test]
 async fn what_was_missed_in_hours_is_asked_for_in_one_go_and_what_was_not_read_counts_as_missing() {

@@ -186,6 +186,28 @@ async fn an_organization_that_cannot_be_asked_shuts_nobody_out_and_keeps_nobody_
 }
 
 #[tokio::test]
+async fn whoever_administers_a_repository_on_github_adds_it_and_nobody_else_learns_of_it() {
+    let side = Side::new().await;
+    side.github.repo("acme/second");
+    side.github.push("acme/second", "main", [("app.rb", "puts 1\n")]);
+    let (owner, writer) = (side.github.member("owner"), side.github.member("writer"));
+    side.github.gives(owner, "acme/second", Some("admin"));
+    side.github.gives(writer, "acme/second", Some("maintain"));
+    let (by_writer, by_owner) = (side.sign_in(writer).await, side.sign_in(owner).await);
+    let add = |name: &str| json!({"github": name});
+    let refused = by_writer.post("/api/v1/repos", add("acme/second")).await.refused("source_refused");
+    let unknown = by_writer.post("/api/v1/repos", add("acme/nothing")).await.refused("source_refused");
+    assert_eq!(refused.replace("acme/second", "acme/nothing"), unknown, "what is not theirs is as if it were not there");
+    let added = by_owner.post("/api/v1/repos", add("acme/second")).await.expect(201).value();
+    assert!(added["can"].as_array().unwrap().contains(&json!("settings")), "{added}");
+    side.world.app.settle().await;
+    // Whoever has no account there adds nothing, and what the App sees is for administrators to look through.
+    let ada = side.world.app.sign_in(side.world.app.user("ada", accounts::InstanceRole::Member)).await;
+    ada.post("/api/v1/repos", add("acme/second")).await.refused("forbidden");
+    by_owner.get("/api/v1/github/repos").await.expect(403);
+}
+
+#[tokio::test]
 async fn a_github_that_does_not_answer_locks_nobody_out() {
     let side = Side::new().await;
     let octocat = side.github.member("octocat");
