@@ -11,20 +11,111 @@ use super::App;
 use super::runner::{Attempt, Failure, said};
 use crate::base::event::{Actor, Event};
 use crate::base::id::DeliveryId;
+use crate::base::work::{Lane, Work};
 use crate::domain::accounts::{self, RepoRole, User};
 use crate::domain::github::AddRepos;
 use crate::domain::github::payload::{self, Kind, Payload, RepoRef};
 use crate::domain::hooks::github::{APPROVE, Applied, Presser, Sent, apply};
 use crate::domain::hooks::{self, Content, Delivery, DeliveryState, Named, Outcome};
 use crate::domain::repos;
-use crate::engine::queue::{self, Verdict};
+use crate::engine::queue::{self, Claim, Verdict};
 use crate::engine::store::{self, ReadTx};
 
 /// The largest body that is taken: the largest that GitHub sends.
 pub const BODY_BYTES: u64 = 25 << 20;
 
-/// Performs `Work::InterpretDelivery`. May be repeated from the start: everything that follows from a delivery may be.
+/// How many deliveries that wait are interpreted in one transaction, and how many bytes their bodies may have together.
+const TOGETHER: usize = 32;
+const BYTES_TOGETHER: u64 = 1 << 20;
+
+/// Performs `Work::InterpretDelivery`, and with it what waits behind it: after a burst a transaction for each would take its time. May be
+/// repeated from the start: everything that follows from a delivery may be.
 pub fn perform(app: &App, attempt: &Attempt, id: DeliveryId) -> Result<(), Failure> {
+    let mut attempts = vec![(attempt.clone(), id)];
+    attempts.extend(claim_more(app, attempt)?);
+    let (mut at, mut outcome) = (0, Ok(()));
+    while let Some((attempt, id)) = attempts.get(at) {
+        // Which of them it was that failed is found where each is interpreted by itself.
+        let done = std::panic::catch_unwind(AssertUnwindSafe(|| together(app, &attempts[at..]))).unwrap_or(Ok(0)).unwrap_or(0);
+        if done == 0 {
+            match (at, one(app, attempt, *id)) {
+                (0, result) => outcome = result,
+                (_, Ok(())) => {}
+                (_, Err(failure)) => super::runner::end(app, attempt.claim.clone(), failure)?,
+            }
+        }
+        at += done.max(1);
+    }
+    outcome
+}
+
+/// Takes up the deliveries that wait behind one, in their order.
+fn claim_more(app: &App, attempt: &Attempt) -> Result<Vec<(Attempt, DeliveryId)>, Failure> {
+    let is_due = |tx: &ReadTx, now| Ok::<_, store::Error>(queue::next_due(tx, Lane::Hooks)?.is_some_and(|due_at| due_at <= now));
+    if !app.read_now(is_due)? {
+        return Ok(Vec::new());
+    }
+    let claims = app.write_now(&Actor::System, |tx, now| -> store::Result<Vec<Claim>> {
+        let mut claims = Vec::new();
+        while claims.len() + 1 < TOGETHER
+            && let Some(claim) = queue::claim(tx, Lane::Hooks, "hooks", now)?
+        {
+            claims.push(claim);
+        }
+        Ok(claims)
+    })?;
+    let attempt = |claim: Claim| match claim.work {
+        Work::InterpretDelivery { delivery } => Some((Attempt { claim, cancel: attempt.cancel.clone() }, delivery)),
+        _ => None,
+    };
+    Ok(claims.into_iter().filter_map(attempt).collect())
+}
+
+/// Interprets the first of these in one transaction, as far as nothing particular is to be done about one; answers how many those are.
+fn together(app: &App, attempts: &[(Attempt, DeliveryId)]) -> Result<usize, Failure> {
+    let (mut ready, mut bytes) = (Vec::new(), 0_u64);
+    for (attempt, id) in attempts {
+        let Some((delivery, payload)) = plain(app, *id, BYTES_TOGETHER.saturating_sub(bytes))? else { break };
+        bytes += delivery.bytes;
+        ready.push((attempt.claim.clone(), delivery, payload));
+    }
+    if ready.len() < 2 {
+        return Ok(0);
+    }
+    let ready = Arc::new(ready);
+    let each = Arc::clone(&ready);
+    let outcomes = app.write_now(&Actor::System, move |tx, now| -> Result<Vec<Outcome>, Failure> {
+        let mut outcomes = Vec::new();
+        for (claim, delivery, payload) in each.iter() {
+            queue::check(tx, claim)?;
+            let sent = Sent { guid: delivery.guid.clone(), received_at: delivery.received_at, presser: None };
+            let Applied::Whole(outcome) = apply(tx, payload, &sent, now)? else { break };
+            hooks::conclude(tx, delivery.id, &named(payload), &outcome, now)?;
+            queue::finish(tx, claim, now)?;
+            outcomes.push(outcome);
+        }
+        Ok(outcomes)
+    })?;
+    for ((_, delivery, _), outcome) in ready.iter().zip(&outcomes) {
+        tell(delivery, outcome);
+    }
+    Ok(outcomes.len())
+}
+
+/// A delivery that can be read, is small, and is done with in a few rows on nobody's behalf; `None` for all others.
+fn plain(app: &App, id: DeliveryId, bytes: u64) -> Result<Option<(Delivery, Payload)>, Failure> {
+    let delivery = match app.read_now(|tx, _| hooks::get(tx, id)) {
+        Ok(delivery) if delivery.state == DeliveryState::Received && delivery.bytes <= bytes => delivery,
+        Ok(_) | Err(hooks::Error::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let Ok(payload) = payload::parse(&delivery.event, &read(app, id)?) else { return Ok(None) };
+    let is_plain = !matches!(&payload.kind, Kind::Installation(_) | Kind::InstallationRepositories { .. } | Kind::CheckRun(_, Some(_)));
+    Ok(is_plain.then_some((delivery, payload)))
+}
+
+/// Interprets one delivery by itself.
+fn one(app: &App, attempt: &Attempt, id: DeliveryId) -> Result<(), Failure> {
     let delivery = match app.read_now(|tx, _| hooks::get(tx, id)) {
         Ok(delivery) if delivery.state == DeliveryState::Received => delivery,
         // It was forgotten meanwhile, or a crash came between what follows and the end of this work.

@@ -177,7 +177,7 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
 }
 
 /// Writes down that an attempt failed, unless another one has its place.
-fn end(app: &App, claim: Claim, failure: Failure) -> store::Result<()> {
+pub(super) fn end(app: &App, claim: Claim, failure: Failure) -> store::Result<()> {
     match app.write_now(&Actor::System, move |tx, now| queue::fail(tx, &claim, failure.verdict, &failure.message, now)) {
         Ok(_) | Err(queue::Error::Fenced { .. }) => Ok(()),
         Err(queue::Error::Store(error)) => Err(error),

@@ -24,7 +24,7 @@ pub struct Bounds {
 }
 
 impl Default for Bounds {
-    /// A hundred thousand tries, and half of what GitHub lets an App ask in an hour four times over.
+    /// More than hours away leave: what GitHub lets an App ask comes to its end before.
     fn default() -> Bounds {
         Bounds { pages: 1_000, again: 10_000 }
     }

@@ -195,6 +195,30 @@ async fn a_push_is_fetched_before_what_came_by_the_clock_and_waited_longer() {
 }
 
 #[tokio::test]
+async fn deliveries_that_wait_are_interpreted_together_and_a_bad_one_among_them_by_itself() {
+    let world = deliveries::world();
+    let (sender, id) = (Sender::to(&world.app), add(&world.app, "acme/app", 7, 301));
+    settle(&world).await;
+    let mut sent = Vec::new();
+    for n in 0..8 {
+        let renamed = repository("renamed", described(7, &format!("acme/app-{n}"), SOON));
+        let payload = if n == 4 { json!({"action": "renamed"}) } else { renamed };
+        sent.push(sender.send("repository", &payload).await);
+    }
+    let (hooks, before) = (world.app.app().clone(), world.app.work(WorkState::Ready).len());
+    tokio::task::spawn_blocking(move || runner::run_next(&hooks, Lane::Hooks, "test", None)).await.unwrap().unwrap();
+    let waits = world.app.work(WorkState::Ready).iter().filter(|item| matches!(item.work, Work::InterpretDelivery { .. })).count();
+    assert_eq!((before, waits), (8, 0));
+    for (n, id) in sent.iter().enumerate() {
+        let outcome = outcome(&world, id).await;
+        assert!(outcome.starts_with(if n == 4 { "failed: " } else { "processed: " }), "{n}: {outcome}");
+    }
+    settle(&world).await;
+    let slug = world.app.app().read_now(move |tx, _| repos::get(tx, id)).unwrap().slug;
+    assert_eq!(slug.to_string(), "acme/app-7", "in the order in which they came");
+}
+
+#[tokio::test]
 async fn whoever_an_organization_let_go_is_looked_at_by_themselves() {
     let world = deliveries::world();
     let user = world.app.user("grace", InstanceRole::Member);
