@@ -35,6 +35,9 @@ const COMMITS: usize = 100;
 /// How long, and how often, a head is waited for of which GitHub has told and which it does not hand out yet.
 const NOT_YET: Duration = Duration::from_secs(5);
 const ASKED_AGAIN: u32 = 4;
+/// How long, and how often, it is tried again soon: another fetch of the repository is under way, or something failed that may pass.
+const TURN: Duration = Duration::from_secs(1);
+const TURNS: u32 = 20;
 /// How long checks that are at work are waited for.
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -203,6 +206,10 @@ fn from_fork(
     }
     match sync::fetch_pull(app, attempt, repo, installation, pull.number) {
         Ok(head) => Ok(Some(head)),
+        // One fetch at a time: the others of this repository wait for their turn, not for the backoff of what fails.
+        Err(failure) if failure.verdict == Verdict::Retry && attempt.claim.attempt < TURNS => {
+            Err(Failure { verdict: Verdict::RetryAfter(TURN), ..failure })
+        }
         // What tells us of a pull request is quicker than what holds it.
         Err(failure) if failure.verdict == Verdict::GiveUp && attempt.claim.attempt < ASKED_AGAIN => {
             Err(Failure { verdict: Verdict::RetryAfter(NOT_YET), ..failure })

@@ -507,6 +507,10 @@ fn said(head: &Head, body: &[u8]) -> Said {
 pub(super) fn judge(head: Head, body: Zeroizing<Vec<u8>>) -> Result<(Head, Zeroizing<Vec<u8>>)> {
     match head.status {
         200..=299 | 304 => Ok((head, body)),
+        // What is not GitHub's own answer, but a page of somebody between us, says nothing of what was asked.
+        status @ 400..=499 if !body.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() => {
+            Err(Error::Failed { status })
+        }
         status @ 400..=499 => {
             let message = sorry(&body).map_or_else(|| "without a word".to_owned(), |message| clip(message.trim(), SAID).into_owned());
             Err(Error::Refused { status, message })

@@ -267,6 +267,7 @@ fn installation(tx: &mut WriteTx, payload: &Payload, listed: &[RepoRef], sent: &
         "unsuspend" | "new_permissions_accepted" => {
             for repo in repos::of_installation(tx, installation.id, REPOS_PER_WRITE)? {
                 tx.record(Event::SyncDue { repo: repo.id }, now)?;
+                tx.record(Event::PullsDue { repo: repo.id }, now)?;
                 for sha in statuses::refused(tx, repo.id, SAID_AGAIN)? {
                     tx.record(Event::StatusDue { repo: repo.id, sha, is_over: true }, now)?;
                 }
