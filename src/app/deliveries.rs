@@ -11,6 +11,7 @@ use super::App;
 use super::runner::{Attempt, Failure, said};
 use crate::base::event::{Actor, Event};
 use crate::base::id::DeliveryId;
+use crate::base::text::{clip, quiet};
 use crate::base::work::{Lane, Work};
 use crate::domain::accounts::{self, RepoRole, User};
 use crate::domain::github::AddRepos;
@@ -210,7 +211,8 @@ fn end(app: &App, attempt: &Attempt, delivery: &Delivery, named: &Named, outcome
 
 /// A line in the log for whoever wonders what became of it; none of what it said.
 fn tell(delivery: &Delivery, outcome: &Outcome) {
-    let (id, event, says) = (delivery.id, &delivery.event, outcome.says());
+    // It repeats names that others chose: on one line, and not for longer than is kept of it.
+    let (id, event, says) = (delivery.id, &delivery.event, quiet(&clip(outcome.says(), hooks::OUTCOME_BYTES)));
     match outcome {
         Outcome::Failed(_) => tracing::warn!(delivery.id = %id, "a delivery of `{event}` could not be interpreted: {says}"),
         Outcome::Ignored(_) => tracing::info!(delivery.id = %id, "a delivery of `{event}` is ignored: {says}"),

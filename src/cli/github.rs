@@ -85,20 +85,23 @@ fn is_app(seen: &Value) -> bool {
 
 /// A link that signs an administrator in and leads to the set-up page.
 fn link(config: &Config, login: Option<&str>) -> Result<String> {
-    let login = match login {
-        Some(login) => login.to_owned(),
-        None => only_administrator(config)?,
-    };
+    let login = administrator(config, login)?;
     let made = admin::ask(config, "POST", "/api/v1/admin/links", Some(&json!({"login": login})))?;
     let url = made["url"].as_str().ok_or_else(|| Error::new("the server made no link"))?;
     Ok(format!("{url}?next={PAGE}"))
 }
 
-/// The login of the one administrator who may come in.
-fn only_administrator(config: &Config) -> Result<String> {
+/// The login of an administrator who may come in: the one that is named, else the only one there is.
+fn administrator(config: &Config, named: Option<&str>) -> Result<String> {
     let users = user::all(config, "/api/v1/admin/users")?;
     let may = |user: &&Value| user["role"] == "admin" && user["disabled"] == false;
     let logins: Vec<&str> = users.iter().filter(may).filter_map(|user| user["login"].as_str()).collect();
+    if let Some(named) = named {
+        return match logins.iter().find(|login| login.eq_ignore_ascii_case(named)) {
+            Some(login) => Ok((*login).to_owned()),
+            None => Err(Error::new(format!("`{named}` is no administrator who may come in, and nobody else sets the App up"))),
+        };
+    }
     match logins.as_slice() {
         [one] => Ok((*one).to_owned()),
         [] => Err(Error::new("there is no administrator yet; `plumbline user create --admin --login NAME` makes one")),

@@ -36,7 +36,7 @@ pub const GUID_BYTES: usize = 100;
 /// The longest word for what a delivery is about that is taken.
 pub const EVENT_BYTES: usize = 64;
 /// How much is kept of what came of a delivery, and of each name in it.
-const OUTCOME_BYTES: usize = 1_000;
+pub const OUTCOME_BYTES: usize = 1_000;
 /// How much is kept of a name that a delivery says.
 const NAME_BYTES: usize = 210;
 

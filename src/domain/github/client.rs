@@ -21,7 +21,7 @@ use super::limits::{Limits, Said};
 use super::setup::Begun;
 use super::{Configured, Error, Identity, Result};
 use crate::base::secret::Secret;
-use crate::base::text::clip;
+use crate::base::text::{clip, quiet};
 use crate::base::time::{Clock, Timestamp};
 use crate::engine::outbound::{self, Request, Response};
 
@@ -512,7 +512,7 @@ pub(super) fn judge(head: Head, body: Zeroizing<Vec<u8>>) -> Result<(Head, Zeroi
             Err(Error::Failed { status })
         }
         status @ 400..=499 => {
-            let message = sorry(&body).map_or_else(|| "without a word".to_owned(), |message| clip(message.trim(), SAID).into_owned());
+            let message = sorry(&body).map_or_else(|| "without a word".to_owned(), |message| quiet(&clip(message.trim(), SAID)));
             Err(Error::Refused { status, message })
         }
         status => Err(Error::Failed { status }),
