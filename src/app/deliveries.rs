@@ -13,7 +13,7 @@ use crate::base::event::{Actor, Event};
 use crate::base::id::DeliveryId;
 use crate::base::text::{clip, quiet};
 use crate::base::work::{Lane, Work};
-use crate::domain::accounts::{self, RepoRole, User};
+use crate::domain::accounts::{self, RepoRole};
 use crate::domain::github::AddRepos;
 use crate::domain::github::payload::{self, Kind, Payload, RepoRef};
 use crate::domain::hooks::github::{APPROVE, Applied, Presser, Sent, apply};
@@ -74,6 +74,10 @@ fn claim_more(app: &App, attempt: &Attempt) -> Result<Vec<(Attempt, DeliveryId)>
 
 /// Interprets the first of these in one transaction, as far as nothing particular is to be done about one; answers how many those are.
 fn together(app: &App, attempts: &[(Attempt, DeliveryId)]) -> Result<usize, Failure> {
+    // One alone is read once, where it is interpreted by itself.
+    if attempts.len() < 2 {
+        return Ok(0);
+    }
     let (mut ready, mut bytes) = (Vec::new(), 0_u64);
     for (attempt, id) in attempts {
         let Some((delivery, payload)) = plain(app, *id, BYTES_TOGETHER.saturating_sub(bytes))? else { break };
@@ -184,7 +188,7 @@ fn presser(app: &App, payload: &Payload) -> Result<(Actor, Option<Presser>), Fai
         Ok(match known {
             Some(user) if role.is_some_and(|role| role >= RepoRole::Write) => (Actor::User { user, address: None }, Some(Presser::Known)),
             // Whoever is shut out here is let in by no other door.
-            Some(user) if tx.get::<User>(&user)?.is_none_or(|user| user.disabled_at.is_some()) => (Actor::System, None),
+            Some(user) if accounts::is_shut_out(tx, user)? => (Actor::System, None),
             Some(_) | None => (Actor::System, Some(Presser::Asked)),
         })
     })

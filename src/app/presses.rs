@@ -8,7 +8,7 @@ use super::runner::{Attempt, Failure};
 use crate::base::event::Actor;
 use crate::base::id::RepoId;
 use crate::base::name::CommitSha;
-use crate::domain::accounts::{self, RepoRole, User};
+use crate::domain::accounts::{self, RepoRole};
 use crate::domain::checks;
 use crate::domain::github::people::{self, Somebody};
 use crate::domain::github::{self, Again};
@@ -65,6 +65,5 @@ fn asked(app: &App, installation: u64, repo: &Repository, by: u64) -> github::Re
 
 /// Whether somebody has an account here that is shut: whoever is shut out is let in by no other door.
 fn is_shut_out(tx: &ReadTx, by: u64) -> accounts::Result<bool> {
-    let Some(identity) = accounts::github_identity(tx, by)? else { return Ok(false) };
-    Ok(tx.get::<User>(&identity.user)?.is_none_or(|user| user.disabled_at.is_some()))
+    accounts::github_identity(tx, by)?.map_or(Ok(false), |identity| accounts::is_shut_out(tx, identity.user))
 }

@@ -73,7 +73,7 @@ pub use signin::{Proof, sign_in};
 pub use token::{Hashed, Maker, Plain, Previous, TOKENS_PER_USER, Token, TokenKind};
 pub use user::{
     UserChange, change_password, change_user, create_user, delete_user, erase_user, find_user, get_user, has_passwords, is_fresh,
-    list_users, password_of, set_password,
+    is_shut_out, list_users, password_of, set_password,
 };
 
 /// How stale the instant of last use may be, so that reading does not mean writing.

@@ -8,10 +8,10 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on should say so where it stands")]
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -107,22 +107,9 @@ struct Served {
 }
 
 impl Served {
-    #[expect(clippy::disallowed_methods, reason = "the process is what is measured")]
     fn start(data: &Path, env: &[(&str, String)]) -> Served {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_plumbline"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .env_clear()
-            .envs(env.iter().map(|(name, value)| (*name, value)))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        lines.read_line(&mut line).unwrap();
-        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        Served { child, address: line.trim().rsplit('/').next().unwrap().to_owned() }
+        let (child, address) = support::serve(env!("CARGO_BIN_EXE_plumbline"), data, env);
+        Served { child, address }
     }
 
     fn ask(&self, head: &str, body: &str) -> String {

@@ -5,10 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on should say so where it stands")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -38,22 +38,10 @@ struct Served {
 }
 
 impl Served {
-    #[expect(clippy::disallowed_methods, reason = "the process is what is measured")]
     fn start(data: &Path, secret: &Path) -> Served {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_plumbline"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .env_clear()
-            .env("PLUMBLINE_GITHUB_WEBHOOK_SECRET_FILE", secret)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        lines.read_line(&mut line).unwrap();
-        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        Served { child, address: line.trim().rsplit('/').next().unwrap().to_owned() }
+        let env = [("PLUMBLINE_GITHUB_WEBHOOK_SECRET_FILE", secret.display().to_string())];
+        let (child, address) = support::serve(env!("CARGO_BIN_EXE_plumbline"), data, &env);
+        Served { child, address }
     }
 
     /// What it holds in memory, in bytes.

@@ -3,7 +3,9 @@
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use gix::hash::{Kind as Hash, ObjectId};
@@ -26,6 +28,25 @@ pub fn folder() -> tempfile::TempDir {
 /// The configuration of an appliance over this directory, whatever the environment says.
 pub fn config(data: &Path) -> Config {
     Config::build(&Sources { file: None, data: Some(data.to_owned()), env: BTreeMap::new(), flags: BTreeMap::new() }).unwrap()
+}
+
+/// The real binary, serving over this directory with nothing in its environment but this; and where it listens.
+#[expect(clippy::disallowed_methods, reason = "the process is what is measured")]
+pub fn serve(binary: &str, data: &Path, env: &[(&str, String)]) -> (Child, String) {
+    let mut child = Command::new(binary)
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .env_clear()
+        .envs(env.iter().map(|(name, value)| (*name, value)))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+    (child, line.trim().rsplit('/').next().unwrap().to_owned())
 }
 
 /// `SplitMix64`.

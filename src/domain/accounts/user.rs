@@ -203,6 +203,11 @@ pub fn set_password(
     Ok(tx.record(Event::SignInChanged { user, change: SignInChange::PasswordSet }, now)?)
 }
 
+/// Whether somebody has no access any more: their account is closed, or gone.
+pub fn is_shut_out(tx: &ReadTx, user: UserId) -> Result<bool> {
+    Ok(tx.get::<User>(&user)?.is_none_or(|user| user.disabled_at.is_some()))
+}
+
 /// The hash of a person's password, if they have one.
 pub fn password_of(tx: &ReadTx, user: UserId) -> Result<Option<PasswordHash>> {
     Ok(tx.get::<PasswordRow>(&user)?.map(|row| row.hash))
