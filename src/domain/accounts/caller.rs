@@ -1,6 +1,7 @@
 //! Whoever makes a request, and the one function that decides what they may.
 
-use super::record::{Membership, Session, User};
+use super::member;
+use super::record::{Session, User};
 use super::role::{InstanceRole, RepoRole, Scope};
 use super::token::{self, Hashed, Token, TokenKind};
 use super::workload::Workload;
@@ -334,10 +335,7 @@ impl Caller {
                 }
             }
         };
-        if user.role == InstanceRole::Admin {
-            return Ok(Some(RepoRole::Admin));
-        }
-        Ok(tx.get::<Membership>(&(repo, user.id))?.map(|membership| membership.role))
+        member::role_of_person(tx, repo, user)
     }
 
     /// What the caller may do with a repository, in the words of the contract.

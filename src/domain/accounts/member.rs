@@ -18,9 +18,16 @@ pub fn grant(tx: &mut WriteTx, repo: RepoId, user: UserId, role: RepoRole) -> st
 pub fn role_of(tx: &ReadTx, repo: RepoId, user: UserId) -> store::Result<Option<RepoRole>> {
     match tx.get::<User>(&user)?.filter(|user| user.disabled_at.is_none()) {
         None => Ok(None),
-        Some(user) if user.role == InstanceRole::Admin => Ok(Some(RepoRole::Admin)),
-        Some(user) => Ok(tx.get::<Membership>(&(repo, user.id))?.map(|membership| membership.role)),
+        Some(user) => role_of_person(tx, repo, &user),
     }
+}
+
+/// The role of somebody who is let in: whoever runs the instance has every one.
+pub(super) fn role_of_person(tx: &ReadTx, repo: RepoId, user: &User) -> store::Result<Option<RepoRole>> {
+    if user.role == InstanceRole::Admin {
+        return Ok(Some(RepoRole::Admin));
+    }
+    Ok(tx.get::<Membership>(&(repo, user.id))?.map(|membership| membership.role))
 }
 
 /// A person with a role in a repository.

@@ -18,8 +18,10 @@ use crate::domain::{accounts, checks, pulls, repos, statuses};
 
 /// How many repositories of an installation one transaction touches.
 pub const REPOS_PER_WRITE: usize = 100;
-/// Of how many commits of a repository it is said once more how they stand, once GitHub takes it again: the latest.
+/// Of how many commits of a repository it is said once more how they stand, once GitHub takes it again: the latest; and of how many in all,
+/// which stand in one transaction.
 const SAID_AGAIN: usize = 50;
+const SAID_AGAIN_IN_ALL: usize = 200;
 /// How many checks that are under way are looked through for those of a repository that is hidden.
 const UNDER_WAY: usize = 1_000;
 /// What GitHub says happened when somebody pressed a button of ours.
@@ -265,10 +267,12 @@ fn installation(tx: &mut WriteTx, payload: &Payload, listed: &[RepoRef], sent: &
         }
         "created" => lists(tx, payload, (listed, &[], of_installation(Some(installation), sent)), now),
         "unsuspend" | "new_permissions_accepted" => {
+            let mut room = SAID_AGAIN_IN_ALL;
             for repo in repos::of_installation(tx, installation.id, REPOS_PER_WRITE)? {
                 tx.record(Event::SyncDue { repo: repo.id }, now)?;
                 tx.record(Event::PullsDue { repo: repo.id }, now)?;
-                for sha in statuses::refused(tx, repo.id, SAID_AGAIN)? {
+                for sha in statuses::refused(tx, repo.id, SAID_AGAIN.min(room))? {
+                    room -= 1;
                     tx.record(Event::StatusDue { repo: repo.id, sha, is_over: true }, now)?;
                 }
             }
