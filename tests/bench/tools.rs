@@ -33,7 +33,7 @@ use support::{Repo, Table, is_smoke, median, ms};
 const TOOLS: [&str; 8] = ["bandit", "eslint", "hadolint", "markdownlint", "mypy", "ruff", "shellcheck", "yamllint"];
 /// How often the sample is there.
 const COPIES: usize = 40;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 11;
 
 fn sample(copies: usize) -> BTreeMap<String, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/plugins/sample");

@@ -1,4 +1,5 @@
-//! The checks of a set, several at a time: as many as are usually [let in](admission::usual).
+//! The checks of a set, several at a time: as many as are usually [let in](admission::usual), and one that gets ready meanwhile, or is
+//! looked through after its program has ended, so that no processor is left idle.
 //!
 //! Each worker takes the next of the plan when it has ended one, and writes down both in one transaction. How the check ended that ends
 //! last is not written: it is, together with the end of the set.
@@ -25,7 +26,7 @@ struct Plan {
 
 /// How many checks of a plan go at once.
 pub(super) fn at_once(planned: usize) -> usize {
-    admission::usual().min(planned)
+    (admission::usual() + 1).min(planned)
 }
 
 impl Run<'_> {

@@ -121,7 +121,7 @@ impl Judge<'_> {
         log.line(&format!("{} at {}, tier {}", planned.plugin, self.run.set.sha.short(), ran.tier));
         self.run.goes_on()?;
         (self.run.progress)(Progress { check: &planned.name, done: 0, total: files.len() });
-        let outcome = match self.over_tree(log, Said::Both, |files, cancel, out| oci.run(image, plugin, limits, files, cancel, out)) {
+        let outcome = match self.over_tree(log, None, Said::Both, |files, cancel, out| oci.run(image, plugin, limits, files, cancel, out)) {
             Ok(outcome) => outcome,
             Err(error) if error.is_transient() && !self.run.attempt.is_last() => return Err(Stop::Failed(error.into())),
             Err(error @ sandbox::Error::Program { .. }) => {

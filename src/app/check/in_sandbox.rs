@@ -20,7 +20,7 @@ use crate::app::live::LiveLog;
 use crate::app::sandboxes::Ready;
 use crate::app::tools::Located as Place;
 use crate::base::name::TreePath;
-use crate::base::text::{capital, clip, quiet};
+use crate::base::text::{capital, clip, count, quiet};
 use crate::domain::checks::catalogue::{From, On, Tool, Wake};
 use crate::domain::checks::plan::{Planned, Process};
 use crate::domain::checks::{CheckError, CheckState, ErrorCode, Execution};
@@ -45,8 +45,10 @@ pub(super) const LINE_BYTES: usize = 4 << 10;
 const FORGE_PORT: u16 = 443;
 
 /// What is to be started, and how it is read.
-struct Start {
+struct Start<'a> {
     commands: Vec<Command>,
+    /// The files that it is shown; `None` is the whole tree.
+    shown: Option<HashSet<&'a TreePath>>,
     /// As a person would type it.
     typed: String,
     version: Option<String>,
@@ -105,6 +107,7 @@ impl Judge<'_> {
         };
         let start = Start {
             commands: commands.into_iter().map(command).collect(),
+            shown: tool.shown(self.tree.files(), &woken),
             typed: tool.typed(),
             version: ready.version.as_ref().map(ToString::to_string),
             reads: Reads { program: Program::Tool(tool), format: tool.output, from: tool.from, columns: tool.columns, roots: &ROOTS },
@@ -132,6 +135,7 @@ impl Judge<'_> {
         };
         let start = Start {
             commands: vec![command],
+            shown: None,
             typed: run.to_owned(),
             version: None,
             reads: Reads { program: Program::Command, format: output, from: From::Stdout, columns: None, roots: &ROOTS },
@@ -167,7 +171,7 @@ impl Judge<'_> {
     /// Lets a program in, gives it its secrets, and keeps them out of what comes of it.
     fn started(
         &self,
-        mut start: Start,
+        mut start: Start<'_>,
         planned: &Planned,
         judged: usize,
         only: Option<&HashSet<&TreePath>>,
@@ -178,14 +182,14 @@ impl Judge<'_> {
             Ok(sandbox) => sandbox,
             Err(error) => return Ok(Err(Untold::errored(error))),
         };
-        let (_pass, limits) = self.let_in(planned)?;
+        let (pass, limits) = self.let_in(planned)?;
         let given = match self.given(planned)? {
             Ok(given) => given,
             Err(error) => return Ok(Err(Untold::errored(error))),
         };
         let secret_files = given.in_sandbox();
         start.commands.iter_mut().for_each(|command| command.secret_files.clone_from(&secret_files));
-        let mut told = self.carried_out(&sandbox, limits, &start, planned, judged, only, most, log)?;
+        let mut told = self.carried_out(&sandbox, pass, limits, &start, planned, judged, only, most, log)?;
         given.hide(&mut told);
         Ok(told)
     }
@@ -194,8 +198,9 @@ impl Judge<'_> {
     fn carried_out(
         &self,
         sandbox: &Sandbox,
+        pass: Pass<'_>,
         mut limits: Limits,
-        start: &Start,
+        start: &Start<'_>,
         planned: &Planned,
         judged: usize,
         only: Option<&HashSet<&TreePath>>,
@@ -205,6 +210,10 @@ impl Judge<'_> {
         let mut ran = execution(&start.typed, start.version.clone(), sandbox.tier(), &sandbox.limits_in_force());
         let version = start.version.as_ref().map(|version| format!(" version {version}")).unwrap_or_default();
         log.line(&format!("{}{version} at {}, tier {}", start.typed, self.run.set.sha.short(), ran.tier));
+        if let Some(shown) = &start.shown {
+            let all = count(self.tree.files().len() as u64, "file");
+            log.line(&format!("It is shown {} of {all}: those it is asked about, and those that may hold its settings.", shown.len()));
+        }
         if start.reads.from == From::Stderr {
             limits.stderr_bytes = limits.stdout_bytes;
         }
@@ -216,7 +225,7 @@ impl Judge<'_> {
                 return Ok(Err(Untold { state, error, execution: Some(ran) }));
             };
             (self.run.progress)(Progress { check: &planned.name, done: judged * at / start.commands.len(), total: judged });
-            let outcome = match self.once(sandbox, command, &left, log) {
+            let outcome = match self.once(sandbox, command, start.shown.as_ref(), &left, log) {
                 Ok(outcome) => outcome,
                 Err(error) if error.is_transient() && !self.run.attempt.is_last() => return Err(Stop::Failed(error.into())),
                 Err(error) => return Ok(Err(Untold::errored(unstarted(&error)))),
@@ -245,6 +254,8 @@ impl Judge<'_> {
                 Err(Some((state, error))) => return Ok(Err(Untold { state, error, execution: Some(ran) })),
             }
         }
+        // What is left is to look through what they said.
+        drop(pass);
         (self.run.progress)(Progress { check: &planned.name, done: judged, total: judged });
         if matches!(start.reads.program, Program::Command) && !said_why && ran.exit_code != Some(0) {
             return Ok(Err(Untold { state: CheckState::Failed, error: said_no(&ran), execution: Some(ran) }));
@@ -278,20 +289,29 @@ impl Judge<'_> {
         Ok(Ok(Told { found, judged, unjudged: 0, unread: Vec::new(), is_cut, has_stopped: false, execution: Some(ran) }))
     }
 
-    /// Runs one command over the whole tree.
-    fn once(&self, sandbox: &Sandbox, command: &Command, limits: &Limits, log: &mut LiveLog) -> sandbox::Result<Outcome> {
-        self.over_tree(log, Said::Stderr, |files, cancel, out| sandbox.run(command, limits, files, cancel, out))
+    /// Runs one command over what it is shown.
+    fn once(
+        &self,
+        sandbox: &Sandbox,
+        command: &Command,
+        shown: Option<&HashSet<&TreePath>>,
+        limits: &Limits,
+        log: &mut LiveLog,
+    ) -> sandbox::Result<Outcome> {
+        self.over_tree(log, shown, Said::Stderr, |files, cancel, out| sandbox.run(command, limits, files, cancel, out))
     }
 
-    /// Runs something over the whole tree, and tells the log what it says and what it was not shown.
+    /// Runs something over the tree, or these files of it, and tells the log what it says and what it was not shown.
     pub(super) fn over_tree(
         &self,
         log: &mut LiveLog,
+        shown: Option<&HashSet<&TreePath>>,
         said: Said,
         run: impl FnOnce(&mut Files<'_>, &dyn Fn() -> bool, &mut Lines<'_>) -> sandbox::Result<Outcome>,
     ) -> sandbox::Result<Outcome> {
         let mut left_out = Vec::new();
-        let mut files = self.tree.files().iter().filter_map(|file| {
+        let shown = self.tree.files().iter().filter(|file| shown.is_none_or(|shown| shown.contains(&file.path)));
+        let mut files = shown.filter_map(|file| {
             let kind = match file.kind {
                 FileKind::Regular => Kind::Regular,
                 FileKind::Executable => Kind::Executable,

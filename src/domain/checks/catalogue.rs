@@ -10,7 +10,7 @@ mod entry;
 mod rule;
 mod version;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -42,6 +42,16 @@ words! {
         Files = "files",
         /// The whole tree, in which it finds its way.
         Tree = "tree",
+    }
+}
+
+words! {
+    /// What of the tree a tool is shown.
+    pub enum Sees: "part of the tree" {
+        /// All of it: what it says of a file may hang on others.
+        Tree = "tree",
+        /// The files it is given, and those that hold settings.
+        Files = "files",
     }
 }
 
@@ -96,6 +106,8 @@ pub struct Tool {
     pub settings: Globs,
     /// What it is given.
     pub on: On,
+    /// What it is shown.
+    pub sees: Sees,
     /// Its arguments, with `{files}`, `{output}`, `{settings}` and `{given}` where those belong.
     command: Vec<String>,
     /// Settings that it reads only where it is told of them.
@@ -215,6 +227,15 @@ impl Tool {
         let is_there = |path: &&TreePath| files.iter().any(|file| file.path == **path && is_file(&file));
         let given = self.given.iter().map(|given| given.files.iter().find(is_there).cloned()).collect();
         Wake::Wakes { files: woken, settings: Settings { required, given } }
+    }
+
+    /// The files of a tree that it is shown when it is given these of them; `None` is all of them. Behind a link may be anything.
+    pub fn shown<'a>(&self, files: &'a [TreeFile], given: &[&'a TreePath]) -> Option<HashSet<&'a TreePath>> {
+        let settings = || files.iter().filter(|file| self.settings.matches(&file.path) || self.is_required(&file.path));
+        if self.sees == Sees::Tree || settings().any(|file| file.kind == FileKind::Symlink) {
+            return None;
+        }
+        Some(given.iter().copied().chain(settings().map(|file| &file.path)).collect())
     }
 
     /// What is run, from the root of the tree: one command, or one for each batch of files. `output` is where a tool writes that writes into

@@ -13,6 +13,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -82,10 +84,6 @@ pub(super) fn run(
         None => native::start(settings, &sandbox.launcher, user, &roots, limits, theirs.into())?,
         Some(_) => trusted::start(&sandbox.launcher, theirs.into())?,
     };
-    // While it is coming up, since moving a process takes a while. What it started before is moved once it is heard of.
-    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        let _ = group.add(pid);
-    }
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     // Programs open `/dev/stdout` too, as another user than the one who made the pipe.
     for pipe in [stdout.as_ref().map(AsFd::as_fd), stderr.as_ref().map(AsFd::as_fd)].into_iter().flatten() {
@@ -96,32 +94,64 @@ pub(super) fn run(
         _ => None,
     };
     let orders = orders(command, limits, &roots, directory.as_ref(), &group, proxy.is_some());
-    let mut attempt = Attempt {
-        tier: settings.tier,
-        limits,
-        cancel,
-        group,
-        child,
-        first: None,
-        socket: Some(ours),
-        stdout,
-        stderr,
-        proxy,
-        arrived: Vec::new(),
-        handed: VecDeque::new(),
-        deadline: Instant::now() + settings.coming_up,
-        coming_up: settings.coming_up,
-        next_watch: Instant::now(),
-        heard: Heard { files: command.outputs.iter().map(|path| Gathered::new(path)).collect(), ..Heard::default() },
-        outputs: Outputs::new(limits, values, out),
-        stop: None,
-        late: None,
-        peak_watched: None,
-    };
-    let result = attempt.go(&orders, files);
-    let outcome = attempt.finish(result, command);
+    let outcome = std::thread::scope(|scope| {
+        let mut attempt = Attempt {
+            tier: settings.tier,
+            limits,
+            cancel,
+            group: &group,
+            joining: Some(Joining::begin(scope, &group, &child)),
+            child,
+            first: None,
+            socket: Some(ours),
+            stdout,
+            stderr,
+            proxy,
+            arrived: Vec::new(),
+            handed: VecDeque::new(),
+            deadline: Instant::now() + settings.coming_up,
+            coming_up: settings.coming_up,
+            next_watch: Instant::now(),
+            heard: Heard { files: command.outputs.iter().map(|path| Gathered::new(path)).collect(), ..Heard::default() },
+            outputs: Outputs::new(limits, values, out),
+            stop: None,
+            late: None,
+            peak_watched: None,
+        };
+        let result = attempt.go(&orders, files);
+        attempt.finish(result, command)
+    });
     drop(directory);
     outcome
+}
+
+/// A sandbox on its way into its cgroup, on a thread of its own: to be moved takes the kernel some 15 ms of looking on, in which the sandbox
+/// comes up and is sent its tree. No program is started before it has arrived.
+struct Joining<'scope> {
+    launcher: Sender<Pid>,
+    thread: ScopedJoinHandle<'scope, std::io::Result<()>>,
+}
+
+impl<'scope> Joining<'scope> {
+    /// Begins with the process that was started, so that what comes after it need not be moved, or not for long.
+    fn begin<'env>(scope: &'scope Scope<'scope, 'env>, group: &'env Group, child: &Child) -> Joining<'scope> {
+        let (launcher, named) = channel();
+        let started = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let thread = scope.spawn(move || {
+            if let Some(pid) = started {
+                let _ = group.add(pid);
+            }
+            named.iter().try_for_each(|pid| group.add(pid))
+        });
+        Joining { launcher, thread }
+    }
+
+    /// Waits until what was named is in the group.
+    fn arrive(self) -> Result<()> {
+        drop(self.launcher);
+        let joined = self.thread.join().unwrap_or_else(|_| Err(std::io::Error::other("a thread of ours ended")));
+        joined.map_err(Error::host("put the sandbox into its cgroup"))
+    }
 }
 
 fn orders(command: &Command, limits: &Limits, roots: &[PathBuf], directory: Option<&Scratch>, group: &Group, is_connected: bool) -> Orders {
@@ -196,7 +226,9 @@ struct Attempt<'a> {
     tier: Tier,
     limits: &'a Limits,
     cancel: &'a dyn Fn() -> bool,
-    group: Group,
+    group: &'a Group,
+    /// Until the sandbox is in its cgroup.
+    joining: Option<Joining<'a>>,
     /// Bubblewrap, or the launcher.
     child: Child,
     /// The launcher: its number, and a descriptor that stands for it alone.
@@ -262,8 +294,9 @@ impl Attempt<'_> {
                 return Ok(());
             }
         }
-        waiting.extend_from_slice(&frame(&Order::Go)?);
-        self.send(&waiting)
+        self.send(&waiting)?;
+        self.joining.take().map_or(Ok(()), Joining::arrive)?;
+        self.send(&frame(&Order::Go)?)
     }
 
     /// Sends bytes, as long as it goes on.
@@ -367,7 +400,10 @@ impl Attempt<'_> {
                 let pid = sender.ok_or_else(|| Error::Lost { why: "the launcher has no number here".into() })?;
                 let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty());
                 let handle = handle.map_err(|error| Error::host("take hold of the launcher")(error.into()))?;
-                self.group.add(pid).map_err(Error::host("put the sandbox into its cgroup"))?;
+                if let Some(joining) = &self.joining {
+                    // Should its thread be gone, that is told when it is waited for.
+                    let _ = joining.launcher.send(pid);
+                }
                 self.first = Some((pid, handle));
             }
             Report::Failed(failure) => self.heard.failure = Some(failure),

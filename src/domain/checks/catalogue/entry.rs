@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::rule::{Link, Meaning, Pattern};
-use super::{Fetches, From, Given, On, Tool, Version};
+use super::{Fetches, From, Given, On, Sees, Tool, Version};
 use crate::base::name::TreePath;
 use crate::domain::issues::finding::{Kind, Severity};
 use crate::domain::issues::format::{Columns, Format};
@@ -89,6 +89,9 @@ struct Wakes {
 struct Run {
     /// Whether it is given files or finds them.
     on: On,
+    /// Whether it is shown the whole tree or, where what it says of a file hangs on that file and on settings alone, no more than those.
+    #[serde(default = "all")]
+    sees: Sees,
     /// Its arguments. `{files}`, `{output}`, `{settings}` and `{given}`, each an argument of its own, stand for the files, for the file it
     /// writes, for what was found of `requires`, and for the words of `given`.
     command: Vec<String>,
@@ -154,6 +157,10 @@ struct Means {
     severity: Option<Severity>,
 }
 
+fn all() -> Sees {
+    Sees::Tree
+}
+
 fn nothing() -> Fetches {
     Fetches::Nothing
 }
@@ -173,6 +180,9 @@ pub fn read(bytes: &[u8]) -> Result<Tool, Invalid> {
     let has = |word: &str| run.command.iter().any(|argument| argument == word);
     if has("{files}") != (run.on == On::Files) {
         return Err(invalid("`{files}` belongs where it is run on files, and nowhere else".to_owned()));
+    }
+    if run.sees == Sees::Files && run.on == On::Tree {
+        return Err(invalid("it finds its way in the tree, and so must see it".to_owned()));
     }
     if has("{output}") != (run.from == From::File) {
         return Err(invalid("`{output}` belongs where it writes a file, and nowhere else".to_owned()));
@@ -195,6 +205,7 @@ pub fn read(bytes: &[u8]) -> Result<Tool, Invalid> {
         requires,
         settings,
         on: run.on,
+        sees: run.sees,
         command: run.command,
         given,
         output: run.output,

@@ -45,6 +45,23 @@ fn every_entry_is_read_and_complete() {
 }
 
 #[test]
+fn a_tool_that_reads_files_one_by_one_is_shown_those_and_its_settings_alone() {
+    let tree = tree(&[".yamllint", "app/main.py", "conf.yaml", "deploy/.gitignore", "deploy/other.yml", "README.md"]);
+    let given = [&TreePath::new("conf.yaml")];
+    let shown = |tool: &str, tree: &MemoryTree| {
+        let shown = find(tool).unwrap().shown(tree.files(), &given);
+        shown.map(|shown| shown.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>())
+    };
+    let settings = [".yamllint", "conf.yaml", "deploy/.gitignore", "deploy/other.yml"];
+    assert_eq!(shown("yamllint", &tree).unwrap(), settings, "`extends` and `ignore-from-file` may name those");
+    assert_eq!(shown("hadolint", &tree).unwrap(), ["conf.yaml"]);
+    assert_eq!(shown("ruff", &tree), None, "what is a module of one's own, the tree says");
+    assert_eq!(shown("mypy", &tree), None);
+    let linked = MemoryTree::new([("conf.yaml", FileKind::Regular, "x\n"), (".yamllint", FileKind::Symlink, "etc/lint")]);
+    assert_eq!(shown("yamllint", &linked), None, "its settings are behind a link");
+}
+
+#[test]
 fn the_catalogue_has_the_tools_that_a_team_asks_for() {
     let names: Vec<&str> = all().iter().map(|tool| tool.name.as_str()).collect();
     let expected = [
