@@ -127,7 +127,7 @@ fn record(app: &App, repo: &Repository, said: &[github::payload::Pull], tie: [u8
     let (id, at) = (repo.id, app.clock.now());
     let mut read = Vec::new();
     for said in said {
-        let as_of = AsOf { changed_at: said.updated_at.unwrap_or(at), pushed_at: None, tie };
+        let as_of = AsOf { changed_at: repos::so_at(said.updated_at, at), pushed_at: None, tie };
         match pulls::read(id, said, as_of, at) {
             Ok(pull) => read.push(pull),
             Err(unnamed) => tracing::warn!(repo.slug = %repo.slug, "a pull request of {} is passed over: {unnamed}", repo.slug),

@@ -173,7 +173,19 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         }
         end(app, claim, failure)?;
     }
+    if app.hub.take_back() {
+        hurry(app)?;
+    }
     Ok(true)
+}
+
+/// Has what waits for GitHub go on without sitting out the wait that it was given while GitHub was away.
+fn hurry(app: &App) -> store::Result<()> {
+    const AT_A_TIME: usize = 200;
+    for lane in [Lane::Outbound, Lane::Git, Lane::Inquiries] {
+        while app.write_now(&Actor::System, move |tx, now| queue::hurry(tx, lane, AT_A_TIME, now))? > 0 {}
+    }
+    Ok(())
 }
 
 /// Writes down that an attempt failed, unless another one has its place.

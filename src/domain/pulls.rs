@@ -120,7 +120,7 @@ pub fn read(repo: RepoId, said: &payload::Pull, as_of: AsOf, at: Timestamp) -> s
         },
         merge_base: None,
         created_at: said.created_at.unwrap_or(at),
-        updated_at: said.updated_at.unwrap_or(at),
+        updated_at: as_of.changed_at,
         closed_at: said.closed_at,
         merged_at: said.merged_at,
         as_of,

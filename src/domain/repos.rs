@@ -36,7 +36,7 @@ mod slugs;
 pub use badge::BadgeKey;
 pub use mirror::{
     AsOf, Facts, Followed, FormerName, WITHDRAWN_FOR, Withdrawal, Withdrawn, admit, end_withdrawn, follow, formerly, is_gone,
-    list_withdrawn, of_installation, tie, withdraw, withdrawn,
+    list_withdrawn, of_installation, so_at, tie, withdraw, withdrawn,
 };
 pub use record::{Author, Branch, Commit, RepoSource, Repository, SyncError};
 pub use slugs::Slugs;

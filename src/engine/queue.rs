@@ -320,6 +320,22 @@ fn release(tx: &mut WriteTx, mut item: WorkItem, why: &str, now: Timestamp) -> s
     tx.put(&item)
 }
 
+/// Has what failed before and would wait long take its next attempt soon: what it failed by is over. At most `limit` items of a lane, spread
+/// out; answers how many there were.
+pub fn hurry(tx: &mut WriteTx, lane: Lane, limit: usize, now: Timestamp) -> store::Result<usize> {
+    let later = BY_DUE.from(&(lane as u8, now + HURRIED));
+    let waiting = tx.find(&later, limit)?.into_iter().filter(|item| item.lane == lane && item.last_error.is_some());
+    let waiting: Vec<WorkItem> = waiting.collect();
+    for item in &waiting {
+        let soon = now + HURRIED * u32::try_from(spread(item) % 1_000).expect("below 1,000") / 1_000;
+        tx.put(&WorkItem { due_at: soon, ..item.clone() })?;
+    }
+    Ok(waiting.len())
+}
+
+/// Over how long what is hurried is spread.
+const HURRIED: Duration = Duration::from_secs(10);
+
 /// Whether work like this waits or is being carried out; for work without a key, no.
 pub fn is_going(tx: &ReadTx, work: &Work) -> store::Result<bool> {
     match work.unique_key() {

@@ -36,8 +36,10 @@ pub struct DeliveryTakenView {
 pub async fn github(State(app): State<App>, request: Request) -> Result<(StatusCode, Json<DeliveryTakenView>), ApiError> {
     let (parts, body) = request.into_parts();
     let refused = || ApiError::of(Code::SignatureInvalid);
-    let signed = parts.headers.get(signature::HEADER).and_then(|value| value.to_str().ok()).and_then(Signature::parse);
-    let signed = signed.ok_or_else(refused)?;
+    let mut given = parts.headers.get_all(signature::HEADER).iter();
+    // Of two, others on the way may have looked at the one that is not looked at here.
+    let (Some(signed), None) = (given.next(), given.next()) else { return Err(refused()) };
+    let signed = signed.to_str().ok().and_then(Signature::parse).ok_or_else(refused)?;
     // A body that does not say how large it is may be as large as any.
     let size = body.size_hint().upper().unwrap_or(BODY_BYTES);
     let Some(_turn) = app.receiving.turn(size).await else {
@@ -66,7 +68,10 @@ fn unverifiable(error: github::Error) -> ApiError {
         github::Error::Store(error) => error.into(),
         github::Error::Secrets(error) => error.into(),
         // Such as a file that cannot be read; which, is no stranger's business.
-        other => ApiError { cause: Some(other.to_string()), ..ApiError::of(Code::VaultUnavailable) },
+        other => {
+            let message = "the webhook's secret cannot be read right now; the server's log and the App's page say why";
+            ApiError { cause: Some(other.to_string()), ..ApiError::new(Code::VaultUnavailable, message) }
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ use crate::engine::outbound::{self, Request, Response};
 
 /// How long one exchange may take.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
+/// How long one may that people wait for: GitHub itself ends what takes it longer than ten seconds, and others wait for their turn.
+const URGENT: Duration = Duration::from_secs(12);
 /// The most bytes of an answer.
 const ANSWER: u64 = 8 << 20;
 /// How many redirects are followed, beneath GitHub's own address.
@@ -88,6 +91,7 @@ pub struct Hub {
     limits: Mutex<Limits>,
     begun: Begun,
     skew: Mutex<Option<Skew>>,
+    is_back: AtomicBool,
     deadline: Duration,
 }
 
@@ -177,6 +181,7 @@ impl Hub {
             limits: Mutex::default(),
             begun: Begun::default(),
             skew: Mutex::default(),
+            is_back: AtomicBool::default(),
             deadline: configured.deadline.unwrap_or(DEADLINE),
         })
     }
@@ -184,6 +189,11 @@ impl Hub {
     /// How GitHub's clock stood to ours when it last answered, if it has answered since the process began.
     pub fn skew(&self) -> Option<Skew> {
         *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether GitHub answers again after it was left alone, since this was last asked.
+    pub fn take_back(&self) -> bool {
+        self.is_back.swap(false, Ordering::SeqCst)
     }
 
     /// How long one exchange may take.
@@ -417,7 +427,7 @@ impl Client<'_> {
         self.hub.limits().ask(who.installation(), lane, self.hub.clock.now())?;
         let mut url = url.to_owned();
         for _ in 0..=REDIRECTS {
-            let (head, answer) = self.once(who, method, &url, headers, &shown, body)?;
+            let (head, answer) = self.once(who, lane, method, &url, headers, &shown, body)?;
             if !matches!(head.status, 301 | 302 | 307 | 308) {
                 return judge(head, answer);
             }
@@ -432,9 +442,11 @@ impl Client<'_> {
     }
 
     /// One request and its answer, of which note is taken.
+    #[expect(clippy::too_many_arguments, reason = "all of them are of one request")]
     fn once(
         &self,
         who: As,
+        lane: Lane,
         method: &str,
         url: &str,
         headers: &[(&str, &str)],
@@ -452,7 +464,10 @@ impl Client<'_> {
             headers: &all,
             secret_headers: &[("authorization", shown)],
             body,
-            deadline: self.hub.deadline,
+            deadline: match lane {
+                Lane::Statuses => self.hub.deadline.min(URGENT),
+                Lane::Syncs => self.hub.deadline,
+            },
             cap: ANSWER,
         };
         let asked_at = self.hub.clock.now();
@@ -460,7 +475,9 @@ impl Client<'_> {
         let spread = getrandom::u64().unwrap_or(0);
         let now = self.hub.clock.now();
         let mut limits = self.hub.limits();
-        limits.fared(answer.as_ref().is_ok_and(|(head, _)| head.status < 500), spread, now);
+        if limits.fared(answer.as_ref().is_ok_and(|(head, _)| head.status < 500), spread, now) {
+            self.hub.is_back.store(true, Ordering::SeqCst);
+        }
         let (head, body) = answer?;
         self.hub.heard_at(&head, asked_at, now);
         limits.heard(who.installation(), &said(&head, &body), spread, now)?;

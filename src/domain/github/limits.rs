@@ -114,18 +114,21 @@ impl Limits {
         Err(Error::RateLimited { until })
     }
 
-    /// Takes note that GitHub answered as one should, or failed. What was too much is an answer.
-    pub fn fared(&mut self, well: bool, spread: u64, now: Timestamp) {
+    /// Takes note that GitHub answered as one should, or failed. What was too much is an answer. Answers whether it is back: the first that
+    /// is well after it was left alone.
+    pub fn fared(&mut self, well: bool, spread: u64, now: Timestamp) -> bool {
         if well {
+            let is_back = self.failures >= FAILURES;
             self.failures = 0;
             self.alone_until = None;
-            return;
+            return is_back;
         }
         self.failures = self.failures.saturating_add(1);
         if self.failures >= FAILURES {
             let times = (self.failures - FAILURES).min(DOUBLED);
             self.alone_until = Some(now + spread_out(ALONE * (1 << times), spread));
         }
+        false
     }
 }
 
@@ -204,7 +207,8 @@ mod tests {
         assert_eq!(until(limits.ask(Some(2), Lane::Statuses, at(16))), 75);
         limits.fared(false, 0, at(16));
         assert_eq!(until(limits.ask(None, Lane::Statuses, at(17))), 46);
-        limits.fared(true, 0, at(50));
+        assert!(limits.fared(true, 0, at(50)), "it is back");
+        assert!(!limits.fared(true, 0, at(50)), "it has been for a while");
         limits.ask(None, Lane::Statuses, at(50)).unwrap();
     }
 }

@@ -320,6 +320,7 @@ const KNOWN: &[&str] = &[
     "create",
     "delete",
     "repository",
+    "public",
     "installation",
     "installation_repositories",
     "check_run",
@@ -358,7 +359,8 @@ fn kind(event: &str, body: &[u8]) -> Result<Kind, Malformed> {
         "push" => Kind::Push(read(event, body)?),
         "create" => Kind::Create(read(event, body)?),
         "delete" => Kind::Delete(read(event, body)?),
-        "repository" => {
+        // The one is sent beside the other where a repository is made public.
+        "repository" | "public" => {
             let IgnoredAny = within!(event, body, { repository: IgnoredAny }).repository;
             Kind::Repository
         }

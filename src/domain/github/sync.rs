@@ -63,9 +63,9 @@ pub fn installations(client: &Client<'_>) -> Result<Vec<Installation>> {
     client.list(As::App, Lane::Syncs, &format!("/app/installations?per_page={PER_PAGE}"), None)
 }
 
-/// All that the App can see, by name. An installation that was suspended shows nothing.
+/// All that the App can see, by name. An installation that was suspended shows nothing; where every other refuses, why is the answer.
 pub fn repositories(client: &Client<'_>) -> Result<Vec<Seen>> {
-    let mut all = Vec::new();
+    let (mut all, mut refused, mut answered) = (Vec::new(), None, false);
     for installation in installations(client)?.into_iter().filter(|one| one.suspended_at.is_none()) {
         let id = installation.id;
         let repos = match of_installation(client, id) {
@@ -73,11 +73,16 @@ pub fn repositories(client: &Client<'_>) -> Result<Vec<Seen>> {
             // It was suspended or removed in this moment: the others are seen all the same.
             Err(error @ Error::Refused { .. }) => {
                 tracing::warn!("the repositories of the installation {id} cannot be seen: {error}");
+                refused = Some(error);
                 continue;
             }
             Err(error) => return Err(error),
         };
+        answered = true;
         all.extend(repos.into_iter().map(|repo| Seen { installation: id, repo }));
+    }
+    if let Some(error) = refused.filter(|_| !answered) {
+        return Err(error);
     }
     all.sort_by_cached_key(|seen| seen.repo.full_name.to_ascii_lowercase());
     Ok(all)

@@ -143,6 +143,7 @@ fn kept(what: &str) -> Outcome {
 fn follow(tx: &mut WriteTx, payload: &Payload, sent: &Sent, now: Timestamp) -> Result<Option<Followed>> {
     let Some(repo) = &payload.common.repository else { return Ok(None) };
     let (Some(changed_at), Ok(slug)) = (repo.updated_at, repo.full_name.parse::<RepoSlug>()) else { return Ok(None) };
+    let changed_at = repos::so_at(Some(changed_at), sent.received_at);
     let as_of = AsOf { changed_at, pushed_at: repo.pushed_at, tie: repos::tie(&sent.guid) };
     let facts = Facts {
         slug,
@@ -191,7 +192,7 @@ fn repository(tx: &mut WriteTx, payload: &Payload, followed: Option<Followed>, s
     match payload.action() {
         // What is deleted was last changed some time before; nothing that was said earlier is newer than that it is gone.
         "deleted" => {
-            let changed_at = named.updated_at.unwrap_or(sent.received_at).max(sent.received_at);
+            let changed_at = repos::so_at(named.updated_at, sent.received_at).max(sent.received_at);
             let as_of = AsOf { changed_at, pushed_at: None, tie: repos::tie(&sent.guid) };
             return match about(tx, payload)? {
                 Ok(repo) => hide(tx, &repo, Withdrawal::Deleted, as_of, now),
@@ -199,7 +200,7 @@ fn repository(tx: &mut WriteTx, payload: &Payload, followed: Option<Followed>, s
             };
         }
         "created" => {
-            let as_of = AsOf { changed_at: named.updated_at.unwrap_or(sent.received_at), pushed_at: None, tie: repos::tie(&sent.guid) };
+            let as_of = AsOf { changed_at: repos::so_at(named.updated_at, sent.received_at), pushed_at: None, tie: repos::tie(&sent.guid) };
             let installation = payload.common.installation.as_ref().map(|installation| installation.id);
             return Ok(match repos::admit(tx, named.id, installation, as_of, now)? {
                 Some(_) => processed("the repository is known"),
@@ -239,7 +240,7 @@ fn hide(tx: &mut WriteTx, repo: &Repository, why: Withdrawal, as_of: AsOf, now: 
 
 /// When what an event of an installation says was so.
 fn of_installation(installation: Option<&Installation>, sent: &Sent) -> AsOf {
-    let changed_at = installation.and_then(|installation| installation.updated_at).unwrap_or(sent.received_at);
+    let changed_at = repos::so_at(installation.and_then(|installation| installation.updated_at), sent.received_at);
     AsOf { changed_at, pushed_at: None, tie: repos::tie(&sent.guid) }
 }
 
@@ -309,7 +310,7 @@ fn pull_request(tx: &mut WriteTx, payload: &Payload, said: &Pull, sent: &Sent, n
         Ok(repo) => repo,
         Err(outcome) => return Ok(outcome),
     };
-    let changed_at = said.updated_at.unwrap_or(sent.received_at);
+    let changed_at = repos::so_at(said.updated_at, sent.received_at);
     let as_of = AsOf { changed_at, pushed_at: None, tie: repos::tie(&sent.guid) };
     let pull = match pulls::read(repo.id, said, as_of, sent.received_at) {
         Ok(pull) => pull,

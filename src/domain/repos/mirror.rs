@@ -22,6 +22,8 @@ use crate::words;
 
 /// How long a repository that was withdrawn can come back.
 pub const WITHDRAWN_FOR: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3_600);
+/// By how much GitHub's clock is believed to be ahead of ours.
+const AHEAD: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
 /// The most former names that lead to a repository.
 const FORMER_NAMES: usize = 20;
 
@@ -34,6 +36,12 @@ pub struct AsOf {
     pub pushed_at: Option<Timestamp>,
     /// What tells two of one second apart: the same for one delivery however often it comes.
     pub tie: [u8; 16],
+}
+
+/// When it was so what GitHub says was so at this instant, or does not say when. What is said to be of a far future would be newer than all
+/// that is said after it; so it is of the time when it was heard.
+pub fn so_at(said: Option<Timestamp>, heard_at: Timestamp) -> Timestamp {
+    said.filter(|said| *said <= heard_at + AHEAD).unwrap_or(heard_at)
 }
 
 /// What tells deliveries of one second apart, from their names. GitHub names them by UUIDs that hold the time to the hundred nanoseconds

@@ -55,6 +55,10 @@ async fn either_secret_signs_and_nothing_else_does() {
         send(bad, &body).await.expect(401).refused("signature_invalid");
     }
     send(Some(&good), &format!("{body} ")).await.expect(401);
+    for other in [&good, "sha256=00"] {
+        let twice = sender.signed(&sender.guid(), "ping").with(signature::HEADER, &good).also(signature::HEADER, other);
+        twice.send("POST", HOOK, Some(body.as_bytes())).await.expect(401).refused("signature_invalid");
+    }
     world.app.settle().await;
     assert_eq!(listed(&world, "").await.len(), 2);
     let refused = world.admin.get("/api/v1/admin/audit?outcome=refused").await.expect(200).value();

@@ -87,6 +87,31 @@ async fn a_renamed_repository_keeps_what_it_has_and_its_old_name_leads_to_it() {
 }
 
 #[tokio::test]
+async fn what_is_said_to_be_of_a_far_future_is_not_newer_than_all_that_follows() {
+    let world = deliveries::world();
+    let (sender, _) = (Sender::to(&world.app), add(&world.app, "acme/app", 7, 301));
+    for (name, at) in [("acme/one", "9999-12-31T23:59:59Z"), ("acme/two", LATER), ("acme/three", LAST)] {
+        world.app.advance(Duration::from_secs(60));
+        let at = if name == "acme/three" { world.app.now().to_string() } else { at.to_owned() };
+        sender.send("repository", &repository("renamed", described(7, name, &at))).await;
+        settle(&world).await;
+    }
+    assert_eq!(names(&world).await, ["acme/three"]);
+}
+
+#[tokio::test]
+async fn a_repository_that_is_made_public_is_public_whichever_of_the_two_deliveries_comes() {
+    let world = deliveries::world();
+    let (sender, _) = (Sender::to(&world.app), add(&world.app, "acme/app", 7, 301));
+    let mut public = described(7, "acme/app", LATER);
+    public["private"] = json!(false);
+    let id = sender.send("public", &json!({"repository": public, "installation": {"id": 301}})).await;
+    settle(&world).await;
+    assert_eq!(outcome(&world, &id).await, "processed: what GitHub says was taken over");
+    assert_eq!(world.admin.get("/api/v1/repos/acme/app").await.expect(200).value()["private"], json!(false));
+}
+
+#[tokio::test]
 async fn two_repositories_that_exchange_names_end_with_them_in_any_order() {
     for is_reversed in [false, true] {
         let world = deliveries::world();

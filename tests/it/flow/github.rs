@@ -281,7 +281,11 @@ async fn an_installation_that_is_suspended_is_told_of_and_holds_up_nothing() {
     side.look().await;
     let error = side.world.admin.get("/api/v1/repos/acme/app").await.expect(200).value()["sync_error"].clone();
     assert_eq!(error, json!("GitHub refuses it (403): This installation has been suspended"));
+    // It may be suspended in the very moment after it was listed.
+    side.github.next(Door::Tokens).answers_body(403, r#"{"message":"This installation has been suspended"}"#);
     side.github.suspend(INSTALLATION, false);
+    let refused = side.world.admin.get("/api/v1/github/repos").await;
+    assert!(refused.status >= 400 && refused.text().contains("This installation has been suspended"), "{}", refused.text());
     side.look().await;
     assert_eq!(side.world.admin.get("/api/v1/repos/acme/app").await.expect(200).value()["sync_error"], json!(null));
 }

@@ -93,6 +93,35 @@ async fn a_github_that_never_answers_is_given_up_in_time_and_asked_again() {
 }
 
 #[tokio::test]
+async fn what_waited_while_github_was_away_is_said_soon_after_it_is_back() {
+    let (world, github) = side(|_| {}).await;
+    let pushes = [1, 2, 3].map(|n| github.push(SLUG, &format!("topic-{n}"), [("app.rb", &*format!("puts {n}\n"))]));
+    world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
+    for lane in [Lane::Git, Lane::Checks, Lane::Checks, Lane::Checks] {
+        let app = world.app.app().clone();
+        assert!(tokio::task::spawn_blocking(move || runner::run_next(&app, lane, "test", None)).await.unwrap().unwrap(), "{lane}");
+    }
+    github.away(true);
+    // Two hours, in which each attempt fails and the next waits longer.
+    for seconds in [0, 20, 90, 600, 2_400, 4_000] {
+        advance(&world, &github, seconds).await;
+    }
+    let due = |world: &World| {
+        let waiting = world.app.work(WorkState::Ready).into_iter().filter(|item| item.lane == Lane::Outbound);
+        waiting.map(|item| item.due_at.since(world.app.now()).as_secs()).collect::<Vec<u64>>()
+    };
+    assert!(due(&world).iter().any(|wait| *wait > 300), "{:?}", due(&world));
+    github.away(false);
+    // Whatever is first to find GitHub back.
+    let first = due(&world).into_iter().min().unwrap();
+    advance(&world, &github, first + 1).await;
+    advance(&world, &github, 11).await;
+    for push in &pushes {
+        assert_eq!(github.statuses(SLUG, &push.sha), [CLEAN]);
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_was_revoked_is_told_and_what_was_to_be_said_waits_for_another() {
     let (world, github) = side(|_| {}).await;
     github.revoke_key(true);

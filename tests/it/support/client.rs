@@ -88,6 +88,13 @@ impl Client {
         other
     }
 
+    /// The same, with a header besides those that it has, of whatever name.
+    pub fn also(&self, name: &str, value: &str) -> Client {
+        let mut other = self.clone();
+        other.headers.push((name.to_owned(), value.to_owned()));
+        other
+    }
+
     /// The same, with a token.
     pub fn bearer(&self, token: &str) -> Client {
         self.with("authorization", &format!("Bearer {token}"))

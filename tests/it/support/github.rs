@@ -88,6 +88,8 @@ struct State {
     tokens: HashMap<String, Token>,
     made: usize,
     faults: Vec<(Door, Fault)>,
+    /// Whether all that is asked is answered by 502.
+    is_away: bool,
     /// `METHOD path` of all that came, in order.
     asked: Vec<String>,
     /// What each budget has left.
@@ -159,6 +161,7 @@ impl GitHub {
             tokens: HashMap::new(),
             made: 0,
             faults: Vec::new(),
+            is_away: false,
             asked: Vec::new(),
             left: HashMap::new(),
             deliveries: 0,
@@ -239,6 +242,11 @@ impl GitHub {
         let id = INSTALLATION + state.installations.len() as u64;
         state.installations.insert(id, Installation { account: account.to_owned(), is_suspended: false, permissions: None });
         id
+    }
+
+    /// Has it answer nothing as it should, or be back.
+    pub fn away(&self, is_away: bool) {
+        self.state().is_away = is_away;
     }
 
     /// Suspends an installation, or takes that back.

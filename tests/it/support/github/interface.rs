@@ -76,6 +76,9 @@ fn answer(state: &Shared, asked: &Asked) -> Response<Body> {
     let fault = {
         let mut state = state.lock().unwrap();
         state.asked.push(format!("{} {}", asked.method, asked.path));
+        if state.is_away {
+            return plain(StatusCode::BAD_GATEWAY, "<html>".to_owned());
+        }
         let at = state.faults.iter().position(|(at, _)| *at == door);
         at.map(|at| state.faults.remove(at).1)
     };
