@@ -266,6 +266,16 @@ struct Run<'a> {
     progress: &'a (dyn Fn(Progress<'_>) + Sync),
 }
 
+/// What of a commit is to run.
+struct Agenda {
+    planned: Vec<Planned>,
+    /// What the commit must hold to: its own manifest, or that of the branch which a fork's is to go to.
+    ruling: Option<Manifest>,
+    vouched: Vouched,
+    /// The content of the commit's own manifest.
+    manifest: BlobId,
+}
+
 impl Run<'_> {
     fn carry_out(&mut self) -> Result<(), Stop> {
         if !self.set.is_under_way() {
@@ -279,63 +289,84 @@ impl Run<'_> {
                 return self.conclude(could_not_tell(error));
             }
         };
-        let manifest = match read_manifest(&*tree)? {
-            Ok(manifest) => manifest,
-            Err(message) => return self.conclude(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message })),
+        let Agenda { planned, ruling, vouched, manifest } = match self.agenda(&*tree)? {
+            Ok(agenda) => agenda,
+            Err(conclusion) => return self.conclude(conclusion),
         };
-        let besides = besides(self.app, self.repository, self.manner, tree.files());
-        let known = self.app.read_now(|tx, _| secrets::known(tx, self.set.repo, wanted_secrets(manifest.as_ref())))?;
-        let mut planned = plan(manifest.as_ref(), &besides, &known);
-        let foreign = self.trees.foreign();
-        let vouched = Vouched { unapproved: None, is_foreign: foreign.is_some(), goes_to: self.trees.goes_to().to_vec() };
-        let ruling = match foreign {
-            None => manifest,
-            Some(Foreign { base }) => match self.ruling(base)? {
-                Ok(ruling) => ruling,
-                Err(message) => {
-                    self.begin(&[], &[], vouched, NO_MANIFEST)?;
-                    return self.conclude(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message }));
-                }
-            },
-        };
-        if foreign.is_some() {
-            let known = self.app.read_now(|tx, _| secrets::known(tx, self.set.repo, wanted_secrets(ruling.as_ref())))?;
-            // What was approved is what was shown: what the base has runs as well, whatever the fork's manifest says of it.
-            planned = of_fork(planned, plan(ruling.as_ref(), &besides, &known));
-            if self.is_approved()? {
-                planned.iter_mut().for_each(|one| one.waits_for = None);
-            } else {
-                self.keep_from_host(&mut planned);
-            }
-        }
-        if planned.is_empty() {
-            let sentence = "the manifest names no checks".to_owned();
-            let (state, verdict) = (CheckState::NotConfigured, Verdict::Success);
-            return self.conclude(Conclusion { state, verdict, sentence, error: None, is_settled: true });
-        }
-        let tree: Arc<dyn Tree> =
-            if planned.iter().filter(|planned| planned.starts_process()).count() > 1 { Arc::new(Kept::new(tree)) } else { tree };
-        let file = manifest_file(&*tree).map_or(NO_MANIFEST, |(_, file)| file.blob);
-        let unapproved = match foreign {
-            Some(_) => Some(file).filter(|_| planned.iter().any(|one| one.waits_for.is_some())),
-            None => self.unapproved(file, &planned)?,
-        };
-        if unapproved.is_some() && foreign.is_none() {
-            planned.iter_mut().filter(|one| one.starts_process()).for_each(|one| one.waits_for = Some(WaitsFor::Approval));
-        }
+        let programs = planned.iter().filter(|planned| planned.starts_process()).count();
+        let tree: Arc<dyn Tree> = if programs > 1 { Arc::new(Kept::new(tree)) } else { tree };
         let goes = self.turns(&planned)?;
         let waiting = (planned.len() - goes.len()) as u64;
-        self.begin(&planned, &goes, Vouched { unapproved, ..vouched }, file)?;
+        self.begin(&planned, &goes, vouched, manifest)?;
         // From the look at what is kept of earlier commits to the row that names it, a sweep leaves the repository alone.
         let _staging = self.app.staging.begin(self.set.repo);
         let bases = bases(self.app, &self.set, self.trees)?;
         let ran = self.judge(&goes, ruling.as_ref(), &tree, bases.identity())?;
         self.goes_on()?;
+        self.end(ran, &bases, Asked::by(ruling.as_ref()), waiting)?;
+        self.tell()
+    }
+
+    /// What is to run, and what of it waits for somebody; or how the set ends since nothing can run.
+    fn agenda(&mut self, tree: &dyn Tree) -> Result<Result<Agenda, Conclusion>, Stop> {
+        let invalid = |message| Ok(Err(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message })));
+        let manifest = match read_manifest(tree)? {
+            Ok(manifest) => manifest,
+            Err(message) => return invalid(message),
+        };
+        let besides = besides(self.app, self.repository, self.manner, tree.files());
+        let planned = plan(manifest.as_ref(), &besides, &self.secrets_of(manifest.as_ref())?);
+        let file = manifest_file(tree).map_or(NO_MANIFEST, |(_, file)| file.blob);
+        let foreign = self.trees.foreign();
+        let vouched = Vouched { unapproved: None, is_foreign: foreign.is_some(), goes_to: self.trees.goes_to().to_vec() };
+        let agenda = match foreign {
+            None => {
+                let mut planned = planned;
+                let unapproved = self.unapproved(file, &planned)?;
+                if unapproved.is_some() {
+                    planned.iter_mut().filter(|one| one.starts_process()).for_each(|one| one.waits_for = Some(WaitsFor::Approval));
+                }
+                Agenda { planned, ruling: manifest, vouched: Vouched { unapproved, ..vouched }, manifest: file }
+            }
+            Some(Foreign { base }) => {
+                let ruling = match self.ruling(base)? {
+                    Ok(ruling) => ruling,
+                    Err(message) => {
+                        self.begin(&[], &[], vouched, NO_MANIFEST)?;
+                        return invalid(message);
+                    }
+                };
+                // What was approved is what was shown: what the base has runs as well, whatever the fork's manifest says of it.
+                let mut planned = of_fork(planned, plan(ruling.as_ref(), &besides, &self.secrets_of(ruling.as_ref())?));
+                if self.is_approved()? {
+                    planned.iter_mut().for_each(|one| one.waits_for = None);
+                } else {
+                    self.keep_from_host(&mut planned);
+                }
+                let unapproved = Some(file).filter(|_| planned.iter().any(|one| one.waits_for.is_some()));
+                Agenda { planned, ruling, vouched: Vouched { unapproved, ..vouched }, manifest: file }
+            }
+        };
+        if agenda.planned.is_empty() {
+            let sentence = "the manifest names no checks".to_owned();
+            let (state, verdict) = (CheckState::NotConfigured, Verdict::Success);
+            return Ok(Err(Conclusion { state, verdict, sentence, error: None, is_settled: true }));
+        }
+        Ok(Ok(agenda))
+    }
+
+    /// Which of the secrets that a manifest asks for there are.
+    fn secrets_of(&self, manifest: Option<&Manifest>) -> Result<secrets::Known, Stop> {
+        Ok(self.app.read_now(|tx, _| secrets::known(tx, self.set.repo, wanted_secrets(manifest)))?)
+    }
+
+    /// Writes what was found, and how the set ends: it is over, or held for what waits.
+    fn end(&mut self, ran: judge::Ran, bases: &Bases, asked: Asked, waiting: u64) -> Result<(), Stop> {
         let last = ran.outcomes.get(ran.last).cloned();
         let states: Vec<CheckState> = ran.outcomes.iter().map(|(_, outcome)| outcome.state).collect();
         let cut = ran.cut;
-        let standing = self.stage(&bases, ran)?;
-        let mut conclusion = self.conclusion(&states, cut, &standing, &bases, Asked::by(ruling.as_ref()));
+        let standing = self.stage(bases, ran)?;
+        let mut conclusion = self.conclusion(&states, cut, &standing, bases, asked);
         if waiting > 0 {
             conclusion.verdict = if conclusion.verdict == Verdict::Failure { Verdict::Failure } else { Verdict::Pending };
             let wait = if waiting == 1 { "waits" } else { "wait" };
@@ -353,7 +384,7 @@ impl Run<'_> {
             issues::switch(tx, &standing)?;
             Ok(ended)
         })?;
-        self.tell()
+        Ok(())
     }
 
     /// The manifest that says what a fork's commit must hold to: that of the branch it is to go to. Or what is wrong with it. One commit has
