@@ -17,6 +17,7 @@ use crate::support::skipped;
 use crate::support::steps::{self, Held};
 use crate::support::world::World;
 
+mod approval;
 mod github;
 mod secrets;
 
