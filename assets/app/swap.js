@@ -9,6 +9,8 @@ export function swap(old, fresh) {
     return;
   }
   if (old.hasAttribute("data-keep")) return;
+  // What is offered in it once is not exchanged for something else under somebody's finger.
+  if (old.hasAttribute("data-hold") && old.childElementCount > 0) return;
   attributes(old, fresh);
   const freshNodes = [...fresh.childNodes];
   const oldNodes = [...old.childNodes];

@@ -270,6 +270,16 @@ fn picture(browser: &Browser, name: &str) {
     }
 }
 
+/// Keeps how the page looks wide and light, and narrow and dark, and holds that nothing of it is cut off.
+fn look(browser: &Browser, name: &str) {
+    browser.look(390, "dark");
+    let sideways = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
+    assert_eq!(browser.run(sideways), serde_json::json!(false), "nothing scrolls sideways");
+    picture(browser, &format!("{name}-narrow.png"));
+    browser.look(1_280, "light");
+    picture(browser, &format!("{name}.png"));
+}
+
 fn keyboard(browser: &Browser) {
     browser.press("gh");
     browser.until("location.pathname === '/'");

@@ -3,7 +3,7 @@
 use plumbline::domain::accounts::InstanceRole;
 use serde_json::json;
 
-use super::{browser, picture};
+use super::browser;
 use crate::support::app::TestApp;
 use crate::support::github::GitHub;
 use crate::support::world::World;
@@ -36,7 +36,7 @@ async fn the_page_tells_of_what_a_fork_pushes_next_and_its_button_still_approves
     browser.click("main button");
     browser.until("location.pathname === '/r/acme/app/pulls/1' && 'live' in document.documentElement.dataset");
     assert_eq!(browser.text("#to-approve button code"), read.sha[..7]);
-    picture(&browser, "pull-held.png");
+    super::look(&browser, "pull-held");
 
     browser.run("window.stayed = true");
     let next = github.pushes(SLUG, 1, [("a.txt", "something else\n")]);

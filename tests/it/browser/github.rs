@@ -5,7 +5,7 @@ use plumbline::base::work::Lane;
 use plumbline::domain::accounts::InstanceRole;
 use serde_json::json;
 
-use super::{browser, picture};
+use super::{browser, look, picture};
 use crate::support::app::TestApp;
 use crate::support::github::{GitHub, INSTALLATION};
 use crate::support::world::World;
@@ -81,14 +81,4 @@ async fn the_app_is_made_by_one_button_installed_and_a_push_turns_green_on_the_o
     picture(&browser, "github-push.png");
     assert_eq!(github.statuses(SLUG, &push.sha).last().map(String::as_str), Some("success plumbline no new issues"));
     assert_eq!(browser.complaints(), Vec::<String>::new());
-}
-
-/// Keeps how the page looks wide and light, and narrow and dark, and holds that nothing of it is cut off.
-fn look(browser: &crate::support::browser::Browser, name: &str) {
-    browser.look(390, "dark");
-    let sideways = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
-    assert_eq!(browser.run(sideways), json!(false), "nothing scrolls sideways");
-    picture(browser, &format!("{name}-narrow.png"));
-    browser.look(1_280, "light");
-    picture(browser, &format!("{name}.png"));
 }
