@@ -89,6 +89,8 @@ pub struct Inner {
     pub outbound: outbound::Client,
     /// What all who ask GitHub share.
     pub hub: Hub,
+    /// What waits until GitHub is back.
+    pub away: runner::Away,
     /// The logs of what is running.
     pub live: LiveLogs,
     /// Whose turn it is to exchange the vault's key.
@@ -269,6 +271,7 @@ impl App {
             index,
             vault,
             outbound,
+            away: runner::Away::default(),
             hub,
             live,
             rotating: Arc::default(),

@@ -307,7 +307,7 @@ impl Run<'_> {
         self.tell()
     }
 
-    /// What is to run, and what of it waits for somebody; or how the set ends since nothing can run.
+    /// What is to run, and what of it waits for somebody; or how the set ends since nothing can run, which for a fork's is begun for that.
     fn agenda(&mut self, tree: &dyn Tree) -> Result<Result<Agenda, Conclusion>, Stop> {
         let invalid = |message| Ok(Err(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message })));
         let manifest = match read_manifest(tree)? {

@@ -208,6 +208,8 @@ fn gravest(tx: &ReadTx, standing: &Standing, most: usize) -> issues::Result<List
 /// What becomes of work that GitHub could not be asked for.
 pub(super) fn failure(app: &App, error: &github::Error) -> Failure {
     let verdict = match error.again() {
+        Again::After(until) if matches!(error, github::Error::Away { .. }) => Verdict::Away(Some(until.since(app.clock.now()))),
+        Again::Later if matches!(error, github::Error::Outbound(_) | github::Error::Failed { .. }) => Verdict::Away(None),
         Again::Later => Verdict::Retry,
         Again::After(until) => Verdict::RetryAfter(until.since(app.clock.now())),
         Again::Never => Verdict::GiveUp,

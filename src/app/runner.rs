@@ -8,7 +8,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -167,23 +167,48 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
         let claim = attempt.claim;
         match failure.verdict {
             Verdict::Released => tracing::info!(work = claim.work.name(), id = %claim.id, "{} is put back: {failure}", claim.work.name()),
-            Verdict::Retry | Verdict::RetryAfter(_) | Verdict::GiveUp => {
+            Verdict::Retry | Verdict::RetryAfter(_) | Verdict::Away(_) | Verdict::GiveUp => {
                 tracing::warn!(work = claim.work.name(), id = %claim.id, attempt = claim.attempt, "{} failed: {failure}", claim.work.name());
             }
         }
+        app.away.note(&claim, failure.verdict);
         end(app, claim, failure)?;
     }
-    if app.hub.take_back() {
-        hurry(app)?;
-    }
+    hurry(app)?;
     Ok(true)
 }
 
-/// Has what waits for GitHub go on without sitting out the wait that it was given while GitHub was away.
+/// What failed since GitHub was away, and waits.
+#[derive(Debug, Default)]
+pub struct Away(Mutex<HashSet<WorkId>>);
+
+impl Away {
+    /// The most that are remembered. What is not sits its wait out.
+    const MOST: usize = 100_000;
+
+    /// Remembers work that failed, if it was for that.
+    fn note(&self, claim: &Claim, verdict: Verdict) {
+        // A fetch does not tell why it failed.
+        let is_fetch = claim.work.lane() == Lane::Git && verdict == Verdict::Retry;
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if (is_fetch || matches!(verdict, Verdict::Away(_))) && all.len() < Away::MOST {
+            all.insert(claim.id);
+        }
+    }
+
+    fn take(&self) -> Vec<WorkId> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
+    }
+}
+
+/// Once GitHub is back, has what waits for it go on without sitting out the wait that it was given.
 fn hurry(app: &App) -> store::Result<()> {
     const AT_A_TIME: usize = 200;
-    for lane in [Lane::Outbound, Lane::Git, Lane::Inquiries] {
-        while app.write_now(&Actor::System, move |tx, now| queue::hurry(tx, lane, AT_A_TIME, now))? > 0 {}
+    if app.hub.take_back() {
+        for some in app.away.take().chunks(AT_A_TIME) {
+            let some = some.to_vec();
+            app.write_now(&Actor::System, move |tx, now| queue::hurry(tx, &some, now))?;
+        }
     }
     Ok(())
 }
@@ -376,6 +401,10 @@ impl Runner {
 fn work(app: &App, lane: Lane, holder: &str, stop: &AtomicBool, held: &Held) {
     while !stop.load(Ordering::SeqCst) {
         let registered = app.wake.register();
+        // A page may have found out, and nothing else be due for hours.
+        if let Err(error) = hurry(app) {
+            tracing::warn!("what waited for GitHub sits its wait out: {error}");
+        }
         // Looking costs a read; a claim, which is a write, is made only for what is due.
         let wait = match app.read_now(|tx, now| Ok::<_, store::Error>(queue::next_due(tx, lane)?.map(|due_at| due_at.since(now)))) {
             Ok(Some(Duration::ZERO)) => match run_next(app, lane, holder, Some(held)) {

@@ -75,6 +75,8 @@ pub enum Verdict {
     Retry,
     /// Try again, and not before this long.
     RetryAfter(Duration),
+    /// What it needs is away: try again after the schedule's wait, or not before this long, or once it is [back](hurry).
+    Away(Option<Duration>),
     /// It would fail again: give it up.
     GiveUp,
     /// The process stops, and the work is not at fault: the attempt does not count.
@@ -204,8 +206,8 @@ pub fn fail(tx: &mut WriteTx, claim: &Claim, verdict: Verdict, error: &str, now:
             Some(RELEASED_FOR)
         }
         _ if item.attempts >= item.work.attempt_limit() => None,
-        Verdict::Retry => Some(backoff::after(item.attempts, spread(&item))),
-        Verdict::RetryAfter(wait) => Some(wait.max(Duration::from_secs(1))),
+        Verdict::Retry | Verdict::Away(None) => Some(backoff::after(item.attempts, spread(&item))),
+        Verdict::RetryAfter(wait) | Verdict::Away(Some(wait)) => Some(wait.max(Duration::from_secs(1))),
     };
     let Some(wait) = wait else {
         give_up(tx, item, error, now)?;
@@ -320,17 +322,18 @@ fn release(tx: &mut WriteTx, mut item: WorkItem, why: &str, now: Timestamp) -> s
     tx.put(&item)
 }
 
-/// Has what failed before and would wait long take its next attempt soon: what it failed by is over. At most `limit` items of a lane, spread
-/// out; answers how many there were.
-pub fn hurry(tx: &mut WriteTx, lane: Lane, limit: usize, now: Timestamp) -> store::Result<usize> {
-    let later = BY_DUE.from(&(lane as u8, now + HURRIED));
-    let waiting = tx.find(&later, limit)?.into_iter().filter(|item| item.lane == lane && item.last_error.is_some());
-    let waiting: Vec<WorkItem> = waiting.collect();
-    for item in &waiting {
-        let soon = now + HURRIED * u32::try_from(spread(item) % 1_000).expect("below 1,000") / 1_000;
-        tx.put(&WorkItem { due_at: soon, ..item.clone() })?;
+/// Has these take their next attempt soon, if they would wait long: what they failed by is over, and none of them was at fault, so that the
+/// attempt that failed does not count. They are spread out, and come back once however often they are named.
+pub fn hurry(tx: &mut WriteTx, ids: &[WorkId], now: Timestamp) -> store::Result<()> {
+    for id in ids {
+        let Some(mut item) = tx.get::<WorkItem>(id)? else { continue };
+        if item.state == WorkState::Ready && item.due_at > now + HURRIED {
+            item.due_at = now + HURRIED * u32::try_from(spread(&item) % 1_000).expect("below 1,000") / 1_000;
+            item.attempts = item.attempts.saturating_sub(1);
+            tx.put(&item)?;
+        }
     }
-    Ok(waiting.len())
+    Ok(())
 }
 
 /// Over how long what is hurried is spread.

@@ -1,6 +1,6 @@
 //! Judging by a program of others: a tool of the catalogue, or a command of the repository's own, in a sandbox.
 //!
-//! The program sees the whole tree, written from memory, and is asked about the files that are to be judged. Whether what it writes is
+//! The program sees the tree, or as much of it as bears on what it says, written from memory, and is asked about the files that are to be judged. Whether what it writes is
 //! believed, and how it is read, is said in [`super::believe`].
 //!
 //! A tool that is given files is asked only about those that changed. One that finds its way in the tree, as every command does, may look

@@ -104,6 +104,10 @@ pub struct Tool {
     requires: Vec<(String, Globs)>,
     /// Files of the tree from which it takes its settings, or may by way of others: when one of them changes, every file is judged anew.
     pub settings: Globs,
+    /// Those of them that are its settings themselves.
+    own_settings: Globs,
+    /// Whether those may draw in others.
+    has_imports: bool,
     /// What it is given.
     pub on: On,
     /// What it is shown.
@@ -229,10 +233,12 @@ impl Tool {
         Wake::Wakes { files: woken, settings: Settings { required, given } }
     }
 
-    /// The files of a tree that it is shown when it is given these of them; `None` is all of them. Behind a link may be anything.
+    /// The files of a tree that it is shown when it is given these of them; `None` is all of them. Behind a link may be anything, and what
+    /// settings that draw in others draw in, they alone know.
     pub fn shown<'a>(&self, files: &'a [TreeFile], given: &[&'a TreePath]) -> Option<HashSet<&'a TreePath>> {
-        let settings = || files.iter().filter(|file| self.settings.matches(&file.path) || self.is_required(&file.path));
-        if self.sees == Sees::Tree || settings().any(|file| file.kind == FileKind::Symlink) {
+        let settings = || files.iter().filter(|file| self.own_settings.matches(&file.path) || self.is_required(&file.path));
+        let draws_in = self.has_imports && settings().next().is_some();
+        if self.sees == Sees::Tree || draws_in || files.iter().any(|file| file.kind == FileKind::Symlink) {
             return None;
         }
         Some(given.iter().copied().chain(settings().map(|file| &file.path)).collect())

@@ -88,7 +88,7 @@ impl Planned {
         }
     }
 
-    /// Whether it starts a process, which is shown the whole tree.
+    /// Whether it starts a process, which is shown files of the tree.
     pub fn starts_process(&self) -> bool {
         matches!(self.runner, Ok(Runner::Tool(_) | Runner::Command { .. } | Runner::Image(_)))
     }

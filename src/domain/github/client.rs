@@ -475,12 +475,18 @@ impl Client<'_> {
         let spread = getrandom::u64().unwrap_or(0);
         let now = self.hub.clock.now();
         let mut limits = self.hub.limits();
-        if limits.fared(answer.as_ref().is_ok_and(|(head, _)| head.status < 500), spread, now) {
-            self.hub.is_back.store(true, Ordering::SeqCst);
+        let is_well = answer.as_ref().is_ok_and(|(head, _)| head.status < 500);
+        limits.fared(is_well, spread, now);
+        if !is_well {
+            self.hub.is_back.store(false, Ordering::SeqCst);
         }
         let (head, body) = answer?;
         self.hub.heard_at(&head, asked_at, now);
         limits.heard(who.installation(), &said(&head, &body), spread, now)?;
+        // A refusal may be that of somebody between us.
+        if head.status < 400 && limits.is_back() {
+            self.hub.is_back.store(true, Ordering::SeqCst);
+        }
         Ok((head, body))
     }
 }

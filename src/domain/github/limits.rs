@@ -45,6 +45,8 @@ struct Budget {
 pub(super) struct Limits {
     budgets: HashMap<Option<u64>, Budget>,
     failures: u32,
+    /// Whether it was left alone, and has not been found back since.
+    was_away: bool,
     alone_until: Option<Timestamp>,
 }
 
@@ -114,21 +116,24 @@ impl Limits {
         Err(Error::RateLimited { until })
     }
 
-    /// Takes note that GitHub answered as one should, or failed. What was too much is an answer. Answers whether it is back: the first that
-    /// is well after it was left alone.
-    pub fn fared(&mut self, well: bool, spread: u64, now: Timestamp) -> bool {
+    /// Takes note that GitHub answered as one should, or failed. What was too much is an answer.
+    pub fn fared(&mut self, well: bool, spread: u64, now: Timestamp) {
         if well {
-            let is_back = self.failures >= FAILURES;
             self.failures = 0;
             self.alone_until = None;
-            return is_back;
+            return;
         }
         self.failures = self.failures.saturating_add(1);
         if self.failures >= FAILURES {
             let times = (self.failures - FAILURES).min(DOUBLED);
             self.alone_until = Some(now + spread_out(ALONE * (1 << times), spread));
+            self.was_away = true;
         }
-        false
+    }
+
+    /// Takes note of an answer that was of use; says whether it is the first after GitHub was left alone.
+    pub fn is_back(&mut self) -> bool {
+        std::mem::take(&mut self.was_away)
     }
 }
 
@@ -207,8 +212,9 @@ mod tests {
         assert_eq!(until(limits.ask(Some(2), Lane::Statuses, at(16))), 75);
         limits.fared(false, 0, at(16));
         assert_eq!(until(limits.ask(None, Lane::Statuses, at(17))), 46);
-        assert!(limits.fared(true, 0, at(50)), "it is back");
-        assert!(!limits.fared(true, 0, at(50)), "it has been for a while");
+        limits.fared(true, 0, at(50));
+        assert!(limits.is_back());
+        assert!(!limits.is_back(), "it has been for a while");
         limits.ask(None, Lane::Statuses, at(50)).unwrap();
     }
 }

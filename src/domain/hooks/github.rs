@@ -144,7 +144,8 @@ fn follow(tx: &mut WriteTx, payload: &Payload, sent: &Sent, now: Timestamp) -> R
     let Some(repo) = &payload.common.repository else { return Ok(None) };
     let (Some(changed_at), Ok(slug)) = (repo.updated_at, repo.full_name.parse::<RepoSlug>()) else { return Ok(None) };
     let changed_at = repos::so_at(Some(changed_at), sent.received_at);
-    let as_of = AsOf { changed_at, pushed_at: repo.pushed_at, tie: repos::tie(&sent.guid) };
+    let pushed_at = repo.pushed_at.map(|at| repos::so_at(Some(at), sent.received_at));
+    let as_of = AsOf { changed_at, pushed_at, tie: repos::tie(&sent.guid) };
     let facts = Facts {
         slug,
         is_private: repo.private,

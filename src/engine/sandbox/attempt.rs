@@ -1,6 +1,6 @@
 //! One run, watched from outside: what is sent, what is heard, and the end of it.
 //!
-//! One thread does it all, by waiting for whatever comes first: a word of the launcher, bytes of an output, the next look at the clock and
+//! One thread does it all but for the [joining](Joining) of a cgroup, by waiting for whatever comes first: a word of the launcher, bytes of an output, the next look at the clock and
 //! at the counts. Nothing in here waits for the sandbox without a bound. The cause that comes first is how the run ended; what happens to
 //! a tree of processes that is being killed is no news.
 
@@ -121,15 +121,24 @@ pub(super) fn run(
         let result = attempt.go(&orders, files);
         attempt.finish(result, command)
     });
+    // Before what is left in it could write to a directory that is being removed.
+    drop(group);
     drop(directory);
     outcome
 }
 
 /// A sandbox on its way into its cgroup, on a thread of its own: to be moved takes the kernel some 15 ms of looking on, in which the sandbox
 /// comes up and is sent its tree. No program is started before it has arrived.
-struct Joining<'scope> {
-    launcher: Sender<Pid>,
-    thread: ScopedJoinHandle<'scope, std::io::Result<()>>,
+enum Joining<'scope> {
+    Thread {
+        launcher: Sender<Pid>,
+        thread: ScopedJoinHandle<'scope, std::io::Result<()>>,
+    },
+    /// No thread could be had, or none is needed.
+    Here {
+        group: &'scope Group,
+        launcher: Option<Pid>,
+    },
 }
 
 impl<'scope> Joining<'scope> {
@@ -137,19 +146,39 @@ impl<'scope> Joining<'scope> {
     fn begin<'env>(scope: &'scope Scope<'scope, 'env>, group: &'env Group, child: &Child) -> Joining<'scope> {
         let (launcher, named) = channel();
         let started = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let thread = scope.spawn(move || {
+        let join = move || {
             if let Some(pid) = started {
                 let _ = group.add(pid);
             }
             named.iter().try_for_each(|pid| group.add(pid))
-        });
-        Joining { launcher, thread }
+        };
+        if group.is_none() {
+            return Joining::Here { group, launcher: None };
+        }
+        match std::thread::Builder::new().name("cgroup".into()).spawn_scoped(scope, join) {
+            Ok(thread) => Joining::Thread { launcher, thread },
+            Err(_) => Joining::Here { group, launcher: None },
+        }
+    }
+
+    /// Names the launcher, which is to be in the group before it starts anything.
+    fn name(&mut self, pid: Pid) {
+        match self {
+            // Should the thread be gone, that is told when it is waited for.
+            Joining::Thread { launcher, .. } => drop(launcher.send(pid)),
+            Joining::Here { launcher, .. } => *launcher = Some(pid),
+        }
     }
 
     /// Waits until what was named is in the group.
     fn arrive(self) -> Result<()> {
-        drop(self.launcher);
-        let joined = self.thread.join().unwrap_or_else(|_| Err(std::io::Error::other("a thread of ours ended")));
+        let joined = match self {
+            Joining::Thread { launcher, thread } => {
+                drop(launcher);
+                thread.join().unwrap_or_else(|_| Err(std::io::Error::other("a thread of ours ended")))
+            }
+            Joining::Here { group, launcher } => launcher.map_or(Ok(()), |pid| group.add(pid)),
+        };
         joined.map_err(Error::host("put the sandbox into its cgroup"))
     }
 }
@@ -288,6 +317,8 @@ impl Attempt<'_> {
                 waiting.extend_from_slice(&bytes);
                 continue;
             }
+            // What is written before it arrives is charged to us: let that be little.
+            self.arrive()?;
             self.send(&std::mem::take(&mut waiting))?;
             self.send(&bytes)?;
             if !self.goes_on() {
@@ -295,8 +326,18 @@ impl Attempt<'_> {
             }
         }
         self.send(&waiting)?;
-        self.joining.take().map_or(Ok(()), Joining::arrive)?;
+        self.arrive()?;
         self.send(&frame(&Order::Go)?)
+    }
+
+    /// Waits until the sandbox is in its cgroup. If it does not come so far it may be gone already, and have said why: that is heard first.
+    fn arrive(&mut self) -> Result<()> {
+        let Some(Err(error)) = self.joining.take().map(Joining::arrive) else { return Ok(()) };
+        let until = Instant::now() + DYING;
+        while self.goes_on() && Instant::now() < until {
+            self.turn(false)?;
+        }
+        if self.goes_on() { Err(error) } else { Ok(()) }
     }
 
     /// Sends bytes, as long as it goes on.
@@ -400,9 +441,8 @@ impl Attempt<'_> {
                 let pid = sender.ok_or_else(|| Error::Lost { why: "the launcher has no number here".into() })?;
                 let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty());
                 let handle = handle.map_err(|error| Error::host("take hold of the launcher")(error.into()))?;
-                if let Some(joining) = &self.joining {
-                    // Should its thread be gone, that is told when it is waited for.
-                    let _ = joining.launcher.send(pid);
+                if let Some(joining) = &mut self.joining {
+                    joining.name(pid);
                 }
                 self.first = Some((pid, handle));
             }

@@ -281,6 +281,11 @@ impl Group {
         self.trees.counts()
     }
 
+    /// Whether there is no group at all: nothing is counted.
+    pub(super) fn is_none(&self) -> bool {
+        self.trees.directories().next().is_none()
+    }
+
     /// Puts a process into it, if it is not there yet; what it starts from now on is in it too.
     pub(super) fn add(&self, pid: Pid) -> io::Result<()> {
         // Moving waits until every processor has looked up, some 15 ms; asking does not.

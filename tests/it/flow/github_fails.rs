@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use plumbline::app::config::Config;
 use plumbline::app::runner;
+use plumbline::base::id::WorkId;
 use plumbline::base::work::Lane;
 use plumbline::engine::queue::WorkState;
 use serde_json::json;
@@ -111,10 +112,26 @@ async fn what_waited_while_github_was_away_is_said_soon_after_it_is_back() {
         waiting.map(|item| item.due_at.since(world.app.now()).as_secs()).collect::<Vec<u64>>()
     };
     assert!(due(&world).iter().any(|wait| *wait > 300), "{:?}", due(&world));
+    let outbound = |world: &World| {
+        let waiting = world.app.work(WorkState::Ready).into_iter().filter(|item| item.lane == Lane::Outbound);
+        waiting.map(|item| (item.id, item)).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let before = outbound(&world);
     github.away(false);
     // Whatever is first to find GitHub back.
-    let first = due(&world).into_iter().min().unwrap();
-    advance(&world, &github, first + 1).await;
+    let first = Duration::from_secs(due(&world).into_iter().min().unwrap() + 1);
+    world.app.advance(first);
+    github.advance(first);
+    let app = world.app.app().clone();
+    assert!(tokio::task::spawn_blocking(move || runner::run_next(&app, Lane::Outbound, "test", None)).await.unwrap().unwrap());
+    assert!(due(&world).iter().all(|wait| *wait <= 10), "{:?}", due(&world));
+    let far = |id: &WorkId| before[id].due_at.since(world.app.now()) > Duration::from_secs(10);
+    let hurried: Vec<_> = outbound(&world).into_iter().filter(|(id, _)| far(id)).collect();
+    assert!(!hurried.is_empty());
+    for (id, item) in hurried {
+        assert_eq!(item.attempts, before[&id].attempts - 1, "what failed since GitHub was away does not count");
+    }
+    world.app.settle().await;
     advance(&world, &github, 11).await;
     for push in &pushes {
         assert_eq!(github.statuses(SLUG, &push.sha), [CLEAN]);

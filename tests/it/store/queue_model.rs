@@ -44,6 +44,7 @@ enum Command {
     Recover,
     Retry(usize),
     Discard(usize),
+    Hurry(usize),
     Wait(Duration),
 }
 
@@ -67,6 +68,8 @@ fn command() -> impl Strategy<Value = Command> {
         1 => Just(Verdict::GiveUp),
         2 => Just(Verdict::Released),
         2 => seconds(vec![0, 5, 500]).prop_map(Verdict::RetryAfter),
+        1 => Just(Verdict::Away(None)),
+        1 => Just(Verdict::Away(Some(Duration::from_secs(500)))),
     ];
     prop_oneof![
         6 => (0..WORKS, seconds(vec![0, 0, 30, 1_000])).prop_map(|(what, after)| Command::Push { what, after }),
@@ -79,6 +82,7 @@ fn command() -> impl Strategy<Value = Command> {
         1 => Just(Command::Recover),
         2 => (0_usize..8).prop_map(Command::Retry),
         1 => (0_usize..8).prop_map(Command::Discard),
+        2 => (0_usize..8).prop_map(Command::Hurry),
         4 => seconds(vec![1, 25, 61, 2_000]).prop_map(Command::Wait),
     ]
 }
@@ -324,6 +328,19 @@ impl World {
                     self.items.remove(&id);
                 }
             }
+            Command::Hurry(n) => {
+                let Some(id) = self.items.keys().nth(n).copied() else { return };
+                // However often it is named, and beside what is not there.
+                let named = [id, WorkId::from_u128(7), id];
+                self.write(move |tx| queue::hurry(tx, &named, now)).unwrap();
+                let due_at = self.store.read().unwrap().get::<WorkItem>(&id).unwrap().unwrap().due_at;
+                let soon = now + Duration::from_secs(10);
+                let item = self.items.get_mut(&id).unwrap();
+                if item.state == WorkState::Ready && item.due_at > soon {
+                    assert!((now..soon).contains(&due_at));
+                    (item.due_at, item.attempts) = (due_at, item.attempts.saturating_sub(1));
+                }
+            }
             Command::Wait(time) => self.now = now + time,
         }
     }
@@ -382,12 +399,12 @@ impl World {
                     item.attempts -= 1;
                     Duration::from_secs(1)
                 }
-                Verdict::RetryAfter(wait) => wait.max(Duration::from_secs(1)),
+                Verdict::RetryAfter(wait) | Verdict::Away(Some(wait)) => wait.max(Duration::from_secs(1)),
                 _ => backoff::after(item.attempts, 0),
             };
             // The spread is the queue's own business; that it lies within its bounds is not.
             let due_at = self.store.read().unwrap().get::<WorkItem>(&id).unwrap().unwrap().due_at;
-            let most = if verdict == Verdict::Retry { least * 5 / 4 } else { least };
+            let most = if matches!(verdict, Verdict::Retry | Verdict::Away(None)) { least * 5 / 4 } else { least };
             assert!((now + least..=now + most).contains(&due_at));
             item.wait_until(due_at);
         }

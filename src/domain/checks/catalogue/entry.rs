@@ -175,8 +175,9 @@ pub fn read(bytes: &[u8]) -> Result<Tool, Invalid> {
     let requires = requires.collect::<Result<Vec<_>, Invalid>>()?;
     let least = Version::of(&least).ok_or_else(|| invalid(format!("`{least}` is not a version")))?;
     let given = run.given.iter().flat_map(|told| &told.files);
-    let settings: Vec<String> = wakes.settings.iter().chain(&wakes.imports).cloned().chain(given.map(|file| format!("/{file}"))).collect();
-    let (files, settings) = (globs(&wakes.files)?, globs(&settings)?);
+    let own: Vec<String> = wakes.settings.iter().cloned().chain(given.map(|file| format!("/{file}"))).collect();
+    let settings = globs(&[wakes.imports.as_slice(), own.as_slice()].concat())?;
+    let (files, own_settings, has_imports) = (globs(&wakes.files)?, globs(&own)?, !wakes.imports.is_empty());
     let has = |word: &str| run.command.iter().any(|argument| argument == word);
     if has("{files}") != (run.on == On::Files) {
         return Err(invalid("`{files}` belongs where it is run on files, and nowhere else".to_owned()));
@@ -204,6 +205,8 @@ pub fn read(bytes: &[u8]) -> Result<Tool, Invalid> {
         wakes: files,
         requires,
         settings,
+        own_settings,
+        has_imports,
         on: run.on,
         sees: run.sees,
         command: run.command,

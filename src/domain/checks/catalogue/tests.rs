@@ -46,19 +46,28 @@ fn every_entry_is_read_and_complete() {
 
 #[test]
 fn a_tool_that_reads_files_one_by_one_is_shown_those_and_its_settings_alone() {
-    let tree = tree(&[".yamllint", "app/main.py", "conf.yaml", "deploy/.gitignore", "deploy/other.yml", "README.md"]);
     let given = [&TreePath::new("conf.yaml")];
     let shown = |tool: &str, tree: &MemoryTree| {
         let shown = find(tool).unwrap().shown(tree.files(), &given);
         shown.map(|shown| shown.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>())
     };
-    let settings = [".yamllint", "conf.yaml", "deploy/.gitignore", "deploy/other.yml"];
-    assert_eq!(shown("yamllint", &tree).unwrap(), settings, "`extends` and `ignore-from-file` may name those");
-    assert_eq!(shown("hadolint", &tree).unwrap(), ["conf.yaml"]);
-    assert_eq!(shown("ruff", &tree), None, "what is a module of one's own, the tree says");
-    assert_eq!(shown("mypy", &tree), None);
-    let linked = MemoryTree::new([("conf.yaml", FileKind::Regular, "x\n"), (".yamllint", FileKind::Symlink, "etc/lint")]);
-    assert_eq!(shown("yamllint", &linked), None, "its settings are behind a link");
+    let plain = ["app/main.py", "conf.yaml", "deploy/.gitignore", "deploy/.hadolint.yaml", "deploy/other.yml", "README.md"];
+    assert_eq!(shown("yamllint", &tree(&plain)).unwrap(), ["conf.yaml"]);
+    assert_eq!(shown("hadolint", &tree(&plain)).unwrap(), ["conf.yaml", "deploy/.hadolint.yaml"]);
+    assert_eq!(shown("ruff", &tree(&plain)), None, "what is a module of one's own, the tree says");
+    assert_eq!(shown("mypy", &tree(&plain)), None);
+    for (tool, settings) in [("yamllint", ".yamllint"), ("markdownlint", "docs/.markdownlint.json"), ("bandit", "pyproject.toml")] {
+        assert_eq!(shown(tool, &tree(&[&plain[..], &[settings]].concat())), None, "`{settings}` may name any other file");
+    }
+    let linked = MemoryTree::new([("conf.yaml", FileKind::Regular, "x\n"), ("deploy", FileKind::Symlink, "ops")]);
+    assert_eq!(shown("hadolint", &linked), None, "behind a link may be anything");
+}
+
+#[test]
+fn what_finds_its_way_in_the_tree_sees_it() {
+    let text = |name: &str| String::from_utf8(Entries::get(name).unwrap().data.into_owned()).unwrap();
+    let blind = text("mypy.toml").replace("on = \"tree\"", "on = \"tree\"\nsees = \"files\"");
+    assert!(entry::read(blind.as_bytes()).unwrap_err().to_string().contains("must see it"));
 }
 
 #[test]
