@@ -1,7 +1,10 @@
 //! GitHub over REST: what the App can see there, and taking one of its repositories in.
 //!
-//! What the App can see is more than most people here may, so that its list is for administrators. A repository is added by them, and by
-//! whoever may administer it on GitHub: that is asked there at that moment.
+//! What the App can see is more than most people here may: an administrator sees all of it, and anybody else what they administer on
+//! GitHub, which is asked there at that moment. What one sees one may add.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -54,6 +57,9 @@ fn permit_all(tx: &ReadTx, permit: &Permit) -> Result<(), ApiError> {
     Ok(permit.caller.may(tx, Permission::RepoCreateLocal, Resource::Instance)?)
 }
 
+/// How many repositories are looked at for one page, where GitHub has to be asked of each who administers it.
+const ASKED: usize = 30;
+
 /// `GET /api/v1/github/repos`.
 pub async fn list(
     State(app): State<App>,
@@ -62,27 +68,32 @@ pub async fn list(
     Query(paging): Query<Paging>,
 ) -> Result<List<GithubRepoView>, ApiError> {
     let Asked { limit, cursor, format } = paging.read()?;
-    app.read(move |tx, _| permit_all(tx, &permit)).await?;
-    List::of(page(&app, query.q.as_deref().unwrap_or("").trim(), cursor, limit).await?, format)
+    let subject = app.read(move |tx, _| adds_as(tx, &permit)).await?;
+    List::of(page(&app, query.q.as_deref().unwrap_or("").trim(), subject, cursor, limit).await?, format)
 }
 
-/// A page of what the App can see, by name.
-pub async fn page(app: &App, q: &str, after: Option<Cursor>, limit: Limit) -> Result<Page<GithubRepoView>, ApiError> {
+/// A page of what the App can see, by name: all of it, or what somebody administers there. Of that it may hold fewer than there would be
+/// room for, and go on all the same.
+async fn page(app: &App, q: &str, subject: Option<u64>, after: Option<Cursor>, limit: Limit) -> Result<Page<GithubRepoView>, ApiError> {
     let (handle, q) = (app.clone(), q.to_ascii_lowercase());
     app.blocking(move || {
         let mark = ListMark::of("github repositories").by(&q);
         let after = after.map(|after| after.unmarked(mark)).transpose()?;
-        let seen = sync::repositories(&handle.github()?)?;
+        let client = handle.github()?;
+        let seen = sync::repositories(&client)?;
+        let looked_at = subject.map_or(limit.get(), |_| limit.get().min(ASKED));
         let name = |seen: &sync::Seen| seen.repo.full_name.to_ascii_lowercase();
         let is_after = |seen: &&sync::Seen| after.as_ref().is_none_or(|after| name(seen).as_bytes() > after.as_bytes());
-        let mut rest: Vec<&sync::Seen> =
-            seen.iter().filter(|seen| name(seen).contains(&q)).filter(is_after).take(limit.get() + 1).collect();
-        let next = if rest.len() > limit.get() {
-            rest.truncate(limit.get());
+        let mut rest: Vec<&sync::Seen> = seen.iter().filter(|seen| name(seen).contains(&q)).filter(is_after).take(looked_at + 1).collect();
+        let next = if rest.len() > looked_at {
+            rest.truncate(looked_at);
             rest.last().map(|last| Cursor::new(name(last)).marked(mark))
         } else {
             None
         };
+        if let Some(subject) = subject {
+            rest = administered(&client, rest, subject)?;
+        }
         handle.read_now(|tx, _| {
             let items = rest.into_iter().map(|seen| view(tx, seen)).collect::<Result<Vec<_>, ApiError>>()?;
             Ok(Page { items, next })
@@ -118,6 +129,24 @@ fn adds_as(tx: &ReadTx, permit: &Permit) -> Result<Option<u64>, ApiError> {
 fn administers(client: &Client<'_>, seen: &sync::Seen, slug: &RepoSlug, subject: u64) -> github::Result<bool> {
     let Some(who) = people::somebody(client, seen.installation, subject)? else { return Ok(false) };
     Ok(people::role_in(client, seen.installation, slug, &who)? == Some(RepoRole::Admin))
+}
+
+/// Those of the repositories that somebody administers on GitHub at this moment.
+fn administered<'a>(client: &Client<'_>, seen: Vec<&'a sync::Seen>, subject: u64) -> github::Result<Vec<&'a sync::Seen>> {
+    let (mut known, mut administered) = (HashMap::new(), Vec::new());
+    for seen in seen {
+        let who = match known.entry(seen.installation) {
+            Entry::Occupied(who) => who.into_mut(),
+            Entry::Vacant(room) => room.insert(people::somebody(client, seen.installation, subject)?),
+        };
+        let (Some(who), Ok(slug)) = (who, seen.repo.full_name.parse::<RepoSlug>()) else { continue };
+        match people::role_in(client, seen.installation, &slug, who) {
+            Ok(Some(RepoRole::Admin)) => administered.push(seen),
+            Ok(_) | Err(github::Error::Refused { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(administered)
 }
 
 /// Takes in the repository of this name on GitHub. One that the caller may not administer is to them like one that is not there.

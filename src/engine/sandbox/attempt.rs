@@ -24,7 +24,7 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use super::cgroup::Group;
 use super::output::{Outputs, To};
 use super::proxy::Proxy;
-use super::scratch::Scratch;
+use super::scratch::{self, Scratch};
 use super::wire::{self, Bounds, Ended, Failure, Landlock, Order, Orders, Place, Report};
 use super::{
     Command, Error, File, How, Kept, Limit, Limits, Network, Outcome, Output, Result, Sandbox, Tier, Unread, Value, known, mounts, native,
@@ -64,6 +64,9 @@ pub(super) fn run(
     cancel: &dyn Fn() -> bool,
     out: &mut dyn Output,
 ) -> Result<Outcome> {
+    if scratch::is_ending() {
+        return Err(Error::Lost { why: "this process is about to end".into() });
+    }
     let values = known(command.env.values(), command.secret_files.iter().map(|(_, secret)| secret))?;
     let settings = &sandbox.settings;
     let is_native = settings.tier == Tier::Native;
@@ -555,6 +558,12 @@ impl Attempt<'_> {
     }
 
     fn kill(&mut self) {
+        if self.first.is_none()
+            && let Ok(None) = self.child.try_wait()
+            && let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+        {
+            process::end_coming_up(pid);
+        }
         self.group.kill();
         if let Some((pid, handle)) = &self.first {
             if self.tier == Tier::Trusted {

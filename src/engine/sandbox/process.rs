@@ -82,6 +82,33 @@ pub(super) fn end(top: Pid, top_too: bool) {
     }
 }
 
+/// How long a process may take to stop that was told to.
+const STOPPING: u32 = 20;
+
+/// Ends a process and all beneath it, though it may be about to start another: it is stopped first. What bubblewrap starts waits for it with
+/// no end while it is coming up, and would be left behind.
+pub(super) fn end_coming_up(top: Pid) {
+    let _ = rustix::process::kill_process(top, Signal::STOP);
+    for _ in 0..STOPPING {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", top.as_raw_nonzero())).unwrap_or_default();
+        // Stopped, ended, or gone.
+        if stat.rfind(')').is_none_or(|at| [") T", ") Z", ") X"].iter().any(|state| stat[at..].starts_with(state))) {
+            break;
+        }
+        pause(Duration::from_millis(1));
+    }
+    end(top, true);
+}
+
+/// Ends all that this process has started.
+pub(super) fn end_children() {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().filter_map(Result::ok);
+    for thread in threads {
+        let listed = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        listed.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).for_each(end_coming_up);
+    }
+}
+
 /// Waits for the end of a process that is late, on a thread of its own: what nobody waits for stays in the list of processes.
 pub(super) fn wait_beside(mut child: Child) {
     let waits = move || {

@@ -8,9 +8,11 @@ use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::process;
 use crate::base::time::{Clock, Timestamp};
 
 /// What our directories are called, before what nobody can foresee.
@@ -30,6 +32,9 @@ struct Made {
 /// What this process has made: for a way out on which nothing is dropped.
 static MADE: Mutex<Vec<Made>> = Mutex::new(Vec::new());
 
+/// Set once this process is about to end.
+static IS_ENDING: AtomicBool = AtomicBool::new(false);
+
 /// Remembers what is to go with the process.
 pub(super) fn remember(path: &Path, remove: fn(&Path)) {
     MADE.lock().unwrap_or_else(PoisonError::into_inner).push(Made { path: path.to_owned(), remove });
@@ -40,10 +45,19 @@ pub(super) fn forget(path: &Path) {
     MADE.lock().unwrap_or_else(PoisonError::into_inner).retain(|made| made.path != path);
 }
 
+/// Whether this process is about to end, and nothing is started any more.
+pub(super) fn is_ending() -> bool {
+    IS_ENDING.load(Ordering::SeqCst)
+}
+
 /// Ends and removes all that this process has made, whoever still uses it. Only for a process that is about to end.
 pub fn leave_nothing() {
+    IS_ENDING.store(true, Ordering::SeqCst);
+    process::end_children();
     let made = std::mem::take(&mut *MADE.lock().unwrap_or_else(PoisonError::into_inner));
     made.iter().rev().for_each(|made| (made.remove)(&made.path));
+    // What was being started in the very moment.
+    process::end_children();
 }
 
 /// A directory of our own, removed in the end.

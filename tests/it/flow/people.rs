@@ -201,10 +201,34 @@ async fn whoever_administers_a_repository_on_github_adds_it_and_nobody_else_lear
     let added = by_owner.post("/api/v1/repos", add("acme/second")).await.expect(201).value();
     assert!(added["can"].as_array().unwrap().contains(&json!("settings")), "{added}");
     side.world.app.settle().await;
-    // Whoever has no account there adds nothing, and what the App sees is for administrators to look through.
+    // Whoever has no account there adds nothing, and sees nothing to add.
     let ada = side.world.app.sign_in(side.world.app.user("ada", accounts::InstanceRole::Member)).await;
     ada.post("/api/v1/repos", add("acme/second")).await.refused("forbidden");
-    by_owner.get("/api/v1/github/repos").await.expect(403);
+    ada.get("/api/v1/github/repos").await.refused("forbidden");
+}
+
+#[tokio::test]
+async fn of_what_the_app_can_see_one_is_shown_what_one_administers() {
+    let side = Side::new().await;
+    let owner = side.github.member("owner");
+    for n in 0..70 {
+        side.github.repo(&format!("acme/lib-{n:02}"));
+    }
+    for name in ["acme/lib-03", "acme/lib-65"] {
+        side.github.gives(owner, name, Some("admin"));
+    }
+    side.github.gives(owner, "acme/lib-04", Some("maintain"));
+    let by_owner = side.sign_in(owner).await;
+    let (mut names, mut pages, mut at) = (Vec::new(), 0, "/api/v1/github/repos?q=LIB".to_owned());
+    loop {
+        let page = by_owner.get(&at).await.expect(200).value();
+        names.extend(page["items"].as_array().unwrap().iter().map(|repo| repo["name"].as_str().unwrap().to_owned()));
+        pages += 1;
+        let Some(next) = page["next"].as_str() else { break };
+        at = format!("/api/v1/github/repos?q=LIB&cursor={next}");
+    }
+    assert_eq!((names, pages), (vec!["lib-03".to_owned(), "lib-65".to_owned()], 3), "GitHub is asked of some at a time");
+    assert_eq!(by_owner.get("/api/v1/github/repos?q=lib-65").await.expect(200).value()["items"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

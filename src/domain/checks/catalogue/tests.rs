@@ -56,7 +56,12 @@ fn a_tool_that_reads_files_one_by_one_is_shown_those_and_its_settings_alone() {
     assert_eq!(shown("hadolint", &tree(&plain)).unwrap(), ["conf.yaml", "deploy/.hadolint.yaml"]);
     assert_eq!(shown("ruff", &tree(&plain)), None, "what is a module of one's own, the tree says");
     assert_eq!(shown("mypy", &tree(&plain)), None);
-    for (tool, settings) in [("yamllint", ".yamllint"), ("markdownlint", "docs/.markdownlint.json"), ("bandit", "pyproject.toml")] {
+    for (tool, settings) in [
+        ("yamllint", ".yamllint"),
+        ("yamllint", ".yamllint.yml"),
+        ("markdownlint", "docs/.markdownlint.json"),
+        ("bandit", "pyproject.toml"),
+    ] {
         assert_eq!(shown(tool, &tree(&[&plain[..], &[settings]].concat())), None, "`{settings}` may name any other file");
     }
     let linked = MemoryTree::new([("conf.yaml", FileKind::Regular, "x\n"), ("deploy", FileKind::Symlink, "ops")]);
