@@ -7,6 +7,7 @@
 //! | room | what it is |
 //! |---|---|
 //! | `trees` | where trees come from, and which commits a run is held against |
+//! | `agenda` | what of a commit is to run, and what of that waits for somebody |
 //! | `abreast` | the checks of a set, several at a time |
 //! | `judge` | one check: what is judged anew, what is kept, how it ended |
 //! | `in_process` | what judges for a check that is part of the binary |
@@ -34,21 +35,19 @@ use crate::base::name::{BlobId, CommitSha, TreePath};
 use crate::base::text::count;
 use crate::base::time::Timestamp;
 use crate::base::work::Work;
-use crate::domain::checks::catalogue::{self, Tool, Wake};
-use crate::domain::checks::plan::{Planned, of_fork, plan, wanted_secrets};
-use crate::domain::checks::{self, CheckError, CheckSet, CheckState, Conclusion, ErrorCode, Vouched, WaitsFor};
+use crate::domain::checks::plan::Planned;
+use crate::domain::checks::{self, CheckError, CheckSet, CheckState, Conclusion, ErrorCode, Vouched};
 use crate::domain::issues::{self, Standing};
-use crate::domain::repos::manifest::Manifest;
-use crate::domain::repos::{self, ApprovalFor, Repository};
+use crate::domain::repos::{self, Repository};
 use crate::domain::statuses::{self, Asked};
-use crate::domain::{pulls, secrets, settings};
+use crate::domain::{pulls, secrets};
 use crate::engine::git::kept::Kept;
-use crate::engine::git::tree::{Tree, TreeFile};
-use crate::engine::sandbox::Tier;
+use crate::engine::git::tree::Tree;
 use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::{git, queue};
 
 mod abreast;
+mod agenda;
 mod believe;
 mod conceal;
 mod dry_run;
@@ -68,7 +67,8 @@ pub use farewell::close_branch;
 pub use in_sandbox::{environment, limits, unstarted};
 pub use trees::{MANIFEST_BYTES, Trees, read_manifest};
 
-use trees::{Bases, Foreign, bases, known, manifest_file, opened};
+use agenda::Agenda;
+use trees::{Bases, bases, known, opened};
 pub(super) use trees::{Mirrored, base_head, compared_with, has_manifest, ruling_manifest};
 
 /// Performs `Work::RunCheckSet` on the repository's mirror.
@@ -137,12 +137,6 @@ fn could_not_tell(error: CheckError) -> Conclusion {
     }
 }
 
-/// What stands for the manifest of a commit that has none: the name of the empty content. That there is none is a decision like any other,
-/// since the tools that are switched on run then; the default branch makes it, or somebody approves it.
-const NO_MANIFEST: BlobId = BlobId::from_bytes([
-    0xe6, 0x9d, 0xe2, 0x9b, 0xb2, 0xd1, 0xd6, 0x43, 0x4b, 0x8b, 0x29, 0xae, 0x77, 0x5a, 0xd8, 0xc2, 0xe4, 0x8c, 0x53, 0x91,
-]);
-
 /// How a run is made. By default as the appliance makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manner {
@@ -169,22 +163,6 @@ impl Manner {
             .as_ref()
             .is_none_or(|top| path.as_bytes().strip_prefix(top.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")))
     }
-}
-
-/// The tools that run where no manifest says what to run: those that the configuration or the repository's settings name, or all that
-/// this host has.
-fn besides(app: &App, repository: &Repository, manner: &Manner, files: &[TreeFile]) -> Vec<&'static Tool> {
-    let settings = app.read_now(|tx, _| settings::load(tx)).unwrap_or_else(|error| {
-        tracing::warn!("the settings cannot be read, and the defaults hold: {error}");
-        settings::Settings::default()
-    });
-    let named = app.config.default_tools(&settings);
-    let is_named = |tool: &Tool| named.contains(&tool.name) || repository.tools.contains(&tool.name);
-    let is_asked = |tool: &Tool| manner.tries_tools && tool.needs_no_settings() || is_named(tool);
-    // One that nothing wakes is not run, so it need not say its version.
-    let sleeps = |tool: &Tool| matches!(tool.wake(files, |path| manner.speaks_of(path)), Wake::Sleeps);
-    let can_run = |tool: &Tool| if sleeps(tool) { app.sandboxes.locate(tool).is_ok() } else { app.sandboxes.ready(tool).is_ok() };
-    catalogue::all().iter().filter(|tool| is_asked(tool) && can_run(tool)).collect()
 }
 
 /// How far a run is, for whoever watches.
@@ -266,16 +244,6 @@ struct Run<'a> {
     progress: &'a (dyn Fn(Progress<'_>) + Sync),
 }
 
-/// What of a commit is to run.
-struct Agenda {
-    planned: Vec<Planned>,
-    /// What the commit must hold to: its own manifest, or that of the branch which a fork's is to go to.
-    ruling: Option<Manifest>,
-    vouched: Vouched,
-    /// The content of the commit's own manifest.
-    manifest: BlobId,
-}
-
 impl Run<'_> {
     fn carry_out(&mut self) -> Result<(), Stop> {
         if !self.set.is_under_way() {
@@ -307,59 +275,6 @@ impl Run<'_> {
         self.tell()
     }
 
-    /// What is to run, and what of it waits for somebody; or how the set ends since nothing can run, which for a fork's is begun for that.
-    fn agenda(&mut self, tree: &dyn Tree) -> Result<Result<Agenda, Conclusion>, Stop> {
-        let invalid = |message| Ok(Err(could_not_tell(CheckError { code: ErrorCode::ManifestInvalid, message })));
-        let manifest = match read_manifest(tree)? {
-            Ok(manifest) => manifest,
-            Err(message) => return invalid(message),
-        };
-        let besides = besides(self.app, self.repository, self.manner, tree.files());
-        let planned = plan(manifest.as_ref(), &besides, &self.secrets_of(manifest.as_ref())?);
-        let file = manifest_file(tree).map_or(NO_MANIFEST, |(_, file)| file.blob);
-        let foreign = self.trees.foreign();
-        let vouched = Vouched { unapproved: None, is_foreign: foreign.is_some(), goes_to: self.trees.goes_to().to_vec() };
-        let agenda = match foreign {
-            None => {
-                let mut planned = planned;
-                let unapproved = self.unapproved(file, &planned)?;
-                if unapproved.is_some() {
-                    planned.iter_mut().filter(|one| one.starts_process()).for_each(|one| one.waits_for = Some(WaitsFor::Approval));
-                }
-                Agenda { planned, ruling: manifest, vouched: Vouched { unapproved, ..vouched }, manifest: file }
-            }
-            Some(Foreign { base }) => {
-                let ruling = match self.ruling(base)? {
-                    Ok(ruling) => ruling,
-                    Err(message) => {
-                        self.begin(&[], &[], vouched, NO_MANIFEST)?;
-                        return invalid(message);
-                    }
-                };
-                // What was approved is what was shown: what the base has runs as well, whatever the fork's manifest says of it.
-                let mut planned = of_fork(planned, plan(ruling.as_ref(), &besides, &self.secrets_of(ruling.as_ref())?));
-                if self.is_approved()? {
-                    planned.iter_mut().for_each(|one| one.waits_for = None);
-                } else {
-                    self.keep_from_host(&mut planned);
-                }
-                let unapproved = Some(file).filter(|_| planned.iter().any(|one| one.waits_for.is_some()));
-                Agenda { planned, ruling, vouched: Vouched { unapproved, ..vouched }, manifest: file }
-            }
-        };
-        if agenda.planned.is_empty() {
-            let sentence = "the manifest names no checks".to_owned();
-            let (state, verdict) = (CheckState::NotConfigured, Verdict::Success);
-            return Ok(Err(Conclusion { state, verdict, sentence, error: None, is_settled: true }));
-        }
-        Ok(Ok(agenda))
-    }
-
-    /// Which of the secrets that a manifest asks for there are.
-    fn secrets_of(&self, manifest: Option<&Manifest>) -> Result<secrets::Known, Stop> {
-        Ok(self.app.read_now(|tx, _| secrets::known(tx, self.set.repo, wanted_secrets(manifest)))?)
-    }
-
     /// Writes what was found, and how the set ends: it is over, or held for what waits.
     fn end(&mut self, ran: judge::Ran, bases: &Bases, asked: Asked, waiting: u64) -> Result<(), Stop> {
         let last = ran.outcomes.get(ran.last).cloned();
@@ -385,48 +300,6 @@ impl Run<'_> {
             Ok(ended)
         })?;
         Ok(())
-    }
-
-    /// The manifest that says what a fork's commit must hold to: that of the branch it is to go to. Or what is wrong with it. One commit has
-    /// one verdict: where two branches might ask different things of it, neither says it for the other.
-    fn ruling(&self, base: Option<CommitSha>) -> Result<Result<Option<Manifest>, String>, Stop> {
-        if let [one, other, ..] = self.trees.goes_to() {
-            return Ok(Err(format!(
-                "A fork asks `{one}` and `{other}` to take this commit, and what one asks of it may not be what the other does; close all of \
-                 its pull requests but one."
-            )));
-        }
-        let Some(base) = base else { return Ok(Ok(None)) };
-        let read = read_manifest(&*self.trees.tree(base)?)?;
-        Ok(read
-            .map_err(|why| format!("What a fork must hold to stands in the branch that it is to go to, and cannot be read there: {why}")))
-    }
-
-    fn is_approved(&self) -> Result<bool, Stop> {
-        let (repo, sha) = (self.set.repo, self.set.sha);
-        Ok(self.app.read_now(move |tx, _| checks::is_approved(tx, repo, sha))?)
-    }
-
-    /// Has all that starts a process wait where nothing keeps a process from the host: it is shown a stranger's files.
-    fn keep_from_host(&self, planned: &mut [Planned]) {
-        let mut programs = planned.iter_mut().filter(|one| one.starts_process()).peekable();
-        if programs.peek().is_some() && self.app.sandboxes.get().is_ok_and(|sandbox| sandbox.tier() == Tier::Trusted) {
-            programs.for_each(|one| one.waits_for = Some(WaitsFor::Approval));
-        }
-    }
-
-    /// The commit's manifest, if it is to be approved before what it starts is started.
-    fn unapproved(&self, manifest: BlobId, planned: &[Planned]) -> Result<Option<BlobId>, Stop> {
-        let is_asked_for = match self.repository.approval_for {
-            ApprovalFor::Forks => false,
-            ApprovalFor::Branches => !self.is_named_default(),
-        };
-        if !is_asked_for || !planned.iter().any(Planned::starts_process) {
-            return Ok(None);
-        }
-        let repo = self.set.repo;
-        let is_trusted = self.app.read_now(move |tx, _| checks::is_trusted(tx, repo, manifest))?;
-        Ok(Some(manifest).filter(|_| !is_trusted))
     }
 
     /// Whether the commit is the default branch's head, and that branch is the default one because somebody says so: one that was taken for

@@ -1,5 +1,5 @@
-//! What the appliance does for itself: polling, expiry, and erasing what a deleted person leaves. Sweeping is in [`sweep`](super::sweep), the search index in
-//! [`indexing`](super::indexing).
+//! What the appliance does for itself: polling, expiry, and erasing what a deleted person leaves. Sweeping is in [`sweep`](super::sweep),
+//! the search index in [`indexing`](super::indexing).
 
 use super::App;
 use super::repeat;

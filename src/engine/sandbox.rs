@@ -47,6 +47,7 @@ use crate::words;
 
 mod attempt;
 mod cgroup;
+mod joining;
 pub mod launcher;
 mod limits;
 mod mounts;

@@ -6,10 +6,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on should say so where it stands")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use plumbline::app::{App, runner};
@@ -128,28 +128,14 @@ struct Served {
 }
 
 impl Served {
-    #[expect(clippy::disallowed_methods, reason = "what is measured is the binary itself, as a process of its own")]
     fn start(data: &Path) -> Served {
         let began = Instant::now();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_plumbline"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .env_clear()
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        lines.read_line(&mut line).unwrap();
-        let address = line.trim().rsplit('/').next().unwrap().to_owned();
+        let (child, address) = support::serve(env!("CARGO_BIN_EXE_plumbline"), data, &[]);
         let mut served = Served { child, address, ready_after: Duration::ZERO };
         while served.get("/readyz", "").0 != 200 {
             assert!(began.elapsed() < Duration::from_secs(30), "it does not become ready");
         }
         served.ready_after = began.elapsed();
-        // What it says further on must go somewhere.
-        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
         served
     }
 

@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use super::{Manner, besides, in_sandbox};
+use super::agenda::besides;
+use super::{Manner, in_sandbox};
 use crate::app::App;
 use crate::domain::checks::CheckError;
 use crate::domain::checks::catalogue::Wake;

@@ -9,7 +9,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::Read;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -91,7 +90,6 @@ pub struct Hub {
     limits: Mutex<Limits>,
     begun: Begun,
     skew: Mutex<Option<Skew>>,
-    is_back: AtomicBool,
     deadline: Duration,
 }
 
@@ -181,7 +179,6 @@ impl Hub {
             limits: Mutex::default(),
             begun: Begun::default(),
             skew: Mutex::default(),
-            is_back: AtomicBool::default(),
             deadline: configured.deadline.unwrap_or(DEADLINE),
         })
     }
@@ -193,7 +190,7 @@ impl Hub {
 
     /// Whether GitHub answers again after it was left alone, since this was last asked.
     pub fn take_back(&self) -> bool {
-        self.is_back.swap(false, Ordering::SeqCst)
+        self.limits().take_back()
     }
 
     /// How long one exchange may take.
@@ -475,17 +472,13 @@ impl Client<'_> {
         let spread = getrandom::u64().unwrap_or(0);
         let now = self.hub.clock.now();
         let mut limits = self.hub.limits();
-        let is_well = answer.as_ref().is_ok_and(|(head, _)| head.status < 500);
-        limits.fared(is_well, spread, now);
-        if !is_well {
-            self.hub.is_back.store(false, Ordering::SeqCst);
-        }
+        limits.fared(answer.as_ref().is_ok_and(|(head, _)| head.status < 500), spread, now);
         let (head, body) = answer?;
         self.hub.heard_at(&head, asked_at, now);
         limits.heard(who.installation(), &said(&head, &body), spread, now)?;
         // A refusal may be that of somebody between us.
-        if head.status < 400 && limits.is_back() {
-            self.hub.is_back.store(true, Ordering::SeqCst);
+        if head.status < 400 {
+            limits.served();
         }
         Ok((head, body))
     }

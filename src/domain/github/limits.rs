@@ -47,6 +47,8 @@ pub(super) struct Limits {
     failures: u32,
     /// Whether it was left alone, and has not been found back since.
     was_away: bool,
+    /// Whether it was found back, and nobody has taken note.
+    is_back: bool,
     alone_until: Option<Timestamp>,
 }
 
@@ -123,6 +125,7 @@ impl Limits {
             self.alone_until = None;
             return;
         }
+        self.is_back = false;
         self.failures = self.failures.saturating_add(1);
         if self.failures >= FAILURES {
             let times = (self.failures - FAILURES).min(DOUBLED);
@@ -131,9 +134,14 @@ impl Limits {
         }
     }
 
-    /// Takes note of an answer that was of use; says whether it is the first after GitHub was left alone.
-    pub fn is_back(&mut self) -> bool {
-        std::mem::take(&mut self.was_away)
+    /// Takes note of an answer that was of use: the first after GitHub was left alone tells that it is back.
+    pub fn served(&mut self) {
+        self.is_back |= std::mem::take(&mut self.was_away);
+    }
+
+    /// Whether it is back, since this was last asked.
+    pub fn take_back(&mut self) -> bool {
+        std::mem::take(&mut self.is_back)
     }
 }
 
@@ -213,8 +221,11 @@ mod tests {
         limits.fared(false, 0, at(16));
         assert_eq!(until(limits.ask(None, Lane::Statuses, at(17))), 46);
         limits.fared(true, 0, at(50));
-        assert!(limits.is_back());
-        assert!(!limits.is_back(), "it has been for a while");
+        assert!(!limits.take_back(), "a refusal may be that of somebody between us");
+        limits.served();
+        assert!(limits.take_back());
+        limits.served();
+        assert!(!limits.take_back(), "it has been for a while");
         limits.ask(None, Lane::Statuses, at(50)).unwrap();
     }
 }

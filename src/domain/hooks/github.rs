@@ -4,7 +4,8 @@
 //! is taken over by its own time ([`repos::follow`]), and so is whether we may see it ([`repos::withdraw`], [`repos::admit`]). Each of
 //! these may be done again, and in any order, with the same end.
 //!
-//! Of who belongs where nothing is believed either: GitHub is asked. What has no home here (deployments) is kept like all the rest, and its delivery says so.
+//! Of who belongs where nothing is believed either: GitHub is asked. What has no home here (deployments) is kept like all the rest, and its
+//! delivery says so.
 
 use crate::base::event::Event;
 use crate::base::name::{CommitSha, RepoSlug};

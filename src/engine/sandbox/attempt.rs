@@ -1,8 +1,8 @@
 //! One run, watched from outside: what is sent, what is heard, and the end of it.
 //!
-//! One thread does it all but for the [joining](Joining) of a cgroup, by waiting for whatever comes first: a word of the launcher, bytes of an output, the next look at the clock and
-//! at the counts. Nothing in here waits for the sandbox without a bound. The cause that comes first is how the run ended; what happens to
-//! a tree of processes that is being killed is no news.
+//! One thread does it all but for the [joining](Joining) of a cgroup, by waiting for whatever comes first: a word of the launcher, bytes of
+//! an output, the next look at the clock and at the counts. Nothing in here waits for the sandbox without a bound. The cause that comes
+//! first is how the run ended; what happens to a tree of processes that is being killed is no news.
 
 use std::collections::VecDeque;
 use std::io::{IoSliceMut, Read, Write};
@@ -13,8 +13,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout};
-use std::sync::mpsc::{Sender, channel};
-use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -22,6 +20,7 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::cgroup::Group;
+use super::joining::Joining;
 use super::output::{Outputs, To};
 use super::proxy::Proxy;
 use super::scratch::{self, Scratch};
@@ -128,62 +127,6 @@ pub(super) fn run(
     drop(group);
     drop(directory);
     outcome
-}
-
-/// A sandbox on its way into its cgroup, on a thread of its own: to be moved takes the kernel some 15 ms of looking on, in which the sandbox
-/// comes up and is sent its tree. No program is started before it has arrived.
-enum Joining<'scope> {
-    Thread {
-        launcher: Sender<Pid>,
-        thread: ScopedJoinHandle<'scope, std::io::Result<()>>,
-    },
-    /// No thread could be had, or none is needed.
-    Here {
-        group: &'scope Group,
-        launcher: Option<Pid>,
-    },
-}
-
-impl<'scope> Joining<'scope> {
-    /// Begins with the process that was started, so that what comes after it need not be moved, or not for long.
-    fn begin<'env>(scope: &'scope Scope<'scope, 'env>, group: &'env Group, child: &Child) -> Joining<'scope> {
-        let (launcher, named) = channel();
-        let started = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let join = move || {
-            if let Some(pid) = started {
-                let _ = group.add(pid);
-            }
-            named.iter().try_for_each(|pid| group.add(pid))
-        };
-        if group.is_none() {
-            return Joining::Here { group, launcher: None };
-        }
-        match std::thread::Builder::new().name("cgroup".into()).spawn_scoped(scope, join) {
-            Ok(thread) => Joining::Thread { launcher, thread },
-            Err(_) => Joining::Here { group, launcher: None },
-        }
-    }
-
-    /// Names the launcher, which is to be in the group before it starts anything.
-    fn name(&mut self, pid: Pid) {
-        match self {
-            // Should the thread be gone, that is told when it is waited for.
-            Joining::Thread { launcher, .. } => drop(launcher.send(pid)),
-            Joining::Here { launcher, .. } => *launcher = Some(pid),
-        }
-    }
-
-    /// Waits until what was named is in the group.
-    fn arrive(self) -> Result<()> {
-        let joined = match self {
-            Joining::Thread { launcher, thread } => {
-                drop(launcher);
-                thread.join().unwrap_or_else(|_| Err(std::io::Error::other("a thread of ours ended")))
-            }
-            Joining::Here { group, launcher } => launcher.map_or(Ok(()), |pid| group.add(pid)),
-        };
-        joined.map_err(Error::host("put the sandbox into its cgroup"))
-    }
 }
 
 fn orders(command: &Command, limits: &Limits, roots: &[PathBuf], directory: Option<&Scratch>, group: &Group, is_connected: bool) -> Orders {
@@ -560,7 +503,7 @@ impl Attempt<'_> {
     fn kill(&mut self) {
         if self.first.is_none()
             && let Ok(None) = self.child.try_wait()
-            && let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+            && let Some(pid) = process::pid_of(&self.child)
         {
             process::end_coming_up(pid);
         }

@@ -82,7 +82,12 @@ pub(super) fn end(top: Pid, top_too: bool) {
     }
 }
 
-/// How long a process may take to stop that was told to.
+/// The number of a process that we have started.
+pub(super) fn pid_of(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
+/// How often it is looked, a millisecond apart, whether a process has stopped that was told to.
 const STOPPING: u32 = 20;
 
 /// Ends a process and all beneath it, though it may be about to start another: it is stopped first. What bubblewrap starts waits for it with
