@@ -22,8 +22,20 @@ use crate::support::world::World;
 use crate::support::{skipped, temporary};
 
 /// The tools that `.ci/tools` installs.
-const INSTALLED: [&str; 11] =
-    ["bandit", "biome", "clippy", "eslint", "hadolint", "markdownlint", "mypy", "ruff", "shellcheck", "stylelint", "yamllint"];
+const INSTALLED: [&str; 12] = [
+    "actionlint",
+    "bandit",
+    "biome",
+    "clippy",
+    "eslint",
+    "hadolint",
+    "markdownlint",
+    "mypy",
+    "ruff",
+    "shellcheck",
+    "stylelint",
+    "yamllint",
+];
 /// Tools that were recorded once: one is too large to be installed for a test, two come with languages that nothing else here needs.
 const ONCE: [&str; 3] = ["gitleaks", "rubocop", "semgrep"];
 
@@ -171,6 +183,11 @@ fn real_tools_obey_the_settings_they_are_told_of_and_end_as_their_entries_say() 
     assert_eq!(said("bandit", &[python, (".bandit", "[bandit]\nskips = B101\n")]), (0, String::new()));
     assert_eq!(said("bandit", &[python, ("pyproject.toml", "[tool.bandit]\nskips = [\"B101\"]\n")]), (0, String::new()));
     assert_eq!(said("bandit", &[python, ("pyproject.toml", "[project]\nname = \"a\"\n")]), (1, "B101".to_owned()));
+    let workflow = (".github/workflows/ci.yml", "on: push\njobs:\n  a:\n    runs-on: ours\n    steps:\n      - run: make\n");
+    assert_eq!(said("actionlint", &[workflow]), (1, "runner-label".to_owned()));
+    let labels = (".github/actionlint.yaml", "self-hosted-runner:\n  labels: [ours]\n");
+    assert_eq!(said("actionlint", &[workflow, labels]), (0, String::new()));
+    assert_eq!(said("actionlint", &[(".github/workflows/ci.yml", "on: [push\n")]), (1, "syntax-check".to_owned()));
     assert_eq!(said("mypy", &[("a.py", "def f(:\n")]).0, 2, "a file that cannot be parsed is a finding");
     let style = ("a.css", "a { color: #ffg }\n");
     // What Node warns of goes to the same place as what is found.
@@ -180,8 +197,8 @@ fn real_tools_obey_the_settings_they_are_told_of_and_end_as_their_entries_say() 
 }
 
 /// The tools of [`INSTALLED`] that need nothing built before, in the sandbox of the appliance.
-const SANDBOXED: [&str; 10] =
-    ["bandit", "biome", "eslint", "hadolint", "markdownlint", "mypy", "ruff", "shellcheck", "stylelint", "yamllint"];
+const SANDBOXED: [&str; 11] =
+    ["actionlint", "bandit", "biome", "eslint", "hadolint", "markdownlint", "mypy", "ruff", "shellcheck", "stylelint", "yamllint"];
 
 #[tokio::test]
 async fn real_tools_find_in_the_sandbox_what_they_find_outside() {
