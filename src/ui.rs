@@ -9,6 +9,7 @@
 
 pub mod abroad;
 pub mod account;
+pub mod adding;
 pub mod admin;
 pub mod ansi;
 pub mod assets;

@@ -16,7 +16,7 @@ use super::page::List;
 use crate::app::App;
 use crate::base::name::{InvalidName, RepoSlug};
 use crate::base::page::{Cursor, Limit, ListMark, Page};
-use crate::domain::accounts::{self, Permission, RepoRole, Resource};
+use crate::domain::accounts::{self, Caller, Permission, RepoRole, Resource};
 use crate::domain::github::{self, Client, people, sync};
 use crate::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
 use crate::engine::store::ReadTx;
@@ -68,8 +68,13 @@ pub async fn list(
     Query(paging): Query<Paging>,
 ) -> Result<List<GithubRepoView>, ApiError> {
     let Asked { limit, cursor, format } = paging.read()?;
+    List::of(offered(&app, permit, query.q.as_deref().unwrap_or(""), cursor, limit).await?, format)
+}
+
+/// Of the repositories that the App can see, a page of those that the caller may add and whose name has `q` in it.
+pub async fn offered(app: &App, permit: Permit, q: &str, after: Option<Cursor>, limit: Limit) -> Result<Page<GithubRepoView>, ApiError> {
     let subject = app.read(move |tx, _| adds_as(tx, &permit)).await?;
-    List::of(page(&app, query.q.as_deref().unwrap_or("").trim(), subject, cursor, limit).await?, format)
+    page(app, q.trim(), subject, after, limit).await
 }
 
 /// A page of what the App can see, by name: all of it, or what somebody administers there. Of that it may hold fewer than there would be
@@ -80,7 +85,9 @@ async fn page(app: &App, q: &str, subject: Option<u64>, after: Option<Cursor>, l
         let mark = ListMark::of("github repositories").by(&q);
         let after = after.map(|after| after.unmarked(mark)).transpose()?;
         let client = handle.github()?;
-        let seen = sync::repositories(&client)?;
+        // Whoever opens the list sees what is; whoever searches in it, or reads on, goes by what was there a moment ago.
+        let is_begun = !q.is_empty() || after.is_some();
+        let seen = if is_begun { sync::seen_of_late(&client)? } else { sync::seen_now(&client)? };
         let looked_at = subject.map_or(limit.get(), |_| limit.get().min(ASKED));
         let name = |seen: &sync::Seen| seen.repo.full_name.to_ascii_lowercase();
         let is_after = |seen: &&sync::Seen| after.as_ref().is_none_or(|after| name(seen).as_bytes() > after.as_bytes());
@@ -120,9 +127,14 @@ fn view(tx: &ReadTx, seen: &sync::Seen) -> Result<GithubRepoView, ApiError> {
 fn adds_as(tx: &ReadTx, permit: &Permit) -> Result<Option<u64>, ApiError> {
     let Err(refusal) = permit_all(tx, permit) else { return Ok(None) };
     permit.instance(tx)?;
-    let Some(user) = permit.caller.user() else { return Err(refusal) };
+    subject_of(tx, &permit.caller)?.map_or(Err(refusal), |subject| Ok(Some(subject)))
+}
+
+/// GitHub's number for whoever asks, if they are somebody there.
+pub fn subject_of(tx: &ReadTx, caller: &Caller) -> Result<Option<u64>, ApiError> {
+    let Some(user) = caller.user() else { return Ok(None) };
     let identity = accounts::github_identity_of(tx, user.id)?.filter(|identity| identity.left.is_none());
-    identity.map_or(Err(refusal), |identity| Ok(Some(identity.subject)))
+    Ok(identity.map(|identity| identity.subject))
 }
 
 /// Whether somebody administers a repository on GitHub at this moment.

@@ -32,6 +32,7 @@ use crate::http::layers;
 
 pub(super) mod abroad;
 pub(super) mod account;
+pub(super) mod adding;
 pub(super) mod admin;
 pub(super) mod assets;
 pub(super) mod check;

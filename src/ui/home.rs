@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::adding::AddForm;
 use super::chart::Point;
 use super::frame::Frame;
 use super::marks::Stand;
@@ -25,7 +26,7 @@ pub struct HomePage {
     pub next: Option<Cursor>,
     /// What is waiting or running now; the frame's count may say more than are listed.
     pub running: Vec<RunningRow>,
-    /// The form that adds a repository, for whoever may.
+    /// The form that adds a repository, for whoever may: shown while there is none, and a way to its page after that.
     pub add: Option<AddForm>,
 }
 
@@ -53,19 +54,6 @@ pub struct RunningRow {
     pub done: u64,
     /// How many there are; 0 while that is not known.
     pub total: u64,
-}
-
-/// The form that adds a repository.
-#[derive(Debug, Clone, Default)]
-pub struct AddForm {
-    /// What was entered.
-    pub entered: String,
-    /// Whether a path on the server's machine may be entered as well.
-    pub takes_paths: bool,
-    /// Whether it takes the name of a repository on GitHub.
-    pub takes_github: bool,
-    /// Why it was refused.
-    pub error: Option<String>,
 }
 
 impl RepoRow {

@@ -48,7 +48,7 @@ pub const INVITE: &str = "/admin/invitations";
 pub const DELIVERIES: &str = "/admin/deliveries";
 /// Every token.
 pub const ADMIN_TOKENS: &str = "/admin/tokens";
-/// Where a repository is added (POST).
+/// The page that adds a repository, and where one is added (POST).
 pub const ADD: &str = "/repos";
 /// The secrets of the instance, and where one is set (POST).
 pub const SECRETS: &str = "/admin/secrets";
@@ -60,6 +60,8 @@ pub const SECRET_NAMES: &str = "/api/v1/secret-names/";
 pub const PLUGINS: &str = "/plugins";
 /// The reference of the REST API.
 pub const DOCS: &str = "/api/docs";
+/// GitHub as it is set up.
+pub const GITHUB: &str = "/admin/github";
 /// The administration of the instance.
 pub const ADMIN: &str = "/admin";
 /// The hints that something has changed, as server-sent events.

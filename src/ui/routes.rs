@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
 use super::handle::{
-    abroad, account, admin, assets, check, commit, compare, deliveries, docs, files, github, home, issues, manifest, people, plugins,
-    pulls, repo, secrets, settings, signin,
+    abroad, account, adding, admin, assets, check, commit, compare, deliveries, docs, files, github, home, issues, manifest, people,
+    plugins, pulls, repo, secrets, settings, signin,
 };
 use super::source::Highlighter;
 use crate::app::App;
@@ -95,7 +95,8 @@ pub fn table() -> Vec<Page> {
         takes("/admin/settings", Admin, admin::change_settings),
 
         shows("/", RepoRead, home::show),
-        takes("/repos", RepoCreate, home::add),
+        shows("/repos", RepoCreate, adding::show),
+        takes("/repos", RepoCreate, adding::add),
         shows("/issues", RepoRead, issues::search),
         shows("/issues/{id}", RepoRead, issues::show),
         shows("/plugins", RepoRead, plugins::show),

@@ -1,5 +1,6 @@
 //! What the product is for, from end to end: each test acts on the world and looks at the world.
 
+mod adding;
 mod approval;
 mod commit_to_verdict;
 mod deletion;

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::app_auth::statement;
 use super::limits::{Limits, Said};
 use super::setup::Begun;
+use super::sync::Seen;
 use super::{Configured, Error, Identity, Result};
 use crate::base::secret::Secret;
 use crate::base::text::{clip, quiet};
@@ -90,7 +91,16 @@ pub struct Hub {
     limits: Mutex<Limits>,
     begun: Begun,
     skew: Mutex<Option<Skew>>,
+    seen: Mutex<Option<LastSeen>>,
     deadline: Duration,
+}
+
+/// What an App was last seen to see, and when.
+#[derive(Debug)]
+struct LastSeen {
+    app: u64,
+    at: Timestamp,
+    repos: Arc<Vec<Seen>>,
 }
 
 /// How GitHub's clock stood to ours when it last answered.
@@ -179,6 +189,7 @@ impl Hub {
             limits: Mutex::default(),
             begun: Begun::default(),
             skew: Mutex::default(),
+            seen: Mutex::default(),
             deadline: configured.deadline.unwrap_or(DEADLINE),
         })
     }
@@ -265,6 +276,18 @@ impl Client<'_> {
     /// Who we are.
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// What the App can see, as it was read less than `within` ago or is read by `look`. Whoever comes while it is read waits for it.
+    pub(super) fn seen(&self, within: Duration, look: impl FnOnce() -> Result<Vec<Seen>>) -> Result<Arc<Vec<Seen>>> {
+        let mut last = self.hub.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (app, now) = (self.identity.app_id, self.hub.clock.now());
+        if let Some(last) = last.as_ref().filter(|last| last.app == app && now.since(last.at) < within) {
+            return Ok(Arc::clone(&last.repos));
+        }
+        let repos = Arc::new(look()?);
+        *last = Some(LastSeen { app, at: now, repos: Arc::clone(&repos) });
+        Ok(repos)
     }
 
     /// Reads a thing.

@@ -1,5 +1,8 @@
 //! What the App can see on GitHub: its installations and their repositories.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::client::{As, Client, Lane};
@@ -61,6 +64,19 @@ pub struct Seen {
 /// The installations of the App.
 pub fn installations(client: &Client<'_>) -> Result<Vec<Installation>> {
     client.list(As::App, Lane::Syncs, &format!("/app/installations?per_page={PER_PAGE}"), None)
+}
+
+/// How long what the App can see is gone by while somebody searches in it.
+const STILL_SEEN: Duration = Duration::from_secs(60);
+
+/// The same as [`repositories`], as it was a minute ago at most: what a search in it is held against, letter by letter.
+pub fn seen_of_late(client: &Client<'_>) -> Result<Arc<Vec<Seen>>> {
+    client.seen(STILL_SEEN, || repositories(client))
+}
+
+/// The same, asked of GitHub now and kept for a search.
+pub fn seen_now(client: &Client<'_>) -> Result<Arc<Vec<Seen>>> {
+    client.seen(Duration::ZERO, || repositories(client))
 }
 
 /// All that the App can see, by name. An installation that was suspended shows nothing; where every other refuses, why is the answer.

@@ -5,6 +5,7 @@ use super::*;
 pub fn all(world: &World) -> Vec<(String, String)> {
     let mut out = Vec::new();
     homes(world, &mut out);
+    adding(world, &mut out);
     repositories(world, &mut out);
     commits(world, &mut out);
     checks::all(world, &mut out);
@@ -57,22 +58,58 @@ fn homes(world: &World, out: &mut Pages) {
         RunningRow { repo: slug(), sha: sha(4), started_at: Some(before(75)), done: 2, total: 5 },
         RunningRow { repo: slug(), sha: sha(5), started_at: None, done: 0, total: 0 },
     ];
-    let form = AddForm {
-        entered: world.say("/srv/git/nothing"),
-        takes_paths: true,
-        takes_github: true,
-        error: Some(
-            world.say("There is no folder `/srv/git/nothing` on the server's machine; give its whole path, such as `/srv/git/app`."),
-        ),
-    };
     let page = |repos, query: String, running, add| HomePage { frame: world.frame(), query, repos, next: None, running, add };
     let mut full = page(rows, String::new(), running, Some(AddForm::default()));
     full.next = Some(Cursor::new(vec![1, 2]));
     add(out, "home", &full);
     add(out, "home-empty", &page(Vec::new(), String::new(), Vec::new(), Some(AddForm::default())));
     add(out, "home-empty-member", &page(Vec::new(), String::new(), Vec::new(), None));
-    add(out, "home-refused", &page(Vec::new(), String::new(), Vec::new(), Some(form)));
     add(out, "home-nothing-found", &page(Vec::new(), world.say("frontend"), Vec::new(), None));
+}
+
+fn adding(world: &World, out: &mut Pages) {
+    let repo = |name: &str, description: Option<&'static str>| GithubRepoView {
+        id: 1,
+        owner: "acme".to_owned(),
+        name: name.to_owned(),
+        description: description.map(|text| world.say(text)),
+        private: name == "billing",
+        archived: name == "old-site",
+        added: name == "api",
+    };
+    let items = vec![
+        repo("api", Some("What the apps talk to")),
+        repo("billing", Some("Invoices, and all that has to be right about them; in three languages, with the rules of seven countries")),
+        repo("infrastructure-as-code-monorepo", None),
+        repo("old-site", Some("The site before the site")),
+    ];
+    let found = |items, next| Page { items, next };
+    let offer = |query: &'static str, found, is_quick| {
+        let query = if query.is_empty() { String::new() } else { world.say(query) };
+        Offer { query, cursor: None, found, is_quick, added: None, fault: None }
+    };
+    let form = AddForm { takes_paths: true, takes_github: true, ..AddForm::default() };
+    let page = |github, form: &AddForm| AddPage { frame: world.frame(), github, form: form.clone() };
+    let mut full = offer("", Ok(found(items, Some(Cursor::new(vec![1, 2])))), true);
+    full.added = Some(slug());
+    add(out, "add", &page(OnGithub::Offered(full), &form));
+    add(out, "add-nothing-found", &page(OnGithub::Offered(offer("frontend", Ok(found(Vec::new(), None)), true)), &form));
+    let goes_on = offer("", Ok(found(Vec::new(), Some(Cursor::new(vec![1, 2])))), false);
+    add(out, "add-none-yet", &page(OnGithub::Offered(goes_on), &AddForm::default()));
+    let mut away = offer("", Err(world.say("GitHub is left alone until 2026-09-01T08:00:30Z, since it did not answer.")), true);
+    away.cursor = Some(world.say("AQI"));
+    away.fault = Some(world.say("The repository `acme/api` is there already."));
+    add(out, "add-away", &page(OnGithub::Offered(away), &form));
+    let refused = AddForm {
+        entered: world.say("/srv/git/nothing"),
+        error: Some(
+            world.say("There is no folder `/srv/git/nothing` on the server's machine; give its whole path, such as `/srv/git/app`."),
+        ),
+        takes_github: false,
+        ..form
+    };
+    add(out, "add-refused", &page(OnGithub::NotSetUp, &refused));
+    add(out, "add-unknown", &page(OnGithub::Unknown, &AddForm::default()));
 }
 
 fn repositories(world: &World, out: &mut Pages) {

@@ -3,7 +3,6 @@
 use plumbline::app::runner;
 use plumbline::base::work::Lane;
 use plumbline::domain::accounts::InstanceRole;
-use serde_json::json;
 
 use super::{browser, look, picture};
 use crate::support::app::TestApp;
@@ -17,6 +16,7 @@ const SLUG: &str = "acme/app";
 async fn the_app_is_made_by_one_button_installed_and_a_push_turns_green_on_the_open_page() {
     let Some(browser) = browser() else { return };
     let github = GitHub::start();
+    github.repo("acme/other");
     github.repo(SLUG);
     github.push(SLUG, "main", [GATED, ("app.rb", "puts 1\n")]);
     github.uninstall(INSTALLATION);
@@ -63,7 +63,18 @@ async fn the_app_is_made_by_one_button_installed_and_a_push_turns_green_on_the_o
     github.revoke_key(false);
     browser.until("document.querySelector('h1').innerText === 'GitHub works, and something could be better' && window.stayed");
 
-    world.admin.post("/api/v1/repos", json!({"github": SLUG})).await.expect(201);
+    browser.open(&url);
+    browser.click("main a[href='/repos']");
+    browser.until("document.querySelectorAll('.offered > li').length === 2");
+    look(&browser, "github-offered");
+    browser.click("#github-q");
+    browser.run("window.stayed = true");
+    browser.press("APP");
+    browser.until("document.querySelectorAll('.offered > li').length === 1 && location.search === '?q=APP' && window.stayed");
+    browser.click(".offered button");
+    browser.until("document.querySelector('[role=status]')?.innerText.includes('acme/app was added')");
+    assert_eq!(browser.text(".offered .there"), "added");
+    look(&browser, "github-added");
     settle().await;
     let push = github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
     assert_eq!(github.deliver(&push.delivery), 202);
