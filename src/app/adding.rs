@@ -1,4 +1,4 @@
-//! Adding the repositories that the App was let at, where the configuration says that this is done by itself (`github.add_repos`).
+//! Adding the repositories that the App was let at, where this is to be done by itself (`add_repos` of the configuration or the settings).
 //!
 //! A delivery says which. What they are called, and whether the App is let at them still, GitHub is asked at that moment: deliveries come
 //! in any order. What somebody deleted here comes back only if GitHub lists it anew.
@@ -17,7 +17,7 @@ use crate::domain::github::payload;
 use crate::domain::github::sync::{self, Remote};
 use crate::domain::github::{self, AddRepos};
 use crate::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
-use crate::domain::{accounts, hooks};
+use crate::domain::{accounts, hooks, settings};
 use crate::engine::queue;
 use crate::engine::store::WriteTx;
 
@@ -26,7 +26,8 @@ const REPOS_PER_WRITE: usize = 50;
 
 /// Performs `Work::AddListed`. May be repeated: what is here already is passed over.
 pub fn perform(app: &App, attempt: &Attempt, id: DeliveryId) -> Result<(), Failure> {
-    if app.config.github.add_repos != AddRepos::Automatically {
+    let settings = app.read_now(|tx, _| settings::load(tx))?;
+    if app.config.add_repos(&settings) != AddRepos::Automatically {
         return attempt.done(app);
     }
     let Some((installation, listed)) = listed(app, id)? else { return attempt.done(app) };

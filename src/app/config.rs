@@ -17,7 +17,7 @@ use crate::base::text::nearest;
 use crate::domain::accounts::SessionLimits;
 use crate::domain::admin::Intervals;
 use crate::domain::checks::catalogue;
-use crate::domain::github::{self, Given};
+use crate::domain::github::{self, AddRepos, Given};
 use crate::domain::repos::manifest::MAX_TIMEOUT;
 use crate::domain::settings::{STATUS_CONTEXT, Settings, status_context};
 use crate::engine::sandbox::Tier;
@@ -337,8 +337,7 @@ impl Config {
                 .unwrap_or(false),
                 add_repos: parse(values, "github.add_repos", |text| {
                     text.parse().map_err(|_| "not `by_hand` or `automatically`".to_owned())
-                })?
-                .unwrap_or_default(),
+                })?,
                 status_context: parse(values, "github.status_context", status_context)?,
                 deadline: None,
             },
@@ -393,6 +392,11 @@ impl Config {
         }
     }
 
+    /// What is done about repositories that the App is let at: as the configuration says where it does, else as it is set.
+    pub fn add_repos(&self, settings: &Settings) -> AddRepos {
+        self.github.add_repos.or(settings.add_repos).unwrap_or_default()
+    }
+
     /// Under which name it is said on GitHub how a commit's gate stands: as the configuration says where it does, else as it is set.
     pub fn status_context<'a>(&'a self, settings: &'a Settings) -> &'a str {
         self.github.status_context.as_deref().or(settings.status_context.as_deref()).unwrap_or(STATUS_CONTEXT)
@@ -443,7 +447,7 @@ impl Config {
         out += &secret("client_secret", client_secret);
         out += &format!("orgs = [{}]\n", quoted(&mut self.github.orgs.iter().cloned()));
         out += &format!("outside_collaborators = {}\n", self.github.outside_collaborators);
-        out += &format!("add_repos = \"{}\"\n", self.github.add_repos);
+        out += &optional("add_repos", self.github.add_repos.map(|how| how.to_string()));
         out += &optional("status_context", self.github.status_context.clone());
         let Limits { connections, streams, streams_per_caller, requests_per_address, requests_per_caller, .. } = self.limits;
         out += &format!("\n[limits]\nconnections = {connections}\nstreams = {streams}\nstreams_per_caller = {streams_per_caller}\n");

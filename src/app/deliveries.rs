@@ -18,7 +18,7 @@ use crate::domain::github::AddRepos;
 use crate::domain::github::payload::{self, Kind, Payload, RepoRef};
 use crate::domain::hooks::github::{APPROVE, Applied, Presser, Sent, apply};
 use crate::domain::hooks::{self, Content, Delivery, DeliveryState, Named, Outcome};
-use crate::domain::repos;
+use crate::domain::{repos, settings};
 use crate::engine::queue::{self, Claim, Verdict};
 use crate::engine::store::{self, ReadTx};
 
@@ -152,14 +152,15 @@ fn interpret(app: &App, attempt: &Attempt, delivery: &Delivery) -> Result<(), Fa
     let named = named(&payload);
     let (actor, presser) = presser(app, &payload)?;
     let sent = Sent { guid: delivery.guid.clone(), received_at: delivery.received_at, presser };
-    let adds = app.config.github.add_repos == AddRepos::Automatically;
     loop {
+        let handle = app.clone();
         let (id, claim, payload, named, sent) = (delivery.id, attempt.claim.clone(), Arc::clone(&payload), named.clone(), sent.clone());
         let applied = app.write_now(&actor, move |tx, now| -> Result<Applied, Failure> {
             queue::check(tx, &claim)?;
             let applied = apply(tx, &payload, &sent, now)?;
             if let Applied::Whole(outcome) = &applied {
-                if adds && !listed(&payload).is_empty() {
+                let is_told = !listed(&payload).is_empty();
+                if is_told && handle.config.add_repos(&settings::load(tx)?) == AddRepos::Automatically {
                     tx.record(Event::ReposListed { delivery: id }, now)?;
                 }
                 hooks::conclude(tx, id, &named, outcome, now)?;

@@ -97,8 +97,8 @@ pub struct Configured {
     pub orgs: Vec<String>,
     /// Whether those are let in who work in one of their repositories and are no members.
     pub outside_collaborators: bool,
-    /// What is done about repositories that the App is let at.
-    pub add_repos: AddRepos,
+    /// What is done about repositories that the App is let at, where that is decided.
+    pub add_repos: Option<AddRepos>,
     /// Under which name it is said how a commit's gate stands, where that is decided.
     pub status_context: Option<String>,
     /// How long GitHub may take for an answer, where it is not the usual. Not a key.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::event::{Changed, Event};
 use crate::base::time::Timestamp;
+use crate::domain::github::AddRepos;
 use crate::engine::store::{self, ReadTx, Record, WriteTx};
 
 /// How long events are kept unless it is set.
@@ -48,6 +49,8 @@ pub struct Settings {
     pub audit_kept_days: Option<u32>,
     /// Under which name it is said on GitHub how a commit's gate stands.
     pub status_context: Option<String>,
+    /// What is done about repositories that the App is let at on GitHub.
+    pub add_repos: Option<AddRepos>,
 }
 
 impl Record for Settings {
@@ -78,6 +81,7 @@ impl Settings {
             Changed::of("events_kept_days", before.events_kept_days, self.events_kept_days),
             Changed::of("audit_kept_days", before.audit_kept_days, self.audit_kept_days),
             Changed::of("status_context", before.status_context.as_ref(), self.status_context.as_ref()),
+            Changed::of("add_repos", before.add_repos, self.add_repos),
         ]
         .into_iter()
         .flatten()

@@ -318,6 +318,20 @@ pub struct Field {
     entered: String,
     default: String,
     decided_by: Option<String>,
+    /// What it may be, with what that means, where it is one of few.
+    choices: &'static [(&'static str, &'static str)],
+}
+
+/// What may be done about repositories that the App is let at.
+const ADDED: [(&str, &str); 2] = [("by_hand", "one by one, by hand"), ("automatically", "by itself, as GitHub tells of them")];
+
+impl Field {
+    /// The choices with their meanings, and whether each is what is set; the default comes first and is the empty one.
+    fn options(&self) -> Vec<(&'static str, String, bool)> {
+        let (default, others): (Vec<_>, Vec<_>) = self.choices.iter().partition(|(value, _)| *value == self.default);
+        let default = default.into_iter().map(|(_, meaning)| ("", format!("{meaning} (the default)"), self.entered.is_empty()));
+        default.chain(others.into_iter().map(|(value, meaning)| (value, meaning.to_owned(), value == self.entered))).collect()
+    }
 }
 
 impl AdminSettingsPage {
@@ -326,7 +340,7 @@ impl AdminSettingsPage {
     }
 
     fn fields(&self) -> Vec<Field> {
-        let SettingsView { default_tools, poll_interval_s, events_kept_days, audit_kept_days, status_context, .. } = &self.view;
+        let SettingsView { default_tools, poll_interval_s, events_kept_days, audit_kept_days, status_context, add_repos, .. } = &self.view;
         let never = |days: Option<u32>| days.map_or_else(|| "for ever".to_owned(), |days| days.to_string());
         let field = |name: &'static str, label, about, set: Option<String>, default: String, decided_by: &Option<String>| Field {
             name,
@@ -335,6 +349,7 @@ impl AdminSettingsPage {
             entered: self.entered.iter().find(|(field, _)| field == name).map(|(_, text)| text.clone()).or(set).unwrap_or_default(),
             default: if default.is_empty() { "none".to_owned() } else { default },
             decided_by: decided_by.clone(),
+            choices: &[],
         };
         let set = |is_set: bool, text: String| is_set.then_some(text);
         vec![
@@ -378,6 +393,17 @@ impl AdminSettingsPage {
                 status_context.default.clone(),
                 &status_context.decided_by,
             ),
+            Field {
+                choices: &ADDED,
+                ..field(
+                    "add_repos",
+                    "Repositories that the App is let at on GitHub are added",
+                    "It holds for those that GitHub tells of from then on.",
+                    set(add_repos.is_set, add_repos.value.clone()),
+                    add_repos.default.clone(),
+                    &add_repos.decided_by,
+                )
+            },
         ]
     }
 }

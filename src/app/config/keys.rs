@@ -221,7 +221,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "github.add_repos",
         env: "PLUMBLINE_GITHUB_ADD_REPOS",
-        default: "`by_hand`",
+        default: "`by_hand`, or what the settings say",
         about: "`automatically` adds every repository that GitHub says the App is let at from now on; `by_hand` leaves that to whoever administers one",
     },
     Key {

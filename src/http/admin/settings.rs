@@ -12,6 +12,7 @@ use crate::app::config::{self, KEYS};
 use crate::base::event::Upkeep;
 use crate::base::time::Timestamp;
 use crate::domain::admin;
+use crate::domain::github::AddRepos;
 use crate::domain::settings::{self, AUDIT_KEPT_DAYS_LEAST, DAYS_MOST, EVENTS_KEPT_DAYS, POLL_SECONDS, Settings};
 use crate::engine::store::WriteTx;
 use crate::http::code::Code;
@@ -32,6 +33,8 @@ pub struct SettingsView {
     pub audit_kept_days: SettingView<Option<u32>>,
     /// The name of the status that a commit has on GitHub. What was said under another name stays there as it is.
     pub status_context: SettingView<String>,
+    /// Whether repositories that the App is let at on GitHub are added as it is told of them (`automatically`) or one by one (`by_hand`).
+    pub add_repos: SettingView<String>,
     /// The configuration, which is read when the process starts.
     pub configuration: Vec<ConfiguredView>,
 }
@@ -81,13 +84,17 @@ pub struct SettingsChangeBody {
     /// The name of the status that a commit has on GitHub: 1 to 100 printable ASCII characters.
     #[serde(default, deserialize_with = "status_context")]
     pub status_context: Option<Option<String>>,
+    /// What is done about repositories that the App is let at on GitHub from then on: `by_hand` or `automatically`.
+    #[serde(default, deserialize_with = "add_repos")]
+    #[schema(value_type = Option<Option<String>>)]
+    pub add_repos: Option<Option<AddRepos>>,
 }
 
 /// A value that is there, be it null: one that is left out is the default.
-fn there<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+fn there<'de, D: Deserializer<'de>, T: Deserialize<'de>, U>(
     deserializer: D,
-    judge: impl FnOnce(T) -> Result<T, String>,
-) -> Result<Option<Option<T>>, D::Error> {
+    judge: impl FnOnce(T) -> Result<U, String>,
+) -> Result<Option<Option<U>>, D::Error> {
     let value = Option::<T>::deserialize(deserializer)?;
     value.map(judge).transpose().map(Some).map_err(serde::de::Error::custom)
 }
@@ -116,9 +123,17 @@ fn status_context<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<O
     there(deserializer, |name: String| settings::status_context(&name))
 }
 
+fn add_repos<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<AddRepos>>, D::Error> {
+    there(deserializer, |how: String| how.parse().map_err(|_| "not `by_hand` or `automatically`".to_owned()))
+}
+
 /// The keys of the configuration that decide a setting.
-const DECIDED: [(&str, &str); 3] =
-    [("default_tools", "checks.default_tools"), ("poll_interval_s", "repos.poll_interval"), ("status_context", "github.status_context")];
+const DECIDED: [(&str, &str); 4] = [
+    ("default_tools", "checks.default_tools"),
+    ("poll_interval_s", "repos.poll_interval"),
+    ("status_context", "github.status_context"),
+    ("add_repos", "github.add_repos"),
+];
 
 impl SettingsView {
     /// What is set, beside the configuration that it is joined with.
@@ -157,6 +172,12 @@ impl SettingsView {
                 default: config.status_context(&none).to_owned(),
                 is_set: settings.status_context.is_some(),
                 decided_by: decided_by("github.status_context"),
+            },
+            add_repos: SettingView {
+                value: config.add_repos(settings).to_string(),
+                default: config.add_repos(&none).to_string(),
+                is_set: settings.add_repos.is_some(),
+                decided_by: decided_by("github.add_repos"),
             },
             configuration: configuration(app),
         }
@@ -213,6 +234,7 @@ fn refuse_decided(app: &App, body: &SettingsChangeBody) -> Result<(), ApiError> 
         let is_asked = match field {
             "default_tools" => body.default_tools.is_some(),
             "status_context" => body.status_context.is_some(),
+            "add_repos" => body.add_repos.is_some(),
             _ => body.poll_interval_s.is_some(),
         };
         if let Some(place) = app.config.places.of(key).filter(|_| is_asked) {
@@ -252,6 +274,7 @@ fn write(tx: &mut WriteTx, body: &SettingsChangeBody, now: Timestamp) -> Result<
         body.events_kept_days.into_iter().for_each(|value| settings.events_kept_days = value);
         body.audit_kept_days.into_iter().for_each(|value| settings.audit_kept_days = value);
         body.status_context.clone().into_iter().for_each(|value| settings.status_context = value);
+        body.add_repos.into_iter().for_each(|value| settings.add_repos = value);
     };
     let settings = settings::change(tx, set, now)?;
     if body.poll_interval_s.is_some() {

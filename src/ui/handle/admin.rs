@@ -139,7 +139,7 @@ fn body(entered: &[(String, String)]) -> Map<String, Value> {
     let value = |name: &str, text: &str| match text {
         "" => Value::Null,
         text if name == "default_tools" => text.split_whitespace().map(str::to_owned).collect::<Vec<_>>().into(),
-        text if name == "status_context" => Value::from(text),
+        text if ["status_context", "add_repos"].contains(&name) => Value::from(text),
         text => text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from),
     };
     entered.iter().map(|(name, text)| (name.clone(), value(name, text.trim()))).collect()

@@ -69,13 +69,24 @@ const BASELINE: &str = "success plumbline 0 open issues at the first analysed co
 const CLEAN: &str = "success plumbline no new issues";
 
 #[tokio::test]
-async fn what_the_app_is_let_at_is_added_by_itself_only_where_that_is_configured() {
-    for (how, expected) in [(AddRepos::ByHand, 404), (AddRepos::Automatically, 200)] {
+async fn what_the_app_is_let_at_is_added_by_itself_only_where_that_is_configured_or_set() {
+    use AddRepos::{Automatically, ByHand};
+    // What is configured, what is set on the page, and whether that is taken.
+    let cases = [(Some(ByHand), None, 404), (Some(Automatically), None, 200), (None, None, 404), (None, Some(Automatically), 200)];
+    for (how, set, expected) in cases {
         let github = GitHub::start();
         let id = github.repo(SLUG);
         github.push(SLUG, "main", [GATED]);
         github.repo("acme/unlisted");
         let world = World::of(TestApp::with(|config| (github.configure(config), config.github.add_repos = how).0)).await;
+        if let Some(set) = set {
+            world.admin.form("/admin/settings", &format!("add_repos={set}")).await.expect(303);
+            let settings = world.admin.get("/api/v1/admin/settings").await.expect(200).value();
+            assert_eq!(settings["add_repos"], json!({"value": "automatically", "default": "by_hand", "is_set": true, "decided_by": null}));
+            let page = world.admin.get("/admin/settings").await.expect(200).text();
+            assert!(page.contains("<option value=\"automatically\" selected>"), "{page}");
+            world.admin.json("PATCH", "/api/v1/admin/settings", json!({"add_repos": "sometimes"})).await.refused("invalid_body");
+        }
         let listed = json!({
             "action": "added", "installation": {"id": INSTALLATION, "account": {"id": 1, "login": "acme"}},
             "repositories_added": [{"id": id, "full_name": "acme/what-it-was-called"}, {"id": 4_711, "full_name": "acme/gone"}],

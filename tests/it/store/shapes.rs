@@ -22,8 +22,8 @@ use plumbline::domain::audit::{Action, ActorKind, Checkpoint, Digest, Entry, Out
 use plumbline::domain::checks::{
     ApprovedHead, Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor,
 };
-use plumbline::domain::github::GithubApp;
 use plumbline::domain::github::deliveries::Healing;
+use plumbline::domain::github::{AddRepos, GithubApp};
 use plumbline::domain::hooks::{self, Content, Delivery, DeliveryBody, DeliveryState};
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
 use plumbline::domain::issues::track::{Fingerprint, Mark};
@@ -95,6 +95,7 @@ const SAMPLES: &[fn() -> Shape] = &[
             events_kept_days: Some(301),
             audit_kept_days: Some(302),
             status_context: Some("acme/health".to_owned()),
+            add_repos: Some(AddRepos::Automatically),
         })
     },
     || shape(&Kept { purpose: Purpose::GithubWebhookSecret, version: 300, sealed: sealed(), changed_at: at(1) }),
