@@ -175,7 +175,7 @@ pub fn follow(app: &App, attempt: &Attempt, id: RepoId, number: u64) -> Result<(
     let look = look(app, &repo, &mirror, &pull, head)?;
     for some in look.commits.chunks(PULLS_PER_WRITE) {
         let some = some.to_vec();
-        app.write_now(&Actor::System, move |tx, now| repos::register_commits(tx, id, &some, now))?;
+        app.write_now(&Actor::System, move |tx, now| repos::register_of_pull(tx, id, &some, now))?;
     }
     let claim = attempt.claim.clone();
     let is_judged = app.write_now(&Actor::System, move |tx, now| -> Result<bool, Failure> {

@@ -342,15 +342,26 @@ pub fn poll(tx: &mut WriteTx, after: Option<&Cursor>, now: Timestamp) -> Result<
     Ok(page.next)
 }
 
-/// Registers commits that a fetch brought, those that are known already excepted; at most a few hundred at a time.
+/// Registers commits that a fetch of the branches brought; at most a few hundred at a time. Those that are known already have been on a
+/// branch from now on.
 pub fn register_commits(tx: &mut WriteTx, repo: RepoId, commits: &[CommitInfo], now: Timestamp) -> Result<()> {
     get(tx, repo)?;
     for info in commits {
-        if !tx.has::<Commit>(&(repo, info.sha))? {
-            tx.put(&Commit::new(repo, info, now))?;
+        match tx.get::<Commit>(&(repo, info.sha))? {
+            Some(commit) if commit.was_on_branch => {}
+            known => {
+                let commit = known.unwrap_or_else(|| Commit::new(repo, info, now));
+                tx.put(&Commit { was_on_branch: true, ..commit })?;
+            }
         }
     }
     Ok(())
+}
+
+/// Registers commits that a pull request brings, those that are known already excepted; at most a few hundred at a time.
+pub fn register_of_pull(tx: &mut WriteTx, repo: RepoId, commits: &[CommitInfo], now: Timestamp) -> Result<()> {
+    get(tx, repo)?;
+    commits.iter().try_for_each(|info| register(tx, &Commit::new(repo, info, now)))
 }
 
 /// Registers one commit, unless it is known already.

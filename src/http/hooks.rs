@@ -57,6 +57,7 @@ pub async fn github(State(app): State<App>, request: Request) -> Result<(StatusC
     if !app.blocking(verify).await?? {
         return Err(refused());
     }
+    app.hub.told();
     let arrived = read(&app, &parts.headers, body).await?;
     let delivery = app.write(&Actor::System, move |tx, now| hooks::receive(tx, &arrived, now)).await?;
     Ok((StatusCode::ACCEPTED, Json(DeliveryTakenView { delivery })))

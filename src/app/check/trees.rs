@@ -98,8 +98,9 @@ pub(super) fn known(tx: &ReadTx, repository: &Repository, sha: CommitSha) -> Res
     // What the default branch brings is held against what it was, be it to go elsewhere or not: it is what others are held against.
     let pull = pull.filter(|_| default_head != Some(sha));
     let held_against = pull.as_ref().map(|pull| base_head(tx, repository, pull)).transpose()?.flatten();
-    // Where no fork ever asked for anything, and at the head of a branch, nothing is anybody else's.
-    let is_ours = !pulls::has_forks(tx, id)? || !repos::branches_at(tx, id, sha)?.is_empty();
+    // Where no fork ever asked for anything, and of what a branch leads to or led to, nothing is anybody else's.
+    let was_taken_in = || -> Result<bool, Failure> { Ok(repos::commit(tx, id, sha)?.is_some_and(|commit| commit.was_on_branch)) };
+    let is_ours = !pulls::has_forks(tx, id)? || !repos::branches_at(tx, id, sha)?.is_empty() || was_taken_in()?;
     let heads = if is_ours { None } else { Some(repos::all_branches(tx, id)?.into_iter().map(|branch| branch.head).collect()) };
     Ok(Known { default_head, pull, held_against, heads, goes_to: pulls::bases_of(tx, id, sha)? })
 }

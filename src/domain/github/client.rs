@@ -204,6 +204,11 @@ impl Hub {
         self.limits().take_back()
     }
 
+    /// Takes note that GitHub told something by itself, in a delivery.
+    pub fn told(&self) {
+        self.limits().told();
+    }
+
     /// How long one exchange may take.
     pub(super) fn deadline(&self) -> Duration {
         self.deadline

@@ -2,7 +2,7 @@
 //!
 //! Each installation has a budget of its own, as GitHub counts them. While it says to wait, nothing is asked on that installation's
 //! behalf. What is left when little is left is for the most urgent: a status is worth more than a list that can be read later. Where
-//! GitHub fails again and again it is left alone for a while, and then asked once.
+//! GitHub fails again and again it is left alone for a while, and then asked once; where it delivers something meanwhile, sooner.
 //!
 //! Source: GitHub's documentation of rate limits of its REST interface and of good practices for integrators.
 
@@ -50,6 +50,8 @@ pub(super) struct Limits {
     /// Whether it was found back, and nobody has taken note.
     is_back: bool,
     alone_until: Option<Timestamp>,
+    /// When it last failed, or was asked by the one that finds out.
+    tried_at: Timestamp,
 }
 
 /// What an answer says of its budget.
@@ -77,7 +79,7 @@ impl Limits {
                 return Err(Error::Away { until });
             }
             // This one finds out; the others wait for it.
-            self.alone_until = Some(now + PROBE);
+            (self.alone_until, self.tried_at) = (Some(now + PROBE), now);
         }
         let Some(budget) = self.budgets.get(&whose) else { return Ok(()) };
         if let Some(until) = budget.blocked_until.filter(|until| now < *until) {
@@ -129,9 +131,14 @@ impl Limits {
         self.failures = self.failures.saturating_add(1);
         if self.failures >= FAILURES {
             let times = (self.failures - FAILURES).min(DOUBLED);
-            self.alone_until = Some(now + spread_out(ALONE * (1 << times), spread));
+            (self.alone_until, self.tried_at) = (Some(now + spread_out(ALONE * (1 << times), spread)), now);
             self.was_away = true;
         }
+    }
+
+    /// Takes note that GitHub told something by itself: it is worth asking again, as soon as it was left alone for a moment.
+    pub fn told(&mut self) {
+        self.alone_until = self.alone_until.map(|until| until.min(self.tried_at + ALONE));
     }
 
     /// Takes note of an answer that was of use: the first after GitHub was left alone tells that it is back.
@@ -227,5 +234,21 @@ mod tests {
         limits.served();
         assert!(!limits.take_back(), "it has been for a while");
         limits.ask(None, Lane::Statuses, at(50)).unwrap();
+    }
+
+    #[test]
+    fn what_github_tells_by_itself_has_it_asked_sooner_and_no_oftener_than_at_first() {
+        let mut limits = Limits::default();
+        limits.told();
+        limits.ask(None, Lane::Statuses, at(0)).unwrap();
+        for _ in 0..9 {
+            limits.fared(false, 0, at(100));
+        }
+        assert_eq!(until(limits.ask(None, Lane::Statuses, at(100))), 340);
+        limits.told();
+        assert_eq!(until(limits.ask(None, Lane::Statuses, at(114))), 115);
+        limits.ask(None, Lane::Statuses, at(115)).unwrap();
+        limits.told();
+        assert_eq!(until(limits.ask(None, Lane::Statuses, at(116))), 130, "one finds out at a time");
     }
 }

@@ -227,6 +227,9 @@ pub struct Commit {
     pub parents: Vec<CommitSha>,
     /// When it came here.
     pub registered_at: Timestamp,
+    /// Whether a branch of the repository has led to it: somebody who may write there has taken it in, and what runs for it is their own.
+    /// It stays so when the branch is gone.
+    pub was_on_branch: bool,
 }
 
 /// How much of a commit's message is kept in its row.
@@ -251,6 +254,7 @@ impl Commit {
             message: clip(&info.message, MESSAGE_BYTES).into_owned(),
             parents: info.parents.iter().take(PARENTS).copied().collect(),
             registered_at: now,
+            was_on_branch: false,
         }
     }
 }

@@ -10,7 +10,7 @@ use plumbline::engine::queue::WorkState;
 use serde_json::json;
 
 use crate::support::app::TestApp;
-use crate::support::github::{Door, GitHub, INSTALLATION};
+use crate::support::github::{Door, GitHub, INSTALLATION, Push};
 use crate::support::world::World;
 
 const GATED: (&str, &str) = (".plumbline.yaml", "version: 1\nissues: {fail_on: new}\n");
@@ -93,9 +93,8 @@ async fn a_github_that_never_answers_is_given_up_in_time_and_asked_again() {
     assert!(key(&world).await.starts_with("good: "));
 }
 
-#[tokio::test]
-async fn what_waited_while_github_was_away_is_said_soon_after_it_is_back() {
-    let (world, github) = side(|_| {}).await;
+/// Three commits of which nothing was said, since GitHub has been away for two hours, in which each attempt failed and the next waited longer.
+async fn left_alone(world: &World, github: &GitHub) -> [Push; 3] {
     let pushes = [1, 2, 3].map(|n| github.push(SLUG, &format!("topic-{n}"), [("app.rb", &*format!("puts {n}\n"))]));
     world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
     for lane in [Lane::Git, Lane::Checks, Lane::Checks, Lane::Checks] {
@@ -103,10 +102,16 @@ async fn what_waited_while_github_was_away_is_said_soon_after_it_is_back() {
         assert!(tokio::task::spawn_blocking(move || runner::run_next(&app, lane, "test", None)).await.unwrap().unwrap(), "{lane}");
     }
     github.away(true);
-    // Two hours, in which each attempt fails and the next waits longer.
     for seconds in [0, 20, 90, 600, 2_400, 4_000] {
-        advance(&world, &github, seconds).await;
+        advance(world, github, seconds).await;
     }
+    pushes
+}
+
+#[tokio::test]
+async fn what_waited_while_github_was_away_is_said_soon_after_it_is_back() {
+    let (world, github) = side(|_| {}).await;
+    let pushes = left_alone(&world, &github).await;
     let due = |world: &World| {
         let waiting = world.app.work(WorkState::Ready).into_iter().filter(|item| item.lane == Lane::Outbound);
         waiting.map(|item| item.due_at.since(world.app.now()).as_secs()).collect::<Vec<u64>>()
@@ -135,6 +140,23 @@ async fn what_waited_while_github_was_away_is_said_soon_after_it_is_back() {
     advance(&world, &github, 11).await;
     for push in &pushes {
         assert_eq!(github.statuses(SLUG, &push.sha), [CLEAN]);
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_tells_that_github_is_worth_asking_again() {
+    let (world, github) = side(|_| {}).await;
+    let pushes = left_alone(&world, &github).await;
+    github.away(false);
+    advance(&world, &github, 16).await;
+    assert!(github.statuses(SLUG, &pushes[0].sha).is_empty(), "it would be left alone for minutes yet");
+    let next = github.push(SLUG, "main", [("app.rb", "puts 4\n")]);
+    assert_eq!(github.deliver(&next.delivery), 202);
+    for _ in 0..3 {
+        advance(&world, &github, 11).await;
+    }
+    for sha in pushes.iter().chain([&next]).map(|push| &push.sha) {
+        assert_eq!(github.statuses(SLUG, sha).last().map(String::as_str), Some(CLEAN), "half a minute later all is said");
     }
 }
 

@@ -225,6 +225,8 @@ async fn what_a_fork_starts_waits_until_somebody_who_may_write_approves_that_com
     assert!(page.contains("Approve and run"), "{page}");
     let writer = side.member("writer", RepoRole::Write).await;
     writer.form(&format!("/r/acme/app/commits/{sha}/checks/approve"), "").await.expect(303);
+    let late = side.world.admin.form(&format!("/r/acme/app/commits/{sha}/checks/approve"), "").await.expect(303);
+    assert_eq!(late.header("location"), Some(&*format!("/r/acme/app/commits/{sha}")), "whoever was slower is shown how it stands");
     side.world.app.settle().await;
     assert_eq!(side.checks(&sha).await, "succeeded: hygiene succeeded, house succeeded, deep succeeded");
     assert_eq!(side.github.runs(SLUG, &sha).last().map(|run| run.conclusion.clone()).as_deref(), Some("success"));
@@ -519,6 +521,26 @@ async fn a_commit_of_a_fork_that_was_merged_is_ours_and_runs_as_ours_do() {
     side.hear(&side.github.closes(SLUG, 1, true)).await;
     assert_eq!(side.checks(&sha).await, "succeeded: hygiene succeeded, own succeeded");
     side.wait_for_merges().await;
+}
+
+#[tokio::test]
+async fn a_commit_of_our_own_stays_ours_when_its_branch_is_gone() {
+    need!();
+    let side = Side::with((MANIFEST, "version: 1\nchecks: [{plugin: hygiene}]\n")).await;
+    let own = "version: 1\nchecks: [{plugin: hygiene}, {name: own, run: 'true', output: gnu}]\n";
+    let sha = side.push("topic", [(MANIFEST, own)]).await;
+    assert_eq!(side.checks(&sha).await, "succeeded: hygiene succeeded, own succeeded");
+    let theirs = side.hear(&side.github.forks(SLUG, "main", [(MANIFEST, own)])).await;
+    side.github.drops(SLUG, "topic");
+    side.world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
+    side.world.app.settle().await;
+    side.world.admin.get("/api/v1/repos/acme/app/branches/topic").await.expect(404);
+    for sha in [&sha, &theirs] {
+        side.world.admin.own("POST", &format!("/api/v1/repos/acme/app/commits/{sha}/checks")).await.expect(202);
+    }
+    side.world.app.settle().await;
+    assert_eq!(side.checks(&sha).await, "succeeded: hygiene succeeded, own succeeded");
+    assert_eq!(side.checks(&theirs).await, "waiting: hygiene succeeded, own waiting", "what is a fork's is judged as before");
 }
 
 #[tokio::test]

@@ -397,6 +397,7 @@ fn commit() -> Commit {
         message: "change".to_owned(),
         parents: vec![sha(4), sha(5)],
         registered_at: at(6),
+        was_on_branch: true,
     }
 }
 

@@ -128,6 +128,14 @@ impl GitHub {
         git.switch("main");
     }
 
+    /// Deletes a branch, and has people find `main` first.
+    pub fn drops(&self, slug: &str, branch: &str) {
+        let state = self.state();
+        let git = &state.repos[slug].git;
+        git.switch("main");
+        git.delete_branch(branch);
+    }
+
     /// Has `main` be where a pull request is, as a merge without a commit of its own does.
     pub fn merges(&self, slug: &str, number: u64) {
         let mut state = self.state();
