@@ -143,22 +143,37 @@ fn administers(client: &Client<'_>, seen: &sync::Seen, slug: &RepoSlug, subject:
     Ok(people::role_in(client, seen.installation, slug, &who)? == Some(RepoRole::Admin))
 }
 
+/// How many of them are asked about at a time: GitHub answers one in a tenth of a second, and somebody waits for all.
+const AT_A_TIME: usize = 4;
+
 /// Those of the repositories that somebody administers on GitHub at this moment.
 fn administered<'a>(client: &Client<'_>, seen: Vec<&'a sync::Seen>, subject: u64) -> github::Result<Vec<&'a sync::Seen>> {
-    let (mut known, mut administered) = (HashMap::new(), Vec::new());
-    for seen in seen {
-        let who = match known.entry(seen.installation) {
-            Entry::Occupied(who) => who.into_mut(),
-            Entry::Vacant(room) => room.insert(people::somebody(client, seen.installation, subject)?),
-        };
-        let (Some(who), Ok(slug)) = (who, seen.repo.full_name.parse::<RepoSlug>()) else { continue };
-        match people::role_in(client, seen.installation, &slug, who) {
-            Ok(Some(RepoRole::Admin)) => administered.push(seen),
-            Ok(_) | Err(github::Error::Refused { .. }) => {}
-            Err(error) => return Err(error),
+    let mut known = HashMap::new();
+    for seen in &seen {
+        if let Entry::Vacant(room) = known.entry(seen.installation) {
+            room.insert(people::somebody(client, seen.installation, subject)?);
         }
     }
-    Ok(administered)
+    let is_theirs = |seen: &sync::Seen| -> github::Result<bool> {
+        let (Some(Some(who)), Ok(slug)) = (known.get(&seen.installation), seen.repo.full_name.parse::<RepoSlug>()) else {
+            return Ok(false);
+        };
+        match people::role_in(client, seen.installation, &slug, who) {
+            Ok(role) => Ok(role == Some(RepoRole::Admin)),
+            Err(github::Error::Refused { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    };
+    let of_some = |some: &[&'a sync::Seen]| -> github::Result<Vec<&'a sync::Seen>> {
+        let judged = some.iter().map(|seen| Ok(is_theirs(seen)?.then_some(*seen)));
+        judged.filter_map(Result::transpose).collect()
+    };
+    let parts = seen.chunks(seen.len().div_ceil(AT_A_TIME).max(1));
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = parts.map(|some| scope.spawn(move || of_some(some))).collect();
+        let heard = asked.into_iter().map(|asked| asked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        Ok(heard.collect::<github::Result<Vec<_>>>()?.concat())
+    })
 }
 
 /// Takes in the repository of this name on GitHub. One that the caller may not administer is to them like one that is not there.

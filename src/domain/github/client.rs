@@ -76,7 +76,7 @@ pub enum Lane {
 }
 
 /// Where the App's key comes from.
-pub trait Keys {
+pub trait Keys: Sync {
     /// The App's private key.
     fn private_key(&self) -> Result<Secret<String>>;
 }
