@@ -15,10 +15,10 @@ use base64::engine::general_purpose::STANDARD;
 use crate::base::event::Event;
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
+use crate::domain::settings::AddRepos;
 use crate::engine::outbound;
 use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::vault::Vault;
-use crate::words;
 
 use super::secrets::{self, Purpose};
 
@@ -103,18 +103,6 @@ pub struct Configured {
     pub status_context: Option<String>,
     /// How long GitHub may take for an answer, where it is not the usual. Not a key.
     pub deadline: Option<std::time::Duration>,
-}
-
-words! {
-    /// How repositories of GitHub's come to be here.
-    #[derive(Default)]
-    pub enum AddRepos: "way of adding repositories" {
-        /// Somebody adds each.
-        #[default]
-        ByHand = "by_hand",
-        /// Whatever the App is let at is added when GitHub says so.
-        Automatically = "automatically",
-    }
 }
 
 /// What can fail with the App.

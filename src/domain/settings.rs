@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::event::{Changed, Event};
 use crate::base::time::Timestamp;
-use crate::domain::github::AddRepos;
 use crate::engine::store::{self, ReadTx, Record, WriteTx};
+use crate::words;
 
 /// How long events are kept unless it is set.
 pub const EVENTS_KEPT_DAYS: u32 = 90;
@@ -34,6 +34,18 @@ pub fn status_context(text: &str) -> Result<String, String> {
         && !text.ends_with(' ');
     let wrong = || format!("not a name of 1 to {STATUS_CONTEXT_CHARS} printable ASCII characters, without a space before or after it");
     if is_name { Ok(text.to_owned()) } else { Err(wrong()) }
+}
+
+words! {
+    /// How repositories of GitHub's come to be here.
+    #[derive(Default)]
+    pub enum AddRepos: "way of adding repositories" {
+        /// Somebody adds each.
+        #[default]
+        ByHand = "by_hand",
+        /// Whatever the App is let at is added when GitHub says so.
+        Automatically = "automatically",
+    }
 }
 
 /// What is set; `None` is the default.

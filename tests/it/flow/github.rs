@@ -6,8 +6,8 @@ use plumbline::app::runner;
 use plumbline::base::time::Timestamp;
 use plumbline::base::work::Lane;
 use plumbline::domain::accounts::InstanceRole;
-use plumbline::domain::github::AddRepos;
 use plumbline::domain::github::deliveries::{self, Bounds};
+use plumbline::domain::settings::AddRepos;
 use plumbline::engine::queue::WorkState;
 use serde_json::json;
 

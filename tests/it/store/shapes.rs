@@ -22,8 +22,8 @@ use plumbline::domain::audit::{Action, ActorKind, Checkpoint, Digest, Entry, Out
 use plumbline::domain::checks::{
     ApprovedHead, Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor,
 };
+use plumbline::domain::github::GithubApp;
 use plumbline::domain::github::deliveries::Healing;
-use plumbline::domain::github::{AddRepos, GithubApp};
 use plumbline::domain::hooks::{self, Content, Delivery, DeliveryBody, DeliveryState};
 use plumbline::domain::issues::standing::{ChunkRef, Occurrence, SourceVersion};
 use plumbline::domain::issues::track::{Fingerprint, Mark};
@@ -35,7 +35,7 @@ use plumbline::domain::repos::{
     ApprovalFor, AsOf, Author, BadgeKey, Branch, Commit, FormerName, RepoSource, Repository, SyncError, Withdrawal, Withdrawn,
 };
 use plumbline::domain::secrets::{Kept, KeyState, NamedSecret, Purpose, Scope, SshKey, Use, VaultKey};
-use plumbline::domain::settings::Settings;
+use plumbline::domain::settings::{AddRepos, Settings};
 use plumbline::domain::statuses::{PostedComment, PostedReport, PostedStatus, Said};
 use plumbline::engine::queue::{Lease, Served, WorkItem, WorkState};
 use plumbline::engine::store::Record;
