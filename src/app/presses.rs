@@ -59,7 +59,7 @@ pub fn approve(app: &App, attempt: &Attempt, id: RepoId, sha: CommitSha, by: u64
 fn asked(app: &App, installation: u64, repo: &Repository, by: u64) -> github::Result<Option<Somebody>> {
     let client = app.github()?;
     let Some(who) = people::somebody(&client, installation, by)? else { return Ok(None) };
-    let role = people::role_in(&client, installation, &repo.slug, &who)?;
+    let role = people::role_in(&client, installation, github::Lane::Statuses, &repo.slug, &who)?;
     Ok(role.is_some_and(|role| role >= RepoRole::Write).then_some(who))
 }
 

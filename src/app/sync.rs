@@ -215,7 +215,7 @@ fn newest(mirror: &Mirror, fetched: &Fetched) -> Result<Vec<CommitInfo>, Trouble
     for (name, head) in &fetched.branches {
         // A branch's history is mostly the default branch's: its head is enough where that has brought the rest.
         let limit = if fetched.default_branch.as_ref() == Some(name) { COMMITS_PER_BRANCH } else { HEADS_OF_NEW_BRANCH };
-        // What is registered already is passed over when it is written.
+        // What was registered by a branch before is passed over when it is written.
         news.extend(mirror.log(*head, Order::Time, limit, None)?.into_iter().filter(|commit| seen.insert(commit.sha)));
     }
     Ok(news)

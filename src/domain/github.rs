@@ -114,6 +114,9 @@ pub enum Error {
     /// A secret can neither be kept nor opened.
     #[error(transparent)]
     Secrets(#[from] secrets::Error),
+    /// As many ask for the same as may.
+    #[error("many ask GitHub for this at once; ask again in a moment")]
+    Busy,
     /// There is no App.
     #[error("this instance is no App on GitHub yet; set it up, or name one in the configuration (`github.app_id`)")]
     NotSetUp,
@@ -210,6 +213,7 @@ impl Error {
             | Error::FileUnusable { .. }
             | Error::BadKey { .. }
             | Error::Outbound(_)
+            | Error::Busy
             | Error::Failed { .. }
             | Error::Elsewhere => Again::Later,
         }

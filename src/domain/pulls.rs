@@ -5,8 +5,9 @@
 //! late. What is found by looking is not believed but known, and is ours to write: the head that a fetch found, and the merge base, which
 //! the head is held against ([`looked_at`]).
 //!
-//! A pull request from a fork brings commits that nobody here has vouched for. Whether a commit is one of those is not written down but
-//! asked each time, of the branches ([`has_forks`] says whether it need be asked at all): a merge makes it ours.
+//! A pull request from a fork brings commits that nobody here has vouched for. Whether a commit is one of those is
+//! asked each time, of the branches ([`has_forks`] says whether it need be asked at all): a merge makes it ours. What a branch has once led
+//! to stays ours, and is marked as such where it is registered.
 
 use crate::base::event::Event;
 use crate::base::id::RepoId;

@@ -16,11 +16,9 @@ use crate::base::name::CommitSha;
 use crate::base::time::Timestamp;
 use crate::domain::checks::{self, Check, CheckError, CheckSet, CheckState, Execution};
 use crate::domain::repos::{self, Repository};
+use crate::domain::settings::{self, Settings};
 
 pub mod dry_run;
-
-/// The context that issues are reported under.
-const CONTEXT: &str = "plumbline";
 
 /// All checks at a commit.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -267,9 +265,9 @@ pub async fn find_one(State(app): State<App>, permit: Permit, params: Params) ->
 }
 
 /// What is said of a commit whose checks stand like this.
-pub fn status_view(app: &App, repo: &Repository, set: &CheckSet) -> StatusView {
+pub fn status_view(app: &App, settings: &Settings, repo: &Repository, set: &CheckSet) -> StatusView {
     let context = ContextView {
-        context: CONTEXT.to_owned(),
+        context: app.config.status_context(settings).to_owned(),
         state: set.verdict,
         description: set.sentence.clone(),
         target_url: format!("{}/r/{}/commits/{}", app.public_url(), repo.slug, set.sha),
@@ -281,6 +279,7 @@ pub fn status_view(app: &App, repo: &Repository, set: &CheckSet) -> StatusView {
 pub async fn status(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<StatusView>, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
     let id = repo.id;
-    let set = app.read(move |tx, _| checks::find(tx, id, commit.sha)).await?;
-    Ok(Json(status_view(&app, &repo, &set)))
+    let (set, settings) =
+        app.read(move |tx, _| -> Result<_, ApiError> { Ok((checks::find(tx, id, commit.sha)?, settings::load(tx)?)) }).await?;
+    Ok(Json(status_view(&app, &settings, &repo, &set)))
 }

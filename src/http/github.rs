@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::base::name::{InvalidName, RepoSlug};
 use crate::base::page::{Cursor, Limit, ListMark, Page};
 use crate::domain::accounts::{self, Caller, Permission, RepoRole, Resource};
-use crate::domain::github::{self, Client, people, sync};
+use crate::domain::github::{self, Client, Lane, people, sync};
 use crate::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
 use crate::engine::store::ReadTx;
 use crate::http::code::Code;
@@ -86,8 +86,8 @@ async fn page(app: &App, q: &str, subject: Option<u64>, after: Option<Cursor>, l
         let after = after.map(|after| after.unmarked(mark)).transpose()?;
         let client = handle.github()?;
         // Whoever opens the list sees what is; whoever searches in it, or reads on, goes by what was there a moment ago.
-        let is_begun = !q.is_empty() || after.is_some();
-        let seen = if is_begun { sync::seen_of_late(&client)? } else { sync::seen_now(&client)? };
+        let goes_on = !q.is_empty() || after.is_some();
+        let seen = if goes_on { sync::seen_of_late(&client)? } else { sync::seen_just_now(&client)? };
         let looked_at = subject.map_or(limit.get(), |_| limit.get().min(ASKED));
         let name = |seen: &sync::Seen| seen.repo.full_name.to_ascii_lowercase();
         let is_after = |seen: &&sync::Seen| after.as_ref().is_none_or(|after| name(seen).as_bytes() > after.as_bytes());
@@ -140,7 +140,7 @@ pub fn subject_of(tx: &ReadTx, caller: &Caller) -> Result<Option<u64>, ApiError>
 /// Whether somebody administers a repository on GitHub at this moment.
 fn administers(client: &Client<'_>, seen: &sync::Seen, slug: &RepoSlug, subject: u64) -> github::Result<bool> {
     let Some(who) = people::somebody(client, seen.installation, subject)? else { return Ok(false) };
-    Ok(people::role_in(client, seen.installation, slug, &who)? == Some(RepoRole::Admin))
+    Ok(people::role_in(client, seen.installation, Lane::Statuses, slug, &who)? == Some(RepoRole::Admin))
 }
 
 /// How many of them are asked about at a time: GitHub answers one in a tenth of a second, and somebody waits for all.
@@ -158,7 +158,7 @@ fn administered<'a>(client: &Client<'_>, seen: Vec<&'a sync::Seen>, subject: u64
         let (Some(Some(who)), Ok(slug)) = (known.get(&seen.installation), seen.repo.full_name.parse::<RepoSlug>()) else {
             return Ok(false);
         };
-        match people::role_in(client, seen.installation, &slug, who) {
+        match people::role_in(client, seen.installation, Lane::Syncs, &slug, who) {
             Ok(role) => Ok(role == Some(RepoRole::Admin)),
             Err(github::Error::Refused { .. }) => Ok(false),
             Err(error) => Err(error),
@@ -228,7 +228,8 @@ impl From<github::Error> for ApiError {
             github::Error::FileUnreadable { .. } | github::Error::FileUnusable { .. } => {
                 ApiError { cause: Some(message), ..ApiError::of(Code::GithubUnavailable) }
             }
-            github::Error::BadKey { .. }
+            github::Error::Busy
+            | github::Error::BadKey { .. }
             | github::Error::Outbound(_)
             | github::Error::RateLimited { .. }
             | github::Error::Away { .. }

@@ -26,7 +26,12 @@ pub enum OnGithub {
     /// The instance is no App there.
     NotSetUp,
     /// Who looks is nobody there, as far as is known here.
-    Unknown,
+    Unknown {
+        /// Whether people can tell who they are there.
+        may_link: bool,
+    },
+    /// What is shown has nothing to do with it.
+    NotAsked,
     /// What can be added.
     Offered(Offer),
 }
@@ -79,6 +84,7 @@ impl Offer {
     fn nothing(&self) -> &'static str {
         let goes_on = self.found.as_ref().is_ok_and(|found| found.next.is_some());
         match (self.is_quick, self.query.is_empty()) {
+            (_, _) if self.cursor.is_some() && !goes_on => "There are no more.",
             (false, _) if goes_on => "None of those that were looked at here is yours to administer; there are more.",
             (true, true) => "The App can see no repository: nobody has let it in, or at none of theirs.",
             (false, true) => "The App can see no repository that you administer. Have it let in at yours, or ask for the role there.",

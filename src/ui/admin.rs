@@ -328,9 +328,11 @@ const ADDED: [(&str, &str); 2] = [("by_hand", "one by one, by hand"), ("automati
 impl Field {
     /// The choices with their meanings, and whether each is what is set; the default comes first and is the empty one.
     fn options(&self) -> Vec<(&'static str, String, bool)> {
-        let (default, others): (Vec<_>, Vec<_>) = self.choices.iter().partition(|(value, _)| *value == self.default);
-        let default = default.into_iter().map(|(_, meaning)| ("", format!("{meaning} (the default)"), self.entered.is_empty()));
-        default.chain(others.into_iter().map(|(value, meaning)| (value, meaning.to_owned(), value == self.entered))).collect()
+        let default = self.choices.iter().filter(|(value, _)| *value == self.default);
+        let default = default.map(|(_, meaning)| ("", format!("{meaning} (the default)"), self.entered.is_empty()));
+        // What is set and is the default as well is not the same: it stays when the default changes.
+        let others = self.choices.iter().filter(|(value, _)| *value != self.default || *value == self.entered);
+        default.chain(others.map(|(value, meaning)| (*value, (*meaning).to_owned(), *value == self.entered))).collect()
     }
 }
 

@@ -32,6 +32,8 @@ pub struct CommitPage {
     pub frame: Frame,
     /// Where it is.
     pub place: Place,
+    /// Whether somebody wanted to approve it and nothing waited any more.
+    pub came_late: bool,
     /// The repository.
     pub repo: RepoView,
     /// The commit.

@@ -159,7 +159,9 @@ fn key(described: &github::Result<Described>) -> Looked {
             "look at `github.url` and `github.api_url`: what answers there is not GitHub"
         }
         github::Error::Outbound(_) => "let this machine reach GitHub, and look at `github.url` and `github.api_url`",
-        github::Error::RateLimited { .. } | github::Error::Away { .. } | github::Error::Failed { .. } => "look again in a while",
+        github::Error::RateLimited { .. } | github::Error::Away { .. } | github::Error::Busy | github::Error::Failed { .. } => {
+            "look again in a while"
+        }
         github::Error::BadKey { .. }
         | github::Error::FileUnreadable { .. }
         | github::Error::FileUnusable { .. }

@@ -50,8 +50,10 @@ pub(super) struct Limits {
     /// Whether it was found back, and nobody has taken note.
     is_back: bool,
     alone_until: Option<Timestamp>,
-    /// When it last failed, or was asked by the one that finds out.
-    tried_at: Timestamp,
+    /// When it last failed.
+    failed_at: Timestamp,
+    /// Whether one finds out at this moment.
+    is_tried: bool,
 }
 
 /// What an answer says of its budget.
@@ -79,7 +81,7 @@ impl Limits {
                 return Err(Error::Away { until });
             }
             // This one finds out; the others wait for it.
-            (self.alone_until, self.tried_at) = (Some(now + PROBE), now);
+            (self.alone_until, self.is_tried) = (Some(now + PROBE), true);
         }
         let Some(budget) = self.budgets.get(&whose) else { return Ok(()) };
         if let Some(until) = budget.blocked_until.filter(|until| now < *until) {
@@ -122,6 +124,7 @@ impl Limits {
 
     /// Takes note that GitHub answered as one should, or failed. What was too much is an answer.
     pub fn fared(&mut self, well: bool, spread: u64, now: Timestamp) {
+        self.is_tried = false;
         if well {
             self.failures = 0;
             self.alone_until = None;
@@ -131,14 +134,16 @@ impl Limits {
         self.failures = self.failures.saturating_add(1);
         if self.failures >= FAILURES {
             let times = (self.failures - FAILURES).min(DOUBLED);
-            (self.alone_until, self.tried_at) = (Some(now + spread_out(ALONE * (1 << times), spread)), now);
+            (self.alone_until, self.failed_at) = (Some(now + spread_out(ALONE * (1 << times), spread)), now);
             self.was_away = true;
         }
     }
 
     /// Takes note that GitHub told something by itself: it is worth asking again, as soon as it was left alone for a moment.
     pub fn told(&mut self) {
-        self.alone_until = self.alone_until.map(|until| until.min(self.tried_at + ALONE));
+        if !self.is_tried {
+            self.alone_until = self.alone_until.map(|until| until.min(self.failed_at + ALONE));
+        }
     }
 
     /// Takes note of an answer that was of use: the first after GitHub was left alone tells that it is back.
@@ -249,6 +254,9 @@ mod tests {
         assert_eq!(until(limits.ask(None, Lane::Statuses, at(114))), 115);
         limits.ask(None, Lane::Statuses, at(115)).unwrap();
         limits.told();
-        assert_eq!(until(limits.ask(None, Lane::Statuses, at(116))), 130, "one finds out at a time");
+        assert_eq!(until(limits.ask(None, Lane::Statuses, at(116))), 175, "one finds out at a time");
+        limits.fared(false, 0, at(117));
+        limits.told();
+        assert_eq!(until(limits.ask(None, Lane::Statuses, at(118))), 132);
     }
 }

@@ -101,7 +101,7 @@ pub fn is_member(client: &Client<'_>, installation: u64, org: &str, who: &Somebo
 }
 
 /// What somebody may do in a repository, as GitHub has it at this moment; `None` if nothing, or if another has the name by now.
-pub fn role_in(client: &Client<'_>, installation: u64, slug: &RepoSlug, who: &Somebody) -> Result<Option<RepoRole>> {
+pub fn role_in(client: &Client<'_>, installation: u64, lane: Lane, slug: &RepoSlug, who: &Somebody) -> Result<Option<RepoRole>> {
     #[derive(Deserialize)]
     struct Standing {
         #[serde(default)]
@@ -115,7 +115,7 @@ pub fn role_in(client: &Client<'_>, installation: u64, slug: &RepoSlug, who: &So
         return Ok(None);
     }
     let path = format!("/repos/{slug}/collaborators/{}/permission", who.login);
-    let standing: Option<Standing> = found(client.get(As::Installation(installation), Lane::Statuses, &path))?;
+    let standing: Option<Standing> = found(client.get(As::Installation(installation), lane, &path))?;
     let Some(Standing { permission, role_name, user }) = standing.filter(|standing| standing.user.id == who.id) else { return Ok(None) };
     let named = |role_name: String| Collaborator { id: user.id, role_name, permissions: Permissions::default() }.role();
     Ok(named(role_name).or_else(|| named(permission)))

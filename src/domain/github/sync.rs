@@ -66,17 +66,18 @@ pub fn installations(client: &Client<'_>) -> Result<Vec<Installation>> {
     client.list(As::App, Lane::Syncs, &format!("/app/installations?per_page={PER_PAGE}"), None)
 }
 
-/// How long what the App can see is gone by while somebody searches in it.
+/// How long what the App can see is gone by while somebody searches in it, and where it is opened.
 const STILL_SEEN: Duration = Duration::from_secs(60);
+const JUST_SEEN: Duration = Duration::from_secs(10);
 
 /// The same as [`repositories`], as it was a minute ago at most: what a search in it is held against, letter by letter.
 pub fn seen_of_late(client: &Client<'_>) -> Result<Arc<Vec<Seen>>> {
     client.seen(STILL_SEEN, || repositories(client))
 }
 
-/// The same, asked of GitHub now and kept for a search.
-pub fn seen_now(client: &Client<'_>) -> Result<Arc<Vec<Seen>>> {
-    client.seen(Duration::ZERO, || repositories(client))
+/// The same, as it was ten seconds ago at most.
+pub fn seen_just_now(client: &Client<'_>) -> Result<Arc<Vec<Seen>>> {
+    client.seen(JUST_SEEN, || repositories(client))
 }
 
 /// All that the App can see, by name. An installation that was suspended shows nothing; where every other refuses, why is the answer.

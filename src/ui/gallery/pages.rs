@@ -106,10 +106,11 @@ fn adding(world: &World, out: &mut Pages) {
             world.say("There is no folder `/srv/git/nothing` on the server's machine; give its whole path, such as `/srv/git/app`."),
         ),
         takes_github: false,
-        ..form
+        ..form.clone()
     };
     add(out, "add-refused", &page(OnGithub::NotSetUp, &refused));
-    add(out, "add-unknown", &page(OnGithub::Unknown, &AddForm::default()));
+    add(out, "add-not-asked", &page(OnGithub::NotAsked, &form));
+    add(out, "add-unknown", &page(OnGithub::Unknown { may_link: true }, &AddForm::default()));
 }
 
 fn repositories(world: &World, out: &mut Pages) {
@@ -305,6 +306,7 @@ fn commits(world: &World, out: &mut Pages) {
         ]
     };
     let page = || CommitPage {
+        came_late: false,
         frame: world.frame(),
         place: world.at_commit(),
         repo: world.repo("acme", "api", 14, Some(Verdict::Failure)),
@@ -334,6 +336,7 @@ fn commits(world: &World, out: &mut Pages) {
         ignored: IssueList::default(),
         ..page
     };
+    add(out, "commit-late", &CommitPage { came_late: true, ..page() });
     add(out, "commit-nothing-fits", &nothing(CommitPage { filter, ..page() }));
     let holds = CommitPage {
         status: Some(world.status(Verdict::Success, "No new issues; nothing is gated without a manifest")),

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::base::name::RepoSlug;
 use crate::base::page::Limit;
 use crate::domain::accounts::{Permission, Resource};
-use crate::domain::github;
+use crate::domain::{github, repos};
 use crate::engine::store::ReadTx;
 use crate::http::error::ApiError;
 use crate::http::extract::{Form, Paging, Permit, Query};
@@ -43,6 +43,7 @@ pub(super) struct MayAdd {
     takes_paths: bool,
     is_set_up: bool,
     is_on_github: bool,
+    signs_in_there: bool,
 }
 
 impl MayAdd {
@@ -54,7 +55,8 @@ impl MayAdd {
         }
         let is_on_github = http::github::subject_of(tx, &permit.caller)?.is_some();
         let is_set_up = github::identity(tx, configured)?.is_some();
-        Ok(Some(MayAdd { takes_paths: may(Permission::RepoCreateLocal), is_set_up, is_on_github }))
+        let signs_in_there = github::oauth::has_door(tx, configured)?;
+        Ok(Some(MayAdd { takes_paths: may(Permission::RepoCreateLocal), is_set_up, is_on_github, signs_in_there }))
     }
 
     /// The form for it.
@@ -62,6 +64,13 @@ impl MayAdd {
         let takes_github = self.is_set_up && (self.is_on_github || self.takes_paths);
         AddForm { takes_paths: self.takes_paths, takes_github, ..AddForm::default() }
     }
+}
+
+/// How long the page waits for GitHub: what has nothing to do with it can be added meanwhile.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
+fn slow() -> ApiError {
+    ApiError::new(Code::GithubUnavailable, "GitHub takes its time; look again in a moment")
 }
 
 /// `GET /repos`.
@@ -87,16 +96,18 @@ async fn page(app: &App, asked: &Asked, part: Part, refused: Option<Refused>) ->
         .ok_or_else(|| ApiError::of(Code::Forbidden))?;
     let github = match may {
         MayAdd { is_set_up: false, .. } => OnGithub::NotSetUp,
-        MayAdd { is_on_github: false, takes_paths: false, .. } => OnGithub::Unknown,
+        MayAdd { is_on_github: false, takes_paths: false, signs_in_there, .. } => OnGithub::Unknown { may_link: signs_in_there },
+        // What was entered has nothing to do with GitHub, and is mended without it.
+        _ if refused.as_ref().is_some_and(|refused| !refused.is_chosen) => OnGithub::NotAsked,
         MayAdd { takes_paths: is_quick, .. } => {
             let cursor = Paging { cursor: part.cursor.clone(), ..Paging::default() }.read()?.cursor;
             let query = part.q.trim().to_owned();
-            let found = http::github::offered(app, asked.permit.clone(), &query, cursor, Limit::default()).await;
-            let found = match found {
+            let offered = http::github::offered(app, asked.permit.clone(), &query, cursor, Limit::default());
+            let found = match tokio::time::timeout(PATIENCE, offered).await.unwrap_or_else(|_| Err(slow())) {
                 Err(error) if matches!(error.code, Code::GithubUnavailable | Code::GithubNotSetUp) => Err(words::sentence(&error.message)),
                 found => Ok(found?),
             };
-            let added = part.added.and_then(|added| added.parse().ok());
+            let added = added(app, asked, part.added).await?;
             let fault = refused.as_ref().filter(|refused| refused.is_chosen).map(|refused| refused.why.clone());
             OnGithub::Offered(Offer { query, cursor: part.cursor, found, is_quick, added, fault })
         }
@@ -106,6 +117,17 @@ async fn page(app: &App, asked: &Asked, part: Part, refused: Option<Refused>) ->
         form = AddForm { entered, error: Some(why), ..form };
     }
     Ok(AddPage { frame: asked.frame(app).await?, github, form })
+}
+
+/// What the address says was just added, if it is there for whoever looks.
+async fn added(app: &App, asked: &Asked, named: Option<String>) -> Result<Option<RepoSlug>, ApiError> {
+    let Some(slug) = named.and_then(|named| named.parse::<RepoSlug>().ok()) else { return Ok(None) };
+    let caller = asked.permit.caller.clone();
+    app.read(move |tx, _| match repos::find(tx, &slug) {
+        Ok(repo) => Ok(caller.role_in(tx, repo.id)?.is_some().then_some(repo.slug)),
+        Err(_) => Ok(None),
+    })
+    .await
 }
 
 /// `POST /repos`.

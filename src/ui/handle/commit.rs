@@ -19,8 +19,10 @@ use crate::domain::issues::{self, Veil};
 use crate::domain::pulls;
 use crate::domain::repos::manifest::ManifestName;
 use crate::domain::repos::{self, Repository};
+use crate::domain::settings;
 use crate::engine::git::tree::Tree;
 use crate::http::checks::{CheckSetView, status_view};
+use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::{Params, Query};
 use crate::http::issues::{FacetsView, IssuesView, ListQuery, page};
@@ -54,6 +56,8 @@ pub struct Narrowed {
     path: String,
     q: String,
     cursor: Option<String>,
+    /// Whether somebody comes from a button that had nothing to do any more.
+    late: bool,
 }
 
 /// The page that a form was sent from.
@@ -83,11 +87,13 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(na
     let page = app
         .read(move |tx, now| -> Result<CommitPage, ApiError> {
             let Found { set, base, manifest, lists: [new, open, fixed, ignored], facets } = found;
+            let settings = settings::load(tx)?;
             Ok(CommitPage {
                 frame,
+                came_late: narrowed.late,
                 place: place(tx, &caller, &repo, None, Some(sha))?,
                 commit: commit_view(tx, &commit)?,
-                status: set.as_ref().map(|set| status_view(&handle, &repo, set)),
+                status: set.as_ref().map(|set| status_view(&handle, &settings, &repo, set)),
                 repo: repo_view(tx, &caller, repo)?,
                 fetched_at: Some(commit.registered_at),
                 pulls: pulls::of_head(tx, commit.repo, sha)?.into_iter().map(|pull| (pull.number, pull.title)).collect(),
@@ -276,16 +282,18 @@ pub async fn approve(State(app): State<App>, asked: Asked, params: Params) -> Re
     let (repo, commit) = repo_and_commit(&app, &asked.permit, &params).await?;
     let to = href::commit(&repo.slug, &commit.sha);
     let permit = asked.permit.clone();
-    app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
-        permit.same_repo(tx, &repo)?;
-        match checks::approve(tx, repo.id, commit.sha, None, now) {
-            // Somebody else was quicker, or the pull request went on: the commit's page shows how it stands.
-            Ok(_) | Err(checks::Error::NotWaiting { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    })
-    .await?;
-    see(&to)
+    let approved = app
+        .write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
+            permit.same_repo(tx, &repo)?;
+            checks::approve(tx, repo.id, commit.sha, None, now)?;
+            Ok(())
+        })
+        .await;
+    match approved {
+        // Somebody else was quicker, or the pull request went on: the commit's page shows how it stands.
+        Err(error) if error.code == Code::NotWaiting => see(&href::with(&to, "late", "true")),
+        other => other.and_then(|()| see(&to)),
+    }
 }
 
 /// `POST …/checks/cancel`.

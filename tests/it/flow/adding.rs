@@ -6,7 +6,8 @@ use plumbline::domain::accounts::InstanceRole;
 
 use crate::support::app::TestApp;
 use crate::support::client::Client;
-use crate::support::github::GitHub;
+use crate::support::github::{Door, GitHub};
+use crate::support::repo::TestRepo;
 use crate::support::world::World;
 
 /// An appliance that is an App on GitHub which can see `acme/api` and `acme/web`, of which nothing was added.
@@ -65,8 +66,11 @@ async fn what_the_app_can_see_is_offered_and_one_after_the_other_is_added() {
     let again = admin.form("/repos", "repo=acme%2Fweb&q=").await.expect(422).text();
     assert!(again.contains("role=\"alert\"") && again.contains("acme/web") && !again.contains("id=\"add-error\""), "{again}");
     assert_eq!(offers(&again), ["acme/api"]);
+    assert!(!shown(admin, "/repos?added=acme%2Fnothing").await.contains("was added"), "an address does not say what is there");
     // What was let in a moment ago is there as soon as the list is opened.
     github.repo("acme/new");
+    world.app.advance(Duration::from_secs(11));
+    github.advance(Duration::from_secs(11));
     assert_eq!(offers(&shown(admin, "/repos").await), ["acme/api", "acme/new"]);
 }
 
@@ -113,6 +117,21 @@ async fn while_github_is_away_that_is_told_and_all_else_can_be_added() {
     github.away(true);
     let page = shown(&world.admin, "/repos").await;
     assert!(page.contains("role=\"alert\"") && page.contains("id=\"add-repo\""), "{page}");
+    github.away(false);
+    // It hangs: the page does not, what was mistyped is told at once, and what is right is added.
+    world.app.advance(Duration::from_secs(3_600));
+    github.advance(Duration::from_secs(3_600));
+    let hangs = github.next(Door::Interface).delayed();
+    let page = shown(&world.admin, "/repos").await;
+    assert!(page.contains("GitHub takes its time; look again in a moment.") && page.contains("id=\"add-repo\""), "{page}");
+    let refused = world.admin.form("/repos", "repo=%2Fnowhere").await.expect(422).text();
+    assert!(refused.contains("id=\"add-error\"") && refused.contains("Choose one that the App can see there"), "{refused}");
+    let git = TestRepo::new();
+    git.commit([("a.txt", "a\n")]);
+    let local = format!("repo={}", git.path().display().to_string().replace('/', "%2F"));
+    world.admin.form("/repos", &local).await.expect(303);
+    hangs.let_go();
+    world.app.settle().await;
     let bad = world.admin.get("/repos?cursor=nonsense").await.expect(400).text();
     assert!(bad.contains("cursor"), "{bad}");
 }
