@@ -61,7 +61,7 @@ fn listed(app: &App, id: DeliveryId) -> Result<Option<(u64, HashSet<u64>)>, Fail
     };
     // It was read before, and can be again.
     let Ok(payload) = payload::parse(&delivery.event, &deliveries::read(app, id)?) else { return Ok(None) };
-    let numbers = deliveries::listed(&payload).iter().map(|repo| repo.id).collect();
+    let numbers = deliveries::listed(&payload).into_iter().collect();
     Ok(payload.common.installation.map(|installation| (installation.id, numbers)))
 }
 

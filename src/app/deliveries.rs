@@ -195,12 +195,15 @@ fn presser(app: &App, payload: &Payload) -> Result<(Actor, Option<Presser>), Fai
     })
 }
 
-/// The repositories that a payload says the App is let at from now on.
-pub(super) fn listed(payload: &Payload) -> &[RepoRef] {
+/// The repositories that a payload says the App is let at from now on, by their numbers. One that was made is among them where the App is
+/// let at all.
+pub(super) fn listed(payload: &Payload) -> Vec<u64> {
+    let numbers = |listed: &[RepoRef]| listed.iter().map(|repo| repo.id).collect();
     match &payload.kind {
-        Kind::Installation(listed) if payload.action() == "created" => listed,
-        Kind::InstallationRepositories { added, .. } => added,
-        _ => &[],
+        Kind::Installation(listed) if payload.action() == "created" => numbers(listed),
+        Kind::InstallationRepositories { added, .. } => numbers(added),
+        Kind::Repository if payload.action() == "created" => payload.common.repository.iter().map(|repo| repo.id).collect(),
+        _ => Vec::new(),
     }
 }
 

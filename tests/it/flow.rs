@@ -21,4 +21,5 @@ mod runs;
 mod secrets;
 mod setup;
 mod sweeping;
+mod told;
 mod upkeep;

@@ -1,0 +1,187 @@
+//! What GitHub tells of people, repositories and runs, delivery by delivery, and what each changes.
+
+use std::time::Duration;
+
+use plumbline::domain::settings::AddRepos;
+use serde_json::{Value, json};
+
+use crate::support::app::TestApp;
+use crate::support::client::Client;
+use crate::support::github::{Delivery, Door, GitHub, INSTALLATION};
+use crate::support::world::{World, text};
+
+const SLUG: &str = "acme/app";
+const GATED: (&str, &str) = (".plumbline.yaml", "version: 1\nchecks: [{plugin: hygiene}]\n");
+
+/// An appliance where `acme/app` was added, and the GitHub that it is on.
+struct Side {
+    world: World,
+    github: GitHub,
+    id: u64,
+    sha: String,
+}
+
+impl Side {
+    async fn new() -> Side {
+        let github = GitHub::start();
+        let id = github.repo(SLUG);
+        let sha = github.push(SLUG, "main", [GATED]).sha;
+        let world = World::of(TestApp::with(|config| github.configure_sign_in(config))).await;
+        world.admin.post("/api/v1/repos", json!({"github": SLUG})).await.expect(201);
+        world.app.settle().await;
+        Side { world, github, id, sha }
+    }
+
+    async fn sign_in(&self, person: u64) -> Client {
+        let app = &self.world.app;
+        let sent = app.anonymous().get("/auth/github").await.expect(303);
+        let back = self.github.says_yes(person, sent.header("location").unwrap());
+        let answer = app.anonymous().with("cookie", &sent.cookies()).get(&back).await.expect(303);
+        app.anonymous().with("cookie", &answer.cookies())
+    }
+
+    /// Delivers an event with these parts beside those that each has, and does what follows.
+    async fn told(&self, number: u64, event: &str, parts: Value) {
+        let mut payload = json!({
+            "installation": {"id": INSTALLATION}, "sender": {"id": 1, "login": "acme"},
+            "organization": {"id": 1, "login": "acme"},
+        });
+        payload.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
+        let Delivery { event, guid, signature, body } = Delivery::signed(event, number, &payload);
+        let client = self.world.app.anonymous().with("content-type", "application/json").with("x-hub-signature-256", &signature);
+        let client = client.with("x-github-delivery", &guid).with("x-github-event", &event);
+        client.send("POST", "/hooks/github", Some(&body)).await.expect(202);
+        self.world.app.settle().await;
+    }
+
+    /// The repository as an event describes it that says this of it, a minute later each time.
+    fn described(&self, minutes: u32, parts: Value) -> Value {
+        let mut repo = json!({
+            "id": self.id, "full_name": SLUG, "private": true, "archived": false, "description": "what acme/app is for",
+            "default_branch": "main", "updated_at": format!("2026-01-31T12:{minutes:02}:00Z"), "pushed_at": "2026-01-31T12:00:00Z",
+        });
+        repo.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
+        repo
+    }
+
+    async fn see(&self) -> Value {
+        self.world.admin.get("/api/v1/repos/acme/app").await.expect(200).value()
+    }
+
+    async fn members(&self) -> Vec<String> {
+        let list = self.world.admin.get("/api/v1/repos/acme/app/members").await.expect(200).value();
+        list["items"].as_array().unwrap().iter().map(|one| format!("{} {}", text(&one["login"]), text(&one["role"]))).collect()
+    }
+
+    /// How often the checks of the commit were asked for.
+    async fn asked_at(&self) -> Value {
+        self.world.admin.get(&format!("/api/v1/repos/acme/app/commits/{}/checks", self.sha)).await.expect(200).value()["requested_at"]
+            .clone()
+    }
+}
+
+#[tokio::test]
+async fn a_role_changes_with_the_person_the_team_or_the_repository_that_it_comes_from() {
+    let side = Side::new().await;
+    let octocat = side.github.member("octocat");
+    let browser = side.sign_in(octocat).await;
+    let who = json!({"id": octocat, "login": "octocat"});
+    let team = json!({"id": 7, "slug": "crew", "name": "Crew"});
+    let repo = side.described(0, json!({}));
+    let events = [
+        ("member", "write", json!({"action": "added", "member": who, "repository": repo})),
+        ("member", "admin", json!({"action": "edited", "member": who, "repository": repo})),
+        ("membership", "triage", json!({"action": "added", "scope": "team", "member": who, "team": team})),
+        ("team", "maintain", json!({"action": "edited", "team": team, "repository": repo})),
+        ("team_add", "read", json!({"team": team, "repository": repo})),
+    ];
+    for (number, (event, role, parts)) in events.into_iter().enumerate() {
+        side.github.gives(octocat, SLUG, Some(role));
+        side.told(number as u64 + 1, event, parts).await;
+        assert_eq!(side.members().await, [format!("octocat {role}")], "after `{event}`");
+    }
+    side.github.gives(octocat, SLUG, None);
+    side.told(9, "member", json!({"action": "removed", "member": who, "repository": repo})).await;
+    assert_eq!(side.members().await, [""; 0]);
+    browser.get("/api/v1/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn whoever_leaves_or_takes_back_that_we_know_them_is_signed_out_by_the_delivery_that_says_so() {
+    let side = Side::new().await;
+    let (one, other) = (side.github.member("one"), side.github.member("other"));
+    let (by_one, by_other) = (side.sign_in(one).await, side.sign_in(other).await);
+    side.told(1, "github_app_authorization", json!({"action": "revoked", "sender": {"id": one, "login": "one"}})).await;
+    by_one.get("/api/v1/me").await.expect(401);
+    by_other.get("/api/v1/me").await.expect(200);
+    side.github.belongs(other, "acme", None);
+    let left = json!({"user": {"id": other, "login": "other"}, "role": "member", "state": "active"});
+    side.told(2, "organization", json!({"action": "member_removed", "membership": left})).await;
+    by_other.get("/api/v1/me").await.expect(401);
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_repository_is_kept_current() {
+    let side = Side::new().await;
+    let steps = [
+        ("edited", json!({"description": "what it is for now"}), "description", json!("what it is for now")),
+        ("archived", json!({"archived": true}), "archived", json!(true)),
+        ("unarchived", json!({"archived": false}), "archived", json!(false)),
+        ("publicized", json!({"private": false}), "private", json!(false)),
+        ("privatized", json!({"private": true}), "private", json!(true)),
+    ];
+    for (number, (action, parts, field, expected)) in steps.into_iter().enumerate() {
+        let repo = side.described(number as u32 + 1, parts);
+        side.told(number as u64 + 1, "repository", json!({"action": action, "repository": repo})).await;
+        assert_eq!(side.see().await[field], expected, "after `{action}`");
+    }
+}
+
+#[tokio::test]
+async fn a_repository_that_is_made_is_added_where_that_is_to_be_done_by_itself() {
+    for (how, expected) in [(AddRepos::ByHand, 404), (AddRepos::Automatically, 200)] {
+        let side = Side::new().await;
+        side.world.admin.json("PATCH", "/api/v1/admin/settings", json!({"add_repos": how})).await.expect(200);
+        let id = side.github.repo("acme/made");
+        let repo = json!({"id": id, "full_name": "acme/made", "private": true, "updated_at": "2026-01-31T12:00:00Z"});
+        side.told(1, "repository", json!({"action": "created", "repository": repo})).await;
+        side.world.admin.get("/api/v1/repos/acme/made").await.expect(expected);
+    }
+}
+
+#[tokio::test]
+async fn the_button_on_github_that_runs_checks_again_runs_them_again() {
+    let side = Side::new().await;
+    let mut before = side.asked_at().await;
+    let at = json!({"id": 5, "head_sha": side.sha});
+    for (number, event) in [(1, "check_run"), (2, "check_suite")] {
+        side.world.app.advance(Duration::from_secs(60));
+        side.github.advance(Duration::from_secs(60));
+        let repo = side.described(0, json!({}));
+        side.told(number * 10, event, json!({"action": "created", event: at, "repository": repo})).await;
+        assert_eq!(side.asked_at().await, before, "that there is one asks for nothing");
+        side.told(number, event, json!({"action": "rerequested", event: at, "repository": repo})).await;
+        let after = side.asked_at().await;
+        assert_ne!(after, before, "`{event}`");
+        before = after;
+    }
+    let pending = side.github.statuses(SLUG, &side.sha).iter().filter(|said| said.starts_with("pending")).count();
+    assert_eq!(side.github.runs(SLUG, &side.sha).len(), 3, "each attempt has a run of its own; {pending} were pending");
+}
+
+#[tokio::test]
+async fn what_github_would_not_take_is_said_once_more_is_permitted() {
+    let side = Side::new().await;
+    side.github.next(Door::Statuses).answers(404);
+    let push = side.github.push(SLUG, "main", [("a.txt", "a\n")]);
+    side.told(
+        1,
+        "push",
+        json!({"ref": "refs/heads/main", "before": side.sha, "after": push.sha, "repository": side.described(1, json!({}))}),
+    )
+    .await;
+    assert!(side.github.statuses(SLUG, &push.sha).is_empty());
+    let installation = json!({"id": INSTALLATION, "account": {"id": 1, "login": "acme"}});
+    side.told(2, "installation", json!({"action": "new_permissions_accepted", "installation": installation})).await;
+    assert_eq!(side.github.statuses(SLUG, &push.sha).last().map(String::as_str), Some("success plumbline no new issues"));
+}
