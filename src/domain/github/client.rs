@@ -41,9 +41,10 @@ const PAGES: usize = 200;
 const STILL_GOOD: Duration = Duration::from_secs(300);
 /// The most installations whose tokens are held at a time.
 const TOKENS: usize = 10_000;
-/// The most answers that are kept, and the most bytes of one.
+/// The most answers that are kept, the most bytes of one, and of all: a page of a hundred repositories has some hundred KiB.
 const KEPT: usize = 500;
-const KEPT_BYTES: usize = 256 << 10;
+const KEPT_BYTES: usize = 1 << 20;
+const KEPT_BYTES_IN_ALL: usize = 16 << 20;
 /// How much of what GitHub says of a refusal is told.
 const SAID: usize = 300;
 /// How many may wait for what the App can see to be read: each holds a thread.
@@ -175,6 +176,7 @@ struct Made {
 struct Kept {
     answers: HashMap<(As, String), (String, Page)>,
     order: VecDeque<(As, String)>,
+    bytes: usize,
 }
 
 /// A body and where the next one is.
@@ -285,12 +287,15 @@ impl Kept {
         if page.body.len() > KEPT_BYTES {
             return;
         }
-        if self.answers.insert(key.clone(), (etag, page)).is_none() {
-            self.order.push_back(key);
+        self.bytes += page.body.len();
+        match self.answers.insert(key.clone(), (etag, page)) {
+            Some((_, before)) => self.bytes -= before.body.len(),
+            None => self.order.push_back(key),
         }
-        while self.order.len() > KEPT {
-            if let Some(oldest) = self.order.pop_front() {
-                self.answers.remove(&oldest);
+        while self.order.len() > KEPT || self.bytes > KEPT_BYTES_IN_ALL {
+            let Some(oldest) = self.order.pop_front() else { break };
+            if let Some((_, page)) = self.answers.remove(&oldest) {
+                self.bytes -= page.body.len();
             }
         }
     }

@@ -221,23 +221,7 @@ mod tests {
     #[test]
     fn whatever_is_found_a_comment_is_shorter_than_github_takes() {
         let worst = listing(&"@".repeat(5_000), &[b'@'; 5_000], 1_000_000);
-        let set = CheckSet {
-            repo: RepoId::from_u128(1),
-            sha: CommitSha::from_bytes([1; 20]),
-            attempt: crate::base::id::AttemptId::from_u128(2),
-            state: crate::domain::checks::CheckState::Failed,
-            requested_at: Timestamp::EPOCH,
-            started_at: None,
-            finished_at: None,
-            error: None,
-            checks: Vec::new(),
-            verdict: Verdict::Failure,
-            sentence: "@".repeat(5_000),
-            is_settled: true,
-            unapproved: None,
-            is_foreign: true,
-            goes_to: Vec::new(),
-        };
+        let set = super::super::wordy();
         let home = "https://plumbline.example".to_owned();
         let at = Addresses { pull: format!("{home}/r/acme/app/pulls/7"), commit: format!("{home}/r/acme/app/commits/1"), home };
         let said = comment(&pull(), &set, Some(&worst), Some(&worst), &at);

@@ -45,10 +45,11 @@ pub fn report(set: &CheckSet, new: Option<&Listing>, gate: &str, url: String) ->
         let _ = writeln!(summary, "| {} | {} | {found} |", plain(&check.name), check.state);
     }
     let left_out = new.map_or(0, |new| new.total).saturating_sub(notes.len() as u64);
-    if left_out > 0 {
-        let _ = write!(summary, "\n{} more that have no note here.", count(left_out, "new issue"));
-    }
-    let summary = format!("{}\n\n[All of it]({url})\n", clip(&summary, SUMMARY_BYTES));
+    let more = match left_out {
+        0 => String::new(),
+        _ => format!("\n\n{} more that have no note here.", count(left_out, "new issue")),
+    };
+    let summary = format!("{}{more}\n\n[All of it]({url})\n", clip(summary.trim_end(), SUMMARY_BYTES));
     let title = clip(&set.sentence, TITLE_BYTES).into_owned();
     // What it says once it has ended stands in a run of its own.
     let external_id = if set.is_held() { format!("{}-held", set.attempt) } else { set.attempt.to_string() };
@@ -100,6 +101,16 @@ pub(super) fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_summary_fits_and_says_what_is_left_out_however_much_there_is_to_say() {
+        let new = Listing { items: Vec::new(), next: None, total: 1_204, facets: Default::default() };
+        let report = report(&super::super::wordy(), Some(&new), "plumbline", "https://plumbline.example/r/acme/app/commits/1".to_owned());
+        assert!(report.summary.len() < 65_535, "{}", report.summary.len());
+        let end = "\n\n1,204 new issues more that have no note here.\n\n[All of it](https://plumbline.example/r/acme/app/commits/1)\n";
+        assert!(report.summary.ends_with(end), "{}", &report.summary[report.summary.len() - 300..]);
+        assert!(report.title.len() <= TITLE_BYTES);
+    }
 
     #[test]
     fn what_others_wrote_is_nothing_but_text() {

@@ -83,9 +83,17 @@ async fn a_search_in_what_was_seen_a_moment_ago_asks_github_nothing() {
         assert_eq!(offers(&shown(&world.admin, &format!("/repos?q={q}")).await), ["acme/web"]);
     }
     assert_eq!(github.asked(), [""; 0]);
+    let later = || {
+        world.app.advance(Duration::from_secs(61));
+        github.advance(Duration::from_secs(61));
+    };
+    later();
+    let before = github.unchanged();
+    assert_eq!(offers(&shown(&world.admin, "/repos?q=web").await), ["acme/web"]);
+    let asked = github.asked();
+    assert_eq!((asked.len(), github.unchanged() - before), (2, 2), "what has not changed costs nothing of what may be asked: {asked:?}");
     github.repo("acme/webhooks");
-    world.app.advance(Duration::from_secs(61));
-    github.advance(Duration::from_secs(61));
+    later();
     assert_eq!(offers(&shown(&world.admin, "/repos?q=web").await), ["acme/web", "acme/webhooks"], "a minute later it is asked again");
 }
 

@@ -406,6 +406,24 @@ async fn new_issues_stand_at_their_lines_the_gravest_first_fifty_at_a_time_and_t
 }
 
 #[tokio::test]
+async fn what_is_grave_comes_before_what_is_not_whatever_its_file_is_called() {
+    let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
+    let mild = "\u{feff}puts 1\r\nputs 2\n";
+    let push = side.github.push(
+        SLUG,
+        "topic",
+        [("a.rb", mild), ("m.json", "{\"a\": }\n"), ("z.rb", "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> topic\n")],
+    );
+    side.look_and_say().await;
+    side.world.app.settle().await;
+    let run = &side.github.runs(SLUG, &push.sha)[0];
+    let levels: Vec<&str> = run.annotations.iter().map(|note| text(&note["annotation_level"])).collect();
+    let rank = |level: &str| ["failure", "warning", "notice"].iter().position(|known| *known == level).unwrap();
+    assert!(levels.is_sorted_by_key(|level| rank(level)), "{levels:?}");
+    assert!(levels.first() != levels.last() && text(&run.annotations[0]["path"]) != "a.rb", "{levels:?}");
+}
+
+#[tokio::test]
 async fn where_the_app_may_not_write_runs_the_status_is_said_all_the_same() {
     let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
     let push = side.github.push(SLUG, "main", [("app.rb", "puts 2\n")]);

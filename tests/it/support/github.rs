@@ -92,6 +92,8 @@ struct State {
     is_away: bool,
     /// `METHOD path` of all that came, in order.
     asked: Vec<String>,
+    /// How often it was answered that nothing has changed.
+    unchanged: usize,
     /// What each budget has left.
     left: HashMap<u64, u64>,
     deliveries: u64,
@@ -163,6 +165,7 @@ impl GitHub {
             faults: Vec::new(),
             is_away: false,
             asked: Vec::new(),
+            unchanged: 0,
             left: HashMap::new(),
             deliveries: 0,
             codes: HashMap::new(),
@@ -344,6 +347,11 @@ impl GitHub {
     pub fn advance(&self, span: Duration) {
         let mut state = self.state();
         state.now = state.now + span;
+    }
+
+    /// How often it was answered that nothing has changed since it was last asked.
+    pub fn unchanged(&self) -> usize {
+        self.state().unchanged
     }
 
     /// All that was asked since this was asked last: `METHOD path`.

@@ -54,6 +54,7 @@ async fn any(Of((state, address)): Of<(Shared, SocketAddr)>, request: Request) -
     tokio::task::spawn_blocking(move || {
         let mut answer = answer(&state, &asked);
         let now = jiff::Timestamp::from_millisecond(state.lock().unwrap().now.as_millis()).unwrap();
+        state.lock().unwrap().unchanged += usize::from(answer.status() == StatusCode::NOT_MODIFIED);
         let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap();
         answer.headers_mut().insert("date", date.parse().unwrap());
         answer
