@@ -16,7 +16,7 @@ use crate::base::time::Timestamp;
 use crate::domain::github;
 use crate::domain::github::payload;
 use crate::domain::github::sync::{self, Remote};
-use crate::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
+use crate::domain::repos::{self, AsOf, BadgeKey, NewRepository, RepoSource};
 use crate::domain::settings::AddRepos;
 use crate::domain::{accounts, hooks, settings};
 use crate::engine::queue;
@@ -36,6 +36,7 @@ pub fn perform(app: &App, attempt: &Attempt, id: DeliveryId) -> Result<(), Failu
         Err(github::Error::NotSetUp) => return attempt.done(app),
         other => other.map_err(|error| failure(app, &error))?,
     };
+    let seen_at = app.hub.their_now();
     let shown = match sync::of_installation(&client, installation) {
         // The installation is gone again, and what it showed with it.
         Err(github::Error::Refused { status: 404, .. }) => return attempt.done(app),
@@ -47,7 +48,7 @@ pub fn perform(app: &App, attempt: &Attempt, id: DeliveryId) -> Result<(), Failu
         let (claim, some, url) = (attempt.claim.clone(), some.to_vec(), url.clone());
         app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
             queue::check(tx, &claim)?;
-            some.iter().try_for_each(|repo| add(tx, repo, installation, &url, now))
+            some.iter().try_for_each(|repo| add(tx, repo, (installation, seen_at), &url, now))
         })?;
     }
     attempt.done(app)
@@ -65,7 +66,7 @@ fn listed(app: &App, id: DeliveryId) -> Result<Option<(u64, HashSet<u64>)>, Fail
     Ok(payload.common.installation.map(|installation| (installation.id, numbers)))
 }
 
-fn add(tx: &mut WriteTx, seen: &Remote, installation: u64, url: &str, now: Timestamp) -> Result<(), Failure> {
+fn add(tx: &mut WriteTx, seen: &Remote, (installation, seen_at): (u64, Timestamp), url: &str, now: Timestamp) -> Result<(), Failure> {
     let Ok(slug) = seen.full_name.parse::<RepoSlug>() else {
         tracing::warn!("`{}` is not added: it is not a name that a repository may have here", seen.full_name);
         return Ok(());
@@ -84,6 +85,7 @@ fn add(tx: &mut WriteTx, seen: &Remote, installation: u64, url: &str, now: Times
         }
         Err(error) => return Err(error.into()),
     };
+    repos::admit(tx, seen.id, Some(installation), AsOf::looked_at(seen_at), now)?;
     repos::mirror(tx, repo.id, seen.description.as_deref(), seen.private, seen.archived)?;
     accounts::roles_changed(tx, repo.id, now)?;
     tracing::info!(repo.slug = %slug, "{slug} was added: the App is let at it");

@@ -157,11 +157,12 @@ fn interpret(app: &App, attempt: &Attempt, delivery: &Delivery) -> Result<(), Fa
         let (id, claim, payload, named, sent) = (delivery.id, attempt.claim.clone(), Arc::clone(&payload), named.clone(), sent.clone());
         let applied = app.write_now(&actor, move |tx, now| -> Result<Applied, Failure> {
             queue::check(tx, &claim)?;
-            let applied = apply(tx, &payload, &sent, now)?;
-            if let Applied::Whole(outcome) = &applied {
+            let mut applied = apply(tx, &payload, &sent, now)?;
+            if let Applied::Whole(outcome) = &mut applied {
                 let is_told = !listed(&payload).is_empty();
                 if is_told && handle.config.add_repos(&settings::load(tx)?) == AddRepos::Automatically {
                     tx.record(Event::ReposListed { delivery: id }, now)?;
+                    *outcome = Outcome::Processed("what the App is let at is added, where it is not here yet".to_owned());
                 }
                 hooks::conclude(tx, id, &named, outcome, now)?;
                 queue::finish(tx, &claim, now)?;

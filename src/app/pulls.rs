@@ -204,7 +204,8 @@ fn from_fork(
     if mirror.pull(pull.number)? == Some(pull.head.sha) {
         return Ok(Some(pull.head.sha));
     }
-    match sync::fetch_pull(app, attempt, repo, installation, pull.number) {
+    let Some(number) = repo.source.github() else { return Ok(None) };
+    match sync::fetch_pull(app, attempt, repo, (number, installation), pull.number) {
         Ok(head) => Ok(Some(head)),
         // One fetch at a time: the others of this repository wait for their turn, not for the backoff of what fails.
         Err(failure) if failure.verdict == Verdict::Retry && attempt.claim.attempt < TURNS => {

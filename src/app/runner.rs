@@ -18,9 +18,10 @@ use std::time::Duration;
 use super::{App, CancelToken, adding, check, deliveries, github, indexing, people, presses, pulls, rewrap, sweep, sync, upkeep};
 use crate::base::event::Actor;
 use crate::base::id::WorkId;
+use crate::base::page::Limit;
 use crate::base::work::{Lane, Work};
 use crate::domain::{accounts, checks, hooks, issues, pulls as pull_requests, repos, search, secrets};
-use crate::engine::queue::{self, Claim, Pulse, Verdict};
+use crate::engine::queue::{self, Claim, Pulse, Verdict, WorkState};
 use crate::engine::{git, store};
 
 /// How often leases are lengthened: a third of the shortest.
@@ -178,9 +179,12 @@ pub fn run_next(app: &App, lane: Lane, holder: &str, held: Option<&Held>) -> sto
     Ok(true)
 }
 
-/// What failed since GitHub was away, and waits.
+/// What failed since GitHub was away, and waits. What had failed before the process began is not remembered, and looked for once.
 #[derive(Debug, Default)]
-pub struct Away(Mutex<HashSet<WorkId>>);
+pub struct Away {
+    failed: Mutex<HashSet<WorkId>>,
+    has_looked: AtomicBool,
+}
 
 impl Away {
     /// The most that are remembered. What is not sits its wait out.
@@ -190,14 +194,32 @@ impl Away {
     fn note(&self, claim: &Claim, verdict: Verdict) {
         // A fetch does not tell why it failed.
         let is_fetch = claim.work.lane() == Lane::Git && verdict == Verdict::Retry;
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if (is_fetch || matches!(verdict, Verdict::Away(_))) && all.len() < Away::MOST {
             all.insert(claim.id);
         }
     }
 
-    fn take(&self) -> Vec<WorkId> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
+    fn take(&self, app: &App) -> store::Result<Vec<WorkId>> {
+        let mut failed = std::mem::take(&mut *self.failed.lock().unwrap_or_else(PoisonError::into_inner));
+        if !self.has_looked.swap(true, Ordering::Relaxed) {
+            failed.extend(Away::before(app)?);
+        }
+        Ok(failed.into_iter().collect())
+    }
+
+    /// What waits after it failed, of what may have asked GitHub.
+    fn before(app: &App) -> store::Result<Vec<WorkId>> {
+        let (mut failed, mut after) = (Vec::new(), None);
+        loop {
+            let page = app.read_now(|tx, _| queue::list(tx, WorkState::Ready, after.as_ref(), Limit::MAX))?;
+            let waits = page.items.into_iter().filter(|item| item.attempts > 0 && matches!(item.lane, Lane::Git | Lane::Outbound));
+            failed.extend(waits.map(|item| item.id));
+            after = page.next;
+            if after.is_none() || failed.len() >= Away::MOST {
+                return Ok(failed);
+            }
+        }
     }
 }
 
@@ -205,7 +227,7 @@ impl Away {
 fn hurry(app: &App) -> store::Result<()> {
     const AT_A_TIME: usize = 200;
     if app.hub.take_back() {
-        for some in app.away.take().chunks(AT_A_TIME) {
+        for some in app.away.take(app)?.chunks(AT_A_TIME) {
             let some = some.to_vec();
             app.write_now(&Actor::System, move |tx, now| queue::hurry(tx, &some, now))?;
         }

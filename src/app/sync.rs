@@ -7,9 +7,10 @@ use super::App;
 use super::runner::{Attempt, Failure};
 use crate::base::event::{Actor, Event};
 use crate::base::id::RepoId;
-use crate::base::name::{BranchName, CommitSha};
+use crate::base::name::{BranchName, CommitSha, InvalidName, RepoSlug};
 use crate::base::time::Timestamp;
-use crate::domain::repos::{self, BranchChange, COMMITS_PER_BRANCH, RepoSource, Repository, SyncError};
+use crate::domain::github::sync::{self, Remote};
+use crate::domain::repos::{self, BranchChange, COMMITS_PER_BRANCH, Facts, RepoSource, Repository, SyncError};
 use crate::domain::{checks, github, issues, pulls, secrets, statuses};
 use crate::engine::git::history::Order;
 use crate::engine::git::{self, Asked, CommitInfo, Credentials, Fetched, Mirror, Source, Trust};
@@ -113,14 +114,14 @@ impl From<repos::Error> for Trouble {
 
 fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fetched), Trouble> {
     match repo.source {
-        RepoSource::GitHub { installation, .. } => fetch_from_github(app, attempt, repo, installation),
+        RepoSource::GitHub { id, installation } => fetch_from_github(app, attempt, repo, (id, installation)),
         RepoSource::Git | RepoSource::Local => fetch_with(app, attempt, repo, &repo.remote, repo.is_trusted, None),
     }
 }
 
 /// Fetches by what the repository is called now, with a token of its installation; with another one if that is taken no more.
-fn fetch_from_github(app: &App, attempt: &Attempt, repo: &Repository, installation: u64) -> Result<(Mirror, Fetched), Trouble> {
-    from_github(app, repo, installation, &|url, is_trusted, credentials| fetch_with(app, attempt, repo, url, is_trusted, Some(credentials)))
+fn fetch_from_github(app: &App, attempt: &Attempt, repo: &Repository, at: (u64, u64)) -> Result<(Mirror, Fetched), Trouble> {
+    from_github(app, repo, at, &|url, is_trusted, credentials| fetch_with(app, attempt, repo, url, is_trusted, Some(credentials)))
 }
 
 /// How much, and for how long, may be fetched of a pull request, which anybody may open.
@@ -128,22 +129,57 @@ const PULL_BYTES: u64 = 256 << 20;
 const PULL_TIME: Duration = Duration::from_secs(5 * 60);
 
 /// Fetches the head of a pull request into a repository's mirror, which keeps it; answers which commit it is.
-pub(super) fn fetch_pull(app: &App, attempt: &Attempt, repo: &Repository, installation: u64, number: u64) -> Result<CommitSha, Failure> {
+pub(super) fn fetch_pull(app: &App, attempt: &Attempt, repo: &Repository, at: (u64, u64), number: u64) -> Result<CommitSha, Failure> {
     let fetch = |url: &str, is_trusted: bool, credentials: &Credentials| {
         let limits = git::Limits { pack_bytes: PULL_BYTES, large_bytes: PULL_BYTES, fetch_time: PULL_TIME, ..app.config.git.clone() };
         let (source, mirror) = (url.parse::<Source>()?, Mirror::open(&app.mirror_dir(repo.id), limits)?);
         Ok(mirror.fetch_pull(&source, &asked(app, attempt, is_trusted, Some(credentials)), number)?)
     };
-    from_github(app, repo, installation, &fetch).map_err(|trouble: Trouble| match attempt.cancel.is_tripped() {
+    from_github(app, repo, at, &fetch).map_err(|trouble: Trouble| match attempt.cancel.is_tripped() {
         true => Failure { message: "the process stopped while it fetched".to_owned(), verdict: Verdict::Released },
         false => trouble.failure,
     })
 }
 
+/// GitHub answers a number that it has not, or does not let us at, as one that is not there.
+fn not_let_in(repo: &Repository) -> Trouble {
+    let message = format!(
+        "GitHub lets the App at no repository of the number that `{}` has; it was deleted, or its owner lets the App in no more",
+        repo.slug
+    );
+    Trouble {
+        public: "GitHub does not let the appliance at it".to_owned(),
+        failure: Failure { message, verdict: Verdict::GiveUp },
+        is_of_credentials: false,
+    }
+}
+
+/// What a repository is called on GitHub now. If that is another name than the one here it is taken over: whatever has the old name by
+/// now is somebody else's, and none of its commits may come in under this one's rights.
+fn called(app: &App, repo: &Repository, found: &Remote, installation: u64) -> Result<RepoSlug, Trouble> {
+    let slug: RepoSlug = found.full_name.parse().map_err(|error: InvalidName| Trouble {
+        public: "it has a name on GitHub that no repository may have here".to_owned(),
+        failure: Failure { message: format!("`{}`: {error}", found.full_name), verdict: Verdict::GiveUp },
+        is_of_credentials: false,
+    })?;
+    if slug != repo.slug {
+        let facts = Facts {
+            slug: slug.clone(),
+            is_private: found.private,
+            is_archived: found.archived,
+            description: found.description.clone(),
+            installation: Some(installation),
+        };
+        let number = found.id;
+        app.write_now(&Actor::System, move |tx, now| repos::looked_at(tx, number, &facts, now))?;
+    }
+    Ok(slug)
+}
+
 fn from_github<T>(
     app: &App,
     repo: &Repository,
-    installation: u64,
+    (id, installation): (u64, u64),
     fetch: &dyn Fn(&str, bool, &Credentials) -> Result<T, Trouble>,
 ) -> Result<T, Trouble> {
     let trouble = |error: github::Error| Trouble {
@@ -152,7 +188,11 @@ fn from_github<T>(
         is_of_credentials: false,
     };
     let client = app.github().map_err(trouble)?;
-    let url = format!("{}/{}.git", client.identity().url, repo.slug);
+    let slug = match sync::by_number(&client, installation, id).map_err(trouble)? {
+        Some(found) => called(app, repo, &found, installation)?,
+        None => return Err(not_let_in(repo)),
+    };
+    let url = format!("{}/{slug}.git", client.identity().url);
     // Whoever runs the appliance has named the host.
     let is_trusted = app.config.github.url.is_some();
     let fetch = || {

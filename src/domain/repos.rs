@@ -36,7 +36,7 @@ mod slugs;
 pub use badge::BadgeKey;
 pub use mirror::{
     AsOf, Facts, Followed, FormerName, WITHDRAWN_FOR, Withdrawal, Withdrawn, admit, end_withdrawn, follow, formerly, is_gone,
-    list_withdrawn, of_installation, so_at, tie, withdraw, withdrawn,
+    list_withdrawn, looked_at, of_installation, so_at, tie, withdraw, withdrawn,
 };
 pub use record::{Author, Branch, Commit, RepoSource, Repository, SyncError};
 pub use slugs::Slugs;
@@ -143,13 +143,13 @@ pub struct NewRepository {
 
 /// Adds a repository; its first fetch follows.
 pub fn add(tx: &mut WriteTx, new: NewRepository, now: Timestamp) -> Result<Repository> {
-    if tx.first(&record::BY_SLUG.exactly(&new.slug))?.is_some() {
-        return Err(Error::SlugTaken { slug: new.slug });
-    }
     if let RepoSource::GitHub { id, .. } = new.source
         && find_by_github(tx, id)?.is_some()
     {
         return Err(Error::GithubTaken);
+    }
+    if tx.first(&record::BY_SLUG.exactly(&new.slug))?.is_some() {
+        return Err(Error::SlugTaken { slug: new.slug });
     }
     // One that is hidden comes back with all that hangs on it.
     if let RepoSource::GitHub { id, .. } = new.source

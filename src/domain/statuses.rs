@@ -104,6 +104,32 @@ fn changes(counts: &Counts) -> String {
     }
 }
 
+/// A set of checks whose sentence is longer than anything that may be said.
+#[cfg(test)]
+fn wordy() -> super::checks::CheckSet {
+    use crate::base::id::{AttemptId, Id, RepoId};
+    use crate::base::name::CommitSha;
+    use crate::base::time::Timestamp;
+
+    super::checks::CheckSet {
+        repo: RepoId::from_u128(1),
+        sha: CommitSha::from_bytes([1; 20]),
+        attempt: AttemptId::from_u128(2),
+        state: super::checks::CheckState::Failed,
+        requested_at: Timestamp::EPOCH,
+        started_at: None,
+        finished_at: None,
+        error: None,
+        checks: Vec::new(),
+        verdict: Verdict::Failure,
+        sentence: "@".repeat(200_000),
+        is_settled: true,
+        unapproved: None,
+        is_foreign: true,
+        goes_to: Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,31 +197,5 @@ mod tests {
         let first = counts(&[], &[(Severity::Major, 1_204)], 0);
         let sentence = said(&first, asks(FailOn::New, Severity::Minor), true);
         assert_eq!(sentence, "success: 1,204 open issues at the first analysed commit: this is the baseline");
-    }
-}
-
-/// A set of checks whose sentence is longer than anything that may be said.
-#[cfg(test)]
-fn wordy() -> super::checks::CheckSet {
-    use crate::base::id::{AttemptId, Id, RepoId};
-    use crate::base::name::CommitSha;
-    use crate::base::time::Timestamp;
-
-    super::checks::CheckSet {
-        repo: RepoId::from_u128(1),
-        sha: CommitSha::from_bytes([1; 20]),
-        attempt: AttemptId::from_u128(2),
-        state: super::checks::CheckState::Failed,
-        requested_at: Timestamp::EPOCH,
-        started_at: None,
-        finished_at: None,
-        error: None,
-        checks: Vec::new(),
-        verdict: Verdict::Failure,
-        sentence: "@".repeat(200_000),
-        is_settled: true,
-        unapproved: None,
-        is_foreign: true,
-        goes_to: Vec::new(),
     }
 }

@@ -18,7 +18,7 @@ use crate::base::name::{InvalidName, RepoSlug};
 use crate::base::page::{Cursor, Limit, ListMark, Page};
 use crate::domain::accounts::{self, Caller, Permission, RepoRole, Resource};
 use crate::domain::github::{self, Client, Lane, people, sync};
-use crate::domain::repos::{self, BadgeKey, NewRepository, RepoSource};
+use crate::domain::repos::{self, AsOf, BadgeKey, NewRepository, RepoSource};
 use crate::engine::store::ReadTx;
 use crate::http::code::Code;
 use crate::http::repos::{RepoView, repo_view};
@@ -200,7 +200,7 @@ pub async fn add(app: &App, permit: Permit, name: &str) -> Result<RepoView, ApiE
     if slug.owner() == RepoSlug::LOCAL_OWNER {
         return Err(ApiError::field(Code::SourceRefused, "github", "the owner `local` is the appliance's own"));
     }
-    let url = app.github_url().await?;
+    let (url, seen_at) = (app.github_url().await?, app.hub.their_now());
     let (actor, badge_key) = (permit.actor(), BadgeKey::random());
     app.write(&actor, move |tx, now| -> Result<RepoView, ApiError> {
         adds_as(tx, &permit)?;
@@ -209,6 +209,7 @@ pub async fn add(app: &App, permit: Permit, name: &str) -> Result<RepoView, ApiE
         let remote = format!("{url}/{slug}");
         let new = NewRepository { slug: slug.clone(), source, remote, is_trusted: false, badge_key: badge_key.clone(), owner };
         let repo = repos::add(tx, new, now)?;
+        repos::admit(tx, seen.repo.id, Some(seen.installation), AsOf::looked_at(seen_at), now)?;
         let sync::Remote { description, private, archived, .. } = &seen.repo;
         let repo = repos::mirror(tx, repo.id, description.as_deref(), *private, *archived)?;
         accounts::roles_changed(tx, repo.id, now)?;

@@ -20,7 +20,7 @@ use crate::base::time::Timestamp;
 use crate::domain::accounts::{self, Caller};
 use crate::domain::checks::{self, CheckState};
 use crate::domain::issues;
-use crate::domain::repos::{self, ApprovalFor, Commit, Repository, SourceKind};
+use crate::domain::repos::{self, ApprovalFor, Author, Commit, Repository, SourceKind};
 use crate::engine::store::ReadTx;
 
 pub mod create;
@@ -95,6 +95,8 @@ pub struct CommitView {
     pub message: String,
     /// Who wrote it.
     pub author: AuthorView,
+    /// Who recorded it in git.
+    pub committer: AuthorView,
     /// When it was written.
     pub authored_at: Timestamp,
     /// The commits it follows.
@@ -111,7 +113,7 @@ pub struct CommitView {
     pub check_set: Option<CheckState>,
 }
 
-/// Who wrote a commit.
+/// Who wrote a commit, or recorded it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AuthorView {
     /// The name in the commit.
@@ -199,6 +201,11 @@ pub fn repo_view(tx: &ReadTx, caller: &Caller, repo: Repository) -> Result<RepoV
     })
 }
 
+fn person_view(tx: &ReadTx, person: &Author) -> Result<AuthorView, ApiError> {
+    let user = accounts::user_of_email(tx, &person.email)?.map(|user| user.login);
+    Ok(AuthorView { name: person.name.clone(), email: person.email.clone(), user })
+}
+
 /// What git says of a commit, with what is known of it here.
 pub fn commit_view(tx: &ReadTx, commit: &Commit) -> Result<CommitView, ApiError> {
     let (repo, sha) = (commit.repo, commit.sha);
@@ -208,11 +215,8 @@ pub fn commit_view(tx: &ReadTx, commit: &Commit) -> Result<CommitView, ApiError>
         sha,
         short: sha.short(),
         message: commit.message.clone(),
-        author: AuthorView {
-            name: commit.author.name.clone(),
-            email: commit.author.email.clone(),
-            user: accounts::user_of_email(tx, &commit.author.email)?.map(|user| user.login),
-        },
+        author: person_view(tx, &commit.author)?,
+        committer: person_view(tx, &commit.committer)?,
         authored_at: commit.authored_at,
         parents: commit.parents.clone(),
         branches: repos::branches_at(tx, repo, sha)?,

@@ -145,6 +145,7 @@ impl World {
             short: sha(seed).short(),
             message: self.say(message),
             author: AuthorView { name: self.say("Ada Lovelace"), email: self.say("ada@example.org"), user: None },
+            committer: AuthorView { name: self.say("Grace Hopper"), email: self.say("grace@example.org"), user: None },
             authored_at: before(hours * 3_600),
             parents: vec![sha(seed + 1)],
             branches: if seed == 1 { vec!["main".parse().unwrap()] } else { Vec::new() },

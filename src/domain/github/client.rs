@@ -213,7 +213,8 @@ impl Hub {
             clock,
             tokens: Mutex::default(),
             kept: Mutex::default(),
-            limits: Mutex::default(),
+            // Whether it was away when the process before this one ended is not known.
+            limits: Mutex::new(Limits::after_a_pause()),
             begun: Begun::default(),
             skew: Mutex::default(),
             seen: Mutex::default(),
@@ -226,6 +227,16 @@ impl Hub {
     /// How GitHub's clock stood to ours when it last answered, if it has answered since the process began.
     pub fn skew(&self) -> Option<Skew> {
         *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What GitHub's clock says now, as far as can be told from ours.
+    pub fn their_now(&self) -> Timestamp {
+        let now = self.clock.now();
+        match self.skew() {
+            None | Some(Skew::None) => now,
+            Some(Skew::Ahead(by)) => now - by,
+            Some(Skew::Behind(by)) => now + by,
+        }
     }
 
     /// Whether GitHub answers again after it was left alone, since this was last asked.

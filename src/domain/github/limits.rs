@@ -40,6 +40,15 @@ struct Budget {
     left: Option<(u64, u64, Timestamp)>,
 }
 
+impl Budget {
+    /// Until when nothing may be asked of it in a lane, if it is so.
+    fn closed_until(&self, lane: Lane, now: Timestamp) -> Option<Timestamp> {
+        let is_low = |(left, limit, until): &(u64, u64, Timestamp)| lane == Lane::Syncs && now < *until && left * RESERVE < *limit;
+        let blocked = self.blocked_until.filter(|until| now < *until);
+        blocked.or_else(|| self.left.filter(is_low).map(|(_, _, until)| until))
+    }
+}
+
 /// All budgets, and whether GitHub answers at all.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
@@ -74,23 +83,25 @@ pub(super) struct Said {
 }
 
 impl Limits {
+    /// Those of somebody who has not asked for a while: the first answer tells that GitHub is there.
+    pub fn after_a_pause() -> Limits {
+        Limits { was_away: true, ..Limits::default() }
+    }
+
     /// Whether an installation, or the App itself, may ask now.
     pub fn ask(&mut self, whose: Option<u64>, lane: Lane, now: Timestamp) -> Result<()> {
-        if let Some(until) = self.alone_until {
-            if now < until {
-                return Err(Error::Away { until });
-            }
+        if let Some(until) = self.alone_until.filter(|until| now < *until) {
+            return Err(Error::Away { until });
+        }
+        // Who may not ask finds nothing out.
+        if let Some(until) = self.budgets.get(&whose).and_then(|budget| budget.closed_until(lane, now)) {
+            return Err(Error::RateLimited { until });
+        }
+        if self.alone_until.is_some() {
             // This one finds out; the others wait for it.
             (self.alone_until, self.is_tried) = (Some(now + PROBE), true);
         }
-        let Some(budget) = self.budgets.get(&whose) else { return Ok(()) };
-        if let Some(until) = budget.blocked_until.filter(|until| now < *until) {
-            return Err(Error::RateLimited { until });
-        }
-        match (budget.left, lane) {
-            (Some((left, limit, until)), Lane::Syncs) if now < until && left * RESERVE < limit => Err(Error::RateLimited { until }),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// Takes note of an answer; an error where it says that it was too much.
@@ -124,13 +135,17 @@ impl Limits {
 
     /// Takes note that GitHub answered as one should, or failed. What was too much is an answer.
     pub fn fared(&mut self, well: bool, spread: u64, now: Timestamp) {
-        self.is_tried = false;
+        let was_tried = std::mem::take(&mut self.is_tried);
         if well {
             self.failures = 0;
             self.alone_until = None;
             return;
         }
         self.is_back = false;
+        // What was under way when it was left alone tells nothing new.
+        if !was_tried && self.alone_until.is_some_and(|until| now < until) {
+            return;
+        }
         self.failures = self.failures.saturating_add(1);
         if self.failures >= FAILURES {
             let times = (self.failures - FAILURES).min(DOUBLED);
@@ -246,17 +261,34 @@ mod tests {
         let mut limits = Limits::default();
         limits.told();
         limits.ask(None, Lane::Statuses, at(0)).unwrap();
-        for _ in 0..9 {
+        for _ in 0..12 {
             limits.fared(false, 0, at(100));
         }
-        assert_eq!(until(limits.ask(None, Lane::Statuses, at(100))), 340);
+        assert_eq!(until(limits.ask(None, Lane::Statuses, at(100))), 115, "what failed in one moment failed once");
+        for at_last in [115, 145, 205] {
+            limits.ask(None, Lane::Statuses, at(at_last)).unwrap();
+            limits.fared(false, 0, at(at_last));
+        }
+        assert_eq!(until(limits.ask(None, Lane::Statuses, at(205))), 325);
         limits.told();
-        assert_eq!(until(limits.ask(None, Lane::Statuses, at(114))), 115);
-        limits.ask(None, Lane::Statuses, at(115)).unwrap();
+        assert_eq!(until(limits.ask(None, Lane::Statuses, at(219))), 220);
+        limits.ask(None, Lane::Statuses, at(220)).unwrap();
         limits.told();
-        assert_eq!(until(limits.ask(None, Lane::Statuses, at(116))), 175, "one finds out at a time");
-        limits.fared(false, 0, at(117));
+        assert_eq!(until(limits.ask(None, Lane::Statuses, at(221))), 280, "one finds out at a time");
+        limits.fared(false, 0, at(222));
         limits.told();
-        assert_eq!(until(limits.ask(None, Lane::Statuses, at(118))), 132);
+        assert_eq!(until(limits.ask(None, Lane::Statuses, at(223))), 237);
+    }
+
+    #[test]
+    fn whoever_may_not_ask_does_not_find_out_whether_github_is_back() {
+        let mut limits = Limits::default();
+        let said = Said { status: 403, retry_after: Some(1_800), ..Said::default() };
+        limits.heard(Some(1), &said, 0, at(0)).unwrap_err();
+        for _ in 0..5 {
+            limits.fared(false, 0, at(0));
+        }
+        assert_eq!(until(limits.ask(Some(1), Lane::Statuses, at(15))), 1_800);
+        limits.ask(Some(2), Lane::Statuses, at(15)).unwrap();
     }
 }

@@ -127,6 +127,16 @@ pub fn repository(client: &Client<'_>, slug: &RepoSlug) -> Result<Option<Seen>> 
     }
 }
 
+/// A repository by GitHub's number, which stays through renames and transfers, while its name may be another's by now; `None` where there is
+/// none, or the installation is not let at it.
+pub fn by_number(client: &Client<'_>, installation: u64, id: u64) -> Result<Option<Remote>> {
+    match client.get::<Remote>(As::Installation(installation), Lane::Statuses, &format!("/repositories/{id}")) {
+        Ok(repo) if repo.id == id => Ok(Some(repo)),
+        Ok(_) | Err(Error::Refused { status: 404, .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// What has a number.
 #[derive(Deserialize)]
 struct Named {

@@ -38,6 +38,13 @@ pub struct AsOf {
     pub tie: [u8; 16],
 }
 
+impl AsOf {
+    /// As of when GitHub was looked at, by its clock.
+    pub fn looked_at(at: Timestamp) -> AsOf {
+        AsOf { changed_at: at, pushed_at: None, tie: [0; 16] }
+    }
+}
+
 /// When it was so what GitHub says was so at this instant, or does not say when. What is said to be of a far future would be newer than all
 /// that is said after it; so it is of the time when it was heard.
 pub fn so_at(said: Option<Timestamp>, heard_at: Timestamp) -> Timestamp {
@@ -126,6 +133,13 @@ pub fn follow(tx: &mut WriteTx, github: u64, facts: &Facts, as_of: AsOf, now: Ti
     tell(&mut hidden.repo, facts, as_of);
     tx.put(&hidden)?;
     Ok(Some(Followed::Changed))
+}
+
+/// Takes over what GitHub says of a repository that it was asked for by its number: it holds against all that was said before.
+pub fn looked_at(tx: &mut WriteTx, github: u64, facts: &Facts, now: Timestamp) -> Result<Option<Followed>> {
+    let known = find_by_github(tx, github)?.and_then(|repo| repo.as_of);
+    let newer = |known: AsOf| AsOf { changed_at: known.changed_at + std::time::Duration::from_millis(1), ..known };
+    follow(tx, github, facts, known.map_or(AsOf::looked_at(now), newer), now)
 }
 
 fn tell(repo: &mut Repository, facts: &Facts, as_of: AsOf) {

@@ -10,7 +10,7 @@ use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha, RepoSlug};
 use crate::base::text::clip;
 use crate::base::time::Timestamp;
-use crate::engine::git::CommitInfo;
+use crate::engine::git::{CommitInfo, Signature};
 use crate::engine::store::blob::BlobHash;
 use crate::engine::store::{AnyIndex, Index, Record};
 
@@ -217,6 +217,8 @@ pub struct Commit {
     pub sha: CommitSha,
     /// Who wrote it.
     pub author: Author,
+    /// Who recorded it in git: somebody else where it was merged or applied for its author.
+    pub committer: Author,
     /// When it was written.
     pub authored_at: Timestamp,
     /// When it was recorded in git.
@@ -239,16 +241,20 @@ const NAME_BYTES: usize = 200;
 /// How many parents are kept; git itself seldom makes more than two.
 const PARENTS: usize = 64;
 
+impl Author {
+    fn of(who: &Signature) -> Author {
+        Author { name: clip(&who.name, NAME_BYTES).into_owned(), email: clip(&who.email, NAME_BYTES).into_owned() }
+    }
+}
+
 impl Commit {
     /// The row of a commit that git described.
     pub fn new(repo: RepoId, info: &CommitInfo, now: Timestamp) -> Commit {
         Commit {
             repo,
             sha: info.sha,
-            author: Author {
-                name: clip(&info.author.name, NAME_BYTES).into_owned(),
-                email: clip(&info.author.email, NAME_BYTES).into_owned(),
-            },
+            author: Author::of(&info.author),
+            committer: Author::of(&info.committer),
             authored_at: info.authored_at,
             committed_at: info.committed_at,
             message: clip(&info.message, MESSAGE_BYTES).into_owned(),

@@ -10,9 +10,11 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::app::deliveries;
 use crate::base::id::DeliveryId;
+use crate::base::name::RepoSlug;
 use crate::base::page::{Cursor, Limit, ListMark, Page};
 use crate::base::time::Timestamp;
 use crate::domain::hooks::{self, Delivery, DeliveryState, EVENT_BYTES, Filter, Source};
+use crate::domain::repos;
 use crate::engine::store::{self, ReadTx};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
@@ -73,6 +75,9 @@ pub struct WholeDeliveryView {
     /// Its payload, without what by its name may be a secret; null if it is too large to be shown, or cannot be read.
     #[schema(value_type = Object)]
     pub payload: Option<Value>,
+    /// Why the repository that it names cannot be fetched at this moment, so that what it tells of is not followed; null where it can, or
+    /// there is none.
+    pub sync_error: Option<String>,
 }
 
 /// Which deliveries are asked for.
@@ -127,10 +132,14 @@ pub async fn list(State(app): State<App>, permit: Permit, Query(query): Query<De
 /// A delivery with its payload.
 pub async fn whole(app: &App, permit: &Permit, id: DeliveryId) -> Result<WholeDeliveryView, ApiError> {
     let permit = permit.clone();
-    let delivery = app
-        .read(move |tx, _| -> Result<Delivery, ApiError> {
+    let (delivery, sync_error) = app
+        .read(move |tx, _| -> Result<_, ApiError> {
             permit.instance(tx)?;
-            Ok(hooks::get(tx, id)?)
+            let delivery = hooks::get(tx, id)?;
+            let repo = delivery.repo.as_deref().and_then(|name| name.parse::<RepoSlug>().ok());
+            // What is not here, or is called otherwise by now, has no fetch to speak of.
+            let repo = repo.and_then(|slug| repos::find(tx, &slug).ok());
+            Ok((delivery, repo.and_then(|repo| repo.sync_error).map(|error| error.message)))
         })
         .await?;
     let payload = if delivery.bytes <= SHOWN_BYTES {
@@ -144,7 +153,7 @@ pub async fn whole(app: &App, permit: &Permit, id: DeliveryId) -> Result<WholeDe
     } else {
         None
     };
-    Ok(WholeDeliveryView { delivery: delivery.into(), payload })
+    Ok(WholeDeliveryView { delivery: delivery.into(), payload, sync_error })
 }
 
 /// `GET /api/v1/admin/deliveries/{id}`.

@@ -219,7 +219,10 @@ fn deliveries(world: &World, out: &mut Pages) {
     let filtered = page(Some(DeliveryState::Failed), Some(world.say("pull_request")), Vec::new(), None);
     add(out, "admin-deliveries-filtered", &filtered);
     let payload = serde_json::json!({"action": world.say("synchronize"), "number": 7, "hook": {"secret": "[redacted]"}});
-    let whole = |delivery, payload| DeliveryPage { frame: world.frame(), view: WholeDeliveryView { delivery, payload } };
+    let whole = |delivery, payload| DeliveryPage {
+        frame: world.frame(),
+        view: WholeDeliveryView { delivery, payload, sync_error: Some(world.say("GitHub answered 403: the installation is suspended")) },
+    };
     add(out, "admin-delivery", &whole(failed(), Some(payload)));
     add(out, "admin-delivery-received", &whole(delivery(DeliveryState::Received, None), None));
 }

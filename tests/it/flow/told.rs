@@ -185,3 +185,69 @@ async fn what_github_would_not_take_is_said_once_more_is_permitted() {
     side.told(2, "installation", json!({"action": "new_permissions_accepted", "installation": installation})).await;
     assert_eq!(side.github.statuses(SLUG, &push.sha).last().map(String::as_str), Some("success plumbline no new issues"));
 }
+
+#[tokio::test]
+async fn a_delivery_whose_repository_cannot_be_fetched_says_why() {
+    let side = Side::new().await;
+    side.github.suspend(INSTALLATION, true);
+    let push = side.github.push(SLUG, "main", [("a.txt", "a\n")]);
+    side.told(
+        1,
+        "push",
+        json!({"ref": "refs/heads/main", "before": side.sha, "after": push.sha, "repository": side.described(1, json!({}))}),
+    )
+    .await;
+    let list = side.world.admin.get("/api/v1/admin/deliveries").await.expect(200).value();
+    let id = text(&list["items"][0]["id"]);
+    let delivery = side.world.admin.get(&format!("/api/v1/admin/deliveries/{id}")).await.expect(200).value();
+    assert_eq!(delivery["sync_error"], "GitHub refuses it (403): This installation has been suspended");
+    let page = side.world.admin.page(&format!("/admin/deliveries/{id}")).await.expect(200).text();
+    assert!(page.contains("What it tells of cannot be fetched now:") && page.contains("This installation has been suspended"), "{page}");
+}
+
+#[tokio::test]
+async fn whoever_takes_a_name_that_was_left_brings_nothing_in_under_it() {
+    let side = Side::new().await;
+    side.github.rename(SLUG, "newco/app");
+    let theirs = side.github.repo(SLUG);
+    assert_ne!(theirs, side.id);
+    let push = side.github.push(SLUG, "main", [("evil.sh", "cat /run/secrets/key\n")]);
+    // Nothing told of it: it is time to look, as it is every few minutes.
+    side.world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
+    side.world.app.settle().await;
+    side.world.admin.get(&format!("/api/v1/repos/newco/app/commits/{}", push.sha)).await.expect(404);
+    let ours = side.world.admin.get("/api/v1/repos/newco/app").await.expect(200).value();
+    assert_eq!((&ours["owner"], &ours["sync_error"]), (&json!("newco"), &Value::Null), "it is known by what it is called now");
+    side.world.admin.get(&format!("/api/v1/repos/newco/app/commits/{}", side.sha)).await.expect(200);
+    // What is told of the other one is not about ours.
+    let repo = json!({"id": theirs, "full_name": SLUG, "private": false, "updated_at": "2026-01-31T12:30:00Z"});
+    side.told(1, "push", json!({"ref": "refs/heads/main", "before": side.sha, "after": push.sha, "repository": repo})).await;
+    side.world.admin.get(&format!("/api/v1/repos/newco/app/commits/{}", push.sha)).await.expect(404);
+}
+
+#[tokio::test]
+async fn an_access_that_ended_before_a_repository_was_added_hides_nothing() {
+    let side = Side::new().await;
+    let removed = |at: &str| {
+        let installation = json!({"id": INSTALLATION, "account": {"id": 1, "login": "acme"}, "updated_at": at});
+        json!({"action": "removed", "installation": installation, "repositories_removed": [{"id": side.id, "full_name": SLUG}]})
+    };
+    side.told(1, "installation_repositories", removed("2026-01-31T11:50:00Z")).await;
+    side.see().await;
+    side.told(2, "installation_repositories", removed("2026-01-31T12:10:00Z")).await;
+    side.world.admin.get("/api/v1/repos/acme/app").await.expect(404);
+}
+
+#[tokio::test]
+async fn a_delivery_that_has_repositories_added_says_so() {
+    let side = Side::new().await;
+    side.world.admin.json("PATCH", "/api/v1/admin/settings", json!({"add_repos": "automatically"})).await.expect(200);
+    let id = side.github.repo("acme/listed");
+    let added = json!({"action": "added", "repositories_added": [{"id": id, "full_name": "acme/listed"}]});
+    side.told(1, "installation_repositories", added).await;
+    let list = side.world.admin.get("/api/v1/admin/deliveries").await.expect(200).value();
+    let last = &list["items"][0];
+    assert_eq!((text(&last["state"]), text(&last["outcome"])), ("processed", "what the App is let at is added, where it is not here yet"));
+    let taken = side.world.admin.post("/api/v1/repos", json!({"github": "acme/listed"})).await.refused("already_exists");
+    assert!(!taken.contains("another"), "{taken}");
+}

@@ -392,6 +392,7 @@ fn commit() -> Commit {
         repo: repo(),
         sha: sha(1),
         author: Author { name: "Ada".to_owned(), email: "ada@example.org".to_owned() },
+        committer: Author { name: "Bob".to_owned(), email: "bob@example.org".to_owned() },
         authored_at: at(2),
         committed_at: at(3),
         message: "change".to_owned(),

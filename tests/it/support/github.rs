@@ -235,6 +235,8 @@ impl GitHub {
             pulls: Vec::new(),
             comments: Vec::new(),
         };
+        // Whoever takes a name that was left has it.
+        state.moved.remove(slug);
         state.repos.insert(slug.to_owned(), hosted);
         id
     }
