@@ -159,7 +159,7 @@ fn others(app: &App, source: &Source, manner: &Manner) -> Vec<String> {
         if app.sandboxes.locate(tool).is_err() {
             missing.push(format!("{} (`{}`)", tool.name, tool.install));
         } else if !tool.needs_no_settings() {
-            unnamed.push(format!("`{}`", tool.name));
+            unnamed.push(tool.name.as_str());
         } else if let Err(error) = app.sandboxes.ready(tool) {
             // Where nothing can be run at all, that is said once.
             match stuck.iter_mut().find(|(why, _)| *why == error.message) {
@@ -172,9 +172,15 @@ fn others(app: &App, source: &Source, manner: &Manner) -> Vec<String> {
     if !missing.is_empty() {
         said.push(format!("more could be said by {}", missing.join(", ")));
     }
-    if !unnamed.is_empty() {
-        let (names, are) = (unnamed.join(", "), if unnamed.len() == 1 { "is" } else { "are" });
-        said.push(format!("{names} {are} here, and the settings as well; `- plugin:` and the name in a manifest has it run"));
+    match unnamed.as_slice() {
+        [] => {}
+        [one] => {
+            said.push(format!("{one} is here and finds in the tree what it needs; a manifest that names it has it run (`- plugin: {one}`)"))
+        }
+        [first, ..] => said.push(format!(
+            "{} are here and find in the tree what they need; a manifest that names them has them run (`- plugin: {first}`)",
+            unnamed.join(", ")
+        )),
     }
     said.extend(stuck.into_iter().map(|(why, tools)| format!("not run: {}. {why}", tools.join(", "))));
     said
