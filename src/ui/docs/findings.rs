@@ -7,6 +7,7 @@ use askama::Template;
 use serde_json::Value;
 
 use super::{items, kind, pairs, text};
+use crate::app::check::DROPPED_TOLD;
 use crate::base::text::{bytes, count, thousands};
 use crate::domain::issues::format::plumbline::{EXAMPLE, EXAMPLE_LINES, EXAMPLE_MANIFEST, SCHEMA};
 use crate::domain::issues::format::{Bounds, MAX_NODES, MAX_RECORD_TEXT};
@@ -176,7 +177,7 @@ impl IssuesFormatPage {
 
     /// How many dropped records are told one by one.
     fn told(&self) -> usize {
-        Bounds::default().dropped
+        DROPPED_TOLD
     }
 }
 
