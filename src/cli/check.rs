@@ -172,15 +172,13 @@ fn others(app: &App, source: &Source, manner: &Manner) -> Vec<String> {
     if !missing.is_empty() {
         said.push(format!("more could be said by {}", missing.join(", ")));
     }
-    match unnamed.as_slice() {
-        [] => {}
-        [one] => {
-            said.push(format!("{one} is here and finds in the tree what it needs; a manifest that names it has it run (`- plugin: {one}`)"))
-        }
-        [first, ..] => said.push(format!(
-            "{} are here and find in the tree what they need; a manifest that names them has them run (`- plugin: {first}`)",
-            unnamed.join(", ")
-        )),
+    if let [first, more @ ..] = unnamed.as_slice() {
+        let (stand, them) = if more.is_empty() {
+            ("is here and finds in the tree what it needs", "it")
+        } else {
+            ("are here and find in the tree what they need", "them")
+        };
+        said.push(format!("{} {stand}; a manifest that names {them} has {them} run (`- plugin: {first}`)", unnamed.join(", ")));
     }
     said.extend(stuck.into_iter().map(|(why, tools)| format!("not run: {}. {why}", tools.join(", "))));
     said
