@@ -42,6 +42,7 @@ pub mod repeat;
 pub mod repos;
 pub mod routes;
 pub mod sarif;
+pub mod schemas;
 pub mod search;
 pub mod secrets;
 pub mod server;

@@ -64,7 +64,7 @@ mod turns;
 
 pub use dry_run::{Dry, dry_run};
 pub use farewell::close_branch;
-pub use in_sandbox::{environment, limits, unstarted};
+pub use in_sandbox::{DROPPED_TOLD, environment, limits, unstarted};
 pub use trees::{MANIFEST_BYTES, Trees, read_manifest};
 
 use agenda::Agenda;

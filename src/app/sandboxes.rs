@@ -332,8 +332,10 @@ impl Seen {
             Seen::Ready(ready) => Ok(ready),
             Seen::Outdated(ready) => {
                 let version = ready.version.as_ref().map(ToString::to_string).unwrap_or_default();
-                let (name, least, install) = (&tool.name, &tool.least, &tool.install);
-                let message = format!("`{name}` is here in version {version}, and {least} or later is needed; `{install}`.");
+                let (name, least, renewal) = (&tool.name, &tool.least, tool.renewal());
+                let message = format!(
+                    "`{name}` is here in version {version}, and {least} or later is needed: bring it up to date, such as by `{renewal}`."
+                );
                 Err(CheckError { code: ErrorCode::PluginOutdated, message })
             }
             Seen::Missing(missing) => Err(absent(&missing)),

@@ -29,6 +29,7 @@ use crate::domain::checks::{self, CheckSet};
 use crate::domain::issues;
 use crate::domain::repos::{self, BadgeKey, NewRepository, RepoSource, Repository};
 use crate::engine::queue;
+use crate::engine::sandbox::Tier;
 
 mod excerpt;
 mod json;
@@ -90,15 +91,12 @@ pub fn run(args: Args, sources: &Sources) -> Result<ExitCode> {
     let (config, unread) =
         Config::for_checks(sources, scratch.path()).map_err(|error| Error::because("the configuration cannot be used", error))?;
     if let Some(unread) = unread {
-        let _ = writeln!(std::io::stderr(), "plumbline: {unread}, so the defaults hold");
+        say_aside(&format!("{unread}, so the defaults hold"));
     }
     let report = analyse(&source, config, !args.no_reuse, &meter);
     meter.erase();
     let (report, others) = report?;
-    for note in report.note.iter().chain(&report.left_out()).chain(&others) {
-        // Nobody may be reading.
-        let _ = writeln!(std::io::stderr(), "plumbline: {}", quiet(note));
-    }
+    report.note.iter().chain(&report.left_out()).chain(&others).for_each(|note| say_aside(note));
 
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let written = match args.format {
@@ -114,10 +112,17 @@ pub fn run(args: Args, sources: &Sources) -> Result<ExitCode> {
     Ok(if report.set.verdict == Verdict::Success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs the checks of the base, if there is one, then those of the head against it. Answers what they said, and which tools could say
-/// more.
-fn analyse(source: &Source, config: Config, reuses: bool, meter: &Meter) -> Result<(Report, Option<String>)> {
+/// Says something beside the findings.
+fn say_aside(note: &str) {
+    // Nobody may be reading.
+    let _ = writeln!(std::io::stderr(), "plumbline: {}", quiet(note));
+}
+
+/// Runs the checks of the base, if there is one, then those of the head against it. Answers what they said, and what could have been said
+/// besides.
+fn analyse(source: &Source, config: Config, reuses: bool, meter: &Meter) -> Result<(Report, Vec<String>)> {
     let app = App::in_memory(config, Clock::System, Ids::system()).map_err(|error| Error::because("cannot prepare the checks", error))?;
+    unisolated(&app).into_iter().for_each(say_aside);
     let remote = source.slug.to_string();
     // Its first fetch is asked for as everywhere, and nobody is there to make it.
     let badge_key = BadgeKey::random();
@@ -138,21 +143,56 @@ fn analyse(source: &Source, config: Config, reuses: bool, meter: &Meter) -> Resu
         }
     }
     let set = perform(&app, &repository, source, source.head, &manner, meter)?;
-    let others = others(&app, source);
+    let others = others(&app, source, &manner);
     Ok((Report::read(&app, source, set, note).map_err(unreadable)?, others))
 }
 
-/// The tools that would have something to look at, need no settings, and are not here; `None` where a manifest says what runs.
-fn others(app: &App, source: &Source) -> Option<String> {
-    let tree = source.tree(source.head).ok()?;
-    let manifest = check::read_manifest(&*tree).ok()?.ok()?;
-    if manifest.is_some_and(|manifest| manifest.checks.is_some()) {
-        return None;
+/// What of the tools that would have something to look at is not run, and what has it run; nothing where a manifest says what runs.
+fn others(app: &App, source: &Source, manner: &Manner) -> Vec<String> {
+    let manifest = source.tree(source.head).ok().and_then(|tree| check::read_manifest(&*tree).ok()?.ok());
+    if manifest.is_none_or(|manifest| manifest.is_some_and(|manifest| manifest.checks.is_some())) {
+        return Vec::new();
     }
-    let wakes = |tool: &&Tool| tool.needs_no_settings() && matches!(tool.wake(tree.files(), |_| true), Wake::Wakes { .. });
-    let missing = catalogue::all().iter().filter(wakes).filter(|tool| app.sandboxes.locate(tool).is_err());
-    let missing: Vec<String> = missing.map(|tool| format!("{} (`{}`)", tool.name, tool.install)).collect();
-    (!missing.is_empty()).then(|| format!("more could be said by {}", missing.join(", ")))
+    let (mut missing, mut unnamed, mut stuck) = (Vec::new(), Vec::new(), Vec::<(String, Vec<&str>)>::new());
+    let wakes = |tool: &&Tool| matches!(tool.wake(source.tree.files(), |path| manner.speaks_of(path)), Wake::Wakes { .. });
+    for tool in catalogue::all().iter().filter(|tool| tool.needs_no_settings() || tool.needs_settings()).filter(wakes) {
+        if app.sandboxes.locate(tool).is_err() {
+            missing.push(format!("{} (`{}`)", tool.name, tool.install));
+        } else if !tool.needs_no_settings() {
+            unnamed.push(tool.name.as_str());
+        } else if let Err(error) = app.sandboxes.ready(tool) {
+            // Where nothing can be run at all, that is said once.
+            match stuck.iter_mut().find(|(why, _)| *why == error.message) {
+                Some((_, tools)) => tools.push(&tool.name),
+                None => stuck.push((error.message, vec![&tool.name])),
+            }
+        }
+    }
+    let mut said = Vec::new();
+    if !missing.is_empty() {
+        said.push(format!("more could be said by {}", missing.join(", ")));
+    }
+    if let [first, more @ ..] = unnamed.as_slice() {
+        let (stand, them) = if more.is_empty() {
+            ("is here and finds in the tree what it needs", "it")
+        } else {
+            ("are here and find in the tree what they need", "them")
+        };
+        said.push(format!("{} {stand}; a manifest that names {them} has {them} run (`- plugin: {first}`)", unnamed.join(", ")));
+    }
+    said.extend(stuck.into_iter().map(|(why, tools)| format!("not run: {}. {why}", tools.join(", "))));
+    said
+}
+
+/// What is to be said before anything runs where nothing keeps what runs from the host. Whether that is so is looked at where the
+/// configuration allows it alone.
+fn unisolated(app: &App) -> Option<&'static str> {
+    let may_be = app.config.min_tier == Tier::Trusted;
+    let is_trusted = may_be && app.sandboxes.get().is_ok_and(|sandbox| sandbox.tier() == Tier::Trusted);
+    is_trusted.then_some(
+        "WITHOUT ISOLATION: whatever the checks start can do on this host what you can, since `sandbox.min_tier` is `trusted` and no sandbox \
+         comes up here; `plumbline doctor` says why",
+    )
 }
 
 fn unreadable(error: issues::Error) -> Error {

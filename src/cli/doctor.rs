@@ -19,6 +19,9 @@ use crate::engine::sandbox::Tier;
 use crate::engine::sandbox::probe::{self, Finding, Grade};
 use crate::engine::vault::{self, Vault};
 
+/// The part about the tools of the catalogue.
+const TOOLS: &str = "tools";
+
 /// What `plumbline doctor` is asked.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exits with 0 if everything works, 1 if something does not, 2 on wrong usage.")]
@@ -70,7 +73,7 @@ pub fn run(args: &Args, config: &Config) -> Result<ExitCode> {
     if config.oci_socket.is_some() || config.min_tier == Tier::Oci {
         parts.push(("images", images(&sandboxes)));
     }
-    parts.push(("tools", tools(config, &sandboxes)));
+    parts.push((TOOLS, tools(config, &sandboxes)));
     let is_bad = parts.iter().flat_map(|(_, lines)| lines).any(|line| line.grade == Some(Grade::Bad));
     if args.json {
         let parts = parts.iter().map(|(name, lines)| ((*name).to_owned(), lines.iter().map(Line::json).collect::<Value>()));
@@ -81,9 +84,33 @@ pub fn run(args: &Args, config: &Config) -> Result<ExitCode> {
             say(&format!("{}\n", style.ink(Ink::Path, name)));
             lines.iter().for_each(|line| say(&line.text(&style)));
         }
-        say(if is_bad { "\nSomething does not work; what mends it stands beside it.\n" } else { "\nEverything works.\n" });
+        say(&format!("\n{}\n", verdict(&parts)));
     }
     Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What holds of all of it, in a sentence.
+fn verdict(parts: &[(&str, Vec<Line>)]) -> String {
+    let of = |grade: Grade| {
+        parts
+            .iter()
+            .flat_map(move |(part, lines)| lines.iter().map(move |line| (*part, line)))
+            .filter(move |(_, line)| line.grade == Some(grade))
+    };
+    if of(Grade::Bad).next().is_some() {
+        return "Something does not work; what mends it stands beside it.".to_owned();
+    }
+    let tools: Vec<&str> = of(Grade::Weaker).filter(|(part, _)| *part == TOOLS).map(|(_, line)| line.name.as_str()).collect();
+    let others = of(Grade::Weaker).filter(|(part, _)| *part != TOOLS).count() as u64;
+    let works = match tools.as_slice() {
+        [] => "Everything works".to_owned(),
+        tools => format!("Everything works but what is here and cannot be run: {}", tools.join(", ")),
+    };
+    match others {
+        0 => format!("{works}."),
+        1 => format!("{works}; one thing could be better (◆)."),
+        others => format!("{works}; {others} things could be better (◆)."),
+    }
 }
 
 fn data(config: &Config) -> Vec<Line> {
@@ -181,4 +208,26 @@ fn tools(config: &Config, sandboxes: &Sandboxes) -> Vec<Line> {
         }
     };
     sandboxes.survey().tools.iter().map(look).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_at_the_end_is_what_holds() {
+        let line = |name: &str, grade| Line::new(name, grade, "");
+        let said = |sandbox, tools: &[Grade]| {
+            let tools = tools.iter().zip(["eslint", "ruff"]).map(|(grade, name)| line(name, *grade)).collect();
+            verdict(&[("sandbox", vec![line("memory", sandbox)]), (TOOLS, tools)])
+        };
+        assert_eq!(said(Grade::Good, &[Grade::Good]), "Everything works.");
+        assert_eq!(
+            said(Grade::Good, &[Grade::Weaker, Grade::Weaker]),
+            "Everything works but what is here and cannot be run: eslint, ruff."
+        );
+        assert_eq!(said(Grade::Weaker, &[Grade::Good]), "Everything works; one thing could be better (◆).");
+        assert!(said(Grade::Weaker, &[Grade::Weaker]).ends_with("run: eslint; one thing could be better (◆)."));
+        assert!(said(Grade::Bad, &[Grade::Weaker]).starts_with("Something does not work"));
+    }
 }

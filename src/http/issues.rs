@@ -20,6 +20,7 @@ use crate::base::id::IssueId;
 use crate::base::name::{CommitSha, TreePath};
 use crate::base::page::{Cursor, ListMark, Page};
 use crate::base::time::Timestamp;
+use crate::domain::checks;
 use crate::domain::issues::finding::{Kind, Severity};
 use crate::domain::issues::issue::IssueState;
 use crate::domain::issues::list::{AtCommit, Filter, Listed, Listing, Sort};
@@ -314,8 +315,12 @@ pub async fn list(State(app): State<App>, permit: Permit, params: Params, Query(
 /// `GET …/commits/{sha}/issues.sarif`.
 pub async fn sarif(State(app): State<App>, permit: Permit, params: Params) -> Result<Response, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
-    let standees = app.read(move |tx, _| issues::list::all(tx, repo.id, commit.sha)).await?;
-    let body = super::sarif::document(&standees);
+    let (standees, checks) = app
+        .read(move |tx, _| -> Result<_, ApiError> {
+            Ok((issues::list::all(tx, repo.id, commit.sha)?, checks::look(tx, repo.id, commit.sha)?))
+        })
+        .await?;
+    let body = super::sarif::document(&standees, checks.as_ref());
     Ok(([(header::CONTENT_TYPE, "application/sarif+json")], body.to_string()).into_response())
 }
 

@@ -75,7 +75,7 @@ pub struct PluginView {
     pub least: Option<String>,
     /// Where it lies on the host; for administrators.
     pub path: Option<String>,
-    /// A command with which a person installs it; null for one that is built in.
+    /// A command with which a person installs it, or brings one that is too old up to date; null for one that is built in.
     pub how_to_install: Option<String>,
     /// Why it cannot run, if it cannot.
     pub message: Option<String>,
@@ -188,7 +188,7 @@ fn of_tool(tool: &'static Tool, seen: &Seen, is_admin: bool) -> PluginView {
         version: version.map(ToString::to_string),
         least: Some(tool.least.to_string()),
         path: None,
-        how_to_install: Some(tool.install.clone()),
+        how_to_install: Some(if state == PluginState::Outdated { tool.renewal() } else { tool.install.clone() }),
         message: match seen {
             // Why a program does not start is told by places on the host.
             Seen::Unusable(..) if !is_admin => Some(format!("`{}` is here and cannot be started; an administrator sees why.", tool.name)),

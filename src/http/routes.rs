@@ -10,8 +10,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::openapi::Doc;
 use super::{
-    accounts, admin, badges, checks, compare, files, github, health, hooks, issues, live, plugins, pulls, repos, search, secrets, trends,
-    usage,
+    accounts, admin, badges, checks, compare, files, github, health, hooks, issues, live, plugins, pulls, repos, schemas, search, secrets,
+    trends, usage,
 };
 use crate::app::App;
 use crate::domain::accounts::Permission;
@@ -100,6 +100,7 @@ pub fn table() -> Vec<Route> {
         post(hooks::GITHUB, Public, hooks::github, "Takes a delivery of GitHub's, signed with HMAC-SHA256 in `X-Hub-Signature-256`").says(|doc| doc.answers::<hooks::DeliveryTakenView>(202)).public(),
         get("/api/openapi.json", Public, super::openapi::document, "This document"),
         get("/api/v1/version", Public, health::version, "Which plumbline this is").says(|doc| doc.answers::<health::VersionView>(200)),
+        get(schemas::ISSUES, Public, schemas::issues, "The JSON schema of findings in our own format, which a check writes with `output: plumbline`").says(|doc| doc.produces(schemas::MEDIA)),
 
         post("/api/v1/login", Public, accounts::signin::create, "Signs a browser in; the session comes as a cookie").says(|doc| doc.takes::<accounts::signin::SignInBody>().answers::<accounts::MeView>(200)),
         post("/api/v1/logout", Identified, accounts::logout, "Ends the browser's session").says(|doc| doc.answers_nothing(204)),

@@ -9,7 +9,9 @@ use askama::Template;
 use serde_json::Value;
 
 use super::frame::Frame;
-use super::words;
+use super::{href, words};
+
+pub mod findings;
 
 /// How deep a schema is described in one line.
 const MAX_DEPTH: usize = 6;

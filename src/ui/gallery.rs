@@ -15,6 +15,7 @@ use super::chart::Point;
 use super::check::{CheckPage, LogText};
 use super::commit::{Base, CommitPage, IssueFilter, IssueList, Manifest, ManifestFault};
 use super::compare::{ComparePage, Difference, Found as Compared};
+use super::docs::findings::{Described, IssuesFormatPage};
 use super::docs::{Docs, DocsPage};
 use super::error::ErrorPage;
 use super::escape::Markup;

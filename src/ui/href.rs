@@ -60,6 +60,8 @@ pub const SECRET_NAMES: &str = "/api/v1/secret-names/";
 pub const PLUGINS: &str = "/plugins";
 /// The reference of the REST API.
 pub const DOCS: &str = "/api/docs";
+/// What is said of our own format of findings.
+pub const ISSUES_FORMAT: &str = "/api/docs/issues";
 /// GitHub as it is set up.
 pub const GITHUB: &str = "/admin/github";
 /// The administration of the instance.

@@ -46,6 +46,7 @@ pub fn table() -> Vec<Page> {
         shows("/assets/{*path}", Public, assets::show),
         shows("/favicon.ico", Public, assets::favicon),
         shows("/api/docs", Public, docs::show),
+        shows("/api/docs/issues", Public, docs::issues),
         shows("/sign-in", Public, signin::show),
         takes("/sign-in", Public, signin::enter),
         shows("/auth/github", Public, abroad::set_out),

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -338,6 +339,85 @@ fn tools_that_could_say_more_are_named_with_what_installs_them_where_no_manifest
     );
     repo.commit([(".plumbline.yaml", "version: 1\nchecks: [{plugin: hygiene}]\n")]);
     assert!(!check_with(repo.path(), &[], &[("PATH", "/nowhere")]).stderr.contains("more could be said"));
+}
+
+/// A folder with a program of this name that says this version.
+fn bin_with(name: &str, version: &str) -> TempDir {
+    let open = || std::fs::Permissions::from_mode(0o755);
+    let bin = tempfile::Builder::new().permissions(open()).tempdir().unwrap();
+    let program = bin.path().join(name);
+    std::fs::write(&program, format!("#!/bin/sh\necho '{name} {version}'\n")).unwrap();
+    std::fs::set_permissions(program, open()).unwrap();
+    bin
+}
+
+#[test]
+fn a_tool_whose_settings_are_in_the_tree_is_named_whether_it_is_here_or_not() {
+    let repo = TestRepo::new();
+    let eslint = [("eslint.config.mjs", "export default [];\n"), ("a.mjs", "export const a = 1;\n")];
+    repo.commit(eslint.into_iter().chain([("Cargo.toml", "[package]\nname = \"a\"\n"), ("src/lib.rs", "\n")]));
+    let bin = bin_with("eslint", "v9.9.9");
+    let said = check_with(repo.path(), &[], &[("PATH", bin.path().to_str().unwrap())]).stderr;
+    assert!(said.contains("clippy (`rustup component add clippy`)"), "{said}");
+    assert!(
+        said.contains("eslint is here and finds in the tree what it needs")
+            && said.contains("(`- plugin: eslint`)")
+            && !said.contains("eslint (`"),
+        "{said}"
+    );
+    assert!(check_with(repo.path(), &[], &[("PATH", "/nowhere")]).stderr.contains("eslint (`npm install --global eslint`)"));
+}
+
+#[test]
+fn a_tool_that_would_run_and_is_too_old_is_named_with_what_mends_that() {
+    if let Err(missing) = crate::guard::sandbox::native() {
+        return crate::support::skipped("sandbox", missing);
+    }
+    let repo = TestRepo::new();
+    repo.commit([("a.py", "print(1)\n")]);
+    let bin = bin_with("ruff", "0.0.1");
+    let path = format!("{}:/usr/bin:/bin", bin.path().display());
+    let said = check_with(repo.path(), &[], &[("PATH", &path)]).stderr;
+    assert!(said.contains("not run: ruff. `ruff` is here in version 0.0.1") && said.contains("`pip install --upgrade ruff`"), "{said}");
+}
+
+/// Runs `plumbline check` where the host's bubblewrap is a program that cannot come up, without isolation. `None` if we may not pretend so:
+/// root may. One who is root in a namespace of users alone could not become the user that bubblewrap is started as.
+fn check_without_bubblewrap(repo: &Path, path: &str) -> Option<(String, String)> {
+    let fake = tempfile::tempdir().unwrap();
+    let bubblewrap = fake.path().join("bwrap");
+    std::fs::write(&bubblewrap, "#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2; exit 1\n").unwrap();
+    std::fs::set_permissions(&bubblewrap, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let script = format!("mount --bind '{}' /usr/bin/bwrap && echo mounted && exec \"$0\" check", bubblewrap.display());
+    let arguments = ["--mount", "/bin/sh", "-c", &script, env!("CARGO_BIN_EXE_plumbline")];
+    #[expect(clippy::disallowed_methods, reason = "these tests are about the process")]
+    let mut command = Command::new("unshare");
+    command.args(arguments).current_dir(repo).env_clear().env("PATH", path).env("PLUMBLINE_SANDBOX_MIN_TIER", "trusted");
+    let output = command.output().ok()?;
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stdout = stdout.strip_prefix("mounted\n")?.to_owned();
+    Some((stdout, String::from_utf8_lossy(&output.stderr).into_owned()))
+}
+
+#[test]
+fn without_isolation_that_is_said_before_anything_runs_and_only_what_is_to_run_is_started() {
+    let repo = TestRepo::new();
+    let bin = bin_with("ruff", "9.9.9");
+    let trace = bin.path().join("started");
+    let script = format!("#!/bin/sh\necho started >> '{}'\necho 'ruff 9.9.9'\n", trace.display());
+    std::fs::write(bin.path().join("ruff"), script).unwrap();
+    std::fs::set_permissions(bin.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let path = format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", bin.path().display());
+    repo.commit([("a.py", "print(1)\n"), MANIFEST]);
+    let Some((stdout, stderr)) = check_without_bubblewrap(repo.path(), &path) else {
+        return crate::support::skipped("sandbox", "nothing can be mounted here");
+    };
+    assert!(stderr.starts_with("plumbline: WITHOUT ISOLATION: "), "{stderr}{stdout}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(!trace.exists(), "a tool that is not to run was asked for its version");
+    repo.commit([(".plumbline.yaml", "version: 1\nchecks: [{plugin: ruff}]\n")]);
+    check_without_bubblewrap(repo.path(), &path).unwrap();
+    assert!(trace.exists(), "one that is to run was not");
 }
 
 #[test]

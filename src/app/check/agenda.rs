@@ -34,8 +34,17 @@ pub(super) struct Agenda {
 }
 
 /// The tools that run where no manifest says what to run: those that the configuration or the repository's settings name, or all that
-/// this host has.
-pub(super) fn besides(app: &App, repository: &Repository, manner: &Manner, files: &[TreeFile]) -> Vec<&'static Tool> {
+/// this host has. Where it says so there are none, and none is asked for its version.
+pub(super) fn besides(
+    app: &App,
+    repository: &Repository,
+    manner: &Manner,
+    manifest: Option<&Manifest>,
+    files: &[TreeFile],
+) -> Vec<&'static Tool> {
+    if manifest.is_some_and(|manifest| manifest.checks.is_some()) {
+        return Vec::new();
+    }
     let settings = app.read_now(|tx, _| settings::load(tx)).unwrap_or_else(|error| {
         tracing::warn!("the settings cannot be read, and the defaults hold: {error}");
         settings::Settings::default()
@@ -57,8 +66,8 @@ impl Run<'_> {
             Ok(manifest) => manifest,
             Err(message) => return invalid(message),
         };
-        let besides = besides(self.app, self.repository, self.manner, tree.files());
-        let planned = plan(manifest.as_ref(), &besides, &self.secrets_of(manifest.as_ref())?);
+        let besides = |manifest| besides(self.app, self.repository, self.manner, manifest, tree.files());
+        let planned = plan(manifest.as_ref(), &besides(manifest.as_ref()), &self.secrets_of(manifest.as_ref())?);
         let file = manifest_file(tree).map_or(NO_MANIFEST, |(_, file)| file.blob);
         let foreign = self.trees.foreign();
         let vouched = Vouched { unapproved: None, is_foreign: foreign.is_some(), goes_to: self.trees.goes_to().to_vec() };
@@ -80,7 +89,7 @@ impl Run<'_> {
                     }
                 };
                 // What was approved is what was shown: what the base has runs as well, whatever the fork's manifest says of it.
-                let mut planned = of_fork(planned, plan(ruling.as_ref(), &besides, &self.secrets_of(ruling.as_ref())?));
+                let mut planned = of_fork(planned, plan(ruling.as_ref(), &besides(ruling.as_ref()), &self.secrets_of(ruling.as_ref())?));
                 if self.is_approved()? {
                     planned.iter_mut().for_each(|one| one.waits_for = None);
                 } else {

@@ -49,7 +49,7 @@ pub fn dry_run(app: &App, repository: &Repository, manifest: Option<&Manifest>, 
         };
         Dry { name: planned.name, plugin: planned.plugin, files, error }
     };
-    plan(manifest, &besides(app, repository, &Manner::default(), files), known).into_iter().map(check).collect()
+    plan(manifest, &besides(app, repository, &Manner::default(), manifest, files), known).into_iter().map(check).collect()
 }
 
 /// How many files a check looks at that finds its way in the tree itself.

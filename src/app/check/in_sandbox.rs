@@ -38,7 +38,7 @@ const OUTPUT: &str = ".plumbline-output";
 /// A file that is larger is not shown to a tool.
 const FILE_BYTES: u64 = 64 << 20;
 /// How many dropped records a log and a page name.
-pub(super) const DROPPED_TOLD: usize = 50;
+pub const DROPPED_TOLD: usize = 50;
 /// The longest line of a tool's that a log repeats.
 pub(super) const LINE_BYTES: usize = 4 << 10;
 /// The port of a forge.

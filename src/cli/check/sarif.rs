@@ -10,7 +10,7 @@ use super::json::write_quietly;
 use super::report::{Found, Report};
 use super::source::Source;
 use crate::domain::checks::CheckError;
-use crate::http::sarif::{SCHEMA, encoded, result, rules, tool};
+use crate::http::sarif::{OURSELVES, SCHEMA, Speaker, encoded, result, rules, tool};
 
 /// Writes the document.
 pub fn write(out: &mut dyn Write, report: &Report, source: &Source) -> Result<()> {
@@ -18,7 +18,8 @@ pub fn write(out: &mut dyn Write, report: &Report, source: &Source) -> Result<()
         Some(root) => json!({ "uri": format!("file://{}/", encoded(root.as_os_str().as_bytes()).trim_end_matches('/')) }),
         None => json!({ "description": { "text": "The root of the repository" } }),
     };
-    let run = |name: &str, found: Vec<&Found>, error: Option<&CheckError>| {
+    let run = |speaker: Speaker<'_>, found: Vec<&Found>, error: Option<&CheckError>| {
+        let name = speaker.name;
         let rules = rules(found.iter().map(|found| &found.standee));
         let result = |found: &&Found| {
             let mut result = result(&found.standee, &rules);
@@ -28,7 +29,7 @@ pub fn write(out: &mut dyn Write, report: &Report, source: &Source) -> Result<()
             result
         };
         json!({
-            "tool": tool(name, &rules),
+            "tool": tool(speaker, &rules),
             "automationDetails": { "id": format!("plumbline/{name}/") },
             "columnKind": "unicodeCodePoints",
             "originalUriBaseIds": { "SRCROOT": root },
@@ -39,10 +40,10 @@ pub fn write(out: &mut dyn Write, report: &Report, source: &Source) -> Result<()
     let mut runs: Vec<Value> = Vec::new();
     for check in &report.set.checks {
         let found = report.issues.iter().filter(|found| found.standee.source == check.name).collect();
-        runs.push(run(&check.name, found, check.error.as_ref()));
+        runs.push(run(Speaker::of(check), found, check.error.as_ref()));
     }
     if let Some(error) = &report.set.error {
-        runs.push(run("plumbline", Vec::new(), Some(error)));
+        runs.push(run(Speaker::named(OURSELVES), Vec::new(), Some(error)));
     }
     write_quietly(out, &json!({ "$schema": SCHEMA, "version": "2.1.0", "runs": runs }))
 }

@@ -311,6 +311,17 @@ impl Tool {
         std::iter::once(&self.executable).chain(words).cloned().collect::<Vec<_>>().join(" ")
     }
 
+    /// A command with which a person brings an older one up to date. What installs a tool need not do that: pip, Homebrew and rustup are
+    /// content with what is there, while npm, gem, go and apt-get bring the newest they know.
+    pub fn renewal(&self) -> String {
+        match self.install.split_once(' ') {
+            Some(("pip", rest)) => format!("pip {}", rest.replacen("install ", "install --upgrade ", 1)),
+            Some(("brew", rest)) => format!("brew {}", rest.replacen("install ", "upgrade ", 1)),
+            Some(("rustup", _)) => "rustup update".to_owned(),
+            _ => self.install.clone(),
+        }
+    }
+
     /// Whether this version is one that can be run.
     pub fn takes(&self, version: &Version) -> bool {
         *version >= self.least

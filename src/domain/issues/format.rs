@@ -57,7 +57,7 @@ pub use draft::Dropped;
 pub use json::{MAX_NODES, MAX_RECORD_TEXT};
 
 /// Raised whenever the same output could be read otherwise; part of the key under which results are reused.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 words! {
     /// The formats that are read.

@@ -69,7 +69,8 @@ fn checks(world: &World, out: &mut Pages) {
 }
 
 fn plugins(world: &World, out: &mut Pages) {
-    let plugin = |name: &'static str, state: PluginState| PluginView {
+    let plugin = |name: &'static str, state: PluginState| {
+        PluginView {
         name: world.say(name),
         title: world.say(name),
         about: world.say("Lints Python: pyflakes, pycodestyle, bugbear, bandit's rules and many more."),
@@ -84,7 +85,8 @@ fn plugins(world: &World, out: &mut Pages) {
         path: (state == PluginState::Found).then(|| world.say("/opt/tools/a/rather/deep/folder/of/a/virtual/environment/bin/ruff")),
         how_to_install: (state != PluginState::BuiltIn).then(|| world.say("npm install --global eslint @eslint/js eslint-formatter-sarif")),
         message: (!state.can_run())
-            .then(|| world.say("`ruff` is here in version 0.4.1, and 0.6.0 or later is needed; `pip install ruff`.")),
+            .then(|| world.say("`ruff` is here in version 0.4.1, and 0.6.0 or later is needed: bring it up to date, such as by `pip install --upgrade ruff`.")),
+    }
     };
     let limit = |name: &str, is_weaker| LimitView {
         name: name.to_owned(),

@@ -72,6 +72,20 @@ pub(super) fn doors(world: &World, out: &mut Pages) {
     people(world, out);
     add(out, "docs", &DocsPage { frame: world.outside(), docs: Docs::read(&pages::document(world)) });
     add(out, "docs-empty", &DocsPage { frame: world.outside(), docs: Docs::default() });
+    add(out, "docs-issues", &IssuesFormatPage { frame: world.outside(), format: described(world) });
+    add(out, "docs-issues-empty", &IssuesFormatPage { frame: world.outside(), format: Described::default() });
+}
+
+/// Our own format, or where words are an attacker's, one whose schema they wrote.
+fn described(world: &World) -> Described {
+    let mut ours = Described::ours();
+    for part in &mut ours.parts {
+        let hostile = |text: &mut String| *text = text.replacen("The ", &world.say("The "), 1);
+        hostile(&mut part.description);
+        part.fields.iter_mut().for_each(|row| hostile(&mut row.description));
+    }
+    ours.title = world.say("Findings for Plumbline");
+    ours
 }
 
 /// A token of somebody, or of the instance.

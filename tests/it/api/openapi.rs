@@ -57,3 +57,18 @@ async fn the_reference_page_is_open_and_loads_nothing_from_elsewhere() {
         assert!(!page.contains(attribute), "{attribute}");
     }
 }
+
+#[tokio::test]
+async fn the_native_format_has_a_schema_and_a_page_for_everybody() {
+    let app = TestApp::start();
+    let answer = app.anonymous().get("/api/v1/schemas/issues.json").await.expect(200);
+    assert_eq!(answer.header("content-type"), Some("application/schema+json"));
+    assert!(answer.header("etag").is_some());
+    let schema = answer.value();
+    let page = app.anonymous().page("/api/docs/issues").await.expect(200).text();
+    for name in schema["$defs"]["issue"]["properties"].as_object().unwrap().keys() {
+        assert!(page.contains(&format!("<code>{name}</code>")), "{name}");
+    }
+    assert!(page.contains("/api/v1/schemas/issues.json") && page.contains("output: plumbline"));
+    assert!(app.anonymous().page("/api/docs").await.expect(200).text().contains("/api/docs/issues"));
+}

@@ -46,6 +46,7 @@ async fn every_plugin_is_told_of_as_this_host_has_it_and_places_to_administrator
     assert_eq!(plugin(&view, "ruff")["version"], json!("0.17.6"));
     assert_eq!(plugin(&view, "ruff")["path"], json!(bin.path().join("ruff")));
     assert!(text(&plugin(&view, "shellcheck")["message"]).contains("0.0.1"), "{view:#}");
+    assert!(text(&plugin(&view, "shellcheck")["message"]).contains("bring it up to date, such as by `apt-get install"), "{view:#}");
     assert_eq!(plugin(&view, "bandit")["how_to_install"], json!("pip install 'bandit[toml]'"));
     assert_eq!((&plugin(&view, "eslint")["needs_settings"], &plugin(&view, "hygiene")["runs_by_default"]), (&json!(true), &json!(true)));
     assert_eq!(view["sandbox"]["tier"], json!("native"));

@@ -376,3 +376,20 @@ fn a_version_that_is_too_old_is_not_taken() {
     assert!(ruff.takes(&Version::of("0.6.0").unwrap()) && ruff.takes(&Version::of("1.0").unwrap()));
     assert!(!ruff.takes(&Version::of("0.5.9").unwrap()));
 }
+
+#[test]
+fn what_brings_a_tool_up_to_date_is_not_what_is_content_with_an_old_one() {
+    let renewal = |name| find(name).unwrap().renewal();
+    assert_eq!(renewal("ruff"), "pip install --upgrade ruff");
+    assert_eq!(renewal("bandit"), "pip install --upgrade 'bandit[toml]'");
+    assert_eq!(renewal("eslint"), "npm install --global eslint");
+    assert_eq!((renewal("clippy").as_str(), renewal("trivy").as_str()), ("rustup update", "brew upgrade trivy"));
+    for tool in all() {
+        let command = tool.renewal();
+        assert!(
+            !["pip install ", "brew install ", "rustup component"].iter().any(|way| command.starts_with(way))
+                || command.contains("--upgrade"),
+            "{command}"
+        );
+    }
+}

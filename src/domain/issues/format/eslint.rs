@@ -12,14 +12,16 @@ use crate::domain::issues::finding::{Kind, Severity};
 
 use Step::{Each, Key};
 
+const FILES: Pattern = &[Each];
 const FILE_PATH: Pattern = &[Each, Key("filePath")];
 const SOURCE: Pattern = &[Each, Key("source")];
-
 const MESSAGES: Pattern = &[Each, Key("messages"), Each];
 const SUPPRESSED: Pattern = &[Each, Key("suppressedMessages"), Each];
 const WARNINGS: Pattern = &[Each, Key("warnings"), Each];
 
 const SKIPPED: &[&str] = &["suggestions", "fix"];
+/// What a file has of which one is there.
+const LISTS: [&str; 3] = ["messages", "suppressedMessages", "warnings"];
 
 /// The most files whose names are kept.
 const MAX_FILES: usize = 200_000;
@@ -34,6 +36,7 @@ const COLUMNS: Columns = Columns { unit: Unit::Utf16, first: 1, end_is_behind: t
 pub fn read(input: &[u8], drafts: &mut Drafts<'_>) -> Result<(), String> {
     let depth = drafts.bounds.depth;
     let files = files(input, depth);
+    drop_others(input, &files, drafts);
     let route = Route { patterns: &[MESSAGES, SUPPRESSED, WARNINGS], skip: SKIPPED, depth };
     let walked = json::walk(input, route, &mut |_, places, node| match node {
         Ok(node) => {
@@ -67,16 +70,36 @@ fn files(input: &[u8], depth: usize) -> Vec<String> {
     files.into_iter().map(|(name, _)| name).collect()
 }
 
+/// Drops what is no file, or holds no messages.
+fn drop_others(input: &[u8], files: &[String], drafts: &mut Drafts<'_>) {
+    json::outline(input, Route { patterns: &[FILES], skip: &["source"], depth: 1 }, &mut |_, places, node| {
+        let place = places.first().copied().unwrap_or_default();
+        let fault = match &node {
+            Ok(file @ Node::Map(_)) if LISTS.iter().any(|list| matches!(file.get(list), Node::List(_))) => return,
+            Ok(Node::Map(_)) => "has no list `messages`".to_owned(),
+            Ok(_) => "is no record of a file".to_owned(),
+            Err(why) => why.to_string(),
+        };
+        match files.get(place).filter(|name| !name.is_empty()) {
+            Some(name) => drafts.drop(name, &fault),
+            None => drafts.drop(&format!("file {}", place + 1), &fault),
+        }
+    });
+}
+
 fn message(node: &Node, file: &str, drafts: &mut Drafts<'_>) {
+    if !matches!(node, Node::Map(_)) {
+        return drafts.drop(file, "has a message that is no record");
+    }
     let rule = node.get("ruleId").text().or_else(|| node.get("rule").text());
     let is_fatal = *node.get("fatal") == Node::Bool(true);
-    if rule.is_none() && !is_fatal && node.get("line").is_null() {
+    let text = node.get("message").text().or_else(|| node.get("text").text()).unwrap_or_default();
+    if rule.is_none() && !is_fatal && node.get("line").is_null() && !text.is_empty() {
         return drafts.skip();
     }
     let part = |name| node.get(name);
     let by = drafts.ground.columns.unwrap_or(COLUMNS);
     let region = Region::read([part("line"), part("endLine")], [part("column"), part("endColumn")], by);
-    let text = node.get("message").text().or_else(|| node.get("text").text()).unwrap_or_default();
     // Stylelint ends its text with the rule's name.
     let suffix = rule.map(|rule| format!(" ({rule})")).unwrap_or_default();
     let suppressions = node.get("suppressions").list();

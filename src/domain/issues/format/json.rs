@@ -145,6 +145,8 @@ struct Budget<'s> {
     text: usize,
     /// Names whose values are not read.
     skip: &'s [&'s str],
+    /// Whether what is too deep is left empty, and the record is none the worse.
+    is_outline: bool,
     over: Option<TooMuch>,
 }
 
@@ -158,6 +160,11 @@ impl Budget<'_> {
             self.text -= text;
         }
         self.over.is_none()
+    }
+
+    /// What stands for a value that is not gone into: `empty` in an outline.
+    fn beyond(&self, empty: Node) -> Node {
+        if self.is_outline && self.over.is_none() { empty } else { Node::Null }
     }
 }
 
@@ -215,7 +222,7 @@ impl<'de> Visitor<'de> for Record<'_, '_> {
         let mut list = Vec::new();
         let Some(depth) = self.enter() else {
             while items.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(Node::Null);
+            return Ok(self.budget.beyond(Node::List(Vec::new())));
         };
         while let Some(item) = items.next_element_seed(Record { budget: self.budget, depth })? {
             // What is over the allowance is read to its end, and kept no more.
@@ -230,7 +237,7 @@ impl<'de> Visitor<'de> for Record<'_, '_> {
         let mut map = Vec::new();
         let Some(depth) = self.enter() else {
             while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            return Ok(Node::Null);
+            return Ok(self.budget.beyond(Node::Map(Vec::new())));
         };
         while let Some(name) = entries.next_key::<Cow<'de, str>>()? {
             if self.budget.skip.contains(&&*name) || !self.budget.spend(name.len()) {
@@ -247,7 +254,7 @@ impl<'de> Visitor<'de> for Record<'_, '_> {
 impl Record<'_, '_> {
     /// One level down; `None` if that is too deep or too much.
     fn enter(&mut self) -> Option<usize> {
-        if self.depth == 0 && self.budget.over.is_none() {
+        if self.depth == 0 && !self.budget.is_outline && self.budget.over.is_none() {
             self.budget.over = Some(TooMuch::Deep);
         }
         let may = self.budget.spend(0);
@@ -295,11 +302,21 @@ struct Walker<'a, 'v> {
     visit: &'a mut Visit<'v>,
     places: Vec<usize>,
     reached: Vec<usize>,
+    is_outline: bool,
 }
 
 /// Walks a document and hands over what the patterns lead to.
 pub fn walk(input: &[u8], route: Route<'_>, visit: &mut Visit<'_>) -> Walked {
-    let mut walker = Walker { route, visit, places: Vec::new(), reached: vec![0; route.patterns.len()] };
+    tour(input, route, false, visit)
+}
+
+/// The same, handing over no more than the outline of each value: what lies deeper than the route's depth is an empty list or map.
+pub fn outline(input: &[u8], route: Route<'_>, visit: &mut Visit<'_>) -> Walked {
+    tour(input, route, true, visit)
+}
+
+fn tour(input: &[u8], route: Route<'_>, is_outline: bool, visit: &mut Visit<'_>) -> Walked {
+    let mut walker = Walker { route, visit, places: Vec::new(), reached: vec![0; route.patterns.len()], is_outline };
     let mut document = serde_json::Deserializer::from_slice(input);
     let live = (0..route.patterns.len()).collect();
     let read = Within { walker: &mut walker, live, level: 0 }.deserialize(&mut document).and_then(|()| document.end());
@@ -308,7 +325,7 @@ pub fn walk(input: &[u8], route: Route<'_>, visit: &mut Visit<'_>) -> Walked {
 
 /// Reads one record that stands alone; the values of the names in `skip` are not read.
 pub fn record(input: &[u8], skip: &[&str], depth: usize) -> serde_json::Result<Result<Node, TooMuch>> {
-    let mut budget = Budget { nodes: MAX_NODES, text: MAX_RECORD_TEXT, skip, over: None };
+    let mut budget = Budget { nodes: MAX_NODES, text: MAX_RECORD_TEXT, skip, is_outline: false, over: None };
     let mut document = serde_json::Deserializer::from_slice(input);
     let node = Record { budget: &mut budget, depth }.deserialize(&mut document)?;
     document.end()?;
@@ -398,10 +415,11 @@ impl<'de> DeserializeSeed<'de> for Within<'_, '_, '_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let Route { patterns, skip, depth } = self.walker.route;
+        let is_outline = self.walker.is_outline;
         let Some(pattern) = self.live.iter().copied().find(|pattern| patterns[*pattern].len() == self.level) else {
             return deserializer.deserialize_any(self);
         };
-        let mut budget = Budget { nodes: MAX_NODES, text: MAX_RECORD_TEXT, skip, over: None };
+        let mut budget = Budget { nodes: MAX_NODES, text: MAX_RECORD_TEXT, skip, is_outline, over: None };
         let node = Record { budget: &mut budget, depth }.deserialize(deserializer)?;
         (self.walker.visit)(pattern, &self.walker.places, budget.over.map_or(Ok(node), Err));
         Ok(())

@@ -11,6 +11,12 @@ use super::paths::Written;
 
 /// The format as a JSON schema.
 pub const SCHEMA: &str = include_str!("../../../../data/issues.schema.json");
+/// A document in it.
+pub const EXAMPLE: &str = include_str!("../../../../data/issues.example.json");
+/// The same issue by issue, one a line.
+pub const EXAMPLE_LINES: &str = include_str!("../../../../data/issues.example.jsonl");
+/// A manifest with a check that writes it.
+pub const EXAMPLE_MANIFEST: &str = include_str!("../../../../data/issues.example.yaml");
 
 const ISSUES: Pattern = &[Step::Key("issues"), Step::Each];
 /// The same way and a step beyond, where nothing is: it tells whether there is a list and reads none of it.

@@ -39,6 +39,31 @@ fn a_document_that_breaks_off_gives_what_came_before_and_says_so() {
 }
 
 #[test]
+fn what_eslint_would_not_write_is_dropped_and_named() {
+    let deep = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
+    let input = format!(
+        r#"[[[]], {{"x": 1}}, {deep}, null, {{"filePath": "src/a.py", "messages": {{"a": []}}}},
+        {{"filePath": "README.md", "messages": [3, [], {{}}, {{"ruleId": "r", "message": "m", "line": 1}}, {{"message": "File ignored."}}]}},
+        {{"source": "src/a.py", "warnings": []}}]"#
+    );
+    let read = reading(Format::Eslint, &input);
+    assert_eq!(told(&read), ["README.md 1-1 minor quality r: m"]);
+    assert_eq!(
+        dropped(&read),
+        [
+            "file 1 is no record of a file ×1",
+            "file 2 has no list `messages` ×1",
+            "file 3 is no record of a file ×1",
+            "file 4 is no record of a file ×1",
+            "src/a.py has no list `messages` ×1",
+            "README.md has a message that is no record ×2",
+            "README.md has a finding without a message ×1",
+        ]
+    );
+    assert_eq!((read.read, dropped(&reading(Format::Eslint, "[[[]]]"))), (10, vec!["file 1 is no record of a file ×1".to_owned()]));
+}
+
+#[test]
 fn a_bad_record_costs_itself_alone() {
     let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
     let read = reading(
