@@ -37,6 +37,14 @@ struct State {
 pub struct Pass<'a> {
     admission: &'a Admission,
     memory: u64,
+    has_waited: bool,
+}
+
+impl Pass<'_> {
+    /// Whether there was no room for it at first.
+    pub fn has_waited(&self) -> bool {
+        self.has_waited
+    }
 }
 
 impl Admission {
@@ -49,7 +57,7 @@ impl Admission {
     /// than there is runs alone.
     pub fn enter(&self, memory: u64, is_unwanted: &dyn Fn() -> bool) -> Option<Pass<'_>> {
         let mut state = self.state();
-        let own = state.next;
+        let (own, mut has_waited) = (state.next, false);
         state.next += 1;
         state.waiting.push_back(own);
         loop {
@@ -60,15 +68,21 @@ impl Admission {
                 state.promised = state.promised.saturating_add(memory);
                 // There may be room for the next as well.
                 self.left.notify_all();
-                return Some(Pass { admission: self, memory });
+                return Some(Pass { admission: self, memory, has_waited });
             }
             if is_unwanted() {
                 state.waiting.retain(|ticket| *ticket != own);
                 self.left.notify_all();
                 return None;
             }
+            has_waited = true;
             (state, _) = self.left.wait_timeout(state, LOOK_AGAIN).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.state().waiting.len()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -113,15 +127,17 @@ mod tests {
         let (told, order) = channel();
         std::thread::scope(|scope| {
             let first = admission.enter(60, &|| false);
+            assert!(first.as_ref().is_some_and(|pass| !pass.has_waited()));
             let enter = |memory: u64| {
                 let (told, admission) = (told.clone(), &admission);
-                let waiting = admission.state().waiting.len();
+                let waiting = admission.waiting();
                 scope.spawn(move || {
                     let pass = admission.enter(memory, &|| false);
+                    assert!(pass.as_ref().is_some_and(Pass::has_waited));
                     told.send(memory).unwrap();
                     drop(pass);
                 });
-                while admission.state().waiting.len() == waiting {
+                while admission.waiting() == waiting {
                     std::thread::yield_now();
                 }
             };

@@ -50,6 +50,7 @@ mod cgroup;
 mod joining;
 pub mod launcher;
 mod limits;
+mod memory;
 mod mounts;
 mod native;
 pub mod oci;

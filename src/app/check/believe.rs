@@ -151,7 +151,7 @@ fn code_of(limit: Limit) -> ErrorCode {
         Limit::Cpu => ErrorCode::LimitCpu,
         Limit::Memory => ErrorCode::LimitMemory,
         Limit::Processes => ErrorCode::LimitProcesses,
-        Limit::FileSize | Limit::Disk => ErrorCode::LimitDisk,
+        Limit::FileSize | Limit::Disk | Limit::Names => ErrorCode::LimitDisk,
         Limit::Output => ErrorCode::LimitOutput,
     }
 }
@@ -161,9 +161,11 @@ fn reached(name: &str, limit: Limit, limits: &Limits) -> String {
     let more = match limit {
         Limit::Memory => "; `memory` in the manifest gives it more",
         Limit::Cpu => "; `timeout` in the manifest gives it more",
-        Limit::Processes | Limit::FileSize | Limit::Disk | Limit::Output => "",
+        Limit::Processes | Limit::FileSize | Limit::Disk | Limit::Names | Limit::Output => "",
     };
-    format!("{} reached the bound of its {}, {}{at_once}{more}.", capital(name), limit.words(), limits.of(limit))
+    // A file is one of several.
+    let whose = if limit == Limit::FileSize { "" } else { "its " };
+    format!("{} reached the bound of {whose}{}, {}{at_once}{more}.", capital(name), limit.words(), limits.of(limit))
 }
 
 /// What a command says that ended badly without a finding.
@@ -191,5 +193,13 @@ mod tests {
         let told = |processes| reached("semgrep", Limit::Processes, &Limits { processes, ..Limits::default() });
         assert_eq!(told(512), "Semgrep reached the bound of its processes and threads, 512 at once.");
         assert_eq!(told(1), "Semgrep reached the bound of its processes and threads, 1 at once.");
+    }
+
+    #[test]
+    fn what_there_was_no_more_of_for_files_is_told() {
+        let told = |limit| reached("the command", limit, &Limits::default());
+        assert_eq!(told(Limit::FileSize), "The command reached the bound of the size of one file, 1.0 GiB.");
+        assert_eq!(told(Limit::Disk), "The command reached the bound of its room for files, 2.0 GiB.");
+        assert_eq!(told(Limit::Names), "The command reached the bound of its number of files, folders and links, 1,048,576.");
     }
 }

@@ -23,7 +23,7 @@ use crate::base::name::TreePath;
 use crate::base::text::{capital, clip, count, quiet};
 use crate::domain::checks::catalogue::{From, On, Tool, Wake};
 use crate::domain::checks::plan::{Planned, Process};
-use crate::domain::checks::{CheckError, CheckState, ErrorCode, Execution};
+use crate::domain::checks::{self, CheckError, CheckState, ErrorCode, Execution};
 use crate::domain::issues::finding::Finding;
 use crate::domain::issues::format::Format;
 use crate::domain::repos::manifest::Network as Wanted;
@@ -160,11 +160,16 @@ impl Judge<'_> {
         }
     }
 
-    /// Waits until there is room for a program of this check; answers the right to run, and how much it may use.
+    /// Waits until there is room for a program of this check; answers the right to run, and how much it may use. One that had to wait begins
+    /// once it is let in.
     pub(super) fn let_in(&self, planned: &Planned) -> Result<(Pass<'_>, Limits), Stop> {
         let limits = limits(&self.run.app.config, &planned.process);
         let is_unwanted = || self.run.attempt.cancel.is_tripped();
         let pass = self.run.app.admission.enter(limits.memory, &is_unwanted).ok_or(Stop::Unwanted)?;
+        if pass.has_waited() {
+            let (of, name) = (self.run.set.clone(), planned.name.clone());
+            self.run.write(move |tx, now| Ok(checks::start_check(tx, &of, &name, now)?))?;
+        }
         Ok((pass, limits))
     }
 

@@ -301,7 +301,9 @@ impl Judge<'_> {
             let room = most.saturating_sub(past.found.len());
             is_cut |= past.truncate(room);
         }
-        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        // Of a program, how long it ran: before it did it may have waited for its turn.
+        let ran_ms = execution.as_ref().filter(|ran| ran.kept_from.is_none()).map(|ran| ran.wall_ms);
+        let took_ms = ran_ms.unwrap_or_else(|| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
         log.line(&summary(judged, all - files.len(), past.found.len(), took_ms));
         let issues = Some(past.len() as u64);
         let outcome = if is_cut {

@@ -21,10 +21,11 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::cgroup::Group;
 use super::joining::Joining;
+use super::memory::Memory;
 use super::output::{Outputs, To};
 use super::proxy::Proxy;
 use super::scratch::{self, Scratch};
-use super::wire::{self, Bounds, Ended, Failure, Landlock, Order, Orders, Place, Report};
+use super::wire::{self, Bounds, Ended, Failure, Lack, Landlock, Order, Orders, Place, Report};
 use super::{
     Command, Error, File, How, Kept, Limit, Limits, Network, Outcome, Output, Result, Sandbox, Tier, Unread, Value, known, mounts, native,
     process, trusted,
@@ -118,6 +119,7 @@ pub(super) fn run(
             outputs: Outputs::new(limits, values, out),
             stop: None,
             late: None,
+            memory: Memory::default(),
             peak_watched: None,
         };
         let result = attempt.go(&orders, files);
@@ -149,9 +151,9 @@ fn orders(command: &Command, limits: &Limits, roots: &[PathBuf], directory: Opti
             cpu_seconds: limits.cpu_seconds(),
             file_size: limits.file_size,
             processes: directory.is_none().then(|| most_tasks(limits, group.counts().processes)),
-            data: (!group.counts().memory).then_some(limits.memory),
+            data: (!group.counts().held).then_some(limits.memory),
             names: limits.names,
-            may_share: group.counts().memory,
+            may_share: group.counts().held,
         },
     }
 }
@@ -225,6 +227,7 @@ struct Attempt<'a> {
     stop: Option<How>,
     /// What of ours did not come in time: no fault of the program's.
     late: Option<&'static str>,
+    memory: Memory,
     peak_watched: Option<u64>,
 }
 
@@ -398,7 +401,8 @@ impl Attempt<'_> {
                 self.heard.started = Some(Started { at, landlock, refused });
                 self.deadline = at + self.limits.wall;
             }
-            Report::Full => drop(self.stop.get_or_insert(How::Limit(Limit::Disk))),
+            Report::Full(lack) => drop(self.stop.get_or_insert(How::Limit(limit_of(lack)))),
+            Report::Room => self.memory.files.extend(self.handed.pop_front()),
             Report::Connection => {
                 if let (Some(fd), Some(proxy)) = (self.handed.pop_front(), &mut self.proxy) {
                     proxy.serve(TcpStream::from(fd));
@@ -469,10 +473,13 @@ impl Attempt<'_> {
             return Some(Limit::Cpu);
         }
         let counts = self.group.counts();
+        if counts.held && self.memory.is_over(self.group, &counted, self.limits.memory) {
+            return Some(Limit::Memory);
+        }
         let (pid, _) = self.first.as_ref().filter(|_| !counts.all())?;
         let usage = process::usage(*pid);
         self.peak_watched = self.peak_watched.max(Some(usage.memory));
-        if !counts.memory && usage.memory > self.limits.memory {
+        if !counts.held && usage.memory > self.limits.memory {
             return Some(Limit::Memory);
         }
         if !counts.processes && usage.tasks >= u64::from(self.limits.processes) {
@@ -533,6 +540,7 @@ impl Attempt<'_> {
     fn finish(mut self, result: Result<()>, command: &Command) -> Result<Outcome> {
         // What happened before its end alone decides how it ended.
         let (decided, late) = (self.stop, self.late);
+        self.memory.files.clear();
         let is_gone = self.end();
         let (stdout, stderr, mask) = self.outputs.finish();
         let counted = self.group.counted();
@@ -582,6 +590,15 @@ impl Attempt<'_> {
             mask,
             limits_in_force: self.group.counts().keepers(self.tier == Tier::Native),
         })
+    }
+}
+
+/// The bound that is reached by whoever lacks this.
+fn limit_of(lack: Lack) -> Limit {
+    match lack {
+        Lack::Bytes => Limit::Disk,
+        Lack::Names => Limit::Names,
+        Lack::Size => Limit::FileSize,
     }
 }
 

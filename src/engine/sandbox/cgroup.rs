@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 use super::limits::Counts;
+use super::memory::Held;
 use super::{Limits, process, scratch};
 use crate::base::time::Clock;
 
@@ -35,13 +36,16 @@ struct Trees {
     memory: Option<PathBuf>,
     pids: Option<PathBuf>,
     cpu: Option<PathBuf>,
+    /// Whether memory is told apart from files.
+    tells_apart: bool,
 }
 
 impl Trees {
     /// What is counted for all processes together.
     fn counts(&self) -> Counts {
         let has = |tree: &Option<PathBuf>| self.unified.is_some() || tree.is_some();
-        Counts { cpu: has(&self.cpu), memory: has(&self.memory), processes: has(&self.pids) }
+        let memory = has(&self.memory);
+        Counts { cpu: has(&self.cpu), memory, held: memory && self.tells_apart, processes: has(&self.pids) }
     }
 
     fn directories(&self) -> impl Iterator<Item = &PathBuf> {
@@ -84,7 +88,11 @@ impl Cgroups {
         let mut objections = Vec::new();
         if let Some(dir) = directory(memberships, mounts, None) {
             match delegated(&dir, own) {
-                Ok(dir) => return Cgroups { trees: Trees { unified: Some(dir), ..found }, why_not: None },
+                Ok(dir) => {
+                    // At the top of the whole tree we need no group of our own.
+                    let tells_apart = held(&dir.join(OURS)).or_else(|| held(&dir)).is_some();
+                    return Cgroups { trees: Trees { unified: Some(dir), tells_apart, ..found }, why_not: None };
+                }
                 Err(why) => objections.push(why),
             }
         }
@@ -99,6 +107,7 @@ impl Cgroups {
                 let trial = dir.join(name);
                 std::fs::create_dir(&trial)?;
                 let has_file = trial.join(file).exists();
+                found.tells_apart |= held(&trial).is_some();
                 let _ = std::fs::remove_dir(&trial);
                 Ok(has_file)
             });
@@ -121,10 +130,10 @@ impl Cgroups {
     /// Which version, and what of it; or why nothing.
     pub fn words(&self) -> String {
         if self.trees.unified.is_some() {
-            return "cgroup v2: memory, processes, processor time".to_owned();
+            return format!("cgroup v2: {}, processes, processor time", self.memory_words());
         }
         let Trees { memory, pids, cpu, .. } = &self.trees;
-        let has: Vec<&str> = [(memory, "memory"), (pids, "processes"), (cpu, "processor time")]
+        let has: Vec<&str> = [(memory, self.memory_words()), (pids, "processes"), (cpu, "processor time")]
             .into_iter()
             .filter_map(|(dir, name)| dir.as_ref().map(|_| name))
             .collect();
@@ -132,6 +141,10 @@ impl Cgroups {
             Some(why) => format!("no cgroups: {why}"),
             None => format!("cgroup v1: {}", has.join(", ")),
         }
+    }
+
+    fn memory_words(&self) -> &'static str {
+        if self.trees.tells_apart { "memory" } else { "memory and files in one" }
     }
 
     /// A group for one run, with its bounds. What cannot be made is left out, as if there were no such controller.
@@ -163,6 +176,7 @@ impl Cgroups {
             // What counts processor time mostly shares it out too. Where it does not, the launcher's niceness does alone: to be moved once
             // more would take longer than many a run.
             cpu: make(&self.trees.cpu, &[("cpu.shares", SHARES)]),
+            tells_apart: self.trees.tells_apart,
         };
         Group { trees, _locks: locks }
     }
@@ -257,6 +271,14 @@ fn end(dir: &Path) {
     }
 }
 
+/// What is in a group of memory, as either version tells it; `None` if it does not.
+fn held(dir: &Path) -> Option<Held> {
+    let text = std::fs::read_to_string(dir.join("memory.stat")).ok()?;
+    let number = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+    // In version 1 files on a disk are no part of `rss`, and those in memory are none either.
+    Some(Held { private: number("anon").or_else(|| number("rss"))?, shared: number("shmem").unwrap_or(0) })
+}
+
 /// What a group has counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Counted {
@@ -298,6 +320,11 @@ impl Group {
         self.trees.directories().for_each(|dir| kill(dir));
     }
 
+    /// What its processes hold, and what is in files in memory.
+    pub(super) fn held(&self) -> Option<Held> {
+        held(self.trees.unified.as_ref().or(self.trees.memory.as_ref())?)
+    }
+
     /// What it has counted so far.
     pub(super) fn counted(&self) -> Counted {
         let number = |dir: &Option<PathBuf>, file: &str, name: &str| {
@@ -306,7 +333,7 @@ impl Group {
             text.trim().parse::<u64>().ok()
         };
         let is_some = |count: Option<u64>| count.is_some_and(|count| count > 0);
-        let Trees { unified: all, memory, pids, cpu } = &self.trees;
+        let Trees { unified: all, memory, pids, cpu, .. } = &self.trees;
         Counted {
             cpu: number(all, "cpu.stat", "usage_usec")
                 .map(Duration::from_micros)
@@ -331,6 +358,7 @@ impl Drop for Group {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::sandbox::{Keeper, Limit};
 
     const HYBRID: &str = "9:name=systemd:/\n8:pids:/\n4:memory:/outer/ab\n2:cpu,cpuacct:/outer/ab\n0::/";
 
@@ -357,6 +385,7 @@ mod tests {
         std::fs::write(dir.path().join("cgroup.controllers"), controllers).unwrap();
         std::fs::write(dir.path().join("cgroup.subtree_control"), "").unwrap();
         std::fs::write(dir.path().join("cgroup.procs"), members).unwrap();
+        std::fs::write(dir.path().join("memory.stat"), "anon 0\n").unwrap();
         dir
     }
 
@@ -368,6 +397,15 @@ mod tests {
         let read = |file: &str| std::fs::read_to_string(dir.path().join(file)).unwrap();
         assert_eq!(read("plumbline-main/cgroup.procs"), "77");
         assert_eq!(read("cgroup.subtree_control"), "+cpu +memory +pids");
+    }
+
+    #[test]
+    fn memory_that_is_not_told_apart_from_files_is_looked_at_as_if_nothing_counted_it() {
+        let dir = unified("cpuset cpu io memory pids", "77\n");
+        std::fs::remove_file(dir.path().join("memory.stat")).unwrap();
+        let counts = Cgroups::among("0::/", &mount("/", dir.path(), "cgroup2", "nsdelegate"), 77).counts();
+        assert!(counts.memory && !counts.held && !counts.all(), "{counts:?}");
+        assert!(counts.keepers(true).contains(&(Limit::Memory, Keeper::Watch)));
     }
 
     #[test]
@@ -417,6 +455,7 @@ mod tests {
         let write = |file: &str, text: &str| std::fs::write(dir.path().join(file), text).unwrap();
         write("cpu.stat", "usage_usec 2500\nuser_usec 2000\n");
         write("memory.peak", "4096\n");
+        write("memory.stat", "anon 1000\nfile 9000\nshmem 2000\nanon_thp 0\n");
         write("memory.events", "low 0\nmax 3\noom 1\noom_kill 0\noom_group_kill 0\n");
         write("pids.events", "max 2\n");
         write("cpuacct.usage", "7000000\n");
@@ -427,10 +466,15 @@ mod tests {
         let counted = v2.counted();
         assert_eq!((counted.cpu, counted.peak_memory), (Some(Duration::from_micros(2500)), Some(4096)));
         assert!(!counted.is_out_of_memory && counted.is_out_of_processes);
+        assert_eq!(v2.held(), Some(Held { private: 1000, shared: 2000 }));
+        write("memory.stat", "cache 9000\nrss 3000\nrss_huge 0\nshmem 4000\ntotal_rss 3000\n");
         let v1 =
             std::mem::ManuallyDrop::new(Group { trees: Trees { memory: there(), cpu: there(), ..Trees::default() }, _locks: Vec::new() });
         let counted = v1.counted();
         assert_eq!((counted.cpu, counted.peak_memory), (Some(Duration::from_millis(7)), Some(8192)));
         assert!(counted.is_out_of_memory && !counted.is_out_of_processes);
+        assert_eq!(v1.held(), Some(Held { private: 3000, shared: 4000 }));
+        write("memory.stat", "");
+        assert_eq!(v1.held(), None);
     }
 }

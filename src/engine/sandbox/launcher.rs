@@ -22,9 +22,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags, StatVfs};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-use rustix::process::{Pid, WaitOptions};
+use rustix::process::{Pid, Resource, WaitOptions};
 
-use super::wire::{self, Bounds, Ended, Failure, Landlock, Order, Orders, Place, Report};
+use super::wire::{self, Bounds, Ended, Failure, Lack, Landlock, Order, Orders, Place, Report};
 use super::{REFUSED, mounts, process};
 
 mod calls;
@@ -156,14 +156,20 @@ fn run(mut from: impl Read, to: &Arc<Teller>) -> Result<(), Failure> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| sandbox("take in orphans", error))?;
     }
     confine::limit(&orders.bounds).map_err(|error| sandbox("set limits", error))?;
+    if is_sandbox && orders.bounds.may_share {
+        // What is in them is told apart from memory there.
+        room.file_systems().for_each(|files| to.hand_over(&Report::Room, files));
+    }
     let (landlock, tool) = start(&orders, &places, proxy)?;
     to.tell(&Report::Started { landlock, refused });
     let how = wait_for(tool)?;
     // What is still there has no business any more, and must not write while we read.
     end_others(is_sandbox);
-    if is_sandbox && room.is_full() {
-        // Between two looks of the thread that watches.
-        to.tell(&Report::Full);
+    // Between two looks of the thread that watches.
+    let lack = if is_sandbox { room.lack() } else { None };
+    let lack = lack.or_else(|| has_cut_off(&orders.place, &room).then_some(Lack::Size));
+    if let Some(lack) = lack {
+        to.tell(&Report::Full(lack));
     }
     to.tell(&Report::Ended { how, cpu_ms: used() });
     send_outputs(to, &work, &orders);
@@ -252,8 +258,8 @@ fn watch(to: &Arc<Teller>, room: &Arc<Room>, is_sandbox: bool) -> Result<(), Fai
                 end_others(is_sandbox);
                 std::process::exit(1);
             }
-            if !is_told && room.is_full() {
-                to.tell(&Report::Full);
+            if !is_told && let Some(lack) = room.lack() {
+                to.tell(&Report::Full(lack));
                 is_told = true;
             }
         }
@@ -275,14 +281,39 @@ impl Room {
         Ok(Room { work: work.top().try_clone()?, shared, names: bounds.names })
     }
 
-    /// Whether there is none left, for bytes or for names. A file system in memory takes as many names as half of the host's memory holds;
-    /// its size bounds what is in the files, and nothing else does the files themselves.
-    fn is_full(&self) -> bool {
-        let has_too_many = |room: &StatVfs| room.f_files.saturating_sub(room.f_ffree) > self.names;
-        rustix::fs::fstatvfs(&self.work)
-            .is_ok_and(|room| room.f_bavail == 0 || room.f_favail == 0 && room.f_files > 0 || has_too_many(&room))
-            || self.shared.as_ref().is_some_and(|shared| rustix::fs::fstatvfs(shared).is_ok_and(|room| has_too_many(&room)))
+    fn file_systems(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        std::iter::once(&self.work).chain(&self.shared).map(AsFd::as_fd)
     }
+
+    /// What there is none left of, if anything. A file system in memory takes as many names as half of the host's memory holds;
+    /// its size bounds what is in the files, and nothing else does the files themselves.
+    fn lack(&self) -> Option<Lack> {
+        let has_too_many = |room: &StatVfs| room.f_files.saturating_sub(room.f_ffree) > self.names;
+        let shared = self.shared.as_ref().and_then(|shared| rustix::fs::fstatvfs(shared).ok());
+        match rustix::fs::fstatvfs(&self.work) {
+            Ok(room) if room.f_bavail == 0 => Some(Lack::Bytes),
+            Ok(room) if room.f_favail == 0 && room.f_files > 0 || has_too_many(&room) => Some(Lack::Names),
+            _ => shared.is_some_and(|room| has_too_many(&room)).then_some(Lack::Names),
+        }
+    }
+}
+
+/// Whether some file was to become larger than one may be. The kernel cuts it off, and tells the process that wrote it alone: of that others
+/// may say nothing, or something else. What is left is a file of that very size, which is a byte more than a file may have, so that nobody
+/// makes one by intent. Not seen is one that was removed, or that was to be longer without being written.
+fn has_cut_off(place: &Place, room: &Room) -> bool {
+    let Some(size) = rustix::process::getrlimit(Resource::Fsize).current else { return false };
+    let tops = match place {
+        // The file system of the whole sandbox.
+        Place::Sandbox => [Some(Path::new("/")), room.shared.is_some().then_some(Path::new(SHARED))],
+        Place::Host(root) => [Some(Path::new(OsStr::from_bytes(root))), None],
+    };
+    let is_large = |top: &BorrowedFd<'_>| {
+        // Mostly nothing has to be looked for: all files together are smaller.
+        rustix::fs::fstatvfs(top).is_ok_and(|room| room.f_blocks.saturating_sub(room.f_bfree).saturating_mul(room.f_frsize) >= size)
+    };
+    let mut both = room.file_systems().zip(tops.into_iter().flatten());
+    both.any(|(files, top)| is_large(&files) && Tree::at(top).is_ok_and(|tree| tree::has_file_of(tree.top(), size)))
 }
 
 /// Starts the tool from a thread that has given up what the tool must not have.

@@ -61,7 +61,8 @@ impl Limits {
         (self.tmpfs_bytes / 4).clamp(1 << 20, SHARED)
     }
 
-    /// What a cgroup is told: memory, and the files, which are charged to whoever writes them.
+    /// What a cgroup is told: memory, and the files, which are charged to whoever writes them. What is memory of it is
+    /// [told apart](super::memory) by looking.
     pub(super) fn group_memory(&self) -> u64 {
         self.memory.saturating_add(self.tmpfs_bytes).saturating_add(self.shared_bytes())
     }
@@ -74,6 +75,7 @@ impl Limits {
             Limit::Processes => text::thousands(u64::from(self.processes)),
             Limit::FileSize => text::bytes(self.file_size),
             Limit::Disk => text::bytes(self.tmpfs_bytes),
+            Limit::Names => text::thousands(self.names),
             Limit::Output => text::bytes(self.output_bytes),
         }
     }
@@ -89,8 +91,10 @@ impl Limits {
 pub struct Counts {
     /// Processor time.
     pub cpu: bool,
-    /// Memory, which they bound.
+    /// Memory together with files, which they bound.
     pub memory: bool,
+    /// Memory without files.
+    pub held: bool,
     /// Processes and threads, which they bound.
     pub processes: bool,
 }
@@ -98,7 +102,7 @@ pub struct Counts {
 impl Counts {
     /// Whether nothing has to be looked at besides.
     pub fn all(self) -> bool {
-        self.cpu && self.memory && self.processes
+        self.cpu && self.held && self.processes
     }
 
     /// Each bound and what keeps it, in a sandbox of bubblewrap's or without any.
@@ -112,10 +116,11 @@ impl Counts {
         };
         vec![
             (Limit::Cpu, by(self.cpu)),
-            (Limit::Memory, by(self.memory)),
+            (Limit::Memory, by(self.held)),
             (Limit::Processes, processes),
             (Limit::FileSize, Keeper::EachProcess),
             (Limit::Disk, if is_sandbox { Keeper::FileSystem } else { Keeper::Nothing }),
+            (Limit::Names, if is_sandbox { Keeper::Launcher } else { Keeper::Nothing }),
             (Limit::Output, Keeper::Reader),
         ]
     }
@@ -134,13 +139,15 @@ pub enum Limit {
     FileSize,
     /// The room that all files take.
     Disk,
+    /// Files, folders and links.
+    Names,
     /// What is written to stdout and stderr.
     Output,
 }
 
 impl Limit {
     /// Every bound.
-    pub const ALL: [Limit; 6] = [Limit::Cpu, Limit::Memory, Limit::Processes, Limit::FileSize, Limit::Disk, Limit::Output];
+    pub const ALL: [Limit; 7] = [Limit::Cpu, Limit::Memory, Limit::Processes, Limit::FileSize, Limit::Disk, Limit::Names, Limit::Output];
 
     /// What was too much, for people.
     pub fn words(self) -> &'static str {
@@ -150,6 +157,7 @@ impl Limit {
             Limit::Processes => "processes and threads",
             Limit::FileSize => "the size of one file",
             Limit::Disk => "room for files",
+            Limit::Names => "number of files, folders and links",
             Limit::Output => "output",
         }
     }
@@ -162,6 +170,8 @@ pub enum Keeper {
     Cgroup,
     /// A file system of a fixed size.
     FileSystem,
+    /// The first process of the sandbox, which looks at its file systems all the time.
+    Launcher,
     /// A limit of each single process, kept by the kernel.
     EachProcess,
     /// A look at all processes every so often, together with a limit of each single one. What is used between two looks is not seen.
@@ -178,6 +188,7 @@ impl Keeper {
         match self {
             Keeper::Cgroup => "a cgroup, which counts all processes together",
             Keeper::FileSystem => "a file system of a fixed size",
+            Keeper::Launcher => "a look at the file systems all the time",
             Keeper::EachProcess => "a limit of each single process",
             Keeper::Watch => "a look at all processes every so often",
             Keeper::Reader => "reading along, and stopping",

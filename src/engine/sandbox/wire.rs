@@ -88,8 +88,10 @@ pub(super) enum Report {
     Failed(Failure),
     /// The program runs; some of the files could not be written.
     Started { landlock: Landlock, refused: Vec<(Vec<u8>, String)> },
+    /// A file system of the sandbox's own. It comes along.
+    Room,
     /// There is no room for files any more.
-    Full,
+    Full(Lack),
     /// Something inside wants to speak to the proxy: its connection comes along.
     Connection,
     /// The program ended.
@@ -100,6 +102,17 @@ pub(super) enum Report {
     Read { file: u32, result: Result<(), String> },
     /// That was all.
     Done,
+}
+
+/// What there is no more of for files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Lack {
+    /// Bytes for all of them together.
+    Bytes,
+    /// Names.
+    Names,
+    /// Bytes for one of them.
+    Size,
 }
 
 /// Why the launcher cannot go on.

@@ -3,6 +3,7 @@
 //! Skipped, and said so, where there is no sandbox; `PLUMBLINE_REQUIRE=sandbox` makes that a failure.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use plumbline::base::event::Event;
 use plumbline::base::work::Lane;
@@ -10,6 +11,7 @@ use plumbline::engine::sandbox::Tier;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
+use crate::support::steps;
 use crate::support::world::{Repo, World, text};
 
 macro_rules! need {
@@ -62,6 +64,29 @@ async fn a_command_that_ends_badly_without_a_finding_says_no_and_the_gate_with_i
     let seen = check(&repo, &repo.first, "tests").await;
     assert_eq!((&seen["exit_code"], &seen["error"]["code"]), (&json!(3), &json!("command_failed")));
     assert!(text(&seen["error"]["message"]).contains("ended with 3"));
+}
+
+#[tokio::test]
+async fn the_wait_for_a_processor_is_no_part_of_how_long_a_check_took() {
+    need!();
+    let world = World::new().await;
+    let repo = world.repo("app", [(".plumbline.yaml", &manifest("- {name: quick, run: 'true', output: gnu}\n"))]).await;
+    world.admin.own("POST", &repo.commit(&repo.first, "/checks")).await.expect(202);
+    let app = world.app.app().clone();
+    let others: Vec<_> = (0..app.config.parallel).map(|_| app.admission.enter(0, &|| false).unwrap()).collect();
+    let work = steps::perform(&app, Lane::Checks, |_| ());
+    while app.admission.waiting() == 0 {
+        std::thread::yield_now();
+    }
+    world.app.advance(Duration::from_secs(10));
+    drop(others);
+    assert!(work.join().unwrap());
+    world.app.settle().await;
+    let seen = check(&repo, &repo.first, "quick").await;
+    assert_eq!((&seen["state"], &seen["duration_ms"]), (&json!("succeeded"), &json!(0)), "the clock stood still while it ran");
+    let ran = plumbline::base::text::duration(seen["execution"]["wall_ms"].as_u64().unwrap());
+    let log = log(&world, &repo, &repo.first, "quick").await;
+    assert!(log.contains(&format!("0 findings in {ran}\n")), "{ran}: {log}");
 }
 
 #[tokio::test]

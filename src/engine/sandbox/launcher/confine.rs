@@ -35,7 +35,8 @@ pub(super) fn limit(bounds: &Bounds) -> std::io::Result<()> {
     let both = |most: u64| Rlimit { current: Some(most), maximum: Some(most) };
     let cpu = Rlimit { current: Some(bounds.cpu_seconds), maximum: Some(bounds.cpu_seconds.saturating_add(GRACE)) };
     setrlimit(Resource::Core, both(CORE))?;
-    setrlimit(Resource::Fsize, lower(Resource::Fsize, both(bounds.file_size)))?;
+    // A byte more than a file may have: one of that size was cut off, and none is by intent.
+    setrlimit(Resource::Fsize, lower(Resource::Fsize, both(bounds.file_size.saturating_add(1))))?;
     setrlimit(Resource::Cpu, lower(Resource::Cpu, cpu))?;
     for (resource, most) in [
         (Resource::Nofile, Some(OPEN_FILES)),

@@ -6,13 +6,15 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::super::Kind;
 
 /// The deepest path.
 const DEPTH: usize = 128;
+/// The most files and directories that one is looked for among.
+const SOUGHT: usize = 1 << 18;
 /// How a directory is opened on the way.
 const STEP: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::RDONLY);
 /// How much is copied at once.
@@ -159,6 +161,43 @@ pub(super) fn open_output(top: impl AsFd, path: &str, most: u64) -> Result<(std:
     Ok((std::fs::File::from(file), size))
 }
 
+/// Whether there is a plain file of just this size, on the same file system and not too deep.
+pub(super) fn has_file_of(top: impl AsFd, size: u64) -> bool {
+    let enter = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
+    let mut way: Vec<Dir> = Dir::read_from(top).into_iter().collect();
+    let mut sought = 0;
+    loop {
+        let depth = way.len();
+        let Some(dir) = way.last_mut() else { return false };
+        let Some(Ok(entry)) = dir.read() else {
+            way.pop();
+            continue;
+        };
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        sought += 1;
+        if sought > SOUGHT {
+            return false;
+        }
+        let Ok(fd) = dir.fd() else { continue };
+        let found = match entry.file_type() {
+            FileType::Directory => None,
+            FileType::RegularFile | FileType::Unknown => rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW).ok(),
+            _ => continue,
+        };
+        match found.map(|found| (FileType::from_raw_mode(found.st_mode), u64::try_from(found.st_size))) {
+            Some((FileType::RegularFile, Ok(is))) if is == size => return true,
+            None | Some((FileType::Directory, _)) if depth < DEPTH => {
+                let inner = rustix::fs::openat2(fd, name, STEP, Mode::empty(), enter).and_then(Dir::new);
+                way.extend(inner);
+            }
+            _ => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,6 +284,19 @@ mod tests {
         }
         std::fs::remove_file(work.join("twice")).unwrap();
         assert!(read("large").unwrap_err().contains("larger than 64 bytes"));
+    }
+
+    #[test]
+    fn a_file_of_some_size_is_found_wherever_it_is_but_behind_no_link() {
+        let (dir, mut tree) = tree();
+        std::fs::write(dir.path().join("outside"), [b'x'; 7]).unwrap();
+        put(&mut tree, b"link", Kind::Symlink, b"../outside").unwrap();
+        put(&mut tree, b"up", Kind::Symlink, b"..").unwrap();
+        put(&mut tree, b"a/b/other", Kind::Regular, &[b'x'; 8]).unwrap();
+        assert!(!has_file_of(tree.top(), 7));
+        put(&mut tree, b"a/b/c/it", Kind::Regular, &[b'x'; 7]).unwrap();
+        put(&mut tree, b"z/other", Kind::Regular, b"").unwrap();
+        assert!(has_file_of(tree.top(), 7));
     }
 
     #[test]

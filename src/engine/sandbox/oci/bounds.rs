@@ -55,6 +55,7 @@ impl Has {
             (Limit::Processes, by(self.processes)),
             (Limit::FileSize, Keeper::EachProcess),
             (Limit::Disk, Keeper::Nothing),
+            (Limit::Names, Keeper::Nothing),
             (Limit::Output, Keeper::Reader),
         ]
     }

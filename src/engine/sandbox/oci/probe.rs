@@ -43,7 +43,7 @@ fn of_limit(limit: Limit, keeper: Keeper) -> Finding {
 fn advice(limit: Limit) -> Option<&'static str> {
     match limit {
         Limit::Memory | Limit::Processes => Some("a daemon that may make cgroups counts all processes of a container together"),
-        Limit::Disk => Some("keep the daemon's volumes on a disk of their own"),
+        Limit::Disk | Limit::Names => Some("keep the daemon's volumes on a disk of their own"),
         Limit::Cpu | Limit::FileSize | Limit::Output => None,
     }
 }

@@ -56,6 +56,8 @@ fn ends(sandbox: &Sandbox, name: &str, limits: &Limits, how: How, within: Durati
 
 const FORKS: &str = "while (1) { fork }";
 const HOGS: &str = r#"my @all; while (1) { push @all, "x" x (8 << 20) }"#;
+/// The like of it, which would come to an end.
+const HUNDRED: &str = r#"my @all; for (1..100) { push @all, "x" x (8 << 20) }"#;
 const BURNS: &str = "for (1..3) { fork } while (1) {}";
 
 #[test]
@@ -82,13 +84,28 @@ fn a_bomb_of_threads_ends_like_one_of_processes() {
 fn who_takes_too_much_memory_ends() {
     let sandbox = need!(native());
     if sandbox.cgroups().counts().memory {
-        let limits = small();
-        let outcome = ends(sandbox, "hogs", &limits, How::Limit(Limit::Memory), limits.wall, HOGS);
-        let most = limits.memory + limits.tmpfs_bytes * 2;
-        assert!(outcome.peak_memory.is_some_and(|peak| peak > limits.memory / 2 && peak <= most), "{:?}", outcome.peak_memory);
+        // There is room for many times as much in files, which the kernel counts as memory too.
+        let limits = Limits { memory: 128 << 20, tmpfs_bytes: 1 << 30, file_size: 1 << 30, ..small() };
+        let shares = format!(
+            r#"my $n = "x\0"; my $d = syscall({}, $n, 0); open(my $f, ">&=", $d) or die; syswrite($f, "x" x (8 << 20)) for 1..100"#,
+            libc::SYS_memfd_create
+        );
+        for (name, script) in [("hogs", HUNDRED), ("hogs-shared", &shares)] {
+            let outcome = ends(sandbox, name, &limits, How::Limit(Limit::Memory), limits.wall, script);
+            let most = limits.memory * 4;
+            assert!(outcome.peak_memory.is_some_and(|peak| peak > limits.memory && peak <= most), "{name}: {:?}", outcome.peak_memory);
+        }
     } else {
         println!("skipped: no cgroup bounds memory here");
     }
+}
+
+#[test]
+fn files_that_are_larger_together_than_memory_may_be_are_no_memory() {
+    let sandbox = need!(native());
+    let limits = Limits { memory: 128 << 20, tmpfs_bytes: 1 << 30, file_size: 1 << 30, ..small() };
+    let script = r#"for my $n (1..3) { open(my $f, ">", "x$n"); syswrite($f, "x" x (4 << 20)) for 1..60; unlink "x1" if $n == 2 } select(undef, undef, undef, 0.2)"#;
+    ends(sandbox, "files", &limits, How::Exited(0), limits.wall, script);
 }
 
 #[test]
@@ -130,14 +147,14 @@ fn who_makes_files_without_a_byte_and_without_end_ends() {
     let sandbox = need!(native());
     for (name, place) in [("names-work", "/work"), ("names-tmp", "/tmp"), ("names-shared", "/dev/shm")] {
         let script = format!(r#"for (my $n = 0; ; $n++) {{ open(my $f, ">", "{place}/$n") }}"#);
-        ends(sandbox, name, &small(), How::Limit(Limit::Disk), small().wall, &script);
+        ends(sandbox, name, &small(), How::Limit(Limit::Names), small().wall, &script);
     }
     for (name, makes) in [("names-folders", r#"mkdir "$n""#), ("names-links", r#"symlink("x", "$n")"#)] {
-        ends(sandbox, name, &small(), How::Limit(Limit::Disk), small().wall, &format!("for (my $n = 0; ; $n++) {{ {makes} }}"));
+        ends(sandbox, name, &small(), How::Limit(Limit::Names), small().wall, &format!("for (my $n = 0; ; $n++) {{ {makes} }}"));
     }
     // Who is done at once is not overlooked.
     let script = r#"for my $n (0..11000) { open(my $f, ">", $n) }"#;
-    ends(sandbox, "names-at-the-end", &small(), How::Limit(Limit::Disk), small().wall, script);
+    ends(sandbox, "names-at-the-end", &small(), How::Limit(Limit::Names), small().wall, script);
     let outcome = run(sandbox, &perl(r#"for my $n (0..9000) { open(my $f, ">", $n) or die }"#), &small()).unwrap();
     assert_eq!(outcome.how, How::Exited(0), "as many as are allowed are let be");
 }
@@ -156,7 +173,36 @@ fn what_is_shared_in_memory_has_a_bound_of_its_own() {
 fn a_file_has_a_largest_size() {
     let sandbox = need!(native());
     let script = r#"open(my $f, ">", "large"); while (1) { syswrite($f, "x" x (1 << 20)) }"#;
-    ends(sandbox, "large", &Limits { file_size: 4 << 20, ..small() }, How::Limit(Limit::FileSize), small().wall, script);
+    let limits = Limits { file_size: 4 << 20, ..small() };
+    ends(sandbox, "large", &limits, How::Limit(Limit::FileSize), small().wall, script);
+    for sandbox in [sandbox, trusted()] {
+        let outcome = run(sandbox, &sh("head -c 4194304 /dev/zero >x && cp x y"), &limits).unwrap();
+        assert_eq!(outcome.how, How::Exited(0), "as large as is allowed is let be");
+    }
+}
+
+#[test]
+fn whoever_lets_a_file_grow_too_large_ends_at_that_bound_whatever_its_program_makes_of_it() {
+    let sandbox = need!(native());
+    let limits = Limits { file_size: 4 << 20, ..small() };
+    let fills = |place: &str| format!("head -c 5000000 /dev/zero >{place}");
+    let ignores = r#"perl -e '$SIG{XFSZ} = "IGNORE"; open(my $f, ">", "x"); print $f "x" x 100 for 1..50000; close $f or die'"#;
+    let all = [
+        fills("x"),
+        fills("x; exit 3"),
+        fills("x || true"),
+        fills("/tmp/x || true"),
+        fills("~/.x || true"),
+        fills("/dev/shm/x || true"),
+        format!("mkdir -p a/b/c; ln -s /tmp a/t; {}", fills("a/b/c/x || true")),
+        ignores.to_owned(),
+    ];
+    for script in &all {
+        let outcome = run(sandbox, &sh(script), &limits).unwrap();
+        assert_eq!(outcome.how, How::Limit(Limit::FileSize), "{script}");
+    }
+    let outcome = run(trusted(), &sh(&fills("x || true")), &limits).unwrap();
+    assert_eq!(outcome.how, How::Limit(Limit::FileSize));
 }
 
 #[test]
