@@ -161,6 +161,23 @@ async fn a_delivery_tells_that_github_is_worth_asking_again() {
 }
 
 #[tokio::test]
+async fn what_failed_before_a_restart_goes_on_as_soon_as_github_is_there() {
+    let (mut world, github) = side(|_| {}).await;
+    let pushes = left_alone(&world, &github).await;
+    world.app.crash();
+    world.follow();
+    github.away(false);
+    let next = github.push(SLUG, "main", [("app.rb", "puts 4\n")]);
+    world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
+    for _ in 0..2 {
+        advance(&world, &github, 11).await;
+    }
+    for sha in pushes.iter().chain([&next]).map(|push| &push.sha) {
+        assert_eq!(github.statuses(SLUG, sha).last().map(String::as_str), Some(CLEAN));
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_was_revoked_is_told_and_what_was_to_be_said_waits_for_another() {
     let (world, github) = side(|_| {}).await;
     github.revoke_key(true);
