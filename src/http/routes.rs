@@ -171,7 +171,7 @@ pub fn table() -> Vec<Route> {
 
         get("/api/v1/repos", RepoRead, repos::list, "The repositories you may see").says(|doc| doc.query::<repos::ListQuery>().list::<repos::RepoView>()),
         post("/api/v1/repos", RepoCreate, repos::create::create, "Adds a repository of GitHub, or one by URL or path").says(|doc| doc.takes::<repos::create::NewRepoBody>().answers::<repos::RepoView>(201)),
-        get("/api/v1/github/repos", RepoCreate, github::list, "The repositories of GitHub that the App can see, and you may add").says(|doc| doc.query::<github::GithubReposQuery>().list::<github::GithubRepoView>()),
+        get("/api/v1/github/repos", RepoCreate, github::list, "The repositories of GitHub that the App can see, and you may add: as it was ten seconds ago at most, a minute where it is narrowed or goes on").says(|doc| doc.query::<github::GithubReposQuery>().list::<github::GithubRepoView>()),
         get("/api/v1/repos/{owner}/{name}", RepoRead, repos::find, "A repository").says(|doc| doc.answers::<repos::RepoView>(200)),
         patch("/api/v1/repos/{owner}/{name}", RepoSettings, repos::settings::change, "Changes what is said of a repository, and whether its badges need a key").says(|doc| doc.takes::<repos::settings::RepoChangeBody>().answers::<repos::RepoView>(200)),
         delete("/api/v1/repos/{owner}/{name}", RepoDelete, repos::delete, "Deletes a repository and all that hangs on it").says(|doc| doc.takes::<repos::DeleteBody>().answers_nothing(204)),

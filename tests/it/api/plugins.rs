@@ -50,7 +50,7 @@ async fn every_plugin_is_told_of_as_this_host_has_it_and_places_to_administrator
     assert_eq!(plugin(&view, "bandit")["how_to_install"], json!("pip install 'bandit[toml]'"));
     assert_eq!((&plugin(&view, "eslint")["needs_settings"], &plugin(&view, "hygiene")["runs_by_default"]), (&json!(true), &json!(true)));
     assert_eq!(view["sandbox"]["tier"], json!("native"));
-    assert_eq!(view["sandbox"]["limits"].as_array().unwrap().len(), 6);
+    assert_eq!(view["sandbox"]["limits"].as_array().unwrap().len(), 7);
 
     let member = world.app.sign_in(world.app.user("member", InstanceRole::Member)).await;
     let seen = member.get("/api/v1/plugins").await.expect(200).value();
