@@ -56,6 +56,8 @@ fn whatever_was_acknowledged_before_a_power_cut_is_done_after_it_and_once() {
 
         let waiting = app.read_now(|tx, _| tx.find(&Scan::<queue::WorkItem>::all(), 10)).unwrap();
         assert_eq!(waiting, [], "cut {nth}, at call {at}: what is left to do, and why");
+        let fetched = app.read_now(|tx, _| repos::get(tx, repo)).unwrap();
+        assert_eq!((&fetched.sync_error, fetched.synced_at.is_some()), (&None, true), "cut {nth}, at call {at}");
         let seen = app
             .read_now(|tx, _| {
                 let set = checks::find(tx, repo, sha.parse().unwrap()).unwrap();
