@@ -8,11 +8,12 @@
 
 use std::io::Read;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-use crate::base::event::Event;
+use crate::base::event::{Changed, Event};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::domain::settings::AddRepos;
@@ -20,7 +21,7 @@ use crate::engine::outbound;
 use crate::engine::store::{self, ReadTx, WriteTx};
 use crate::engine::vault::Vault;
 
-use super::secrets::{self, Purpose};
+use super::secrets::{self, Kept, Purpose};
 
 mod app_auth;
 pub mod check_run;
@@ -254,6 +255,7 @@ pub fn set_app(tx: &mut WriteTx, vault: &Vault, app: &GithubApp, secrets: &AppSe
     secrets::keep(tx, vault, Purpose::GithubPrivateKey, &secrets.private_key, now)?;
     secrets::keep(tx, vault, Purpose::GithubWebhookSecret, &secrets.webhook_secret, now)?;
     secrets::keep(tx, vault, Purpose::GithubClientSecret, &secrets.client_secret, now)?;
+    secrets::let_go(tx, Purpose::GithubWebhookSecretNext)?;
     secrets::let_go(tx, Purpose::GithubWebhookSecretBefore)?;
     tx.put(app)?;
     Ok(tx.record(Event::GithubAppSet { app: app.app_id, slug: app.slug.clone() }, now)?)
@@ -299,17 +301,50 @@ pub fn client_secret(tx: &ReadTx, vault: &Vault, configured: &Configured) -> Res
     one(tx, vault, CLIENT_SECRET, configured.client_secret.as_ref(), Purpose::GithubClientSecret)
 }
 
-/// What a delivery may be signed with: the present secret and, while it is being exchanged, the one before. None at all means that no
-/// delivery is taken. It may read a file.
-pub fn webhook_secrets(tx: &ReadTx, vault: &Vault, configured: &Configured) -> Result<Vec<Secret<String>>> {
+/// For how long the secret before is taken after it was exchanged: what was on its way arrives, and what did not is sent again.
+pub const SECRET_BEFORE_FOR: Duration = Duration::from_secs(24 * 3_600);
+
+/// Begins to exchange what GitHub signs with: the next secret, which is taken from now on. An exchange that did not come to its end goes on
+/// with the secret that it began with: GitHub may have taken it.
+pub fn begin_exchange(tx: &mut WriteTx, vault: &Vault, now: Timestamp) -> Result<Secret<String>> {
+    if let Some(begun) = secrets::kept(tx, Purpose::GithubWebhookSecretNext)? {
+        return Ok(secrets::open_kept(vault, &begun)?);
+    }
+    let mut bytes = zeroize::Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes).expect("the operating system gives randomness");
+    let next = Secret::new(URL_SAFE_NO_PAD.encode(*bytes));
+    secrets::keep(tx, vault, Purpose::GithubWebhookSecretNext, &next, now)?;
+    Ok(next)
+}
+
+/// Ends the exchange, once GitHub signs with the next secret: that is the present one, and the one before is taken for
+/// [a while](SECRET_BEFORE_FOR).
+pub fn end_exchange(tx: &mut WriteTx, vault: &Vault, now: Timestamp) -> Result<()> {
+    let open = |tx: &ReadTx, purpose| -> Result<Option<Secret<String>>> {
+        Ok(secrets::kept(tx, purpose)?.map(|kept| secrets::open_kept(vault, &kept)).transpose()?)
+    };
+    let Some(next) = open(tx, Purpose::GithubWebhookSecretNext)? else { return Ok(()) };
+    if let Some(before) = open(tx, Purpose::GithubWebhookSecret)? {
+        secrets::keep(tx, vault, Purpose::GithubWebhookSecretBefore, &before, now)?;
+    }
+    secrets::keep(tx, vault, Purpose::GithubWebhookSecret, &next, now)?;
+    secrets::let_go(tx, Purpose::GithubWebhookSecretNext)?;
+    let changes = Changed::of("github.webhook_secret", Some("one secret"), Some("another")).into_iter().collect();
+    Ok(tx.record(Event::SettingsChanged { changes }, now)?)
+}
+
+/// What a delivery may be signed with: the present secret and, while it is being exchanged and for a while after, the next or the one
+/// before. None at all means that no delivery is taken. It may read a file.
+pub fn webhook_secrets(tx: &ReadTx, vault: &Vault, configured: &Configured, now: Timestamp) -> Result<Vec<Secret<String>>> {
     if let Some(given) = &configured.webhook_secret {
         let text = read(WEBHOOK_SECRET, given)?;
         let lines = text.expose().lines().map(str::trim).filter(|line| !line.is_empty());
         return Ok(lines.take(WEBHOOK_SECRETS).map(|line| Secret::new(line.to_owned())).collect());
     }
     let mut secrets = Vec::new();
-    for purpose in [Purpose::GithubWebhookSecret, Purpose::GithubWebhookSecretBefore] {
-        if let Some(kept) = secrets::kept(tx, purpose)? {
+    for purpose in [Purpose::GithubWebhookSecret, Purpose::GithubWebhookSecretNext, Purpose::GithubWebhookSecretBefore] {
+        let is_over = |kept: &Kept| purpose == Purpose::GithubWebhookSecretBefore && now.since(kept.changed_at) >= SECRET_BEFORE_FOR;
+        if let Some(kept) = secrets::kept(tx, purpose)?.filter(|kept| !is_over(kept)) {
             secrets.push(secrets::open_kept(vault, &kept)?);
         }
     }

@@ -48,7 +48,8 @@ pub async fn github(State(app): State<App>, request: Request) -> Result<(StatusC
     let body = extract::within(&app, body, BODY_BYTES).await?;
     let (handle, verified) = (app.clone(), body.clone());
     let verify = move || -> Result<bool, ApiError> {
-        let secrets = handle.read_now(|tx, _| github::webhook_secrets(tx, &handle.vault, &handle.config.github)).map_err(unverifiable)?;
+        let secrets =
+            handle.read_now(|tx, now| github::webhook_secrets(tx, &handle.vault, &handle.config.github, now)).map_err(unverifiable)?;
         if secrets.is_empty() {
             tracing::debug!("a delivery is refused, since there is no webhook secret that it could be signed with");
         }

@@ -153,6 +153,7 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/admin/sessions", Admin, admin::sessions::list, "Every browser that is signed in").says(|doc| doc.list::<admin::sessions::AnySessionView>()),
         delete("/api/v1/admin/sessions/{id}", Admin, admin::sessions::delete, "Signs one of them out").says(|doc| doc.answers_nothing(204)),
         get("/api/v1/admin/github", Admin, admin::github::find, "Who the instance is on GitHub, and what of that works").says(|doc| doc.answers::<admin::github::GithubAdminView>(200)),
+        post("/api/v1/admin/github/webhook-secret", Admin, admin::github::exchange_secret, "Has GitHub sign its deliveries with another secret, which nobody sees; the one before is taken for a day").says(|doc| doc.answers_nothing(204)),
         post("/api/v1/admin/github/ping", Admin, admin::github::send_again, "Has GitHub send its latest ping once more, or whatever it sent last, to see whether it arrives").says(|doc| doc.answers::<admin::github::SentAgainView>(202)),
         get("/api/v1/admin/repos", Admin, admin::repos::list, "Every repository and the room it takes").says(|doc| doc.list::<admin::repos::RepoUsageView>()),
         get("/api/v1/admin/repos/hidden", Admin, admin::hidden::list, "The repositories that are hidden since GitHub does not let the appliance at them any more").says(|doc| doc.list::<admin::hidden::HiddenRepoView>()),

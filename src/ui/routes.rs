@@ -83,6 +83,7 @@ pub fn table() -> Vec<Page> {
         shows("/admin/github", Admin, github::show),
         shows("/admin/github/made", Admin, github::made),
         takes("/admin/github/ping", Admin, github::ping),
+        takes("/admin/github/webhook-secret", Admin, github::exchange_secret),
         shows("/admin/sessions", Admin, admin::sessions),
         takes("/admin/sessions/{id}/end", Admin, admin::end_session),
         shows("/admin/work", Admin, admin::work),

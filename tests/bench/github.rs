@@ -83,6 +83,8 @@ async fn answer(State(fake): State<Fake>, request: Request) -> Response<Body> {
     }
     let value = if path.ends_with("/access_tokens") {
         json!({"token": "ghs_0", "expires_at": Clock::System.now() + Duration::from_secs(3_600)})
+    } else if path.ends_with(&format!("/repositories/{REPO}")) {
+        json!({"id": REPO, "full_name": "acme/app", "private": true})
     } else if let Some((_, sha)) = path.split_once("/statuses/") {
         let status: Value = serde_json::from_slice(&body).unwrap();
         let said = Said { sha: sha.to_owned(), state: status["state"].as_str().unwrap().to_owned(), at };

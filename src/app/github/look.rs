@@ -138,7 +138,7 @@ fn public_url(app: &App) -> Looked {
 
 fn webhook(app: &App) -> Looked {
     let name = "webhook secret";
-    match app.read_now(|tx, _| github::webhook_secrets(tx, &app.vault, &app.config.github)) {
+    match app.read_now(|tx, now| github::webhook_secrets(tx, &app.vault, &app.config.github, now)) {
         Ok(secrets) if secrets.is_empty() => {
             Looked::other(name, Grade::Bad, "there is none, so that no delivery is taken", "set `github.webhook_secret_file`")
         }

@@ -10,9 +10,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
-use super::client::{Hub, judge, read, taken};
+use super::client::{As, Client, Hub, Lane, judge, read, taken};
 use super::{AppSecrets, Error, GithubApp, Result};
 use crate::base::id::UserId;
 use crate::base::secret::Secret;
@@ -188,6 +190,12 @@ pub fn exchange(hub: &Hub, url: &str, api_url: &str, code: &str, now: Timestamp)
         made_at: now,
     };
     Ok((app, AppSecrets { private_key: made.pem, webhook_secret, client_secret: made.client_secret }))
+}
+
+/// Has GitHub sign the App's deliveries with this from now on. It is of letters, digits, `-` and `_`.
+pub fn sign_with(client: &Client<'_>, secret: &Secret<String>) -> Result<()> {
+    let body = Zeroizing::new([&b"{\"secret\":\""[..], secret.expose().as_bytes(), b"\"}"].concat());
+    client.send_bytes::<IgnoredAny>(As::App, Lane::Statuses, "PATCH", "/app/hook/config", &body).map(drop)
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ fn who_nobody_set_up_is_nobody_and_has_no_secret_to_sign_with() {
     let tx = store.read().unwrap();
     assert_eq!(identity(&tx, &Configured::default()).unwrap(), None);
     assert!(matches!(private_key(&tx, &vault, &Configured::default()), Err(Error::NotSetUp)));
-    assert!(webhook_secrets(&tx, &vault, &Configured::default()).unwrap().is_empty());
+    assert!(webhook_secrets(&tx, &vault, &Configured::default(), Timestamp::EPOCH).unwrap().is_empty());
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn what_github_made_is_who_we_are() {
     assert_eq!((who.app_id, who.slug.as_deref(), who.api_url.as_str()), (7, Some("plumbline-acme"), "https://git.acme.example/api/v3"));
     assert_eq!(private_key(&tx, &vault, &Configured::default()).unwrap().expose(), "pem");
     assert_eq!(client_secret(&tx, &vault, &Configured::default()).unwrap().unwrap().expose(), "client");
-    assert_eq!(texts(&webhook_secrets(&tx, &vault, &Configured::default()).unwrap()), ["hook"]);
+    assert_eq!(texts(&webhook_secrets(&tx, &vault, &Configured::default(), Timestamp::EPOCH).unwrap()), ["hook"]);
 }
 
 #[test]
@@ -76,9 +76,9 @@ fn what_the_configuration_says_wins_and_files_are_read_at_each_use() {
     let who = identity(&tx, &configured).unwrap().unwrap();
     assert_eq!((who.app_id, who.slug), (9, None), "another App's name is not ours");
     assert_eq!((who.url.as_str(), who.api_url.as_str()), ("https://github.acme.example", "https://github.acme.example/api/v3"));
-    assert_eq!(texts(&webhook_secrets(&tx, &vault, &configured).unwrap()), ["new", "old"]);
+    assert_eq!(texts(&webhook_secrets(&tx, &vault, &configured, Timestamp::EPOCH).unwrap()), ["new", "old"]);
     std::fs::write(&hook, "newer\n").unwrap();
-    assert_eq!(texts(&webhook_secrets(&tx, &vault, &configured).unwrap()), ["newer"]);
+    assert_eq!(texts(&webhook_secrets(&tx, &vault, &configured, Timestamp::EPOCH).unwrap()), ["newer"]);
     let error = private_key(&tx, &vault, &configured).unwrap_err().to_string();
     assert!(error.contains("github.app_private_key_file") && error.ends_with("is empty"), "{error}");
     std::fs::remove_file(&key).unwrap();

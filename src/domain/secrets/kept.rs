@@ -20,8 +20,10 @@ words! {
         GithubPrivateKey = "github_private_key",
         /// What GitHub signs deliveries with.
         GithubWebhookSecret = "github_webhook_secret",
-        /// What GitHub signed them with before; taken as well until it is let go of.
+        /// What GitHub signed them with before; taken as well for a while.
         GithubWebhookSecretBefore = "github_webhook_secret_before",
+        /// What GitHub is told to sign them with; taken as well.
+        GithubWebhookSecretNext = "github_webhook_secret_next",
         /// What shows GitHub that it is us who sign somebody in.
         GithubClientSecret = "github_client_secret",
     }

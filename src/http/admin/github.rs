@@ -10,6 +10,8 @@ use super::health::LookedAtView;
 use crate::app::App;
 use crate::app::github::look::{self, Look};
 use crate::domain::github::sync::Installation;
+use crate::domain::github::{self, setup};
+use crate::engine::store::WriteTx;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::extract::Permit;
@@ -84,6 +86,32 @@ pub async fn ping(app: &App, permit: &Permit) -> Result<SentAgainView, ApiError>
 /// `POST /api/v1/admin/github/ping`.
 pub async fn send_again(State(app): State<App>, permit: Permit) -> Result<(StatusCode, Json<SentAgainView>), ApiError> {
     Ok((StatusCode::ACCEPTED, Json(ping(&app, &permit).await?)))
+}
+
+/// Has GitHub sign with another secret. One that the configuration gives is exchanged there.
+pub async fn exchange(app: &App, permit: &Permit) -> Result<(), ApiError> {
+    let asks = permit.clone();
+    app.read(move |tx, _| asks.instance(tx)).await?;
+    if app.config.github.webhook_secret.is_some() {
+        let why = "the webhook's secret is given by the configuration; write the new one there on a line before the present one, and then tell GitHub";
+        return Err(ApiError::new(Code::SetByConfiguration, why));
+    }
+    let (asks, handle) = (permit.clone(), app.clone());
+    let begin = move |tx: &mut WriteTx, now| -> Result<_, ApiError> {
+        asks.instance(tx)?;
+        Ok(github::begin_exchange(tx, &handle.vault, now)?)
+    };
+    let next = app.write(permit.actor(), begin).await?;
+    let handle = app.clone();
+    app.blocking(move || setup::sign_with(&handle.github()?, &next)).await??;
+    let handle = app.clone();
+    app.write(permit.actor(), move |tx, now| -> Result<(), ApiError> { Ok(github::end_exchange(tx, &handle.vault, now)?) }).await
+}
+
+/// `POST /api/v1/admin/github/webhook-secret`.
+pub async fn exchange_secret(State(app): State<App>, permit: Permit) -> Result<StatusCode, ApiError> {
+    exchange(&app, &permit).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET /api/v1/admin/github`.

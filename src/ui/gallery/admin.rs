@@ -59,9 +59,17 @@ fn github(world: &World, out: &mut Pages) {
         door: "https://github.com/settings/apps/new?state=0a".to_owned(),
         manifest: world.say("{\"name\": \"Plumbline\"}"),
     };
-    add(out, "admin-github-new", &GithubPage { frame: world.frame(), view: unset.clone(), make: Some(make.clone()), sent_again: None });
+    add(
+        out,
+        "admin-github-new",
+        &GithubPage { frame: world.frame(), view: unset.clone(), make: Some(make.clone()), sent_again: None, exchanged: false },
+    );
     let closed = MakeForm { is_misnamed: false, installable: Installable::ByOwner, may_be_public: false, ..make };
-    add(out, "admin-github-new-private", &GithubPage { frame: world.frame(), view: unset.clone(), make: Some(closed), sent_again: None });
+    add(
+        out,
+        "admin-github-new-private",
+        &GithubPage { frame: world.frame(), view: unset.clone(), make: Some(closed), sent_again: None, exchanged: false },
+    );
     let view = GithubAdminView {
         app_id: Some(7),
         page: Some("https://github.com/apps/plumbline-acme".to_owned()),
@@ -95,11 +103,11 @@ fn github(world: &World, out: &mut Pages) {
     ];
     let green = green.map(|(name, says)| check(name, Grade::Good, says, None)).to_vec();
     let works = GithubAdminView { checks: green, ..view.clone() };
-    add(out, "admin-github-green", &GithubPage { frame: world.frame(), view: works, make: None, sent_again: None });
-    add(out, "admin-github-unasked", &GithubPage { frame: world.frame(), view: unasked, make: None, sent_again: None });
+    add(out, "admin-github-green", &GithubPage { frame: world.frame(), view: works, make: None, sent_again: None, exchanged: false });
+    add(out, "admin-github-unasked", &GithubPage { frame: world.frame(), view: unasked, make: None, sent_again: None, exchanged: false });
     let nobody = GithubAdminView { installations: Some(Vec::new()), ..view.clone() };
-    add(out, "admin-github-nobody", &GithubPage { frame: world.frame(), view: nobody, make: None, sent_again: None });
-    add(out, "admin-github", &GithubPage { frame: world.frame(), view, make: None, sent_again: Some(world.say("ping")) });
+    add(out, "admin-github-nobody", &GithubPage { frame: world.frame(), view: nobody, make: None, sent_again: None, exchanged: false });
+    add(out, "admin-github", &GithubPage { frame: world.frame(), view, make: None, sent_again: Some(world.say("ping")), exchanged: true });
 }
 
 fn health(world: &World, out: &mut Pages) {

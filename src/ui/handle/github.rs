@@ -27,6 +27,8 @@ pub struct For {
     public: Option<String>,
     /// What GitHub was just asked to send again.
     sent: Option<String>,
+    /// Whether what GitHub signs with was just exchanged.
+    exchanged: bool,
 }
 
 /// What GitHub sends back.
@@ -69,7 +71,7 @@ pub async fn show(State(app): State<App>, asked: Asked, Query(wanted): Query<For
     // What stands in the address was written by anybody: no more than a word.
     let sent_again =
         wanted.sent.filter(|word| (1..=40).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
-    let mut response = render(&GithubPage { frame: asked.frame(&app).await?, view, make, sent_again })?;
+    let mut response = render(&GithubPage { frame: asked.frame(&app).await?, view, make, sent_again, exchanged: wanted.exchanged })?;
     if !is_made {
         // This page alone has a form that leads elsewhere: to GitHub, wherever the operator says that is.
         let policy = http::layers::policy_with_form_to(&url);
@@ -111,4 +113,10 @@ pub async fn made(State(app): State<App>, asked: Asked, Query(made): Query<Made>
 pub async fn ping(State(app): State<App>, asked: Asked) -> Result<Response, ApiError> {
     let sent = http::admin::github::ping(&app, &asked.permit).await?;
     see(&href::with("/admin/github", "sent", &sent.event))
+}
+
+/// `POST /admin/github/webhook-secret`: has GitHub sign its deliveries with another secret.
+pub async fn exchange_secret(State(app): State<App>, asked: Asked) -> Result<Response, ApiError> {
+    http::admin::github::exchange(&app, &asked.permit).await?;
+    see("/admin/github?exchanged=true")
 }

@@ -476,6 +476,45 @@ async fn the_app_is_made_with_one_button_and_works() {
     assert!(!kept("BEGIN RSA") && !kept("client-marigold") && !kept("a secret to everybody"), "secrets are sealed in the store");
 }
 
+#[tokio::test]
+async fn what_github_signs_with_is_exchanged_without_a_delivery_that_is_refused() {
+    let github = GitHub::start();
+    github.repo(SLUG);
+    let world = World::of(TestApp::with(|config| config.github.url = Some(github.url()))).await;
+    let page = world.admin.page("/admin/github?owner=acme").await.expect(200).text();
+    let state = attribute(&page, &format!("action=\"{}", github.url())).rsplit('=').next().unwrap().to_owned();
+    let manifest: serde_json::Value = serde_json::from_str(&attribute(&page, "name=\"manifest\" value=\"")).unwrap();
+    let code = github.make_app(&manifest);
+    world.admin.page(&format!("/admin/github/made?code={code}&state={state}")).await.expect(303);
+
+    let ping = json!({"zen": "x", "hook_id": 1});
+    let sent = async |delivery: Delivery| {
+        let client = world.app.anonymous().with("content-type", "application/json").with("x-hub-signature-256", &delivery.signature);
+        let client = client.with("x-github-delivery", &delivery.guid).with("x-github-event", "ping");
+        client.send("POST", "/hooks/github", Some(&delivery.body)).await.status
+    };
+    let old = |number| Delivery::signed("ping", number, &ping);
+    let new = |number| Delivery::signed_with(&github.hook_secret().unwrap(), "ping", number, &ping);
+    assert_eq!(sent(old(1)).await, 202);
+    // GitHub takes the new one, and its answer is lost: either may be what it signs with.
+    github.next(Door::Interface).does_and_fails();
+    world.admin.form("/admin/github/webhook-secret", "").await.expect(503);
+    let first = github.hook_secret().unwrap();
+    assert_eq!((sent(old(2)).await, sent(new(3)).await), (202, 202));
+    world.admin.form("/admin/github/webhook-secret", "").await.expect(303);
+    assert_eq!(github.hook_secret().unwrap(), first, "an exchange that did not end goes on with its secret");
+    assert_eq!((sent(old(4)).await, sent(new(5)).await), (202, 202));
+    world.app.advance(Duration::from_secs(24 * 3_600));
+    github.advance(Duration::from_secs(24 * 3_600));
+    assert_eq!((sent(old(6)).await, sent(new(7)).await), (401, 202), "a day later the one before is over");
+    let trail = world.admin.get("/api/v1/admin/audit").await.expect(200).text();
+    assert!(trail.contains("github.webhook_secret") && !trail.contains(&first), "{trail}");
+
+    world.app.settle().await;
+    let configured = World::of(TestApp::with(|config| github.configure(config))).await;
+    configured.admin.own("POST", "/api/v1/admin/github/webhook-secret").await.expect(409).refused("set_by_configuration");
+}
+
 /// Deliveries are lost: while the appliance was away, or GitHub could not reach it.
 #[tokio::test]
 async fn a_push_that_nobody_tells_of_is_found_once_nothing_was_heard_for_a_while() {

@@ -101,6 +101,8 @@ struct State {
     tries: Vec<Try>,
     /// Where deliveries go, once that is known.
     hook: Option<String>,
+    /// What it is told to sign with, where that is not what it was made with.
+    hook_secret: Option<String>,
     /// What the App may.
     permissions: BTreeMap<String, String>,
     /// The App's key is one no more.
@@ -171,6 +173,7 @@ impl GitHub {
             codes: HashMap::new(),
             tries: Vec::new(),
             hook: None,
+            hook_secret: None,
             permissions: usual_permissions(),
             is_key_revoked: false,
             site: site::Site::default(),
@@ -349,6 +352,11 @@ impl GitHub {
     pub fn advance(&self, span: Duration) {
         let mut state = self.state();
         state.now = state.now + span;
+    }
+
+    /// What it was last told to sign with.
+    pub fn hook_secret(&self) -> Option<String> {
+        self.state().hook_secret.clone()
     }
 
     /// How often it was answered that nothing has changed since it was last asked.

@@ -173,6 +173,11 @@ fn interface(state: &mut State, path: &str, asked: &Asked) -> Response<Body> {
             let Some(hook) = &state.hook else { return no(404, "Not Found") };
             return good(&json!({"url": hook, "content_type": "json", "insecure_ssl": "0", "secret": "********"}), asked);
         }
+        ("PATCH", ["app", "hook", "config"]) if is_app => {
+            let Ok(body) = serde_json::from_slice::<Value>(&asked.body) else { return no(400, "Problems parsing JSON") };
+            state.hook_secret = body["secret"].as_str().map(str::to_owned);
+            return good(&json!({"url": state.hook, "content_type": "json", "insecure_ssl": "0", "secret": "********"}), asked);
+        }
         ("GET", ["app", "installations"]) if is_app => {
             let all = state.installations.iter().map(|(id, one)| {
                 let suspended = one.is_suspended.then(|| state.now.to_string());

@@ -21,8 +21,13 @@ pub struct Delivery {
 impl Delivery {
     /// One of this number, signed with the secret.
     pub fn signed(event: &str, number: u64, payload: &Value) -> Delivery {
+        Delivery::signed_with(WEBHOOK_SECRET, event, number, payload)
+    }
+
+    /// The same, signed with this.
+    pub fn signed_with(secret: &str, event: &str, number: u64, payload: &Value) -> Delivery {
         let body = payload.to_string().into_bytes();
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes()), &body);
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), &body);
         let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         Delivery {
             event: event.to_owned(),
