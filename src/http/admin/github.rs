@@ -96,6 +96,9 @@ pub async fn exchange(app: &App, permit: &Permit) -> Result<(), ApiError> {
         let why = "the webhook's secret is given by the configuration; write the new one there on a line before the present one, and then tell GitHub";
         return Err(ApiError::new(Code::SetByConfiguration, why));
     }
+    // Who is nobody there has nothing signed.
+    let handle = app.clone();
+    app.blocking(move || handle.github().map(drop)).await??;
     let (asks, handle) = (permit.clone(), app.clone());
     let begin = move |tx: &mut WriteTx, now| -> Result<_, ApiError> {
         asks.instance(tx)?;

@@ -7,6 +7,7 @@ use plumbline::base::time::Timestamp;
 use plumbline::base::work::Lane;
 use plumbline::domain::accounts::InstanceRole;
 use plumbline::domain::github::deliveries::{self, Bounds};
+use plumbline::domain::secrets;
 use plumbline::domain::settings::AddRepos;
 use plumbline::engine::queue::WorkState;
 use serde_json::json;
@@ -513,6 +514,10 @@ async fn what_github_signs_with_is_exchanged_without_a_delivery_that_is_refused(
     world.app.settle().await;
     let configured = World::of(TestApp::with(|config| github.configure(config))).await;
     configured.admin.own("POST", "/api/v1/admin/github/webhook-secret").await.expect(409).refused("set_by_configuration");
+    let nobody = World::new().await;
+    nobody.admin.own("POST", "/api/v1/admin/github/webhook-secret").await.refused("github_not_set_up");
+    let known = nobody.app.app().read_now(|tx, _| secrets::kept(tx, secrets::Purpose::GithubWebhookSecretNext)).unwrap();
+    assert_eq!(known, None, "nothing is begun that cannot end");
 }
 
 /// Deliveries are lost: while the appliance was away, or GitHub could not reach it.
