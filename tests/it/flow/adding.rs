@@ -27,11 +27,7 @@ impl Side {
     }
 
     async fn sign_in(&self, person: u64) -> Client {
-        let app = &self.world.app;
-        let sent = app.anonymous().get("/auth/github").await.expect(303);
-        let back = self.github.says_yes(person, sent.header("location").unwrap());
-        let answer = app.anonymous().with("cookie", &sent.cookies()).get(&back).await.expect(303);
-        app.anonymous().with("cookie", &answer.cookies())
+        self.github.signs_in(person, &self.world.app).await
     }
 }
 

@@ -11,6 +11,9 @@ use plumbline::app::config::Config;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::support::app::TestApp;
+use crate::support::client::Client;
+
 use super::git::plain;
 use super::interface::{Asked, good, list, no};
 use super::{GitHub, State};
@@ -126,6 +129,14 @@ impl GitHub {
         state.people.codes.insert(text.clone(), code);
         let back = Url::parse_with_params(&asked["redirect_uri"], [("code", &*text), ("state", &*asked["state"])]).unwrap();
         format!("{}?{}", back.path(), back.query().unwrap())
+    }
+
+    /// Has a person sign in to an appliance by the way through here.
+    pub async fn signs_in(&self, person: u64, app: &TestApp) -> Client {
+        let sent = app.anonymous().get("/auth/github").await.expect(303);
+        let back = self.says_yes(person, sent.header("location").unwrap());
+        let answer = app.anonymous().with("cookie", &sent.cookies()).get(&back).await.expect(303);
+        app.anonymous().with("cookie", &answer.cookies())
     }
 
     /// Has somebody say no there.
