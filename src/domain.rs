@@ -1,13 +1,14 @@
 //! The capabilities: the product, one noun each.
 //!
 //! They form one ordered list, and each may use those before it:
-//! `audit settings accounts repos secrets issues github pulls checks statuses search hooks admin`. What would run against the order goes through an
+//! `audit settings accounts repos secrets issues github pulls checks statuses dora search hooks admin`. What would run against the order goes through an
 //! [`Event`](crate::base::event::Event) and [`reactions`](crate::app::reactions).
 
 pub mod accounts;
 pub mod admin;
 pub mod audit;
 pub mod checks;
+pub mod dora;
 pub mod github;
 pub mod hooks;
 pub mod issues;

@@ -19,6 +19,7 @@ pub mod badges;
 pub mod checks;
 pub mod code;
 pub mod compare;
+pub mod deployments;
 pub mod error;
 pub mod extract;
 pub mod faults;

@@ -8,6 +8,7 @@ use crate::domain::accounts::{Browser, Email, Identity, Link, Membership, Passwo
 use crate::domain::admin::Recurrence;
 use crate::domain::audit::{Checkpoint, Entry as AuditEntry};
 use crate::domain::checks::{ApprovedHead, CheckSet, ImagePin, TrustedManifest};
+use crate::domain::dora::Deployment;
 use crate::domain::github::GithubApp;
 use crate::domain::github::deliveries::Healing;
 use crate::domain::hooks::{Delivery, DeliveryBody};
@@ -77,6 +78,7 @@ pub fn schema() -> Schema {
             PostedComment,
             Pull,
             Listed,
+            Deployment,
             Healing,
             Identity,
             Email,

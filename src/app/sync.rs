@@ -11,7 +11,7 @@ use crate::base::name::{BranchName, CommitSha, InvalidName, RepoSlug};
 use crate::base::time::Timestamp;
 use crate::domain::github::sync::{self, Remote};
 use crate::domain::repos::{self, BranchChange, COMMITS_PER_BRANCH, Facts, RepoSource, Repository, SyncError};
-use crate::domain::{checks, github, issues, pulls, secrets, statuses};
+use crate::domain::{checks, dora, github, issues, pulls, secrets, statuses};
 use crate::engine::git::history::Order;
 use crate::engine::git::{self, Asked, CommitInfo, Credentials, Fetched, Mirror, Source, Trust};
 use crate::engine::queue::{self, Claim, Verdict};
@@ -383,6 +383,7 @@ pub fn erase(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> {
             let mut erased = secrets::erase(tx, id, issues::ROWS_PER_WRITE)?;
             erased += pulls::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             erased += checks::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
+            erased += dora::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             erased += statuses::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             erased += issues::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;
             erased += repos::erase(tx, id, issues::ROWS_PER_WRITE.saturating_sub(erased))?;

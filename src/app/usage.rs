@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::App;
 use crate::base::id::RepoId;
-use crate::domain::{checks, issues, pulls, repos};
+use crate::domain::{checks, dora, issues, pulls, repos};
 use crate::engine::store;
 
 /// The most rows of a table, sets of checks, or files of a mirror that are counted: what is beyond is left out.
@@ -17,6 +17,7 @@ pub fn measure(app: &App, repo: RepoId) -> store::Result<BTreeMap<&'static str, 
         let rows = repos::weigh(tx, repo, COUNTED)?
             + pulls::weigh(tx, repo, COUNTED)?
             + checks::weigh(tx, repo, COUNTED)?
+            + dora::weigh(tx, repo, COUNTED)?
             + issues::weigh(tx, repo, COUNTED)?;
         Ok((rows, checks::logs_of(tx, repo, COUNTED)?))
     })?;

@@ -10,8 +10,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::openapi::Doc;
 use super::{
-    accounts, admin, badges, checks, compare, files, github, health, hooks, issues, live, plugins, pulls, repos, schemas, search, secrets,
-    trends, usage,
+    accounts, admin, badges, checks, compare, deployments, files, github, health, hooks, issues, live, plugins, pulls, repos, schemas,
+    search, secrets, trends, usage,
 };
 use crate::app::App;
 use crate::domain::accounts::Permission;
@@ -90,7 +90,7 @@ fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, permission: Permis
 /// Every route of the API.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    use Permission::{Account, Admin, Host, Identified, Public, RepoCreate, RepoDelete, RepoMembers, RepoRead, RepoSettings, RepoWrite, SecretsInstance, SecretsList, SecretsWrite};
+    use Permission::{Account, Admin, DeliveryRead, Host, Identified, Public, RepoCreate, RepoDelete, RepoMembers, RepoRead, RepoSettings, RepoWrite, SecretsInstance, SecretsList, SecretsWrite};
 
     vec![
         get("/livez", Public, health::live, "Whether the process answers").says(|doc| doc.answers::<health::HealthView>(200)).public(),
@@ -196,6 +196,7 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/tree/{*path}", RepoRead, files::tree, "A folder of a commit").says(|doc| doc.answers::<files::TreeView>(200)),
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/files/{*path}", RepoRead, files::file, "A file with its issues").says(|doc| doc.answers::<files::FileView>(200)),
 
+        get("/api/v1/deployments", DeliveryRead, deployments::list, "Deployments of the repositories you may see, those that began last first").says(|doc| doc.query::<deployments::DeploymentsQuery>().list::<deployments::DeploymentView>()),
         get("/api/v1/plugins", RepoRead, plugins::list, "Every plugin as this host has it, and what keeps processes apart from it").says(|doc| doc.answers::<plugins::PluginsView>(200)),
         post("/api/v1/repos/{owner}/{name}/manifest/dry-run", RepoRead, checks::dry_run::create, "What a manifest would run at a commit; nothing is run or kept").says(|doc| doc.takes::<checks::dry_run::DryRunBody>().answers::<checks::dry_run::DryRunView>(200)),
         get("/api/v1/repos/{owner}/{name}/commits/{sha}/checks", RepoRead, checks::find, "The checks of a commit").says(|doc| doc.answers::<checks::CheckSetView>(200)),

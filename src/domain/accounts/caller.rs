@@ -60,6 +60,8 @@ words! {
         IssueIgnore = "issue_ignore",
         /// Set and remove the rules by which a repository's issues are ignored.
         IssueRules = "issue_rules",
+        /// Look at deployments, and at what is measured of them.
+        DeliveryRead = "delivery_read",
         /// Change a repository's settings.
         RepoSettings = "repo_settings",
         /// List a repository's secrets and keys, without what is in them.
@@ -142,6 +144,9 @@ impl Permission {
             }
             Permission::IssueRules => {
                 (Some(Scope::IssuesWrite), Some(RepoRole::Maintain), Admin, "the scope issues:write and the role maintain")
+            }
+            Permission::DeliveryRead => {
+                (Some(Scope::DeliveryRead), Some(RepoRole::Read), Member, "the scope delivery:read and the role read")
             }
             Permission::RepoSettings => {
                 (Some(Scope::RepoWrite), Some(RepoRole::Maintain), Admin, "the scope repo:write and the role maintain")
@@ -261,7 +266,7 @@ impl Caller {
     pub fn may_on_instance(&self, permission: Permission) -> Result<(), Refusal> {
         let Some(terms) = self.terms_of(permission)? else { return Ok(()) };
         // A token that is for some repositories is for nothing beyond them: it may list what it sees, and say who it is.
-        let is_beyond = !matches!(permission, Permission::Identified | Permission::RepoRead)
+        let is_beyond = !matches!(permission, Permission::Identified | Permission::RepoRead | Permission::DeliveryRead)
             && matches!(self, Caller::Token { token, .. } if !token.repos.is_empty());
         let is_somebody = match self {
             Caller::User { user, .. } | Caller::Token { user: Some(user), .. } => user.role >= terms.instance,

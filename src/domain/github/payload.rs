@@ -189,8 +189,101 @@ pub struct AtCommit {
     /// GitHub's number for it.
     pub id: u64,
     /// The commit.
-    #[serde(alias = "sha")]
     pub head_sha: String,
+}
+
+/// A deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Deployment {
+    /// GitHub's number for it.
+    pub id: u64,
+    /// The commit.
+    pub sha: String,
+    /// The branch, tag or commit that was asked for.
+    #[serde(rename = "ref", default)]
+    pub reference: Option<String>,
+    /// What is to be done; `deploy` unless somebody says otherwise.
+    #[serde(default)]
+    pub task: String,
+    /// Where it goes to.
+    #[serde(default)]
+    pub environment: Option<String>,
+    /// Who asked for it; nobody any more once their account was deleted.
+    #[serde(default)]
+    pub creator: Option<Account>,
+    /// When it was asked for.
+    #[serde(default, deserialize_with = "instant")]
+    pub created_at: Option<Timestamp>,
+}
+
+/// How a deployment goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct DeploymentStatus {
+    /// GitHub's number for it: a later one has a greater one.
+    pub id: u64,
+    /// `pending`, `queued`, `in_progress`, `success`, `failure`, `error` or `inactive`.
+    pub state: String,
+    /// When it was said.
+    #[serde(default, deserialize_with = "instant")]
+    pub created_at: Option<Timestamp>,
+    /// Where its output can be read.
+    #[serde(default)]
+    pub log_url: Option<String>,
+    /// The older word for the same.
+    #[serde(default)]
+    pub target_url: Option<String>,
+}
+
+/// A run of a workflow of GitHub Actions.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WorkflowRun {
+    /// GitHub's number for it: the same when it is run again.
+    pub id: u64,
+    /// GitHub's number for the workflow.
+    #[serde(default)]
+    pub workflow_id: u64,
+    /// What the workflow is called.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Its file.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// The commit.
+    pub head_sha: String,
+    /// The branch or tag.
+    #[serde(default)]
+    pub head_branch: Option<String>,
+    /// What began it, such as `push`.
+    #[serde(default)]
+    pub event: String,
+    /// `requested`, `queued`, `in_progress` or `completed`, among others.
+    #[serde(default)]
+    pub status: String,
+    /// How it ended, once it did.
+    #[serde(default)]
+    pub conclusion: Option<String>,
+    /// Which time it is run, from one.
+    #[serde(default = "first")]
+    pub run_attempt: u32,
+    /// When it was asked for.
+    #[serde(default, deserialize_with = "instant")]
+    pub created_at: Option<Timestamp>,
+    /// When this attempt began.
+    #[serde(default, deserialize_with = "instant")]
+    pub run_started_at: Option<Timestamp>,
+    /// When it last changed.
+    #[serde(default, deserialize_with = "instant")]
+    pub updated_at: Option<Timestamp>,
+    /// Its page.
+    #[serde(default)]
+    pub html_url: Option<String>,
+    /// Who began it; nobody any more once their account was deleted.
+    #[serde(default)]
+    pub actor: Option<Account>,
+}
+
+fn first() -> u32 {
+    1
 }
 
 /// A button at a run of checks that somebody pressed.
@@ -253,11 +346,11 @@ pub enum Kind {
     /// An organization or its members changed; with whoever came or went.
     Organization(Account, Option<Account>),
     /// A deployment was asked for.
-    Deployment(AtCommit),
+    Deployment(Deployment),
     /// It went on.
-    DeploymentStatus(AtCommit),
+    DeploymentStatus(Deployment, DeploymentStatus),
     /// A run of a workflow began or ended.
-    WorkflowRun(AtCommit),
+    WorkflowRun(WorkflowRun),
     /// Somebody took back what they let the App do in their name.
     GithubAppAuthorization(Account),
     /// Nothing that we know.
@@ -388,9 +481,12 @@ fn kind(event: &str, body: &[u8]) -> Result<Kind, Malformed> {
             let within = within!(event, body, { organization: Account, membership: Option<Belonging> });
             Kind::Organization(within.organization, within.membership.and_then(|membership| membership.user))
         }
-        "deployment" => Kind::Deployment(within!(event, body, { deployment: AtCommit }).deployment),
-        "deployment_status" => Kind::DeploymentStatus(within!(event, body, { deployment: AtCommit }).deployment),
-        "workflow_run" => Kind::WorkflowRun(within!(event, body, { workflow_run: AtCommit }).workflow_run),
+        "deployment" => Kind::Deployment(within!(event, body, { deployment: Deployment }).deployment),
+        "deployment_status" => {
+            let within = within!(event, body, { deployment: Deployment, deployment_status: DeploymentStatus });
+            Kind::DeploymentStatus(within.deployment, within.deployment_status)
+        }
+        "workflow_run" => Kind::WorkflowRun(within!(event, body, { workflow_run: WorkflowRun }).workflow_run),
         "github_app_authorization" => Kind::GithubAppAuthorization(within!(event, body, { sender: Account }).sender),
         _ => Kind::Unknown,
     })

@@ -4,15 +4,16 @@
 //! is taken over by its own time ([`repos::follow`]), and so is whether we may see it ([`repos::withdraw`], [`repos::admit`]). Each of
 //! these may be done again, and in any order, with the same end.
 //!
-//! Of who belongs where nothing is believed either: GitHub is asked. What has no home here (deployments) is kept like all the rest, and its
-//! delivery says so.
+//! Of who belongs where nothing is believed either: GitHub is asked. What is said of a deployment is believed, as of when it was so.
 
 use crate::base::event::Event;
+use crate::base::id::RepoId;
 use crate::base::name::{CommitSha, RepoSlug};
 use crate::base::time::Timestamp;
 use crate::engine::store::WriteTx;
 
 use super::{Error, Outcome, Result};
+use crate::domain::dora::{self, Deployment, Untold};
 use crate::domain::github::payload::{Account, AtCommit, Installation, Kind, Payload, Pressed, Pull, Repo, RepoRef};
 use crate::domain::repos::{AsOf, Facts, Followed, Repository, Withdrawal};
 use crate::domain::{accounts, checks, pulls, repos, statuses};
@@ -99,7 +100,11 @@ pub fn apply(tx: &mut WriteTx, payload: &Payload, sent: &Sent, now: Timestamp) -
             }
             whole(people(tx, now)?)
         }
-        Kind::Deployment(_) | Kind::DeploymentStatus(_) | Kind::WorkflowRun(_) => whole(kept("deployments and workflows")),
+        Kind::Deployment(said) => whole(deployed(tx, payload, sent, |repo, so_at| dora::of_deployment(repo, said, None, so_at))?),
+        Kind::DeploymentStatus(said, status) => {
+            whole(deployed(tx, payload, sent, |repo, so_at| dora::of_deployment(repo, said, Some(status), so_at))?)
+        }
+        Kind::WorkflowRun(said) => whole(deployed(tx, payload, sent, |repo, so_at| dora::of_workflow_run(repo, said, so_at))?),
         Kind::GithubAppAuthorization(account) => {
             if payload.action() == "revoked" {
                 accounts::revoke_github_authorization(tx, account.id, now)?;
@@ -134,10 +139,6 @@ fn processed(says: impl Into<String>) -> Outcome {
 
 fn ignored(says: impl Into<String>) -> Outcome {
     Outcome::Ignored(says.into())
-}
-
-fn kept(what: &str) -> Outcome {
-    ignored(format!("it is kept; nothing here follows {what}"))
 }
 
 /// Takes over what the payload says of its repository, where it says all of it.
@@ -322,6 +323,31 @@ fn pull_request(tx: &mut WriteTx, payload: &Payload, said: &Pull, sent: &Sent, n
         pulls::Recorded::Changed => "what GitHub says was taken over",
         pulls::Recorded::Same => "it was so already",
         pulls::Recorded::Older => "something newer is known, and holds",
+    }))
+}
+
+/// Takes over what is said of a deployment.
+fn deployed(
+    tx: &mut WriteTx,
+    payload: &Payload,
+    sent: &Sent,
+    read: impl FnOnce(RepoId, &dyn Fn(Option<Timestamp>) -> Timestamp) -> std::result::Result<Deployment, Untold>,
+) -> Result<Outcome> {
+    let repo = match about(tx, payload)? {
+        Ok(repo) => repo,
+        Err(outcome) => return Ok(outcome),
+    };
+    let told = match read(repo.id, &|said| repos::so_at(said, sent.received_at)) {
+        Ok(told) => told,
+        Err(untold @ (Untold::Inactive | Untold::OfPull)) => return Ok(ignored(untold.to_string())),
+        Err(untold @ (Untold::Commit(_) | Untold::State(_))) => return Ok(Outcome::Failed(untold.to_string())),
+    };
+    Ok(processed(match dora::record(tx, &told)? {
+        dora::Recorded::Changed => {
+            let place = told.environment.as_deref().map(|name| format!(" to `{name}`")).unwrap_or_default();
+            format!("run {} of `{}`{place} at {} is kept: {}", told.run, told.workflow, told.sha.short(), told.state)
+        }
+        dora::Recorded::Older => "something newer is known, and holds".to_owned(),
     }))
 }
 

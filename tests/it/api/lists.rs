@@ -64,6 +64,7 @@ async fn every_list_of_the_table_keeps_its_promises() {
     let id: RepoId = text(&repo.see("").await["id"]).parse().unwrap();
     for number in 1..4 {
         deliveries::pull(app, id, number, "A patch");
+        deliveries::deployment(app, id, number);
     }
     app.settle().await;
     let document = openapi::build(None);

@@ -247,3 +247,59 @@ async fn a_delivery_that_has_repositories_added_says_so() {
     let taken = side.world.admin.post("/api/v1/repos", json!({"github": "acme/listed"})).await.refused("already_exists");
     assert!(!taken.contains("another"), "{taken}");
 }
+
+#[tokio::test]
+async fn a_deployment_is_kept_as_what_github_says_of_it_last() {
+    let side = Side::new().await;
+    let repo = || json!({"id": side.id, "full_name": SLUG});
+    let deployment = || {
+        json!({"id": 41, "sha": side.sha, "ref": "v1.2", "task": "deploy", "environment": "production",
+               "creator": {"id": 5, "login": "ada"}, "created_at": "2026-01-31T11:00:00Z"})
+    };
+    let status = |id: u64, state: &str, at: &str| {
+        json!({"repository": repo(), "action": "created", "deployment": deployment(),
+               "deployment_status": {"id": id, "state": state, "created_at": at, "log_url": "https://github.example/log", "target_url": ""}})
+    };
+    // What comes late says nothing new.
+    side.told(1, "deployment_status", status(12, "success", "2026-01-31T11:05:00Z")).await;
+    side.told(2, "deployment_status", status(11, "in_progress", "2026-01-31T11:01:00Z")).await;
+    side.told(3, "deployment", json!({"repository": repo(), "action": "created", "deployment": deployment()})).await;
+    side.told(4, "deployment_status", status(13, "inactive", "2026-01-31T11:30:00Z")).await;
+    let run = |id: u64, event: &str| {
+        json!({"repository": repo(), "action": "completed", "workflow": {}, "workflow_run": {
+            "id": id, "workflow_id": 5, "name": "release", "head_sha": side.sha, "head_branch": "main", "event": event, "status": "completed",
+            "conclusion": "failure", "run_attempt": 1, "run_started_at": "2026-01-31T11:10:00Z", "updated_at": "2026-01-31T11:12:00Z"}})
+    };
+    side.told(5, "workflow_run", run(88, "push")).await;
+    side.told(6, "workflow_run", run(89, "pull_request")).await;
+    let list = side.world.admin.get("/api/v1/deployments").await.expect(200).value();
+    let all: Vec<_> = list["items"].as_array().unwrap().iter().collect();
+    assert_eq!(all.len(), 2, "{list:#}");
+    assert_eq!([&all[0]["source"], &all[0]["state"], &all[0]["workflow"]], ["github_actions", "failure", "release"]);
+    let one = json!({
+        "repo": SLUG, "source": "github_deployments", "run": "41", "workflow": "deploy", "environment": "production", "ref": "v1.2",
+        "sha": side.sha, "actor": "ada", "state": "success", "started_at": "2026-01-31T11:00:00Z", "finished_at": "2026-01-31T11:05:00Z",
+        "url": "https://github.example/log",
+    });
+    assert_eq!(*all[1], one);
+    let of = |query: &str| format!("/api/v1/deployments?repo={SLUG}&{query}");
+    let narrowed = side.world.admin.get(&of("source=github_deployments&state=success")).await.expect(200).value();
+    assert_eq!(narrowed["items"], json!([one]));
+    let refused = side.world.admin.get(&of("state=sideways")).await.expect(400).value();
+    assert_eq!(refused["details"]["fields"][0]["field"], "state", "{refused}");
+}
+
+#[tokio::test]
+async fn deployments_are_seen_by_whoever_sees_their_repository() {
+    let side = Side::new().await;
+    let told = json!({"repository": {"id": side.id, "full_name": SLUG}, "action": "created", "deployment": {
+        "id": 41, "sha": side.sha, "ref": "main", "task": "deploy", "environment": "production", "created_at": "2026-01-31T11:00:00Z"}});
+    side.told(1, "deployment", told).await;
+    let grace = side.sign_in(side.github.member("grace")).await;
+    assert_eq!(grace.get("/api/v1/deployments").await.expect(200).value()["items"], json!([]));
+    grace.get("/api/v1/deployments?repo=acme/app").await.expect(404);
+    side.world.app.anonymous().get("/api/v1/deployments").await.expect(401);
+    side.world.admin.json("DELETE", "/api/v1/repos/acme/app", json!({"confirm": SLUG})).await.expect(204);
+    side.world.app.settle().await;
+    assert_eq!(side.world.admin.get("/api/v1/deployments").await.expect(200).value()["items"], json!([]));
+}

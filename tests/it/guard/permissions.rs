@@ -76,6 +76,7 @@ async fn callers(world: &World, issuer: &Issuer, repo: RepoId, other: RepoId) ->
     }
     add("service, no scope", scopes(TokenKind::Service, &[]));
     add("service, repo:read", scopes(TokenKind::Service, &[Scope::RepoRead]));
+    add("service, delivery:read", scopes(TokenKind::Service, &[Scope::DeliveryRead]));
     add("service, repo:write", scopes(TokenKind::Service, &[Scope::RepoWrite]));
     add("service, secrets:write", scopes(TokenKind::Service, &[Scope::SecretsWrite]));
     add(

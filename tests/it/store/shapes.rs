@@ -22,6 +22,7 @@ use plumbline::domain::audit::{Action, ActorKind, Checkpoint, Digest, Entry, Out
 use plumbline::domain::checks::{
     ApprovedHead, Check, CheckError, CheckSet, CheckState, ErrorCode, Execution, ImagePin, TrustedManifest, WaitsFor,
 };
+use plumbline::domain::dora::{Deployment, DeploymentSource, DeploymentState, Moment};
 use plumbline::domain::github::GithubApp;
 use plumbline::domain::github::deliveries::Healing;
 use plumbline::domain::hooks::{self, Content, Delivery, DeliveryBody, DeliveryState};
@@ -145,6 +146,23 @@ const SAMPLES: &[fn() -> Shape] = &[
     },
     || shape(&pull()),
     || shape(&Listed { repo: repo(), at: at(1) }),
+    || {
+        shape(&Deployment {
+            repo: repo(),
+            source: DeploymentSource::GithubActions,
+            run: "300".to_owned(),
+            workflow: "release".to_owned(),
+            environment: Some("production".to_owned()),
+            reference: Some("main".to_owned()),
+            sha: sha(2),
+            actor: Some("ada".to_owned()),
+            state: DeploymentState::Failure,
+            started_at: at(1),
+            finished_at: Some(at(2)),
+            url: Some("https://github.example/runs/300".to_owned()),
+            as_of: Moment { attempt: 2, at: at(2), step: 300 },
+        })
+    },
     || shape(&Healing { asked_at: at(1), known_until: Some(at(2)), missed: 300, again: 301, error: Some("no".to_owned()) }),
     || {
         shape(&Identity {

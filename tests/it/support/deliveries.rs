@@ -5,6 +5,7 @@ use plumbline::base::event::Actor;
 use plumbline::base::id::RepoId;
 use plumbline::base::name::RepoSlug;
 use plumbline::domain::accounts::{Scope, TokenKind};
+use plumbline::domain::dora;
 use plumbline::domain::github::signature;
 use plumbline::domain::hooks::{self, Arrived, Content, Source};
 use plumbline::domain::pulls;
@@ -109,6 +110,15 @@ pub fn pull(app: &TestApp, repo: RepoId, number: u64, title: &str) {
     let as_of = AsOf { changed_at: now, pushed_at: None, tie: repos::tie("a") };
     let pull = pulls::read(repo, &said, as_of, now).unwrap();
     app.app().write_now(&Actor::System, move |tx, now| pulls::record(tx, pull.clone(), now)).unwrap();
+}
+
+/// A deployment of a repository, as GitHub tells of it.
+pub fn deployment(app: &TestApp, repo: RepoId, id: u64) {
+    let said =
+        serde_json::from_value(json!({"id": id, "sha": "1".repeat(40), "ref": "main", "task": "deploy", "environment": "production"}));
+    let now = app.now();
+    let told = dora::of_deployment(repo, &said.unwrap(), None, |_| now).unwrap();
+    app.app().write_now(&Actor::System, move |tx, _| dora::record(tx, &told)).unwrap();
 }
 
 /// Two deliveries that came, and two repositories that are hidden.
