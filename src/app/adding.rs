@@ -1,4 +1,5 @@
-//! Adding the repositories that the App was let at, where this is to be done by itself (`add_repos` of the configuration or the settings).
+//! Adding the repositories that the App was let at, where this is to be done by itself (`add_repos` and `add_repos_of` of the configuration
+//! or the settings).
 //!
 //! A delivery says which. What they are called, and whether the App is let at them still, GitHub is asked at that moment: deliveries come
 //! in any order. What somebody deleted here comes back only if GitHub lists it anew.
@@ -17,7 +18,6 @@ use crate::domain::github;
 use crate::domain::github::payload;
 use crate::domain::github::sync::{self, Remote};
 use crate::domain::repos::{self, AsOf, BadgeKey, NewRepository, RepoSource};
-use crate::domain::settings::AddRepos;
 use crate::domain::{accounts, hooks, settings};
 use crate::engine::queue;
 use crate::engine::store::WriteTx;
@@ -28,9 +28,6 @@ const REPOS_PER_WRITE: usize = 50;
 /// Performs `Work::AddListed`. May be repeated: what is here already is passed over.
 pub fn perform(app: &App, attempt: &Attempt, id: DeliveryId) -> Result<(), Failure> {
     let settings = app.read_now(|tx, _| settings::load(tx))?;
-    if app.config.add_repos(&settings) != AddRepos::Automatically {
-        return attempt.done(app);
-    }
     let Some((installation, listed)) = listed(app, id)? else { return attempt.done(app) };
     let client = match app.github() {
         Err(github::Error::NotSetUp) => return attempt.done(app),
@@ -42,7 +39,8 @@ pub fn perform(app: &App, attempt: &Attempt, id: DeliveryId) -> Result<(), Failu
         Err(github::Error::Refused { status: 404, .. }) => return attempt.done(app),
         other => other.map_err(|error| failure(app, &error))?,
     };
-    let shown: Vec<Remote> = shown.into_iter().filter(|repo| listed.contains(&repo.id)).collect();
+    let is_taken = |repo: &Remote| app.config.adds_of(&settings, deliveries::owner(&repo.full_name));
+    let shown: Vec<Remote> = shown.into_iter().filter(|repo| listed.contains(&repo.id) && is_taken(repo)).collect();
     let url = client.identity().url.clone();
     for some in shown.chunks(REPOS_PER_WRITE) {
         let (claim, some, url) = (attempt.claim.clone(), some.to_vec(), url.clone());
@@ -62,7 +60,7 @@ fn listed(app: &App, id: DeliveryId) -> Result<Option<(u64, HashSet<u64>)>, Fail
     };
     // It was read before, and can be again.
     let Ok(payload) = payload::parse(&delivery.event, &deliveries::read(app, id)?) else { return Ok(None) };
-    let numbers = deliveries::listed(&payload).into_iter().collect();
+    let numbers = deliveries::listed(&payload).into_iter().map(|(id, _)| id).collect();
     Ok(payload.common.installation.map(|installation| (installation.id, numbers)))
 }
 

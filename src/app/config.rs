@@ -19,7 +19,7 @@ use crate::domain::admin::Intervals;
 use crate::domain::checks::catalogue;
 use crate::domain::github::{self, Given};
 use crate::domain::repos::manifest::MAX_TIMEOUT;
-use crate::domain::settings::{AddRepos, STATUS_CONTEXT, Settings, status_context};
+use crate::domain::settings::{AddRepos, STATUS_CONTEXT, Settings, organizations, status_context};
 use crate::engine::sandbox::Tier;
 use crate::engine::{git, outbound};
 use crate::words;
@@ -330,7 +330,7 @@ impl Config {
                 webhook_secret: given(values, "github.webhook_secret", "github.webhook_secret_file")?,
                 client_id: parse(values, "github.client_id", |text| Ok(text.to_owned()))?,
                 client_secret: given(values, "github.client_secret", "github.client_secret_file")?,
-                orgs: orgs(values)?,
+                orgs: orgs(values, "github.orgs")?.unwrap_or_default(),
                 outside_collaborators: parse(values, "github.outside_collaborators", |text| {
                     text.parse().map_err(|_| "not `true` or `false`".to_owned())
                 })?
@@ -338,6 +338,7 @@ impl Config {
                 add_repos: parse(values, "github.add_repos", |text| {
                     text.parse().map_err(|_| "not `by_hand` or `automatically`".to_owned())
                 })?,
+                add_repos_of: orgs(values, "github.add_repos_of")?,
                 status_context: parse(values, "github.status_context", status_context)?,
                 deadline: None,
             },
@@ -397,6 +398,18 @@ impl Config {
         self.github.add_repos.or(settings.add_repos).unwrap_or_default()
     }
 
+    /// The organizations whose repositories are added when GitHub says so, whatever is done about others: as the configuration says where it
+    /// does, else as it is set.
+    pub fn add_repos_of<'a>(&'a self, settings: &'a Settings) -> &'a [String] {
+        self.github.add_repos_of.as_ref().or(settings.add_repos_of.as_ref()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a repository of this owner is added when GitHub says that the App is let at it.
+    pub fn adds_of(&self, settings: &Settings, owner: &str) -> bool {
+        let is_named = || self.add_repos_of(settings).iter().any(|name| name.eq_ignore_ascii_case(owner));
+        self.add_repos(settings) == AddRepos::Automatically || is_named()
+    }
+
     /// Under which name it is said on GitHub how a commit's gate stands: as the configuration says where it does, else as it is set.
     pub fn status_context<'a>(&'a self, settings: &'a Settings) -> &'a str {
         self.github.status_context.as_deref().or(settings.status_context.as_deref()).unwrap_or(STATUS_CONTEXT)
@@ -448,6 +461,10 @@ impl Config {
         out += &format!("orgs = [{}]\n", quoted(&mut self.github.orgs.iter().cloned()));
         out += &format!("outside_collaborators = {}\n", self.github.outside_collaborators);
         out += &optional("add_repos", self.github.add_repos.map(|how| how.to_string()));
+        out += &match &self.github.add_repos_of {
+            Some(names) => format!("add_repos_of = [{}]\n", quoted(&mut names.iter().cloned())),
+            None => optional("add_repos_of", None),
+        };
         out += &optional("status_context", self.github.status_context.clone());
         let Limits { connections, streams, streams_per_caller, requests_per_address, requests_per_caller, .. } = self.limits;
         out += &format!("\n[limits]\nconnections = {connections}\nstreams = {streams}\nstreams_per_caller = {streams_per_caller}\n");
@@ -531,8 +548,15 @@ fn flatten(place: &str, prefix: &str, table: &toml::Table, values: &mut Values) 
 const FILE_BYTES: u64 = 1 << 20;
 
 /// The keys that hold several values.
-const LISTS: [&str; 6] =
-    ["repos.local_roots", "outbound.allow_hosts", "checks.default_tools", "trusted_proxies", "oidc.issuers", "github.orgs"];
+const LISTS: [&str; 7] = [
+    "repos.local_roots",
+    "outbound.allow_hosts",
+    "checks.default_tools",
+    "trusted_proxies",
+    "oidc.issuers",
+    "github.orgs",
+    "github.add_repos_of",
+];
 
 fn environment(env: &BTreeMap<String, String>) -> Result<Values, Error> {
     let mut values = Values::new();
@@ -606,18 +630,10 @@ fn issuers(values: &Values) -> Result<Vec<String>, Error> {
     texts.iter().map(|text| issuer(text.trim()).map_err(wrong)).collect()
 }
 
-/// The organizations whose members are let in.
-fn orgs(values: &Values) -> Result<Vec<String>, Error> {
-    let Some((place, names)) = values.get("github.orgs") else { return Ok(Vec::new()) };
-    let is_one =
-        |name: &String| (1..=100).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    match names.iter().find(|name| !is_one(name)) {
-        None => Ok(names.clone()),
-        Some(bad) => {
-            let why = format!("not a list of organizations' names on GitHub: `{}`", crate::base::text::clip(bad, 80));
-            Err(Error::Value { place: place.clone(), key: "github.orgs", why })
-        }
-    }
+/// The organizations that a key names, where it is set.
+fn orgs(values: &Values, key: &'static str) -> Result<Option<Vec<String>>, Error> {
+    let Some((place, names)) = values.get(key) else { return Ok(None) };
+    organizations(names).map(Some).map_err(|why| Error::Value { place: place.clone(), key, why })
 }
 
 /// The tools that run by default.

@@ -17,7 +17,6 @@ use crate::domain::accounts::{self, RepoRole};
 use crate::domain::github::payload::{self, Kind, Payload, RepoRef};
 use crate::domain::hooks::github::{APPROVE, Applied, Presser, Sent, apply};
 use crate::domain::hooks::{self, Content, Delivery, DeliveryState, Named, Outcome};
-use crate::domain::settings::AddRepos;
 use crate::domain::{repos, settings};
 use crate::engine::queue::{self, Claim, Verdict};
 use crate::engine::store::{self, ReadTx};
@@ -159,8 +158,8 @@ fn interpret(app: &App, attempt: &Attempt, delivery: &Delivery) -> Result<(), Fa
             queue::check(tx, &claim)?;
             let mut applied = apply(tx, &payload, &sent, now)?;
             if let Applied::Whole(outcome) = &mut applied {
-                let is_told = !listed(&payload).is_empty();
-                if is_told && handle.config.add_repos(&settings::load(tx)?) == AddRepos::Automatically {
+                let settings = settings::load(tx)?;
+                if listed(&payload).iter().any(|(_, owner)| handle.config.adds_of(&settings, owner)) {
                     tx.record(Event::ReposListed { delivery: id }, now)?;
                     *outcome = Outcome::Processed("what the App is let at is added, where it is not here yet".to_owned());
                 }
@@ -196,16 +195,25 @@ fn presser(app: &App, payload: &Payload) -> Result<(Actor, Option<Presser>), Fai
     })
 }
 
-/// The repositories that a payload says the App is let at from now on, by their numbers. One that was made is among them where the App is
-/// let at all.
-pub(super) fn listed(payload: &Payload) -> Vec<u64> {
-    let numbers = |listed: &[RepoRef]| listed.iter().map(|repo| repo.id).collect();
+/// The repositories that a payload says the App is let at from now on: their numbers, and whose they are. One that was made is among them
+/// where the App is let at all.
+pub(super) fn listed(payload: &Payload) -> Vec<(u64, &str)> {
+    fn all(listed: &[RepoRef]) -> Vec<(u64, &str)> {
+        listed.iter().map(|repo| (repo.id, owner(&repo.full_name))).collect()
+    }
     match &payload.kind {
-        Kind::Installation(listed) if payload.action() == "created" => numbers(listed),
-        Kind::InstallationRepositories { added, .. } => numbers(added),
-        Kind::Repository if payload.action() == "created" => payload.common.repository.iter().map(|repo| repo.id).collect(),
+        Kind::Installation(listed) if payload.action() == "created" => all(listed),
+        Kind::InstallationRepositories { added, .. } => all(added),
+        Kind::Repository if payload.action() == "created" => {
+            payload.common.repository.iter().map(|repo| (repo.id, owner(&repo.full_name))).collect()
+        }
         _ => Vec::new(),
     }
+}
+
+/// Whose a repository of this name is, as GitHub names it; nobody's where it is no such name.
+pub(super) fn owner(full_name: &str) -> &str {
+    full_name.split_once('/').map_or("", |(owner, _)| owner)
 }
 
 fn end(app: &App, attempt: &Attempt, delivery: &Delivery, named: &Named, outcome: Outcome) -> Result<(), Failure> {

@@ -100,6 +100,8 @@ pub struct Configured {
     pub outside_collaborators: bool,
     /// What is done about repositories that the App is let at, where that is decided.
     pub add_repos: Option<AddRepos>,
+    /// The organizations whose repositories are added in any case, where that is decided.
+    pub add_repos_of: Option<Vec<String>>,
     /// Under which name it is said how a commit's gate stands, where that is decided.
     pub status_context: Option<String>,
     /// How long GitHub may take for an answer, where it is not the usual. Not a key.

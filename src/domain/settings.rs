@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::event::{Changed, Event};
+use crate::base::text::clip;
 use crate::base::time::Timestamp;
 use crate::engine::store::{self, ReadTx, Record, WriteTx};
 use crate::words;
@@ -48,6 +49,20 @@ words! {
     }
 }
 
+/// The most organizations that are named.
+pub const ORGANIZATIONS: usize = 100;
+
+/// Takes the names of organizations on GitHub, which are the same in capitals and in small letters.
+pub fn organizations(names: &[String]) -> Result<Vec<String>, String> {
+    let is_one =
+        |name: &String| (1..=100).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    match names.iter().find(|name| !is_one(name)) {
+        _ if names.len() > ORGANIZATIONS => Err(format!("a list of more than {ORGANIZATIONS}")),
+        None => Ok(names.to_vec()),
+        Some(bad) => Err(format!("not a list of organizations' names on GitHub: `{}`", clip(bad, 80))),
+    }
+}
+
 /// What is set; `None` is the default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Settings {
@@ -63,6 +78,8 @@ pub struct Settings {
     pub status_context: Option<String>,
     /// What is done about repositories that the App is let at on GitHub.
     pub add_repos: Option<AddRepos>,
+    /// The organizations whose repositories are added when GitHub says so, whatever is done about others.
+    pub add_repos_of: Option<Vec<String>>,
 }
 
 impl Record for Settings {
@@ -86,14 +103,15 @@ impl Settings {
 
     /// What is otherwise than before, in words.
     fn changes(&self, before: &Settings) -> Vec<Changed> {
-        let tools = |settings: &Settings| settings.default_tools.as_ref().map(|tools| tools.join(" "));
+        let words = |list: &Option<Vec<String>>| list.as_ref().map(|list| list.join(" "));
         [
-            Changed::of("default_tools", tools(before), tools(self)),
+            Changed::of("default_tools", words(&before.default_tools), words(&self.default_tools)),
             Changed::of("poll_interval_s", before.poll_interval_s, self.poll_interval_s),
             Changed::of("events_kept_days", before.events_kept_days, self.events_kept_days),
             Changed::of("audit_kept_days", before.audit_kept_days, self.audit_kept_days),
             Changed::of("status_context", before.status_context.as_ref(), self.status_context.as_ref()),
             Changed::of("add_repos", before.add_repos, self.add_repos),
+            Changed::of("add_repos_of", words(&before.add_repos_of), words(&self.add_repos_of)),
         ]
         .into_iter()
         .flatten()
@@ -126,6 +144,16 @@ pub fn change(tx: &mut WriteTx, change: impl FnOnce(&mut Settings), now: Timesta
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_organization_is_called_as_github_lets_it_be_called() {
+        let list = |names: &[&str]| organizations(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(list(&["acme", "Octo-Org", "emu_acme"]).unwrap().len(), 3);
+        for bad in ["", "acme/app", "a b", "\u{e4}cme", &"x".repeat(101)] {
+            assert!(list(&["acme", bad]).is_err(), "{bad:?}");
+        }
+        assert!(list(&["acme"; ORGANIZATIONS + 1]).is_err());
+    }
 
     #[test]
     fn a_status_is_said_under_a_name_that_anybody_can_type() {

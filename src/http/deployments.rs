@@ -1,6 +1,7 @@
 //! Deployments over REST.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -110,17 +111,16 @@ pub async fn list(State(app): State<App>, permit: Permit, Query(query): Query<De
                 if source.is_some_and(|source| source != one.source) || state.is_some_and(|state| state != one.state) {
                     return Ok(false);
                 }
-                if !seen.contains_key(&one.repo) {
+                if let Entry::Vacant(unknown) = seen.entry(one.repo) {
                     // One that is hidden has no name here.
-                    let known = match permit.caller.role_in(tx, one.repo)? {
+                    unknown.insert(match permit.caller.role_in(tx, one.repo)? {
                         Some(_) => match repos::get(tx, one.repo) {
                             Ok(repo) => Some(repo.slug),
                             Err(repos::Error::NotFound { .. }) => None,
                             Err(error) => return Err(error.into()),
                         },
                         None => None,
-                    };
-                    seen.insert(one.repo, known);
+                    });
                 }
                 Ok(seen[&one.repo].is_some())
             })?;

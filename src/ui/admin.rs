@@ -342,7 +342,9 @@ impl AdminSettingsPage {
     }
 
     fn fields(&self) -> Vec<Field> {
-        let SettingsView { default_tools, poll_interval_s, events_kept_days, audit_kept_days, status_context, add_repos, .. } = &self.view;
+        let SettingsView {
+            default_tools, poll_interval_s, events_kept_days, audit_kept_days, status_context, add_repos, add_repos_of, ..
+        } = &self.view;
         let never = |days: Option<u32>| days.map_or_else(|| "for ever".to_owned(), |days| days.to_string());
         let field = |name: &'static str, label, about, set: Option<String>, default: String, decided_by: &Option<String>| Field {
             name,
@@ -406,6 +408,14 @@ impl AdminSettingsPage {
                     &add_repos.decided_by,
                 )
             },
+            field(
+                "add_repos_of",
+                "Organizations whose repositories are added by themselves",
+                "Names on GitHub with blanks between them. It holds for theirs, whatever is chosen above for all others.",
+                set(add_repos_of.is_set, add_repos_of.value.join(" ")),
+                add_repos_of.default.join(" "),
+                &add_repos_of.decided_by,
+            ),
         ]
     }
 }

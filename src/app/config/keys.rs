@@ -225,6 +225,12 @@ pub const KEYS: &[Key] = &[
         about: "`automatically` adds every repository that GitHub says the App is let at from now on; `by_hand` leaves that to whoever administers one",
     },
     Key {
+        name: "github.add_repos_of",
+        env: "PLUMBLINE_GITHUB_ADD_REPOS_OF",
+        default: "none, or what the settings say",
+        about: "Organizations whose repositories are added so, whatever holds for others (a comma between two in the environment)",
+    },
+    Key {
         name: "github.status_context",
         env: "PLUMBLINE_GITHUB_STATUS_CONTEXT",
         default: "`plumbline`, or what the settings say",

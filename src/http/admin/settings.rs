@@ -34,6 +34,8 @@ pub struct SettingsView {
     pub status_context: SettingView<String>,
     /// Whether repositories that the App is let at on GitHub are added as it is told of them (`automatically`) or one by one (`by_hand`).
     pub add_repos: SettingView<String>,
+    /// The organizations whose repositories are added as GitHub tells of them, whatever `add_repos` says of others.
+    pub add_repos_of: SettingView<Vec<String>>,
     /// The configuration, which is read when the process starts.
     pub configuration: Vec<ConfiguredView>,
 }
@@ -87,6 +89,9 @@ pub struct SettingsChangeBody {
     #[serde(default, deserialize_with = "add_repos")]
     #[schema(value_type = Option<Option<String>>)]
     pub add_repos: Option<Option<AddRepos>>,
+    /// The organizations whose repositories are added from then on, whatever is done about others: at most 100 names on GitHub.
+    #[serde(default, deserialize_with = "organizations")]
+    pub add_repos_of: Option<Option<Vec<String>>>,
 }
 
 /// A value that is there, be it null: one that is left out is the default.
@@ -126,12 +131,17 @@ fn add_repos<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option
     there(deserializer, |how: String| how.parse().map_err(|_| "not `by_hand` or `automatically`".to_owned()))
 }
 
+fn organizations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Vec<String>>>, D::Error> {
+    there(deserializer, |names: Vec<String>| settings::organizations(&names))
+}
+
 /// The keys of the configuration that decide a setting.
-const DECIDED: [(&str, &str); 4] = [
+const DECIDED: [(&str, &str); 5] = [
     ("default_tools", "checks.default_tools"),
     ("poll_interval_s", "repos.poll_interval"),
     ("status_context", "github.status_context"),
     ("add_repos", "github.add_repos"),
+    ("add_repos_of", "github.add_repos_of"),
 ];
 
 impl SettingsView {
@@ -177,6 +187,12 @@ impl SettingsView {
                 default: config.add_repos(&none).to_string(),
                 is_set: settings.add_repos.is_some(),
                 decided_by: decided_by("github.add_repos"),
+            },
+            add_repos_of: SettingView {
+                value: config.add_repos_of(settings).to_vec(),
+                default: config.add_repos_of(&none).to_vec(),
+                is_set: settings.add_repos_of.is_some(),
+                decided_by: decided_by("github.add_repos_of"),
             },
             configuration: configuration(app),
         }
@@ -234,6 +250,7 @@ fn refuse_decided(app: &App, body: &SettingsChangeBody) -> Result<(), ApiError> 
             "default_tools" => body.default_tools.is_some(),
             "status_context" => body.status_context.is_some(),
             "add_repos" => body.add_repos.is_some(),
+            "add_repos_of" => body.add_repos_of.is_some(),
             _ => body.poll_interval_s.is_some(),
         };
         if let Some(place) = app.config.places.of(key).filter(|_| is_asked) {
@@ -274,6 +291,7 @@ fn write(tx: &mut WriteTx, body: &SettingsChangeBody, now: Timestamp) -> Result<
         body.audit_kept_days.into_iter().for_each(|value| settings.audit_kept_days = value);
         body.status_context.clone().into_iter().for_each(|value| settings.status_context = value);
         body.add_repos.into_iter().for_each(|value| settings.add_repos = value);
+        body.add_repos_of.clone().into_iter().for_each(|value| settings.add_repos_of = value);
     };
     let settings = settings::change(tx, set, now)?;
     if body.poll_interval_s.is_some() {

@@ -289,6 +289,7 @@ fn settings(world: &World, out: &mut Pages) {
         audit_kept_days: SettingView { value: None, default: None, is_set: false, decided_by: None },
         status_context: SettingView { value: world.say("acme/health"), default: "plumbline".to_owned(), is_set: true, decided_by: None },
         add_repos: SettingView { value: "automatically".to_owned(), default: "by_hand".to_owned(), is_set: true, decided_by: None },
+        add_repos_of: SettingView { value: vec!["acme".to_owned()], default: Vec::new(), is_set: true, decided_by: None },
         configuration: vec![
             configured("listen", Some("127.0.0.1:7867"), None),
             configured("public_url", None, Some("$PLUMBLINE_PUBLIC_URL")),

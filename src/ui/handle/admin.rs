@@ -138,7 +138,7 @@ pub async fn settings(State(app): State<App>, asked: Asked) -> Result<Response, 
 fn body(entered: &[(String, String)]) -> Map<String, Value> {
     let value = |name: &str, text: &str| match text {
         "" => Value::Null,
-        text if name == "default_tools" => text.split_whitespace().map(str::to_owned).collect::<Vec<_>>().into(),
+        text if ["default_tools", "add_repos_of"].contains(&name) => text.split_whitespace().map(str::to_owned).collect::<Vec<_>>().into(),
         text if ["status_context", "add_repos"].contains(&name) => Value::from(text),
         text => text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from),
     };

@@ -249,6 +249,24 @@ async fn a_delivery_that_has_repositories_added_says_so() {
 }
 
 #[tokio::test]
+async fn the_repositories_of_an_organization_that_is_named_are_added_and_no_others() {
+    let side = Side::new().await;
+    let other = json!({"value": ["octo"], "default": [], "is_set": true, "decided_by": null});
+    let both = json!({"value": ["octo", "Acme"], "default": [], "is_set": true, "decided_by": null});
+    for (number, (names, set, slug, expected)) in
+        [("octo", other, "acme/two", 404), ("octo++Acme", both, "acme/three", 200)].into_iter().enumerate()
+    {
+        side.world.admin.form("/admin/settings", &format!("add_repos=&add_repos_of={names}")).await.expect(303);
+        assert_eq!(side.world.admin.get("/api/v1/admin/settings").await.expect(200).value()["add_repos_of"], set);
+        let id = side.github.repo(slug);
+        let added = json!({"action": "added", "repositories_added": [{"id": id, "full_name": slug}]});
+        side.told(number as u64 + 1, "installation_repositories", added).await;
+        side.world.admin.get(&format!("/api/v1/repos/{slug}")).await.expect(expected);
+    }
+    side.world.admin.json("PATCH", "/api/v1/admin/settings", json!({"add_repos_of": ["no such/name"]})).await.refused("invalid_body");
+}
+
+#[tokio::test]
 async fn a_deployment_is_kept_as_what_github_says_of_it_last() {
     let side = Side::new().await;
     let repo = || json!({"id": side.id, "full_name": SLUG});

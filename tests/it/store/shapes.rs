@@ -97,6 +97,7 @@ const SAMPLES: &[fn() -> Shape] = &[
             audit_kept_days: Some(302),
             status_context: Some("acme/health".to_owned()),
             add_repos: Some(AddRepos::Automatically),
+            add_repos_of: Some(vec!["acme".to_owned()]),
         })
     },
     || shape(&Kept { purpose: Purpose::GithubWebhookSecret, version: 300, sealed: sealed(), changed_at: at(1) }),
