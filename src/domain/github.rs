@@ -27,6 +27,7 @@ mod app_auth;
 pub mod check_run;
 pub mod client;
 pub mod deliveries;
+mod last_seen;
 mod limits;
 pub mod oauth;
 pub mod payload;
@@ -351,6 +352,15 @@ pub fn webhook_secrets(tx: &ReadTx, vault: &Vault, configured: &Configured, now:
         }
     }
     Ok(secrets)
+}
+
+/// Until when what GitHub signed deliveries with before is taken as well, if it is.
+pub fn signed_before_until(tx: &ReadTx, configured: &Configured, now: Timestamp) -> Result<Option<Timestamp>> {
+    if configured.webhook_secret.is_some() {
+        return Ok(None);
+    }
+    let kept = secrets::kept(tx, Purpose::GithubWebhookSecretBefore)?;
+    Ok(kept.map(|kept| kept.changed_at + SECRET_BEFORE_FOR).filter(|until| *until > now))
 }
 
 /// What git shows GitHub: the value of an `Authorization` header.

@@ -104,35 +104,34 @@ fn changes(counts: &Counts) -> String {
     }
 }
 
-/// A set of checks whose sentence is longer than anything that may be said.
-#[cfg(test)]
-fn wordy() -> super::checks::CheckSet {
-    use crate::base::id::{AttemptId, Id, RepoId};
-    use crate::base::name::CommitSha;
-    use crate::base::time::Timestamp;
-
-    super::checks::CheckSet {
-        repo: RepoId::from_u128(1),
-        sha: CommitSha::from_bytes([1; 20]),
-        attempt: AttemptId::from_u128(2),
-        state: super::checks::CheckState::Failed,
-        requested_at: Timestamp::EPOCH,
-        started_at: None,
-        finished_at: None,
-        error: None,
-        checks: Vec::new(),
-        verdict: Verdict::Failure,
-        sentence: "@".repeat(200_000),
-        is_settled: true,
-        unapproved: None,
-        is_foreign: true,
-        goes_to: Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::id::{AttemptId, Id, RepoId};
+    use crate::base::name::CommitSha;
+    use crate::base::time::Timestamp;
+    use crate::domain::checks;
+
+    /// A set of checks whose sentence is longer than anything that may be said.
+    pub(super) fn wordy() -> checks::CheckSet {
+        checks::CheckSet {
+            repo: RepoId::from_u128(1),
+            sha: CommitSha::from_bytes([1; 20]),
+            attempt: AttemptId::from_u128(2),
+            state: checks::CheckState::Failed,
+            requested_at: Timestamp::EPOCH,
+            started_at: None,
+            finished_at: None,
+            error: None,
+            checks: Vec::new(),
+            verdict: Verdict::Failure,
+            sentence: "@".repeat(200_000),
+            is_settled: true,
+            unapproved: None,
+            is_foreign: true,
+            goes_to: Vec::new(),
+        }
+    }
 
     fn counts(new: &[(Severity, u64)], open: &[(Severity, u64)], fixed: u64) -> Counts {
         let mut counts = Counts { fixed, ..Counts::default() };

@@ -21,8 +21,6 @@ pub struct GithubPage {
     pub make: Option<MakeForm>,
     /// What GitHub was just asked to send again.
     pub sent_again: Option<String>,
-    /// Whether what it signs with was just exchanged.
-    pub exchanged: bool,
 }
 
 /// What a browser brings GitHub.

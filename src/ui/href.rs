@@ -74,6 +74,11 @@ pub fn repo(slug: &RepoSlug) -> String {
     format!("/r/{slug}")
 }
 
+/// A repository by what somebody else calls it, which may be no name at all: the page then says so.
+pub fn repo_called(name: &str) -> String {
+    format!("/r/{}", encode(name.as_bytes(), b"/"))
+}
+
 /// A repository as one branch has it.
 pub fn branch(slug: &RepoSlug, branch: &BranchName) -> String {
     format!("/r/{slug}?branch={}", encode(branch.as_str().as_bytes(), b"/"))

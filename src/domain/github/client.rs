@@ -9,15 +9,15 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::Read;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::app_auth::statement;
+use super::last_seen::LastSeen;
 use super::limits::{Limits, Said};
 use super::setup::Begun;
 use super::sync::Seen;
@@ -47,8 +47,6 @@ const KEPT_BYTES: usize = 1 << 20;
 const KEPT_BYTES_IN_ALL: usize = 16 << 20;
 /// How much of what GitHub says of a refusal is told.
 const SAID: usize = 300;
-/// How many may wait for what the App can see to be read: each holds a thread.
-const READERS: usize = 8;
 /// The version of the interface that we speak.
 const VERSION: &str = "2022-11-28";
 
@@ -95,38 +93,8 @@ pub struct Hub {
     limits: Mutex<Limits>,
     begun: Begun,
     skew: Mutex<Option<Skew>>,
-    seen: Mutex<Option<LastSeen>>,
-    /// Held by whoever reads what the App can see.
-    looking: Mutex<()>,
-    /// How many wait for what is being read, or read it.
-    waiting: AtomicUsize,
+    seen: LastSeen,
     deadline: Duration,
-}
-
-/// What an App was last seen to see, and when that began to be read.
-#[derive(Debug)]
-struct LastSeen {
-    app: u64,
-    at: Timestamp,
-    begun: Instant,
-    repos: Arc<Vec<Seen>>,
-}
-
-/// One of those who wait for what is being read.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    /// Another, unless there are as many as may be.
-    fn more(count: &'a AtomicUsize) -> Option<Waiting<'a>> {
-        let waiting = Waiting(count);
-        (count.fetch_add(1, Ordering::Relaxed) < READERS).then_some(waiting)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// How GitHub's clock stood to ours when it last answered.
@@ -217,9 +185,7 @@ impl Hub {
             limits: Mutex::new(Limits::after_a_pause()),
             begun: Begun::default(),
             skew: Mutex::default(),
-            seen: Mutex::default(),
-            looking: Mutex::default(),
-            waiting: AtomicUsize::new(0),
+            seen: LastSeen::default(),
             deadline: configured.deadline.unwrap_or(DEADLINE),
         })
     }
@@ -326,27 +292,9 @@ impl Client<'_> {
         &self.identity
     }
 
-    /// What the App can see, as it was read less than `within` ago or is read by `look`. Of those who come while it is read, one reads it
-    /// anew for all of them; no more than [`READERS`] wait.
+    /// What the App can see, as it was read less than `within` ago or is read by `look`.
     pub(super) fn seen(&self, within: Duration, look: impl FnOnce() -> Result<Vec<Seen>>) -> Result<Arc<Vec<Seen>>> {
-        let (app, came) = (self.identity.app_id, Instant::now());
-        let last = || self.hub.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = |is_good: &dyn Fn(&LastSeen) -> bool| {
-            last().as_ref().filter(|last| last.app == app && is_good(last)).map(|last| Arc::clone(&last.repos))
-        };
-        let now = self.hub.clock.now();
-        if let Some(repos) = known(&|last| now.since(last.at) < within) {
-            return Ok(repos);
-        }
-        let _waiting = Waiting::more(&self.hub.waiting).ok_or(Error::Busy)?;
-        let _turn = self.hub.looking.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(repos) = known(&|last| last.begun >= came) {
-            return Ok(repos);
-        }
-        let (at, begun) = (self.hub.clock.now(), Instant::now());
-        let repos = Arc::new(look()?);
-        *last() = Some(LastSeen { app, at, begun, repos: Arc::clone(&repos) });
-        Ok(repos)
+        self.hub.seen.get(self.identity.app_id, within, || self.hub.clock.now(), look)
     }
 
     /// Reads a thing.

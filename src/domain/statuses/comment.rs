@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn whatever_is_found_a_comment_is_shorter_than_github_takes() {
         let worst = listing(&"@".repeat(5_000), &[b'@'; 5_000], 1_000_000);
-        let set = super::super::wordy();
+        let set = crate::domain::statuses::tests::wordy();
         let home = "https://plumbline.example".to_owned();
         let at = Addresses { pull: format!("{home}/r/acme/app/pulls/7"), commit: format!("{home}/r/acme/app/commits/1"), home };
         let said = comment(&pull(), &set, Some(&worst), Some(&worst), &at);

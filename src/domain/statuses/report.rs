@@ -105,7 +105,12 @@ mod tests {
     #[test]
     fn a_summary_fits_and_says_what_is_left_out_however_much_there_is_to_say() {
         let new = Listing { items: Vec::new(), next: None, total: 1_204, facets: Default::default() };
-        let report = report(&super::super::wordy(), Some(&new), "plumbline", "https://plumbline.example/r/acme/app/commits/1".to_owned());
+        let report = report(
+            &crate::domain::statuses::tests::wordy(),
+            Some(&new),
+            "plumbline",
+            "https://plumbline.example/r/acme/app/commits/1".to_owned(),
+        );
         assert!(report.summary.len() < 65_535, "{}", report.summary.len());
         let end = "\n\n1,204 new issues more that have no note here.\n\n[All of it](https://plumbline.example/r/acme/app/commits/1)\n";
         assert!(report.summary.ends_with(end), "{}", &report.summary[report.summary.len() - 300..]);

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::health::LookedAtView;
 use crate::app::App;
 use crate::app::github::look::{self, Look};
+use crate::base::time::Timestamp;
 use crate::domain::github::sync::Installation;
 use crate::domain::github::{self, setup};
 use crate::engine::store::WriteTx;
@@ -25,6 +26,8 @@ pub struct GithubAdminView {
     pub app_id: Option<u64>,
     /// The App's page on GitHub, where that is known.
     pub page: Option<String>,
+    /// Until when deliveries are taken as well that are signed with the secret before the present one; null where it is the only one.
+    pub signed_before_until: Option<Timestamp>,
     /// What was looked at.
     pub checks: Vec<LookedAtView>,
     /// Who lets the App in; null where GitHub could not be asked, and without an App.
@@ -45,8 +48,13 @@ pub struct InstallationView {
 /// What is known. GitHub is asked for it.
 pub async fn view(app: &App, permit: &Permit) -> Result<GithubAdminView, ApiError> {
     let (permit, handle) = (permit.clone(), app.clone());
-    app.read(move |tx, _| permit.instance(tx)).await?;
-    let url = app.github_url().await?;
+    let signed_before_until = app
+        .read(move |tx, now| -> Result<_, ApiError> {
+            permit.instance(tx)?;
+            Ok(github::signed_before_until(tx, &handle.config.github, now)?)
+        })
+        .await?;
+    let (url, handle) = (app.github_url().await?, app.clone());
     let Look { identity, page, installations, checks } = app.blocking(move || look::look(&handle)).await??;
     let checks = checks.into_iter().map(|check| LookedAtView {
         name: check.name.to_owned(),
@@ -59,6 +67,7 @@ pub async fn view(app: &App, permit: &Permit) -> Result<GithubAdminView, ApiErro
         url,
         app_id: identity.map(|identity| identity.app_id),
         page,
+        signed_before_until,
         checks: checks.collect(),
         installations: installations.map(|all| all.into_iter().map(view).collect()),
     })

@@ -40,6 +40,7 @@ fn github(world: &World, out: &mut Pages) {
         advice: advice.map(|advice| world.say(advice)),
     };
     let unset = GithubAdminView {
+        signed_before_until: None,
         url: "https://github.com".to_owned(),
         app_id: None,
         page: None,
@@ -59,18 +60,11 @@ fn github(world: &World, out: &mut Pages) {
         door: "https://github.com/settings/apps/new?state=0a".to_owned(),
         manifest: world.say("{\"name\": \"Plumbline\"}"),
     };
-    add(
-        out,
-        "admin-github-new",
-        &GithubPage { frame: world.frame(), view: unset.clone(), make: Some(make.clone()), sent_again: None, exchanged: false },
-    );
+    add(out, "admin-github-new", &GithubPage { frame: world.frame(), view: unset.clone(), make: Some(make.clone()), sent_again: None });
     let closed = MakeForm { is_misnamed: false, installable: Installable::ByOwner, may_be_public: false, ..make };
-    add(
-        out,
-        "admin-github-new-private",
-        &GithubPage { frame: world.frame(), view: unset.clone(), make: Some(closed), sent_again: None, exchanged: false },
-    );
+    add(out, "admin-github-new-private", &GithubPage { frame: world.frame(), view: unset.clone(), make: Some(closed), sent_again: None });
     let view = GithubAdminView {
+        signed_before_until: Some(now() + Duration::from_secs(40_000)),
         app_id: Some(7),
         page: Some("https://github.com/apps/plumbline-acme".to_owned()),
         checks: vec![
@@ -103,11 +97,11 @@ fn github(world: &World, out: &mut Pages) {
     ];
     let green = green.map(|(name, says)| check(name, Grade::Good, says, None)).to_vec();
     let works = GithubAdminView { checks: green, ..view.clone() };
-    add(out, "admin-github-green", &GithubPage { frame: world.frame(), view: works, make: None, sent_again: None, exchanged: false });
-    add(out, "admin-github-unasked", &GithubPage { frame: world.frame(), view: unasked, make: None, sent_again: None, exchanged: false });
+    add(out, "admin-github-green", &GithubPage { frame: world.frame(), view: works, make: None, sent_again: None });
+    add(out, "admin-github-unasked", &GithubPage { frame: world.frame(), view: unasked, make: None, sent_again: None });
     let nobody = GithubAdminView { installations: Some(Vec::new()), ..view.clone() };
-    add(out, "admin-github-nobody", &GithubPage { frame: world.frame(), view: nobody, make: None, sent_again: None, exchanged: false });
-    add(out, "admin-github", &GithubPage { frame: world.frame(), view, make: None, sent_again: Some(world.say("ping")), exchanged: true });
+    add(out, "admin-github-nobody", &GithubPage { frame: world.frame(), view: nobody, make: None, sent_again: None });
+    add(out, "admin-github", &GithubPage { frame: world.frame(), view, make: None, sent_again: Some(world.say("ping")) });
 }
 
 fn health(world: &World, out: &mut Pages) {

@@ -27,8 +27,6 @@ pub struct For {
     public: Option<String>,
     /// What GitHub was just asked to send again.
     sent: Option<String>,
-    /// Whether what GitHub signs with was just exchanged.
-    exchanged: bool,
 }
 
 /// What GitHub sends back.
@@ -71,7 +69,7 @@ pub async fn show(State(app): State<App>, asked: Asked, Query(wanted): Query<For
     // What stands in the address was written by anybody: no more than a word.
     let sent_again =
         wanted.sent.filter(|word| (1..=40).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
-    let mut response = render(&GithubPage { frame: asked.frame(&app).await?, view, make, sent_again, exchanged: wanted.exchanged })?;
+    let mut response = render(&GithubPage { frame: asked.frame(&app).await?, view, make, sent_again })?;
     if !is_made {
         // This page alone has a form that leads elsewhere: to GitHub, wherever the operator says that is.
         let policy = http::layers::policy_with_form_to(&url);
@@ -118,5 +116,5 @@ pub async fn ping(State(app): State<App>, asked: Asked) -> Result<Response, ApiE
 /// `POST /admin/github/webhook-secret`: has GitHub sign its deliveries with another secret.
 pub async fn exchange_secret(State(app): State<App>, asked: Asked) -> Result<Response, ApiError> {
     http::admin::github::exchange(&app, &asked.permit).await?;
-    see("/admin/github?exchanged=true")
+    see("/admin/github")
 }

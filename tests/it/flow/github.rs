@@ -505,9 +505,13 @@ async fn what_github_signs_with_is_exchanged_without_a_delivery_that_is_refused(
     world.admin.form("/admin/github/webhook-secret", "").await.expect(303);
     assert_eq!(github.hook_secret().unwrap(), first, "an exchange that did not end goes on with its secret");
     assert_eq!((sent(old(4)).await, sent(new(5)).await), (202, 202));
+    let until = world.admin.get("/api/v1/admin/github").await.expect(200).value()["signed_before_until"].clone();
+    assert_eq!(until, json!("2026-02-01T12:00:00Z"));
+    assert!(world.admin.page("/admin/github").await.expect(200).text().contains("What it signed with before is taken as well"));
     world.app.advance(Duration::from_secs(24 * 3_600));
     github.advance(Duration::from_secs(24 * 3_600));
     assert_eq!((sent(old(6)).await, sent(new(7)).await), (401, 202), "a day later the one before is over");
+    assert_eq!(world.admin.get("/api/v1/admin/github").await.expect(200).value()["signed_before_until"], json!(null));
     let trail = world.admin.get("/api/v1/admin/audit").await.expect(200).text();
     assert!(trail.contains("github.webhook_secret") && !trail.contains(&first), "{trail}");
 
