@@ -29,9 +29,9 @@ use std::sync::Arc;
 
 use super::App;
 use super::runner::{Attempt, Failure};
-use crate::base::event::{Actor, Verdict};
+use crate::base::event::{Actor, Event, Verdict};
 use crate::base::id::{AttemptId, RepoId};
-use crate::base::name::{BlobId, CommitSha, TreePath};
+use crate::base::name::{BlobId, BranchName, CommitSha, TreePath};
 use crate::base::text::count;
 use crate::base::time::Timestamp;
 use crate::base::work::Work;
@@ -232,6 +232,16 @@ impl From<repos::Error> for Stop {
     }
 }
 
+/// Refuses to go on with a commit that is to go elsewhere by now.
+fn stays(tx: &ReadTx, set: &CheckSet, goes_to: &[BranchName]) -> Result<(), Stop> {
+    if pulls::bases_of(tx, set.repo, set.sha)? == goes_to { Ok(()) } else { Err(goes_elsewhere()) }
+}
+
+fn goes_elsewhere() -> Stop {
+    let message = "where its pull requests are to go to was changed meanwhile".to_owned();
+    Stop::Failed(Failure { message, verdict: queue::Verdict::Released })
+}
+
 /// An attempt at a set, and what it is made with.
 struct Run<'a> {
     app: &'a App,
@@ -280,8 +290,9 @@ impl Run<'_> {
         let last = ran.outcomes.get(ran.last).cloned();
         let states: Vec<CheckState> = ran.outcomes.iter().map(|(_, outcome)| outcome.state).collect();
         let cut = ran.cut;
-        let standing = self.stage(bases, ran)?;
-        let mut conclusion = self.conclusion(&states, cut, &standing, bases, asked);
+        let (bases, goes_to) = self.bases_by_now(bases)?;
+        let standing = self.stage(&bases, ran)?;
+        let mut conclusion = self.conclusion(&states, cut, &standing, &bases, asked);
         if waiting > 0 {
             conclusion.verdict = if conclusion.verdict == Verdict::Failure { Verdict::Failure } else { Verdict::Pending };
             let wait = if waiting == 1 { "waits" } else { "wait" };
@@ -289,6 +300,7 @@ impl Run<'_> {
         }
         let of = self.set.clone();
         self.set = self.write(move |tx, now| {
+            stays(tx, &of, &goes_to)?;
             if let Some((name, outcome)) = &last {
                 checks::finish_check(tx, &of, name, outcome.clone(), now)?;
             }
@@ -297,9 +309,29 @@ impl Run<'_> {
                 _ => checks::hold(tx, &of, conclusion.clone(), now)?,
             };
             issues::switch(tx, &standing)?;
+            // What waits for these checks to end goes on at once.
+            for pull in pulls::of_head(tx, of.repo, of.sha)?.into_iter().filter(|pull| !pull.is_asked()) {
+                tx.record(Event::PullChanged { repo: of.repo, number: pull.number }, now)?;
+            }
             Ok(ended)
         })?;
         Ok(())
+    }
+
+    /// What the results are held against as things are by now, and where the commit is to go to: a pull request may have come or gone since
+    /// they were begun. What a fork's commit must hold to is another question then, and asked anew.
+    fn bases_by_now(&self, bases: &Bases) -> Result<(Bases, Vec<BranchName>), Stop> {
+        let (repo, sha) = (self.set.repo, self.set.sha);
+        let goes_to = self.app.read_now(|tx, _| pulls::bases_of(tx, repo, sha))?;
+        if goes_to == self.trees.goes_to() {
+            return Ok((bases.clone(), goes_to));
+        }
+        if self.set.is_foreign {
+            return Err(goes_elsewhere());
+        }
+        let trees = trees::mirrored(self.app, self.repository, sha)?;
+        let compared = trees::bases(self.app, &self.set, &trees)?.compared;
+        Ok((Bases { compared, identity: bases.identity().cloned() }, trees.goes_to))
     }
 
     /// Whether the commit is the default branch's head, and that branch is the default one because somebody says so: one that was taken for
@@ -315,10 +347,7 @@ impl Run<'_> {
         let first: Vec<String> = goes.iter().take(abreast::at_once(goes.len())).map(|one| one.name.clone()).collect();
         let trusted = Some(manifest).filter(|_| self.is_named_default());
         self.set = self.write(move |tx, now| {
-            if pulls::bases_of(tx, of.repo, of.sha)? != vouched.goes_to {
-                let message = "where its pull requests are to go to was changed meanwhile".to_owned();
-                return Err(Stop::Failed(Failure { message, verdict: queue::Verdict::Released }));
-            }
+            stays(tx, &of, &vouched.goes_to)?;
             if let Some(manifest) = trusted {
                 checks::trust(tx, of.repo, manifest, of.sha, now)?;
             }

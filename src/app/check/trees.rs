@@ -106,7 +106,7 @@ pub(super) fn known(tx: &ReadTx, repository: &Repository, sha: CommitSha) -> Res
 }
 
 /// The trees of a repository's mirror, for a commit of it.
-fn mirrored(app: &App, repository: &Repository, sha: CommitSha) -> Result<Mirrored, Failure> {
+pub(super) fn mirrored(app: &App, repository: &Repository, sha: CommitSha) -> Result<Mirrored, Failure> {
     opened(app, repository.id, sha, app.read_now(|tx, _| known(tx, repository, sha))?)
 }
 
@@ -209,7 +209,7 @@ pub(super) struct Bases {
     /// What is not there is new; `None` makes it the baseline.
     pub compared: Option<Standing>,
     /// Which issue is which.
-    identity: Option<Standing>,
+    pub identity: Option<Standing>,
 }
 
 impl Bases {

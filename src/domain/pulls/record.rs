@@ -82,6 +82,11 @@ impl Pull {
     pub fn is_open(&self) -> bool {
         self.state == PullState::Open
     }
+
+    /// Whether its checks were asked for as it stands now.
+    pub fn is_asked(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.head == self.head.sha && asked.base == self.base)
+    }
 }
 
 impl Record for Pull {

@@ -1,7 +1,7 @@
 //! Pull requests, from a delivery to a verdict: those of a repository's own branches, and those of forks, which nobody here has vouched for.
 
 use plumbline::base::event::{Actor, Event, Upkeep};
-use plumbline::base::work::Work;
+use plumbline::base::work::{Lane, Work};
 use plumbline::domain::accounts;
 use plumbline::domain::accounts::{InstanceRole, Profile, RepoRole};
 use plumbline::engine::queue::WorkState;
@@ -12,6 +12,7 @@ use super::programs::need;
 use crate::support::app::TestApp;
 use crate::support::client::Client;
 use crate::support::github::{Delivery, Door, GitHub, Pulled};
+use crate::support::steps::{self, Held};
 use crate::support::world::{World, text};
 
 const SLUG: &str = "acme/app";
@@ -156,6 +157,29 @@ async fn a_pull_request_is_held_against_where_it_left_the_branch_that_it_is_to_g
     assert_eq!(side.verdict(&mended).await, "failure: 1 new issue of severity minor or above");
     let page = side.world.admin.page(&format!("/r/acme/app/commits/{mended}")).await.expect(200).text();
     assert!(page.contains("#1 One more"), "{page}");
+}
+
+#[tokio::test]
+async fn one_that_is_opened_while_its_head_is_checked_is_held_against_where_it_is_to_go_to_from_the_first_word() {
+    let side = Side::with(GATED).await;
+    side.push("next", [BROKEN]).await;
+    side.github.begins(SLUG, "topic", "next");
+    // Against `main` it has two new issues, which must not be said.
+    let push = side.github.push(SLUG, "topic", [("c.json", "{]\n")]);
+    side.github.stays_at_main(SLUG);
+    side.send(&push.delivery).await;
+    side.world.app.settle_but(Lane::Checks).await;
+    let held = Held::before(side.world.app.app(), Lane::Checks, "plugin", 1);
+    let opened = side.github.opens(SLUG, "topic", "next", "One more");
+    side.send(&opened.delivery).await;
+    side.world.app.settle_but(Lane::Checks).await;
+    held.go_on();
+    // What is said is said before anything else goes on.
+    while steps::perform(side.world.app.app(), Lane::Outbound, |_| ()).join().unwrap() {}
+    side.world.app.settle().await;
+    let said = ["pending plumbline the checks are under way", "failure plumbline 1 new issue of severity minor or above"];
+    assert_eq!(side.github.statuses(SLUG, &push.sha), said);
+    assert_eq!(side.pull(1).await["issues"], json!({"new": 1, "fixed": 0}));
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use plumbline::base::event::Actor;
 use plumbline::base::id::{Ids, RepoId, UserId};
 use plumbline::base::page::Limit;
 use plumbline::base::time::{Clock, Timestamp};
+use plumbline::base::work::Lane;
 use plumbline::domain::accounts::{self, InstanceRole, NewToken, Plain, Scope, SessionLimits, TokenKind};
 use plumbline::engine::queue::{self, WorkItem, WorkState};
 use plumbline::{http, ui};
@@ -124,6 +125,17 @@ impl TestApp {
     pub async fn settle(&self) {
         let app = self.app().clone();
         tokio::task::spawn_blocking(move || runner::settle(&app)).await.unwrap().unwrap();
+    }
+
+    /// Does all that is due but what is due in one lane.
+    pub async fn settle_but(&self, lane: Lane) {
+        let app = self.app().clone();
+        let others = move || {
+            let some =
+                || Lane::ALL.iter().filter(|other| **other != lane).any(|other| runner::run_next(&app, *other, "test", None).unwrap());
+            while some() {}
+        };
+        tokio::task::spawn_blocking(others).await.unwrap();
     }
 
     /// What the present instant is.
