@@ -133,7 +133,7 @@ fn say(app: &App, attempt: &Attempt, due: &Due, sha: CommitSha) -> github::Resul
         target_url: Some(due.said.url.clone()),
     };
     // An earlier attempt may have said it and not lived to write that down.
-    if attempt.claim.attempt > 1 && status::latest(&client, due.installation, &due.slug, sha, &status.context)?.as_ref() == Some(&status) {
+    if attempt.claim.is_again && status::latest(&client, due.installation, &due.slug, sha, &status.context)?.as_ref() == Some(&status) {
         return Ok(());
     }
     status::post(&client, due.installation, &due.slug, sha, &status)?;

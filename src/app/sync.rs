@@ -69,13 +69,26 @@ fn is_gone(tx: &ReadTx, id: RepoId) -> Result<bool, Failure> {
     }
 }
 
-/// Says on the repository's page why it could not be fetched. What only a person can mend, and what a second try did not mend, is left
+/// How often in a row GitHub is asked for what it could not hand out, before that is left to the next poll: with the waits between them,
+/// over half an hour. Somebody has pushed, and waits for what is said of that.
+const TRIES_ON_GITHUB: u32 = 4;
+/// The same for an answer that is none of git's, as a proxy gives it for a moment.
+const ODD_TRIES: u32 = 3;
+
+/// Says on the repository's page why it could not be fetched. What only a person can mend, and what a few tries did not mend, is left
 /// to the next poll: it must not be tried and told of in the log once a minute until somebody comes.
 fn fail(app: &App, attempt: &Attempt, repo: &Repository, trouble: Trouble) -> Result<(), Failure> {
-    let Trouble { public, failure, .. } = trouble;
+    let Trouble { public, mut failure, is_odd, .. } = trouble;
+    let (tries, is_on_github) = (attempt.claim.attempt, repo.source.github().is_some());
+    if is_odd && is_on_github && tries < ODD_TRIES {
+        failure.verdict = Verdict::Retry;
+    }
     let (id, told) = (repo.id, SyncError { public, message: failure.message.clone() });
     let is_news = app.write_now(&Actor::System, move |tx, _| repos::record_fetch_failure(tx, id, &told))?;
-    let is_left = failure.verdict == Verdict::GiveUp || repo.is_polled() && (attempt.claim.attempt > 1 || !is_news);
+    let is_enough = if is_on_github { tries >= TRIES_ON_GITHUB } else { tries > 1 || !is_news };
+    // What is known to be away is asked as soon as it is back.
+    let is_away = matches!(failure.verdict, Verdict::Away(_) | Verdict::RetryAfter(_)) && !attempt.is_last();
+    let is_left = failure.verdict == Verdict::GiveUp || repo.is_polled() && is_enough && !is_away;
     if !is_left {
         return Err(failure);
     }
@@ -91,24 +104,32 @@ struct Trouble {
     failure: Failure,
     /// Whether the host would not take what was shown to it.
     is_of_credentials: bool,
+    /// Whether what answered spoke no git.
+    is_odd: bool,
 }
 
 impl From<git::Error> for Trouble {
     fn from(error: git::Error) -> Trouble {
         let is_of_credentials = matches!(error, git::Error::AuthenticationRequired { .. });
-        Trouble { public: error.public().into_owned(), failure: error.into(), is_of_credentials }
+        let is_odd = matches!(error, git::Error::Protocol { .. } | git::Error::Redirected { .. });
+        Trouble { public: error.public().into_owned(), failure: error.into(), is_of_credentials, is_odd }
     }
 }
 
 impl From<git::InvalidSource> for Trouble {
     fn from(error: git::InvalidSource) -> Trouble {
-        Trouble { public: "its address cannot be used".to_owned(), failure: error.into(), is_of_credentials: false }
+        Trouble { public: "its address cannot be used".to_owned(), failure: error.into(), is_of_credentials: false, is_odd: false }
     }
 }
 
 impl From<repos::Error> for Trouble {
     fn from(error: repos::Error) -> Trouble {
-        Trouble { public: "the appliance could not read its own data".to_owned(), failure: error.into(), is_of_credentials: false }
+        Trouble {
+            public: "the appliance could not read its own data".to_owned(),
+            failure: error.into(),
+            is_of_credentials: false,
+            is_odd: false,
+        }
     }
 }
 
@@ -151,25 +172,28 @@ fn not_let_in(repo: &Repository) -> Trouble {
         public: "GitHub does not let the appliance at it".to_owned(),
         failure: Failure { message, verdict: Verdict::GiveUp },
         is_of_credentials: false,
+        is_odd: false,
     }
 }
 
 /// What a repository is called on GitHub now. If that is another name than the one here it is taken over: whatever has the old name by
-/// now is somebody else's, and none of its commits may come in under this one's rights.
+/// now is somebody else's, and none of its commits may come in under this one's rights. What else is said of it is taken over as well: the
+/// delivery that told of it may have been lost.
 fn called(app: &App, repo: &Repository, found: &Remote, installation: u64) -> Result<RepoSlug, Trouble> {
     let slug: RepoSlug = found.full_name.parse().map_err(|error: InvalidName| Trouble {
         public: "it has a name on GitHub that no repository may have here".to_owned(),
         failure: Failure { message: format!("`{}`: {error}", found.full_name), verdict: Verdict::GiveUp },
         is_of_credentials: false,
+        is_odd: false,
     })?;
-    if slug != repo.slug {
-        let facts = Facts {
-            slug: slug.clone(),
-            is_private: found.private,
-            is_archived: found.archived,
-            description: found.description.clone(),
-            installation: Some(installation),
-        };
+    let facts = Facts {
+        slug: slug.clone(),
+        is_private: found.private,
+        is_archived: found.archived,
+        description: found.description.clone(),
+        installation: Some(installation),
+    };
+    if !facts.are_of(repo) {
         let number = found.id;
         app.write_now(&Actor::System, move |tx, now| repos::looked_at(tx, number, &facts, now))?;
     }
@@ -186,6 +210,7 @@ fn from_github<T>(
         public: "GitHub does not let the appliance at it".to_owned(),
         failure: super::github::failure(app, &error),
         is_of_credentials: false,
+        is_odd: false,
     };
     let client = app.github().map_err(trouble)?;
     let slug = match sync::by_number(&client, installation, id).map_err(trouble)? {

@@ -289,13 +289,21 @@ impl Work {
             // It fails by the store, which can be mended, or by a fault of ours, which is shown where the delivery is.
             Work::InterpretDelivery { .. } => 5,
             // Each answer of GitHub's to ask later is one; with the longest waits this is a fortnight.
-            Work::PostStatus { .. } | Work::PostReport { .. } | Work::PostComment { .. } => 60,
+            Work::PostStatus { .. } | Work::PostReport { .. } | Work::PostComment { .. } => 2_000,
             // Who has left is to be shut out, however long GitHub is away.
             Work::MirrorRoles { .. } | Work::SyncPeople | Work::SyncPerson { .. } => 60,
             // Each look at checks that are under way is one.
             Work::CloseBranch { .. } | Work::FollowPull { .. } => 200,
             // Deletion is a promise.
             Work::EraseRepository { .. } | Work::EraseUser { .. } => 1_000,
+        }
+    }
+
+    /// The longest that it waits after a failure that may pass: somebody waits for what is said of a commit, and asking is cheap.
+    pub fn longest_wait(&self) -> Duration {
+        match self {
+            Work::PostStatus { .. } | Work::PostReport { .. } | Work::PostComment { .. } => Duration::from_secs(10 * 60),
+            _ => Duration::MAX,
         }
     }
 

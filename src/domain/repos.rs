@@ -18,7 +18,9 @@ use crate::base::id::{RepoId, UserId};
 use crate::base::name::{BranchName, CommitSha, InvalidName, RepoSlug};
 use crate::base::page::{Cursor, Limit, Page};
 use crate::base::time::Timestamp;
+use crate::base::work::Work;
 use crate::engine::git::CommitInfo;
+use crate::engine::queue;
 use crate::engine::store::blob::BlobHash;
 use crate::engine::store::key::RowKey;
 use crate::engine::store::{self, ReadTx, Scan, WriteTx};
@@ -337,7 +339,10 @@ pub fn request_sync(tx: &mut WriteTx, repo: RepoId, now: Timestamp) -> Result<()
 pub fn poll(tx: &mut WriteTx, after: Option<&Cursor>, now: Timestamp) -> Result<Option<Cursor>> {
     let page = list(tx, after, Limit::MAX)?;
     for repo in page.items.iter().filter(|repo| repo.is_due(now)) {
-        tx.record(Event::PollDue { repo: repo.id }, now)?;
+        // One that waits after a failure comes when its wait is over.
+        if !queue::is_going(tx, &Work::SyncRepository { repo: repo.id })? {
+            tx.record(Event::PollDue { repo: repo.id }, now)?;
+        }
     }
     Ok(page.next)
 }

@@ -62,8 +62,10 @@ pub struct Claim {
     pub id: WorkId,
     /// What is to be done.
     pub work: Work,
-    /// Which attempt this is, from 1.
+    /// Which attempt this is, from 1: since it was last asked for, or the process ended in one.
     pub attempt: u32,
+    /// Whether there was one before that did not end well: what it did is not known.
+    pub is_again: bool,
     /// Which lease of the item this is.
     number: u64,
 }
@@ -97,14 +99,22 @@ pub enum Pulse {
 /// Puts work in the queue, to be carried out no earlier than `due_at`.
 ///
 /// Work with a unique key is one item however often it is pushed: while it waits, a push can only bring it forward; while it is being
-/// carried out, a push has it carried out once more afterwards. What was given up does not stand in the way.
+/// carried out, a push has it carried out once more afterwards. What was given up does not stand in the way. What failed and is brought
+/// forward begins its waits anew: there is news, and its next failure is the first that the news has.
 pub fn push(tx: &mut WriteTx, work: Work, due_at: Timestamp, now: Timestamp) -> store::Result<WorkId> {
     let unique = work.unique_key();
     if let Some(key) = &unique
         && let Some(mut present) = tx.first(&BY_UNIQUE.exactly(key))?
     {
         match present.state {
-            WorkState::Ready => present.due_at = present.due_at.min(due_at),
+            WorkState::Ready if due_at < present.due_at => {
+                present.due_at = due_at;
+                // One that took the process with it has not failed, and has so many attempts and no more.
+                if present.has_failed {
+                    present.attempts = 0;
+                }
+            }
+            WorkState::Ready => {}
             WorkState::Leased => present.again = Some(present.again.map_or(due_at, |again| again.min(due_at))),
             WorkState::Dead => unreachable!("an item that is given up leaves the index of keys"),
         }
@@ -120,6 +130,8 @@ pub fn push(tx: &mut WriteTx, work: Work, due_at: Timestamp, now: Timestamp) -> 
         attempts: 0,
         due_at,
         unique,
+        is_again: false,
+        has_failed: false,
         lease: None,
         leases: 0,
         again: None,
@@ -142,7 +154,9 @@ pub fn claim(tx: &mut WriteTx, lane: Lane, holder: &str, now: Timestamp) -> stor
             give_up(tx, item, error, now)?;
             continue;
         }
+        let is_again = std::mem::replace(&mut item.is_again, true);
         item.state = WorkState::Leased;
+        item.has_failed = false;
         item.attempts += 1;
         item.leases += 1;
         item.lease = Some(Lease { holder: holder.to_owned(), expires_at: now + item.work.lease(), number: item.leases });
@@ -150,7 +164,7 @@ pub fn claim(tx: &mut WriteTx, lane: Lane, holder: &str, now: Timestamp) -> stor
         if lane.takes_turns() {
             turn::take(tx, lane, item.work.repo())?;
         }
-        return Ok(Some(Claim { id: item.id, work: item.work, attempt: item.attempts, number: item.leases }));
+        return Ok(Some(Claim { id: item.id, work: item.work, attempt: item.attempts, is_again, number: item.leases }));
     }
 }
 
@@ -206,13 +220,14 @@ pub fn fail(tx: &mut WriteTx, claim: &Claim, verdict: Verdict, error: &str, now:
             Some(RELEASED_FOR)
         }
         _ if item.attempts >= item.work.attempt_limit() => None,
-        Verdict::Retry | Verdict::Away(None) => Some(backoff::after(item.attempts, spread(&item))),
+        Verdict::Retry | Verdict::Away(None) => Some(backoff::after(item.attempts, spread(&item)).min(item.work.longest_wait())),
         Verdict::RetryAfter(wait) | Verdict::Away(Some(wait)) => Some(wait.max(Duration::from_secs(1))),
     };
     let Some(wait) = wait else {
         give_up(tx, item, error, now)?;
         return Ok(Some(WorkState::Dead));
     };
+    item.has_failed = verdict != Verdict::Released;
     wait_until(&mut item, now + wait, error);
     tx.put(&item)?;
     Ok(Some(WorkState::Ready))
@@ -250,6 +265,7 @@ fn spread(item: &WorkItem) -> u64 {
 fn restart(tx: &mut WriteTx, mut item: WorkItem, due_at: Timestamp, now: Timestamp) -> store::Result<()> {
     item.state = WorkState::Ready;
     item.attempts = 0;
+    (item.is_again, item.has_failed) = (false, false);
     item.due_at = due_at;
     item.lease = None;
     item.again = None;

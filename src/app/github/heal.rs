@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::app::App;
 use crate::app::runner::{Attempt, Failure};
 use crate::base::event::Actor;
+use crate::base::work::Work;
 use crate::domain::github::deliveries::{self, Bounds, Healed, Healing};
-use crate::domain::github::{self};
+use crate::domain::github::{self, Again};
 use crate::engine::queue;
 
 /// How far back GitHub lets deliveries be asked for again.
@@ -26,9 +27,14 @@ pub fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     let before = app.read_now(|tx, _| deliveries::last(tx))?;
     let known_until = before.and_then(|before| before.known_until);
     let since = known_until.map_or(now - KEPT, |known| known - MARGIN).max(now - KEPT);
-    let healed = deliveries::heal(&client, since, Bounds::default(), || !attempt.cancel.is_tripped());
+    let healed = deliveries::heal(&client, since, app.hub.their_now(), Bounds::default(), || !attempt.cancel.is_tripped());
+    let mut goes_on_at = None;
     let healing = match healed {
         Ok(healed) => {
+            // There is more to ask for, and GitHub says when it may be.
+            if let Some(Again::After(until)) = healed.stopped.as_ref().map(github::Error::again) {
+                goes_on_at = Some(until);
+            }
             let Healed { missed, again, is_cut, .. } = healed;
             if missed > 0 {
                 tracing::info!("GitHub could not deliver {missed}, of which {again} were asked for again");
@@ -48,6 +54,9 @@ pub fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     let claim = attempt.claim.clone();
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
         queue::finish(tx, &claim, now)?;
+        if let Some(at) = goes_on_at {
+            queue::push(tx, Work::HealDeliveries, at, now)?;
+        }
         Ok(deliveries::record(tx, healing.clone())?)
     })
 }

@@ -5,6 +5,7 @@
 //! would be refused again and is left alone, and so is what has failed several times.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -123,14 +124,14 @@ impl Healed {
 
 /// Asks again for what was sent since then and did not arrive, for as long as `goes_on`. What was asked for when GitHub has us wait is told
 /// all the same.
-pub fn heal(client: &Client<'_>, since: Timestamp, bounds: Bounds, goes_on: impl Fn() -> bool) -> Result<Healed> {
+pub fn heal(client: &Client<'_>, since: Timestamp, now: Timestamp, bounds: Bounds, goes_on: impl Fn() -> bool) -> Result<Healed> {
     // Newest first.
     let (path, is_wanted) = ("/app/hook/deliveries?per_page=100", |one: &Tried| one.delivered_at >= since);
     let Listed { items: mut tries, is_cut } = client.list_pages(As::App, Lane::Syncs, path, None, is_wanted, bounds.pages)?;
     tries.retain(is_wanted);
-    let missed = missed(tries);
-    let mut healed = Healed { missed: missed.len() as u64, is_cut, ..Healed::default() };
-    for id in missed.into_iter().take(bounds.again).take_while(|_| goes_on()) {
+    let Missed { due, later } = missed(tries, now);
+    let mut healed = Healed { missed: due.len() as u64 + later, is_cut, ..Healed::default() };
+    for id in due.into_iter().take(bounds.again).take_while(|_| goes_on()) {
         match again(client, id) {
             Ok(()) => healed.again += 1,
             // It is no longer kept there; whatever else is missed is asked for.
@@ -144,23 +145,35 @@ pub fn heal(client: &Client<'_>, since: Timestamp, bounds: Bounds, goes_on: impl
     Ok(healed)
 }
 
-/// The latest try of each delivery that did not arrive, the oldest first.
-fn missed(tries: Vec<Tried>) -> Vec<u64> {
+/// What did not arrive.
+#[derive(Debug, PartialEq, Eq)]
+struct Missed {
+    /// The latest try of each delivery whose turn has come, the oldest first.
+    due: Vec<u64>,
+    /// How many have failed again a short while ago.
+    later: u64,
+}
+
+/// How long after its latest try a delivery is asked for that was tried so often: what keeps it from arriving is not mended in minutes.
+const WAITS: [Duration; TRIES - 1] = [Duration::ZERO, Duration::from_secs(100), Duration::from_secs(10 * 60), Duration::from_secs(60 * 60)];
+
+fn missed(tries: Vec<Tried>, now: Timestamp) -> Missed {
     let mut by_guid: BTreeMap<String, Vec<Tried>> = BTreeMap::new();
     for one in tries {
         by_guid.entry(one.guid.clone()).or_default().push(one);
     }
     let is_over = |one: &Tried| match one.status_code {
         Some(200..=299) => true,
-        // Too soon, or too slow: that may be otherwise the next time.
-        Some(408 | 425 | 429) => false,
-        Some(400..=499) => true,
+        // What is no delivery, or is too large, will be so again. All else may be otherwise the next time: a secret is mended, and what
+        // stands before us answers for us while we are away.
+        Some(400 | 413 | 415 | 422) => true,
         Some(_) | None => false,
     };
     let lost = by_guid.into_values().filter(|tries| tries.len() < TRIES && !tries.iter().any(is_over));
-    let mut latest: Vec<Tried> = lost.filter_map(|tries| tries.into_iter().max_by_key(|one| (one.delivered_at, one.id))).collect();
-    latest.sort_by_key(|one| (one.delivered_at, one.id));
-    latest.into_iter().map(|one| one.id).collect()
+    let latest = lost.filter_map(|tries| Some((tries.len(), tries.into_iter().max_by_key(|one| (one.delivered_at, one.id))?)));
+    let (mut due, waiting): (Vec<_>, Vec<_>) = latest.partition(|(tried, one)| now.since(one.delivered_at) >= WAITS[tried - 1]);
+    due.sort_by_key(|(_, one)| (one.delivered_at, one.id));
+    Missed { due: due.into_iter().map(|(_, one)| one.id).collect(), later: waiting.len() as u64 }
 }
 
 #[cfg(test)]
@@ -174,17 +187,32 @@ mod tests {
 
     #[test]
     fn what_did_not_arrive_is_asked_for_and_nothing_else_is() {
+        let due = |tries| missed(tries, Timestamp::from_seconds(100_000));
         let tries = vec![
             one(9, "arrived at last", 50, 202),
             one(8, "late", 40, 503),
-            one(7, "refused", 39, 401),
+            one(7, "under another secret", 39, 401),
             one(6, "arrived at last", 30, 502),
             one(5, "early", 20, 0),
             one(4, "too soon", 10, 429),
+            one(3, "no delivery", 9, 400),
+            one(2, "while a proxy stood there", 8, 404),
         ];
-        assert_eq!(missed(tries), [4, 5, 8]);
+        assert_eq!(due(tries), Missed { due: vec![2, 4, 5, 7, 8], later: 0 });
         let hopeless = (0..5).map(|n| one(n, "hopeless", 10, 500)).collect();
-        assert_eq!(missed(hopeless), [0_u64; 0]);
-        assert_eq!(missed(vec![one(2, "a", 5, 500), one(1, "a", 3, 500)]), [2], "the latest try stands for the delivery");
+        assert_eq!(due(hopeless).due, [0_u64; 0]);
+        assert_eq!(due(vec![one(2, "a", 5, 500), one(1, "a", 3, 500)]).due, [2], "the latest try stands for the delivery");
+    }
+
+    #[test]
+    fn what_fails_again_is_asked_for_after_ever_longer_waits() {
+        for (tried, wait) in [(1, 0), (2, 100), (3, 600), (4, 3_600)] {
+            let tries = || (0..tried).map(|n| one(n, "a", 1_000, 500)).collect();
+            let at = |after: i64| missed(tries(), Timestamp::from_seconds(1_000 + after));
+            assert_eq!(at(wait), Missed { due: vec![tried - 1], later: 0 });
+            if wait > 0 {
+                assert_eq!(at(wait - 1), Missed { due: Vec::new(), later: 1 });
+            }
+        }
     }
 }

@@ -135,6 +135,16 @@ pub fn follow(tx: &mut WriteTx, github: u64, facts: &Facts, as_of: AsOf, now: Ti
     Ok(Some(Followed::Changed))
 }
 
+impl Facts {
+    /// Whether they hold for a repository as it is known.
+    pub fn are_of(&self, repo: &Repository) -> bool {
+        let mut told = repo.clone();
+        tell(&mut told, self, AsOf::looked_at(Timestamp::EPOCH));
+        told.as_of = repo.as_of;
+        told == *repo
+    }
+}
+
 /// Takes over what GitHub says of a repository that it was asked for by its number: it holds against all that was said before.
 pub fn looked_at(tx: &mut WriteTx, github: u64, facts: &Facts, now: Timestamp) -> Result<Option<Followed>> {
     let known = find_by_github(tx, github)?.and_then(|repo| repo.as_of);

@@ -42,8 +42,12 @@ pub struct WorkItem {
     pub lane: Lane,
     /// How it stands.
     pub state: WorkState,
-    /// How often it was begun.
+    /// How often it was begun since it was last asked for.
     pub attempts: u32,
+    /// Whether it was begun before and did not end well.
+    pub is_again: bool,
+    /// Whether its last attempt failed; not so where the process ended in it.
+    pub has_failed: bool,
     /// When it may be begun.
     pub due_at: Timestamp,
     /// What makes another push of it one with it.

@@ -16,6 +16,7 @@ use plumbline::domain::accounts::{Browser, Email, Identity, Link, Membership, Pa
 use plumbline::domain::admin::Recurrence;
 use plumbline::domain::audit::Entry;
 use plumbline::domain::checks::{self, ApprovedHead, CheckSet, ImagePin, TrustedManifest};
+use plumbline::domain::dora::Deployment;
 use plumbline::domain::github::GithubApp;
 use plumbline::domain::github::deliveries::Healing;
 use plumbline::domain::hooks::{Delivery, DeliveryBody};
@@ -118,7 +119,8 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
         PostedComment,
         ApprovedHead,
         Pull,
-        Listed
+        Listed,
+        Deployment
     ];
     named.into_iter().flatten().collect()
 }

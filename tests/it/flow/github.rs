@@ -115,7 +115,7 @@ async fn what_was_missed_in_hours_is_asked_for_in_one_go_and_what_was_not_read_c
     let app = side.world.app.app().clone();
     let heal = move |pages: usize, again: usize| {
         let bounds = Bounds { pages, again };
-        deliveries::heal(&app.github().unwrap(), Timestamp::EPOCH, bounds, || true).unwrap()
+        deliveries::heal(&app.github().unwrap(), Timestamp::EPOCH, app.clock.now(), bounds, || true).unwrap()
     };
     let (cut, some, rest) = tokio::task::spawn_blocking(move || (heal(3, 10), heal(1_000, 10), heal(1_000, 10_000))).await.unwrap();
     assert_eq!((cut.is_cut, cut.again, cut.is_whole()), (true, 10, false), "of 700 tries 300 were read");

@@ -234,3 +234,47 @@ async fn a_token_that_cannot_be_made_is_made_later_and_holds_up_no_other_install
     world.app.tick().await;
     assert_eq!(github.statuses(SLUG, &ours.sha), [CLEAN]);
 }
+
+#[tokio::test]
+async fn a_verdict_that_github_would_not_take_for_a_moment_is_said_soon_however_much_happens_in_it() {
+    let (world, github) = side(|_| {}).await;
+    let push = github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    github.next(Door::Statuses).answers(503);
+    assert_eq!(github.deliver(&push.delivery), 202);
+    world.app.settle().await;
+    // Each of these is news, and has what waits tried at once: in vain.
+    for _ in 0..5 {
+        github.next(Door::Statuses).answers(503);
+        world.admin.own("POST", &format!("/api/v1/repos/acme/app/commits/{}/checks", push.sha)).await.expect(202);
+        world.app.settle().await;
+    }
+    assert_eq!(github.statuses(SLUG, &push.sha), [""; 0]);
+    advance(&world, &github, 13).await;
+    assert_eq!(github.statuses(SLUG, &push.sha).last().map(String::as_str), Some(CLEAN));
+}
+
+#[tokio::test]
+async fn a_push_that_could_not_be_fetched_while_github_was_away_is_fetched_as_soon_as_it_is_back() {
+    let (world, github) = side(|_| {}).await;
+    let push = github.push(SLUG, "main", [("app.rb", "puts 2\n")]);
+    github.away(true);
+    world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
+    for seconds in [0, 15, 30] {
+        advance(&world, &github, seconds).await;
+    }
+    github.away(false);
+    for _ in 0..7 {
+        advance(&world, &github, 10).await;
+    }
+    assert_eq!(github.statuses(SLUG, &push.sha).last().map(String::as_str), Some(CLEAN));
+}
+
+#[tokio::test]
+async fn what_github_says_of_a_repository_is_taken_over_though_nobody_told_of_it() {
+    let (world, github) = side(|_| {}).await;
+    github.describe(SLUG, false, true, "what it is for by now");
+    world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
+    world.app.settle().await;
+    let seen = world.admin.get("/api/v1/repos/acme/app").await.expect(200).value();
+    assert_eq!([&seen["private"], &seen["archived"], &seen["description"]], [&json!(false), &json!(true), &json!("what it is for by now")]);
+}

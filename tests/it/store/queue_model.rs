@@ -93,6 +93,8 @@ struct Item {
     work: Work,
     state: WorkState,
     attempts: u32,
+    is_again: bool,
+    has_failed: bool,
     due_at: Timestamp,
     /// Until when, and which one.
     lease: Option<(Timestamp, u64)>,
@@ -103,7 +105,18 @@ struct Item {
 
 impl Item {
     fn new(work: Work, due_at: Timestamp) -> Item {
-        Item { work, state: WorkState::Ready, attempts: 0, due_at, lease: None, leases: 0, again: None, is_canceled: false }
+        Item {
+            work,
+            state: WorkState::Ready,
+            attempts: 0,
+            is_again: false,
+            has_failed: false,
+            due_at,
+            lease: None,
+            leases: 0,
+            again: None,
+            is_canceled: false,
+        }
     }
 
     fn of(stored: &WorkItem) -> Item {
@@ -111,6 +124,8 @@ impl Item {
             work: stored.work.clone(),
             state: stored.state,
             attempts: stored.attempts,
+            is_again: stored.is_again,
+            has_failed: stored.has_failed,
             due_at: stored.due_at,
             lease: stored.lease.as_ref().map(|lease| (lease.expires_at, lease.number)),
             leases: stored.leases,
@@ -188,6 +203,9 @@ impl World {
     fn push_to_model(&mut self, work: &Work, due_at: Timestamp) -> Option<WorkId> {
         let (id, item) = self.alive(work)?;
         if item.state == WorkState::Ready {
+            if due_at < item.due_at && item.has_failed {
+                item.attempts = 0;
+            }
             item.due_at = item.due_at.min(due_at);
         } else {
             item.again = Some(item.again.map_or(due_at, |again| again.min(due_at)));
@@ -370,7 +388,8 @@ impl World {
             item.leases += 1;
             (item.state, item.lease) = (WorkState::Leased, Some((now + item.work.lease(), item.leases)));
             let held = (claimed.expect("an item is due"), id, item.leases);
-            assert_eq!((held.0.id, held.0.attempt, &held.0.work), (id, item.attempts, &item.work));
+            assert_eq!((held.0.id, held.0.attempt, held.0.is_again, &held.0.work), (id, item.attempts, item.is_again, &item.work));
+            (item.is_again, item.has_failed) = (true, false);
             if lane == Lane::Checks {
                 self.turns.insert(item.work.repo(), self.claims.len());
             }
@@ -400,8 +419,9 @@ impl World {
                     Duration::from_secs(1)
                 }
                 Verdict::RetryAfter(wait) | Verdict::Away(Some(wait)) => wait.max(Duration::from_secs(1)),
-                _ => backoff::after(item.attempts, 0),
+                _ => backoff::after(item.attempts, 0).min(item.work.longest_wait()),
             };
+            item.has_failed = verdict != Verdict::Released;
             // The spread is the queue's own business; that it lies within its bounds is not.
             let due_at = self.store.read().unwrap().get::<WorkItem>(&id).unwrap().unwrap().due_at;
             let most = if matches!(verdict, Verdict::Retry | Verdict::Away(None)) { least * 5 / 4 } else { least };

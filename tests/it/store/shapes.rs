@@ -209,6 +209,8 @@ fn work_item() -> WorkItem {
         work: Work::EraseRepository { repo: RepoId::from_u128(0x0506) },
         lane: Lane::Upkeep,
         state: WorkState::Leased,
+        is_again: true,
+        has_failed: true,
         attempts: 7,
         due_at: Timestamp::from_millis(2_000),
         unique: Some("key".to_owned()),

@@ -127,6 +127,8 @@ struct Hosted {
     installation: u64,
     git: TestRepo,
     description: String,
+    is_private: bool,
+    is_archived: bool,
     statuses: Vec<(String, Status)>,
     runs: Vec<Run>,
     forgotten: Vec<String>,
@@ -232,6 +234,8 @@ impl GitHub {
             installation,
             git: TestRepo::bare(),
             description: format!("what {slug} is for"),
+            is_private: true,
+            is_archived: false,
             statuses: Vec::new(),
             runs: Vec::new(),
             forgotten: Vec::new(),
@@ -300,6 +304,13 @@ impl GitHub {
         let hosted = state.repos.remove(slug).unwrap();
         state.moved.insert(slug.to_owned(), to.to_owned());
         state.repos.insert(to.to_owned(), hosted);
+    }
+
+    /// Has somebody say other things of a repository, of which nobody is told.
+    pub fn describe(&self, slug: &str, is_private: bool, is_archived: bool, description: &str) {
+        let mut state = self.state();
+        let hosted = state.repos.get_mut(slug).unwrap();
+        (hosted.is_private, hosted.is_archived, hosted.description) = (is_private, is_archived, description.to_owned());
     }
 
     /// What a commit's statuses say, oldest first: `state context description`.
@@ -405,8 +416,8 @@ impl Hosted {
     fn view(&self, slug: &str) -> Value {
         let (owner, name) = slug.split_once('/').unwrap();
         serde_json::json!({
-            "id": self.id, "name": name, "full_name": slug, "private": true, "archived": false, "description": self.description,
-            "owner": {"login": owner}, "default_branch": "main",
+            "id": self.id, "name": name, "full_name": slug, "private": self.is_private,
+            "archived": self.is_archived, "description": self.description, "owner": {"login": owner}, "default_branch": "main",
         })
     }
 
