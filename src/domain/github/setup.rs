@@ -141,6 +141,11 @@ impl Begun {
         }
         is_theirs
     }
+
+    /// Lets a word that was taken be taken once more: what it was taken for came to nothing, through no fault of theirs.
+    pub fn give_back(&self, word: &str, user: UserId, now: Timestamp) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(word.to_owned(), (user, now));
+    }
 }
 
 /// What GitHub hands out for a code.

@@ -9,6 +9,7 @@ use super::{Asked, render, see};
 use crate::app::App;
 use crate::app::github::look;
 use crate::base::id::UserId;
+use crate::domain::github::Again;
 use crate::domain::github::setup::Installable;
 use crate::domain::github::{self, setup};
 use crate::http;
@@ -91,8 +92,28 @@ pub async fn made(State(app): State<App>, asked: Asked, Query(made): Query<Made>
     let configured = app.config.github.clone();
     let (url, api_url) = app.read(move |tx, _| Ok::<_, ApiError>(github::places(&configured, github::app(tx)?.as_ref()))).await?;
     let handle = app.clone();
-    let exchanged = app.blocking(move || setup::exchange(&handle.hub, &url, &api_url, &made.code, handle.clock.now())).await?;
-    let (made, secrets) = exchanged?;
+    let Made { code, state } = made;
+    let exchanged = app.blocking(move || setup::exchange(&handle.hub, &url, &api_url, &code, handle.clock.now())).await?;
+    let (made, secrets) = exchanged.map_err(|error| {
+        // The App is made, and its code is good for an hour: whoever reads this page once more goes on.
+        if error.again() != Again::Never {
+            app.hub.begun().give_back(&state, user, app.clock.now());
+        }
+        tracing::warn!("GitHub has made the App, and what belongs to it cannot be had: {error}");
+        let code = match error {
+            github::Error::Refused { status: 404 | 422, .. } => Code::InvalidParameter,
+            _ => Code::GithubUnavailable,
+        };
+        let message = format!(
+            "GitHub has made the App and did not hand out its key: {error}. {}",
+            match code {
+                Code::GithubUnavailable =>
+                    "Read this page once more within the hour; if it fails for good, delete the App on GitHub and begin anew",
+                _ => "Delete the App on GitHub, and begin anew at `/admin/github`",
+            }
+        );
+        ApiError::new(code, message)
+    })?;
     let vault = std::sync::Arc::clone(&app.vault);
     app.write(&asked.permit.actor(), move |tx, now| -> Result<(), ApiError> {
         asked.permit.instance(tx)?;

@@ -478,6 +478,26 @@ async fn the_app_is_made_with_one_button_and_works() {
 }
 
 #[tokio::test]
+async fn an_app_whose_key_github_did_not_hand_out_at_once_is_had_by_reading_the_page_again() {
+    let github = GitHub::start();
+    let world = World::of(TestApp::with(|config| config.github.url = Some(github.url()))).await;
+    let page = world.admin.page("/admin/github?owner=acme").await.expect(200).text();
+    let state = attribute(&page, &format!("action=\"{}", github.url())).rsplit('=').next().unwrap().to_owned();
+    let manifest: serde_json::Value = serde_json::from_str(&attribute(&page, "name=\"manifest\" value=\"")).unwrap();
+    let made = format!("/admin/github/made?code={}&state={state}", github.make_app(&manifest));
+    for fault in [502, 503] {
+        github.next(Door::Interface).answers(fault);
+        let said = world.admin.page(&made).await.expect(503).text();
+        assert!(said.contains("did not hand out its key") && said.contains("Read this page"), "{said}");
+        assert!(!said.contains("starting or stopping"), "{said}");
+    }
+    world.admin.page(&made).await.expect(303);
+    assert!(world.admin.page("/admin/github").await.expect(200).text().contains("App "));
+    world.admin.page(&made).await.expect(400);
+    world.app.settle().await;
+}
+
+#[tokio::test]
 async fn what_github_signs_with_is_exchanged_without_a_delivery_that_is_refused() {
     let github = GitHub::start();
     github.repo(SLUG);
