@@ -69,7 +69,7 @@ pub use trees::{MANIFEST_BYTES, Trees, read_manifest};
 
 use agenda::Agenda;
 use trees::{Bases, bases, known, opened};
-pub(super) use trees::{Mirrored, base_head, compared_with, has_manifest, ruling_manifest};
+pub(super) use trees::{Mirrored, base_head, compared_with, has_manifest, ruling_commit, ruling_manifest};
 
 /// Performs `Work::RunCheckSet` on the repository's mirror.
 pub fn perform(app: &App, attempt: &Attempt, repo: RepoId, sha: CommitSha, wanted: AttemptId) -> Result<(), Failure> {

@@ -109,11 +109,9 @@ fn due(app: &App, id: RepoId, sha: CommitSha, context: StatusContext) -> Result<
 }
 
 /// Whether something is asked of a commit by a manifest, be it a good one or not: its own, or that of the branch which a fork's is to go to.
+/// A stranger has nothing said in a repository that asks for nothing.
 fn is_gated(app: &App, repo: &Repository, set: &CheckSet) -> Result<bool, Failure> {
-    let sha = set.sha;
-    if set.is_foreign && super::check::ruling_manifest(app, repo, sha)?.is_some() {
-        return Ok(true);
-    }
+    let Some(sha) = super::check::ruling_commit(app, repo, set.sha)? else { return Ok(false) };
     match app.mirror(repo.id).and_then(|mirror| mirror.tree(sha)) {
         Ok(tree) => Ok(super::check::has_manifest(&tree)),
         Err(error) if error.is_transient() => Err(error.into()),

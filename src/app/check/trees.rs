@@ -187,15 +187,26 @@ pub fn read_manifest(tree: &dyn Tree) -> git::Result<Result<Option<Manifest>, St
     }
 }
 
-/// The manifest that says what a commit must hold to: its own, or that of the branch which a fork's is to go to. One that cannot be read
-/// says nothing.
-pub(in crate::app) fn ruling_manifest(app: &App, repository: &Repository, sha: CommitSha) -> Result<Option<Manifest>, Failure> {
+/// The trees of a repository, and the commit whose manifest says what a commit must hold to: itself, or the head of the branch which a
+/// fork's is to go to.
+fn ruled(app: &App, repository: &Repository, sha: CommitSha) -> Result<Option<(Mirrored, CommitSha)>, Failure> {
     let trees = match mirrored(app, repository, sha) {
         Ok(trees) => trees,
         Err(failure) if failure.verdict == Verdict::GiveUp => return Ok(None),
         Err(failure) => return Err(failure),
     };
-    let Some(at) = trees.foreign.map_or(Some(sha), |foreign| foreign.base) else { return Ok(None) };
+    Ok(trees.foreign.map_or(Some(sha), |foreign| foreign.base).map(|at| (trees, at)))
+}
+
+/// The commit whose manifest says what a commit must hold to, if there is one.
+pub(in crate::app) fn ruling_commit(app: &App, repository: &Repository, sha: CommitSha) -> Result<Option<CommitSha>, Failure> {
+    Ok(ruled(app, repository, sha)?.map(|(_, at)| at))
+}
+
+/// The manifest that says what a commit must hold to: its own, or that of the branch which a fork's is to go to. One that cannot be read
+/// says nothing.
+pub(in crate::app) fn ruling_manifest(app: &App, repository: &Repository, sha: CommitSha) -> Result<Option<Manifest>, Failure> {
+    let Some((trees, at)) = ruled(app, repository, sha)? else { return Ok(None) };
     match trees.tree(at).and_then(|tree| read_manifest(&*tree)) {
         Ok(read) => Ok(read.ok().flatten()),
         Err(error) if error.is_transient() => Err(error.into()),

@@ -277,6 +277,18 @@ async fn what_a_fork_starts_waits_until_somebody_who_may_write_approves_that_com
 }
 
 #[tokio::test]
+async fn a_fork_has_nothing_said_where_the_branch_asks_for_nothing() {
+    let side = Side::with(FINE).await;
+    let sha = side.hear(&side.github.forks(SLUG, "main", [GATED, BROKEN])).await;
+    assert_eq!(side.github.statuses(SLUG, &sha), [""; 0]);
+    assert!(side.github.runs(SLUG, &sha).is_empty());
+    // What it is to go to asks for something from now on.
+    side.push("main", [GATED]).await;
+    let next = side.hear(&side.github.forks(SLUG, "main", [BROKEN])).await;
+    assert!(side.github.statuses(SLUG, &next).last().unwrap().starts_with("failure plumbline"), "{:?}", side.github.statuses(SLUG, &next));
+}
+
+#[tokio::test]
 async fn a_check_that_a_fork_brings_or_changes_waits() {
     need!();
     let side = Side::with((MANIFEST, "version: 1\nchecks:\n- plugin: hygiene\n- {name: house, run: 'true', output: gnu}\n")).await;
