@@ -10,8 +10,8 @@ use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha, InvalidName, RepoSlug};
 use crate::base::time::Timestamp;
 use crate::domain::github::sync::{self, Remote};
-use crate::domain::repos::{self, BranchChange, COMMITS_PER_BRANCH, Facts, RepoSource, Repository, SyncError};
-use crate::domain::{checks, dora, github, issues, pulls, secrets, statuses};
+use crate::domain::repos::{self, AsOf, BranchChange, COMMITS_PER_BRANCH, Facts, RepoSource, Repository, SyncError, Withdrawal};
+use crate::domain::{checks, dora, github, hooks, issues, pulls, secrets, statuses};
 use crate::engine::git::history::Order;
 use crate::engine::git::{self, Asked, CommitInfo, Credentials, Fetched, Mirror, Source, Trust};
 use crate::engine::queue::{self, Claim, Verdict};
@@ -162,6 +162,26 @@ pub(super) fn fetch_pull(app: &App, attempt: &Attempt, repo: &Repository, at: (u
     })
 }
 
+/// Hides a repository that GitHub does not show any more, as the delivery would have that tells of it.
+fn hide(app: &App, repo: &Repository, seen_at: Timestamp) -> Result<(), Trouble> {
+    let (id, as_of) = (repo.id, AsOf::looked_at(seen_at));
+    app.write_now(&Actor::System, move |tx, now| -> hooks::Result<()> {
+        match repos::get(tx, id) {
+            Ok(repo) => hooks::github::hide(tx, &repo, Withdrawal::AccessRemoved, as_of, now).map(drop),
+            Err(repos::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    })
+    .map_err(|error| Trouble {
+        public: "the appliance could not read its own data".to_owned(),
+        failure: error.into(),
+        is_of_credentials: false,
+        is_odd: false,
+    })?;
+    tracing::warn!(repo.slug = %repo.slug, "{} is hidden: GitHub does not let the appliance at it any more", repo.slug);
+    Ok(())
+}
+
 /// GitHub answers a number that it has not, or does not let us at, as one that is not there.
 fn not_let_in(repo: &Repository) -> Trouble {
     let message = format!(
@@ -215,7 +235,15 @@ fn from_github<T>(
     let client = app.github().map_err(trouble)?;
     let slug = match sync::by_number(&client, installation, id).map_err(trouble)? {
         Some(found) => called(app, repo, &found, installation)?,
-        None => return Err(not_let_in(repo)),
+        None => {
+            // Nobody may have told of it. That one answer is no accident is seen by another.
+            let seen_at = app.hub.their_now();
+            let shown = sync::of_installation(&client, installation).map_err(trouble)?;
+            if !shown.iter().any(|shown| shown.id == id) {
+                hide(app, repo, seen_at)?;
+            }
+            return Err(not_let_in(repo));
+        }
     };
     let url = format!("{}/{slug}.git", client.identity().url);
     // Whoever runs the appliance has named the host.

@@ -97,6 +97,16 @@ pub fn apply(tx: &mut WriteTx, payload: &Payload, sent: &Sent, now: Timestamp) -
             // Whoever went is looked at first, without waiting for everybody else.
             if let Some(member) = member {
                 accounts::person_changed(tx, member.id, now)?;
+                // GitHub may not answer right now. Who is let in all the same signs in again.
+                if payload.action() == "member_removed" {
+                    accounts::revoke_github_authorization(tx, member.id, now)?;
+                }
+            }
+            // Its repositories have other names by now.
+            if let Some(installation) = payload.common.installation.as_ref().filter(|_| payload.action() == "renamed") {
+                for repo in repos::of_installation(tx, installation.id, REPOS_PER_WRITE)? {
+                    tx.record(Event::SyncDue { repo: repo.id }, now)?;
+                }
             }
             whole(people(tx, now)?)
         }
@@ -230,7 +240,7 @@ fn repository(tx: &mut WriteTx, payload: &Payload, followed: Option<Followed>, s
 }
 
 /// Hides a repository and calls its checks off.
-fn hide(tx: &mut WriteTx, repo: &Repository, why: Withdrawal, as_of: AsOf, now: Timestamp) -> Result<Outcome> {
+pub fn hide(tx: &mut WriteTx, repo: &Repository, why: Withdrawal, as_of: AsOf, now: Timestamp) -> Result<Outcome> {
     if !repos::withdraw(tx, repo.id, why, as_of, now)? {
         return Ok(processed("something newer is known, and holds"));
     }

@@ -278,3 +278,27 @@ async fn what_github_says_of_a_repository_is_taken_over_though_nobody_told_of_it
     let seen = world.admin.get("/api/v1/repos/acme/app").await.expect(200).value();
     assert_eq!([&seen["private"], &seen["archived"], &seen["description"]], [&json!(false), &json!(true), &json!("what it is for by now")]);
 }
+
+#[tokio::test]
+async fn a_repository_that_is_gone_on_github_is_hidden_though_nobody_told_of_it() {
+    let (world, github) = side(|_| {}).await;
+    github.loses(SLUG);
+    world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
+    world.app.settle().await;
+    world.admin.get("/api/v1/repos/acme/app").await.expect(404);
+    let hidden = world.admin.get("/api/v1/admin/repos/hidden").await.expect(200).value();
+    assert_eq!((&hidden["items"][0]["name"], hidden["items"].as_array().unwrap().len()), (&json!("app"), 1), "{hidden}");
+    assert_eq!((world.app.work(WorkState::Ready).len(), world.app.work(WorkState::Dead).len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_number_that_github_does_not_know_for_a_moment_hides_nothing() {
+    let (world, github) = side(|_| {}).await;
+    github.next(Door::Interface).answers(404);
+    world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
+    world.app.settle().await;
+    assert_ne!(world.admin.get("/api/v1/repos/acme/app").await.expect(200).value()["sync_error"], json!(null));
+    world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
+    world.app.settle().await;
+    assert_eq!(world.admin.get("/api/v1/repos/acme/app").await.expect(200).value()["sync_error"], json!(null));
+}

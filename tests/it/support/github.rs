@@ -306,6 +306,11 @@ impl GitHub {
         state.repos.insert(to.to_owned(), hosted);
     }
 
+    /// Has somebody delete a repository, of which nobody is told.
+    pub fn loses(&self, slug: &str) {
+        self.state().repos.remove(slug).unwrap();
+    }
+
     /// Has somebody say other things of a repository, of which nobody is told.
     pub fn describe(&self, slug: &str, is_private: bool, is_archived: bool, description: &str) {
         let mut state = self.state();
