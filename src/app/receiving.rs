@@ -4,9 +4,10 @@
 //! are, are bounded by the number of connections. Large ones take turns, and whoever has no turn in time is told to come back: a sender of
 //! deliveries does.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::base::time::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A body larger than this takes a turn.
@@ -16,13 +17,20 @@ const AT_ONCE: usize = 3;
 /// How long one waits for its turn: less than a sender waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The turns.
+/// How often the log tells that deliveries are refused: anybody can send any number of those.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+
+/// The turns, and what was refused.
 #[derive(Debug)]
-pub struct Receiving(Arc<Semaphore>);
+pub struct Receiving {
+    turns: Arc<Semaphore>,
+    /// When the log last told, and how many were refused since.
+    refused: Mutex<(Option<Timestamp>, u64)>,
+}
 
 impl Default for Receiving {
     fn default() -> Receiving {
-        Receiving(Arc::new(Semaphore::new(AT_ONCE)))
+        Receiving { turns: Arc::new(Semaphore::new(AT_ONCE)), refused: Mutex::default() }
     }
 }
 
@@ -32,8 +40,22 @@ impl Receiving {
         if bytes <= LARGE_BYTES {
             return Some(Turn { _permit: None });
         }
-        let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.0).acquire_owned()).await.ok()?.ok()?;
+        let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await.ok()?.ok()?;
         Some(Turn { _permit: Some(permit) })
+    }
+}
+
+impl Receiving {
+    /// Notes that a delivery is refused. Answers how many were since that was last told, if it is to be told now.
+    pub fn refuses(&self, now: Timestamp) -> Option<u64> {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let (told, count) = &mut *refused;
+        *count += 1;
+        if told.is_some_and(|at| now.since(at) < TOLD_EVERY) {
+            return None;
+        }
+        *told = Some(now);
+        Some(std::mem::take(count))
     }
 }
 
@@ -48,6 +70,13 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
+
+    #[test]
+    fn what_is_refused_is_told_once_a_minute_with_how_many_there_were() {
+        let receiving = Receiving::default();
+        let told: Vec<Option<u64>> = [0, 1, 59, 60, 61].map(|second| receiving.refuses(Timestamp::from_seconds(second))).into();
+        assert_eq!(told, [Some(1), None, None, Some(3), None]);
+    }
 
     #[tokio::test]
     async fn large_bodies_take_turns_and_small_ones_do_not_wait_for_them() {

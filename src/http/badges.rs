@@ -88,7 +88,11 @@ fn open(tx: &ReadTx, permit: &Permit, slug: Option<&RepoSlug>, key: &str) -> Res
     let Some(slug) = slug else { return Ok(None) };
     let repo = match repos::find(tx, slug) {
         Ok(repo) => repo,
-        Err(repos::Error::NotFound { .. }) => return Ok(None),
+        // Pages elsewhere show a badge by the name that the repository had when they were written.
+        Err(repos::Error::NotFound { .. }) => match repos::formerly(tx, slug)? {
+            Some(repo) => repo,
+            None => return Ok(None),
+        },
         Err(error) => return Err(error.into()),
     };
     if !repo.is_private || repo.badge_key.is(key) {

@@ -7,10 +7,12 @@
 use axum::Json;
 use axum::body::{Bytes, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::auth::Address;
 use super::code::Code;
 use super::error::ApiError;
 use super::extract;
@@ -18,6 +20,7 @@ use crate::app::App;
 use crate::app::deliveries::BODY_BYTES;
 use crate::base::event::Actor;
 use crate::base::id::DeliveryId;
+use crate::base::text::{clip, quiet, thousands};
 use crate::domain::github::signature::{self, Signature};
 use crate::domain::github::{self, payload};
 use crate::domain::hooks::{self, Arrived, Content, EVENT_BYTES, GUID_BYTES, INLINE_BYTES, Source};
@@ -35,7 +38,10 @@ pub struct DeliveryTakenView {
 /// `POST /hooks/github`.
 pub async fn github(State(app): State<App>, request: Request) -> Result<(StatusCode, Json<DeliveryTakenView>), ApiError> {
     let (parts, body) = request.into_parts();
-    let refused = || ApiError::of(Code::SignatureInvalid);
+    let refused = || {
+        tell_refused(&app, &parts);
+        ApiError::of(Code::SignatureInvalid)
+    };
     let mut given = parts.headers.get_all(signature::HEADER).iter();
     // Of two, others on the way may have looked at the one that is not looked at here.
     let (Some(signed), None) = (given.next(), given.next()) else { return Err(refused()) };
@@ -62,6 +68,20 @@ pub async fn github(State(app): State<App>, request: Request) -> Result<(StatusC
     let arrived = read(&app, &parts.headers, body).await?;
     let delivery = app.write(&Actor::System, move |tx, now| hooks::receive(tx, &arrived, now)).await?;
     Ok((StatusCode::ACCEPTED, Json(DeliveryTakenView { delivery })))
+}
+
+/// Says in the log that a delivery is refused: whoever has set another secret on GitHub than here wonders why nothing comes.
+fn tell_refused(app: &App, parts: &Parts) {
+    let Some(count) = app.receiving.refuses(app.clock.now()) else { return };
+    let header = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or("-");
+    let named = |name| quiet(&clip(header(name), EVENT_BYTES));
+    let address = parts.extensions.get::<Address>().and_then(|address| address.0.as_deref()).unwrap_or("-");
+    tracing::warn!(
+        "deliveries were refused, {} since that was last told: the last, from {address}, says to be `{}` {}, and its signature is by no secret that is known here",
+        thousands(count),
+        named("x-github-event"),
+        named("x-github-delivery"),
+    );
 }
 
 /// Why the secrets that deliveries are signed with cannot be had.

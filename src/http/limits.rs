@@ -37,9 +37,14 @@ pub async fn per_address(State(app): State<App>, request: Request, next: Next) -
     let shows_something = request.headers().contains_key(axum::http::header::AUTHORIZATION) || request.headers().contains_key("x-api-key");
     let response = next.run(request).await;
     let refused = response.extensions().get::<Failed>().map(|Failed(error)| error.code);
-    let is_guess = refused == Some(Code::SignatureInvalid) || shows_something && refused == Some(Code::Unauthenticated);
-    if is_guess {
-        app.rates.by_address().charge(&source, BAD_CREDENTIAL - 1, app.clock.now());
+    // Nobody guesses a signature, and from the addresses of whoever delivers come strangers' deliveries as well.
+    let cost = match refused {
+        Some(Code::SignatureInvalid) => 1,
+        Some(Code::Unauthenticated) if shows_something => BAD_CREDENTIAL - 1,
+        _ => 0,
+    };
+    if cost > 0 {
+        app.rates.by_address().charge(&source, cost, app.clock.now());
     }
     response
 }

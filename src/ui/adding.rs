@@ -62,6 +62,8 @@ pub struct AddForm {
     pub takes_paths: bool,
     /// Whether it takes the name of a repository on GitHub.
     pub takes_github: bool,
+    /// Whether whoever looks can have the instance become an App on GitHub, which it is not.
+    pub may_set_up: bool,
     /// Why it was refused.
     pub error: Option<String>,
 }

@@ -220,8 +220,9 @@ fn events(described: &Described) -> Looked {
     if missing.is_empty() {
         return Looked::good("events", "GitHub delivers all that are used");
     }
+    let is_deaf = ["`push`", "`pull_request`"].iter().any(|event| missing.iter().any(|one| one == event));
     let says = format!("GitHub does not deliver {}", missing.join(", "));
-    Looked::other("events", Grade::Weaker, says, "choose them in the App's settings on GitHub")
+    Looked::other("events", if is_deaf { Grade::Bad } else { Grade::Weaker }, says, "choose them in the App's settings on GitHub")
 }
 
 fn installed(installations: &[Installation]) -> Looked {

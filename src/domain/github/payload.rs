@@ -388,6 +388,8 @@ impl Payload {
 
 /// Whether a body is JSON at all, and an object. Nothing of it is kept.
 pub fn is_json_object(body: &[u8]) -> Result<(), String> {
+    // What is passed over is not looked at by the reader.
+    std::str::from_utf8(body).map_err(|error| error.to_string())?;
     serde_json::from_slice::<IgnoredAny>(body).map_err(|error| clip(&error.to_string(), COMPLAINT_BYTES).into_owned())?;
     match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') => Ok(()),

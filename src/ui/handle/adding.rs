@@ -62,7 +62,8 @@ impl MayAdd {
     /// The form for it.
     pub(super) fn form(self) -> AddForm {
         let takes_github = self.is_set_up && (self.is_on_github || self.takes_paths);
-        AddForm { takes_paths: self.takes_paths, takes_github, ..AddForm::default() }
+        let may_set_up = self.takes_paths && !self.is_set_up;
+        AddForm { takes_paths: self.takes_paths, takes_github, may_set_up, ..AddForm::default() }
     }
 }
 

@@ -68,6 +68,12 @@ async fn a_renamed_repository_keeps_what_it_has_and_its_old_name_leads_to_it() {
     let page = world.admin.page("/r/acme/app").await.expect(308);
     assert_eq!(page.header("location"), Some("/r/acme/application"));
     assert_eq!(world.app.sign_in(member).await.page("/r/acme/app").await.expect(308).header("location"), Some("/r/acme/application"));
+    // Pages elsewhere show its badge by its old name; one that is nobody's is everybody's.
+    let kept = async |name: &str| {
+        world.admin.get(&format!("/badges/{name}/gate.svg")).await.expect(200).header("cache-control").map(str::to_owned)
+    };
+    assert_eq!(kept("acme/app").await, kept("acme/application").await);
+    assert_ne!(kept("acme/app").await, kept("acme/none").await);
     // Whoever may not see it learns nothing.
     let stranger = world.app.sign_in(world.app.user("eve", InstanceRole::Member)).await;
     stranger.get("/api/v1/repos/acme/app").await.expect(404).refused("repo_not_found");

@@ -38,7 +38,7 @@ fn an_event_that_is_not_known_is_read_whatever_it_holds() {
 #[test]
 fn only_an_object_is_a_payload() {
     assert_eq!(is_json_object(b" {\"a\": [1, {}]} "), Ok(()));
-    for bad in [&b""[..], b"[]", b"1", b"{", b"{}{}", b"payload=%7B%7D", b"{\"a\": \xff}"] {
+    for bad in [&b""[..], b"[]", b"1", b"{", b"{}{}", b"payload=%7B%7D", b"{\"a\": \xff}", b"{\"a\": \"\xff\"}"] {
         assert!(is_json_object(bad).is_err(), "{}", String::from_utf8_lossy(bad));
     }
     let deep = ["[".repeat(100_000), "]".repeat(100_000)].concat();
