@@ -10,13 +10,14 @@ use super::error::ApiError;
 use super::extract::{Params, Permit};
 use super::repos::repo_and_commit;
 use crate::app::App;
-use crate::base::event::Verdict;
+use crate::base::event::{StatusContext, Verdict};
 use crate::base::id::CheckId;
 use crate::base::name::CommitSha;
 use crate::base::time::Timestamp;
 use crate::domain::checks::{self, Check, CheckError, CheckSet, CheckState, Execution};
 use crate::domain::repos::{self, Repository};
-use crate::domain::settings::{self, Settings};
+use crate::domain::{settings, statuses};
+use crate::engine::store::{self, ReadTx};
 
 pub mod dry_run;
 
@@ -156,6 +157,8 @@ pub struct ContextView {
     pub description: String,
     /// The page that explains it.
     pub target_url: String,
+    /// Why GitHub would not take it, where it would not; null where it did, or was not asked.
+    pub refused: Option<String>,
 }
 
 impl From<CheckError> for CheckErrorView {
@@ -265,21 +268,28 @@ pub async fn find_one(State(app): State<App>, permit: Permit, params: Params) ->
 }
 
 /// What is said of a commit whose checks stand like this.
-pub fn status_view(app: &App, settings: &Settings, repo: &Repository, set: &CheckSet) -> StatusView {
+pub fn status_view(app: &App, tx: &ReadTx, repo: &Repository, set: &CheckSet) -> store::Result<StatusView> {
+    let settings = settings::load(tx)?;
+    let posted = statuses::posted(tx, repo.id, set.sha, StatusContext::Gate)?;
     let context = ContextView {
-        context: app.config.status_context(settings).to_owned(),
+        context: app.config.status_context(&settings).to_owned(),
         state: set.verdict,
         description: set.sentence.clone(),
         target_url: format!("{}/r/{}/commits/{}", app.public_url(), repo.slug, set.sha),
+        refused: posted.and_then(|posted| posted.refused),
     };
-    StatusView { verdict: set.verdict, contexts: vec![context] }
+    Ok(StatusView { verdict: set.verdict, contexts: vec![context] })
 }
 
 /// `GET …/status`.
 pub async fn status(State(app): State<App>, permit: Permit, params: Params) -> Result<Json<StatusView>, ApiError> {
     let (repo, commit) = repo_and_commit(&app, &permit, &params).await?;
-    let id = repo.id;
-    let (set, settings) =
-        app.read(move |tx, _| -> Result<_, ApiError> { Ok((checks::find(tx, id, commit.sha)?, settings::load(tx)?)) }).await?;
-    Ok(Json(status_view(&app, &settings, &repo, &set)))
+    let handle = app.clone();
+    let view = app
+        .read(move |tx, _| -> Result<StatusView, ApiError> {
+            let set = checks::find(tx, repo.id, commit.sha)?;
+            Ok(status_view(&handle, tx, &repo, &set)?)
+        })
+        .await?;
+    Ok(Json(view))
 }

@@ -289,8 +289,13 @@ impl World {
     }
 
     fn status(&self, verdict: Verdict, sentence: &'static str) -> StatusView {
-        let context =
-            |name, state, text| ContextView { context: self.say(name), state, description: self.say(text), target_url: String::new() };
+        let context = |name, state, text| ContextView {
+            context: self.say(name),
+            state,
+            description: self.say(text),
+            target_url: String::new(),
+            refused: None,
+        };
         StatusView { verdict, contexts: vec![context("plumbline", verdict, sentence)] }
     }
 }

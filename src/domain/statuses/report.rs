@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use crate::base::event::Verdict;
-use crate::base::text::{clip, count};
+use crate::base::text::{clip, count, thousands};
 use crate::domain::checks::{CheckSet, CheckState};
 use crate::domain::github::check_run::{Button, Note, Report};
 use crate::domain::issues::Severity;
@@ -35,7 +35,8 @@ pub fn report(set: &CheckSet, new: Option<&Listing>, gate: &str, url: String) ->
         (_, Verdict::Failure | Verdict::Error | Verdict::Pending) => "failure",
     };
     let notes: Vec<Note> = new.into_iter().flat_map(|new| &new.items).filter_map(note).collect();
-    let mut summary = format!("{}.\n", plain(&set.sentence));
+    let stop = if set.sentence.ends_with(['.', '?', '!']) { "" } else { "." };
+    let mut summary = format!("{}{stop}\n", plain(&set.sentence));
     if !set.checks.is_empty() {
         summary.push_str("\n| check | state | issues |\n|---|---|---|\n");
     }
@@ -47,7 +48,12 @@ pub fn report(set: &CheckSet, new: Option<&Listing>, gate: &str, url: String) ->
     let left_out = new.map_or(0, |new| new.total).saturating_sub(notes.len() as u64);
     let more = match left_out {
         0 => String::new(),
-        _ => format!("\n\n{} more that have no note here.", count(left_out, "new issue")),
+        // The sentence counts those that the gate looks at.
+        _ if notes.is_empty() => format!("\n\n{} of any severity, without a note here.", count(left_out, "new issue")),
+        _ => {
+            let all = count(left_out + notes.len() as u64, "new issue");
+            format!("\n\nOf {all} of any severity the {} gravest have a note at their line.", thousands(notes.len() as u64))
+        }
     };
     let summary = format!("{}{more}\n\n[All of it]({url})\n", clip(summary.trim_end(), SUMMARY_BYTES));
     let title = clip(&set.sentence, TITLE_BYTES).into_owned();
@@ -112,7 +118,8 @@ mod tests {
             "https://plumbline.example/r/acme/app/commits/1".to_owned(),
         );
         assert!(report.summary.len() < 65_535, "{}", report.summary.len());
-        let end = "\n\n1,204 new issues more that have no note here.\n\n[All of it](https://plumbline.example/r/acme/app/commits/1)\n";
+        let end =
+            "\n\n1,204 new issues of any severity, without a note here.\n\n[All of it](https://plumbline.example/r/acme/app/commits/1)\n";
         assert!(report.summary.ends_with(end), "{}", &report.summary[report.summary.len() - 300..]);
         assert!(report.title.len() <= TITLE_BYTES);
     }

@@ -346,7 +346,9 @@ fn commits(world: &World, out: &mut Pages) {
         ..page()
     };
     add(out, "commit-holds", &holds);
-    let clean = CommitPage { status: Some(world.status(Verdict::Success, "Nothing was found")), base: Base::Baseline, ..page() };
+    let mut refused = world.status(Verdict::Success, "Nothing was found");
+    refused.contexts[0].refused = Some(world.say("GitHub refuses it (422): No commit found for SHA: 3f9e2b1"));
+    let clean = CommitPage { status: Some(refused), base: Base::Baseline, ..page() };
     add(out, "commit-clean", &nothing(clean));
     let mut baseline = CommitPage {
         status: Some(world.status(Verdict::Success, "14 issues are the baseline")),

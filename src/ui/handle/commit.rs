@@ -19,7 +19,6 @@ use crate::domain::issues::{self, Veil};
 use crate::domain::pulls;
 use crate::domain::repos::manifest::ManifestName;
 use crate::domain::repos::{self, Repository};
-use crate::domain::settings;
 use crate::engine::git::tree::Tree;
 use crate::http::checks::{CheckSetView, status_view};
 use crate::http::code::Code;
@@ -87,13 +86,12 @@ pub async fn show(State(app): State<App>, asked: Asked, params: Params, Query(na
     let page = app
         .read(move |tx, now| -> Result<CommitPage, ApiError> {
             let Found { set, base, manifest, lists: [new, open, fixed, ignored], facets } = found;
-            let settings = settings::load(tx)?;
             Ok(CommitPage {
                 frame,
                 came_late: narrowed.late,
                 place: place(tx, &caller, &repo, None, Some(sha))?,
                 commit: commit_view(tx, &commit)?,
-                status: set.as_ref().map(|set| status_view(&handle, &settings, &repo, set)),
+                status: set.as_ref().map(|set| status_view(&handle, tx, &repo, set)).transpose()?,
                 repo: repo_view(tx, &caller, repo)?,
                 fetched_at: Some(commit.registered_at),
                 pulls: pulls::of_head(tx, commit.repo, sha)?.into_iter().map(|pull| (pull.number, pull.title)).collect(),

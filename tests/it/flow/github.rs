@@ -265,6 +265,12 @@ async fn of_a_commit_that_github_knows_no_more_nothing_is_said_and_that_is_settl
     side.github.forget(SLUG, &gone.sha);
     side.look().await;
     assert!(side.world.app.work(WorkState::Ready).is_empty(), "it is not tried again");
+    let path = format!("acme/app/commits/{}", gone.sha);
+    let status = side.world.admin.get(&format!("/api/v1/repos/{path}/status")).await.expect(200).value();
+    let why = text(&status["contexts"][0]["refused"]).to_owned();
+    assert!(why.contains("422"), "{status}");
+    let page = side.world.admin.page(&format!("/r/{path}")).await.expect(200).text();
+    assert!(page.contains("GitHub did not take the status"), "{page}");
     let next = side.github.push(SLUG, "main", [("app.rb", "puts 3\n")]);
     side.look().await;
     assert_eq!((side.said(&gone.sha), side.said(&next.sha)), (Vec::new(), vec![CLEAN.to_owned()]));
@@ -401,7 +407,7 @@ async fn new_issues_stand_at_their_lines_the_gravest_first_fifty_at_a_time_and_t
     assert_eq!(lines.len(), 200, "no note is there twice");
     assert!(runs[0].title.ends_with("new issues of severity minor or above"), "{}", runs[0].title);
     assert!(runs[0].summary.contains("| hygiene | succeeded | 231 |"), "{}", runs[0].summary);
-    let rest = "31 new issues more that have no note here.";
+    let rest = "Of 231 new issues of any severity the 200 gravest have a note at their line.";
     let link = format!("[All of it]({}/r/acme/app/commits/{})", side.world.app.app().public_url(), broken.sha);
     assert!(runs[0].summary.contains(rest) && runs[0].summary.contains(&link), "{}", runs[0].summary);
 }
