@@ -95,7 +95,7 @@ pub fn look(app: &App) -> github::Result<Look> {
     };
     look.identity = Some(client.identity().clone());
     look.checks.push(webhook(app));
-    let described: github::Result<Described> = client.get(As::App, Lane::Syncs, "/app");
+    let described: github::Result<Described> = client.get(As::App, Lane::Statuses, "/app");
     look.checks.push(key(&described));
     // What was refused tells the time as well.
     look.checks.extend(app.hub.skew().map(clock));
