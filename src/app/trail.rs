@@ -80,8 +80,9 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         Event::DeliveryReplayed { delivery } => {
             plain(Action::DeliveryReplayed, About::Named(SubjectKind::Delivery, Some(delivery.to_string()), delivery.to_string()))
         }
-        Event::RepositoryWithdrawn { repo, slug } => {
-            plain(Action::RepositoryWithdrawn, About::Named(SubjectKind::Repository, Some(repo.to_string()), slug.to_string()))
+        Event::RepositoryWithdrawn { repo, slug, why } => {
+            let about = About::Named(SubjectKind::Repository, Some(repo.to_string()), slug.to_string());
+            Some((Action::RepositoryWithdrawn, about, Changed::of("why", None::<&str>, Some(why)).into_iter().collect()))
         }
         Event::RepositoryReturned { repo } => plain(Action::RepositoryReturned, About::Repository(*repo)),
         Event::SyncRequested { repo } if !is_automatic => plain(Action::SyncRequested, About::Repository(*repo)),

@@ -329,6 +329,8 @@ pub enum Event {
         repo: RepoId,
         /// What it is called.
         slug: RepoSlug,
+        /// Why, in a word.
+        why: String,
     },
     /// A repository that was hidden is there again.
     RepositoryReturned {

@@ -112,7 +112,7 @@ fn events() -> Vec<Event> {
         Event::ResyncRequested { user: Some(user) },
         Event::DeliveryReceived { delivery: DeliveryId::from_u128(8) },
         Event::DeliveryReplayed { delivery: DeliveryId::from_u128(8) },
-        Event::RepositoryWithdrawn { repo, slug: RepoSlug::local("app").unwrap() },
+        Event::RepositoryWithdrawn { repo, slug: RepoSlug::local("app").unwrap(), why: "deleted".to_owned() },
         Event::RepositoryReturned { repo },
         Event::PullChanged { repo, number: 9 },
         Event::PullClosed { repo, number: 9, head: sha },

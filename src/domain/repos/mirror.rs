@@ -319,7 +319,7 @@ pub fn withdraw(tx: &mut WriteTx, repo: RepoId, why: Withdrawal, as_of: AsOf, no
     }
     repo.access_as_of = Some(as_of);
     tx.remove::<Repository>(&repo.id)?;
-    tx.record(Event::RepositoryWithdrawn { repo: repo.id, slug: repo.slug.clone() }, now)?;
+    tx.record(Event::RepositoryWithdrawn { repo: repo.id, slug: repo.slug.clone(), why: why.to_string() }, now)?;
     tx.put(&Withdrawn { repo, why, at: now, ends_at: now + WITHDRAWN_FOR })?;
     Ok(true)
 }
