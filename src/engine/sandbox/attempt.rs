@@ -39,6 +39,8 @@ const SENDING: Duration = Duration::from_secs(600);
 const GATHERING: Duration = Duration::from_secs(60);
 /// How long what ends by itself may take for it before it is killed.
 const DYING: Duration = Duration::from_secs(2);
+/// How long the first process is kept, where no namespace ends the others, for what does not go.
+const ORPHANED: Duration = Duration::from_secs(10);
 /// How long the kernel may take to give back what all of it held: a file system of many files goes one by one.
 const TAKING_DOWN: Duration = Duration::from_secs(60);
 /// How often the clock, the counts, and whether it is still wanted are looked at.
@@ -494,7 +496,7 @@ impl Attempt<'_> {
         let is_orderly = self.heard.is_done && self.stop.is_none();
         loop {
             if !is_orderly || began.elapsed() >= DYING {
-                self.kill();
+                self.kill(began.elapsed() < ORPHANED);
             }
             let is_gone = self.child.try_wait().is_ok_and(|status| status.is_some());
             if is_gone && self.stdout.is_none() && self.stderr.is_none() {
@@ -507,7 +509,9 @@ impl Attempt<'_> {
         }
     }
 
-    fn kill(&mut self) {
+    /// Ends all of it. Where no namespace does that, the first process goes last: it takes in the orphans of the others, among which they
+    /// are found; `in_order` is whether it is waited for that none is left.
+    fn kill(&mut self, in_order: bool) {
         if self.first.is_none()
             && let Ok(None) = self.child.try_wait()
             && let Some(pid) = process::pid_of(&self.child)
@@ -516,8 +520,8 @@ impl Attempt<'_> {
         }
         self.group.kill();
         if let Some((pid, handle)) = &self.first {
-            if self.tier == Tier::Trusted {
-                process::end(*pid, false);
+            if self.tier == Tier::Trusted && !process::end_beneath(*pid) && in_order {
+                return;
             }
             // With the first process of a namespace the kernel ends all others.
             let _ = rustix::process::pidfd_send_signal(handle, Signal::KILL);
@@ -549,7 +553,7 @@ impl Attempt<'_> {
         }
         result?;
         if !is_gone {
-            return Err(Error::Host { doing: "end all processes of a run", source: std::io::ErrorKind::TimedOut.into() });
+            return Err(Error::Lost { why: "not all of its processes could be ended within a minute".to_owned() });
         }
         if let Some(why) = late {
             return Err(Error::Lost { why: why.to_owned() });

@@ -1,5 +1,6 @@
 //! Looking at a tree of processes from outside, and ending it: for what no cgroup does.
 
+use std::collections::HashSet;
 use std::process::Child;
 use std::time::Duration;
 
@@ -72,14 +73,37 @@ pub(super) fn cpu_ms(stat: &str, fields: std::ops::Range<usize>) -> Option<u64> 
     all.get(fields)?.iter().map(|field| field.parse::<u64>().ok()).sum::<Option<u64>>().map(|ticks| ticks * TICK_MS)
 }
 
-/// Ends all that is beneath a process, and the process itself if that is asked; those beneath first, so that none finds a new parent.
-pub(super) fn end(top: Pid, top_too: bool) {
-    for pid in beneath(top).into_iter().skip(1).rev() {
+/// How often it is looked for processes that were started since the last look.
+const LOOKS: u32 = 100;
+
+/// Ends all that is beneath a process, which is to take in orphans. Answers whether nothing of it lives any more.
+///
+/// All are stopped before the first is killed, until none is found that was started meanwhile: who starts others all the time is never
+/// caught up with by killing, and whose parent is killed first is no longer beneath.
+pub(super) fn end_beneath(top: Pid) -> bool {
+    let mut stopped = HashSet::new();
+    for _ in 0..LOOKS {
+        let new: Vec<Pid> = living_beneath(top).into_iter().filter(|pid| stopped.insert(*pid)).collect();
+        if new.is_empty() {
+            break;
+        }
+        for pid in new {
+            let _ = rustix::process::kill_process(pid, Signal::STOP);
+        }
+    }
+    for pid in stopped {
         let _ = rustix::process::kill_process(pid, Signal::KILL);
     }
-    if top_too {
-        let _ = rustix::process::kill_process(top, Signal::KILL);
-    }
+    living_beneath(top).is_empty()
+}
+
+/// What is beneath a process and has not ended.
+fn living_beneath(top: Pid) -> Vec<Pid> {
+    let has_ended = |pid: &Pid| {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+        stat.rfind(')').is_none_or(|at| [") Z", ") X"].iter().any(|state| stat[at..].starts_with(state)))
+    };
+    beneath(top).into_iter().skip(1).filter(|pid| !has_ended(pid)).collect()
 }
 
 /// The number of a process that we have started.
@@ -102,7 +126,8 @@ pub(super) fn end_coming_up(top: Pid) {
         }
         pause(Duration::from_millis(1));
     }
-    end(top, true);
+    end_beneath(top);
+    let _ = rustix::process::kill_process(top, Signal::KILL);
 }
 
 /// Ends all that this process has started.

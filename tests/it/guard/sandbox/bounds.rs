@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use plumbline::engine::sandbox::{Command, How, Kind, Limit, Limits, Outcome, Output, Sandbox};
 
-use super::{file, native, need, perl, run, run_over, sh, trusted, uncounted};
+use super::{file, native, need, perl, run, run_over, sh, trusted, trusted_uncounted, uncounted};
 
 /// How much later than its bound a run may be over: what is promised.
 const SOON: Duration = Duration::from_secs(2);
@@ -304,6 +304,18 @@ fn a_run_that_nobody_wants_any_more_ends_at_once() {
         assert!(began.elapsed() < SOON + SOON, "{:?}", began.elapsed());
         assert_eq!(left(&mark), Vec::<String>::new(), "{name}");
     }
+}
+
+#[test]
+fn processes_that_start_others_all_the_time_are_all_found_where_nothing_holds_them_together() {
+    let script = "$| = 1; for (1 .. 200) { next if fork; setpgrp; while (1) { fork or (select(undef, undef, undef, 0.05), exit); select undef, undef, undef, 0.02 } } print 'here'; sleep 100";
+    let (mark, command) = marked("breeds", script);
+    let canceled = Cancels(AtomicBool::new(false));
+    let asks = || canceled.0.load(Ordering::Relaxed);
+    let limits = Limits { processes: 10_000, wall: Duration::from_secs(60), ..small() };
+    let outcome = trusted_uncounted().run(&command, &limits, &mut std::iter::empty(), &asks, &mut &canceled).unwrap();
+    assert_eq!(outcome.how, How::Canceled);
+    assert_eq!(left(&mark), Vec::<String>::new());
 }
 
 #[test]
