@@ -26,6 +26,7 @@
 //! transaction it tries and ends without a word.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::App;
 use super::runner::{Attempt, Failure};
@@ -212,7 +213,7 @@ macro_rules! failed {
     )+};
 }
 
-failed!(Failure, store::Error, git::Error, issues::Error, secrets::Error, queue::Error);
+failed!(Failure, store::Error, git::Error, issues::Error, pulls::Error, secrets::Error, queue::Error);
 
 impl From<checks::Error> for Stop {
     fn from(error: checks::Error) -> Stop {
@@ -240,6 +241,16 @@ fn stays(tx: &ReadTx, set: &CheckSet, goes_to: &[BranchName]) -> Result<(), Stop
 fn goes_elsewhere() -> Stop {
     let message = "where its pull requests are to go to was changed meanwhile".to_owned();
     Stop::Failed(Failure { message, verdict: queue::Verdict::Released })
+}
+
+/// The same as an attempt that failed.
+fn counted(stop: Stop) -> Stop {
+    match stop {
+        Stop::Failed(failure) if failure.verdict == queue::Verdict::Released => {
+            Stop::Failed(Failure { verdict: queue::Verdict::RetryAfter(Duration::from_secs(1)), ..failure })
+        }
+        other => other,
+    }
 }
 
 /// An attempt at a set, and what it is made with.
@@ -300,7 +311,8 @@ impl Run<'_> {
         }
         let of = self.set.clone();
         self.set = self.write(move |tx, now| {
-            stays(tx, &of, &goes_to)?;
+            // Each such change costs an attempt: whoever changes it again and again has it judged once in the end, or given up.
+            stays(tx, &of, &goes_to).map_err(counted)?;
             if let Some((name, outcome)) = &last {
                 checks::finish_check(tx, &of, name, outcome.clone(), now)?;
             }
@@ -309,8 +321,11 @@ impl Run<'_> {
                 _ => checks::hold(tx, &of, conclusion.clone(), now)?,
             };
             issues::switch(tx, &standing)?;
-            // What waits for these checks to end goes on at once.
-            for pull in pulls::of_head(tx, of.repo, of.sha)?.into_iter().filter(|pull| !pull.is_asked()) {
+            // What waits for these checks to end goes on at once, and so does what was held against an earlier commit, since this one was
+            // not judged yet.
+            let waits = pulls::of_head(tx, of.repo, of.sha)?.into_iter().filter(|pull| !pull.is_asked());
+            let leaves = pulls::open(tx, of.repo)?.into_iter().filter(|pull| pull.merge_base == Some(of.sha) && pull.head.sha != of.sha);
+            for pull in waits.chain(leaves) {
                 tx.record(Event::PullChanged { repo: of.repo, number: pull.number }, now)?;
             }
             Ok(ended)
@@ -327,7 +342,7 @@ impl Run<'_> {
             return Ok((bases.clone(), goes_to));
         }
         if self.set.is_foreign {
-            return Err(goes_elsewhere());
+            return Err(counted(goes_elsewhere()));
         }
         let trees = trees::mirrored(self.app, self.repository, sha)?;
         let compared = trees::bases(self.app, &self.set, &trees)?.compared;

@@ -1,4 +1,4 @@
-//! Room for large bodies at the door of deliveries: so many are held in memory at once, whoever sends them.
+//! The door of deliveries: how many large bodies are held in memory at once, and how often it is told that some were refused.
 //!
 //! A body is read whole before its signature can be verified, so strangers can have us hold it. Small ones, which nearly all deliveries
 //! are, are bounded by the number of connections. Large ones take turns, and whoever has no turn in time is told to come back: a sender of
@@ -7,8 +7,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::base::time::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::base::time::Timestamp;
 
 /// A body larger than this takes a turn.
 pub const LARGE_BYTES: u64 = 256 << 10;
@@ -43,9 +44,7 @@ impl Receiving {
         let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await.ok()?.ok()?;
         Some(Turn { _permit: Some(permit) })
     }
-}
 
-impl Receiving {
     /// Notes that a delivery is refused. Answers how many were since that was last told, if it is to be told now.
     pub fn refuses(&self, now: Timestamp) -> Option<u64> {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+mod gone;
+
 use super::App;
 use super::runner::{Attempt, Failure};
 use crate::base::event::{Actor, Event};
@@ -10,8 +12,8 @@ use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha, InvalidName, RepoSlug};
 use crate::base::time::Timestamp;
 use crate::domain::github::sync::{self, Remote};
-use crate::domain::repos::{self, AsOf, BranchChange, COMMITS_PER_BRANCH, Facts, RepoSource, Repository, SyncError, Withdrawal};
-use crate::domain::{checks, dora, github, hooks, issues, pulls, secrets, statuses};
+use crate::domain::repos::{self, AsOf, BranchChange, COMMITS_PER_BRANCH, Facts, RepoSource, Repository, SyncError};
+use crate::domain::{checks, dora, github, issues, pulls, secrets, statuses};
 use crate::engine::git::history::Order;
 use crate::engine::git::{self, Asked, CommitInfo, Credentials, Fetched, Mirror, Source, Trust};
 use crate::engine::queue::{self, Claim, Verdict};
@@ -69,26 +71,29 @@ fn is_gone(tx: &ReadTx, id: RepoId) -> Result<bool, Failure> {
     }
 }
 
-/// How often in a row GitHub is asked for what it could not hand out, before that is left to the next poll: with the waits between them,
-/// over half an hour. Somebody has pushed, and waits for what is said of that.
+/// How often in a row GitHub is asked for what it could not hand out, before that is left to the next poll: for over three minutes.
+/// Somebody has pushed, and waits for what is said of that.
 const TRIES_ON_GITHUB: u32 = 4;
 /// The same for an answer that is none of git's, as a proxy gives it for a moment.
 const ODD_TRIES: u32 = 3;
 
 /// Says on the repository's page why it could not be fetched. What only a person can mend, and what a few tries did not mend, is left
-/// to the next poll: it must not be tried and told of in the log once a minute until somebody comes.
+/// to the next poll; and what that finds as it was is left at once: it must not be tried and told of in the log until somebody comes.
 fn fail(app: &App, attempt: &Attempt, repo: &Repository, trouble: Trouble) -> Result<(), Failure> {
     let Trouble { public, mut failure, is_odd, .. } = trouble;
     let (tries, is_on_github) = (attempt.claim.attempt, repo.source.github().is_some());
+    let (id, told) = (repo.id, SyncError { public, message: failure.message.clone() });
+    let is_news = app.write_now(&Actor::System, move |tx, _| repos::record_fetch_failure(tx, id, &told))?;
     if is_odd && is_on_github && tries < ODD_TRIES {
         failure.verdict = Verdict::Retry;
     }
-    let (id, told) = (repo.id, SyncError { public, message: failure.message.clone() });
-    let is_news = app.write_now(&Actor::System, move |tx, _| repos::record_fetch_failure(tx, id, &told))?;
-    let is_enough = if is_on_github { tries >= TRIES_ON_GITHUB } else { tries > 1 || !is_news };
     // What is known to be away is asked as soon as it is back.
     let is_away = matches!(failure.verdict, Verdict::Away(_) | Verdict::RetryAfter(_)) && !attempt.is_last();
-    let is_left = failure.verdict == Verdict::GiveUp || repo.is_polled() && is_enough && !is_away;
+    let is_enough = match tries {
+        1 => !is_news,
+        _ => !is_away && tries >= if is_on_github { TRIES_ON_GITHUB } else { 2 },
+    };
+    let is_left = failure.verdict == Verdict::GiveUp || repo.is_polled() && is_enough;
     if !is_left {
         return Err(failure);
     }
@@ -108,6 +113,17 @@ struct Trouble {
     is_odd: bool,
 }
 
+impl Trouble {
+    fn new(public: &str, failure: Failure) -> Trouble {
+        Trouble { public: public.to_owned(), failure, is_of_credentials: false, is_odd: false }
+    }
+
+    /// What GitHub could not be asked for.
+    fn of_github(app: &App, error: &github::Error) -> Trouble {
+        Trouble::new("GitHub does not let the appliance at it", super::github::failure(app, error))
+    }
+}
+
 impl From<git::Error> for Trouble {
     fn from(error: git::Error) -> Trouble {
         let is_of_credentials = matches!(error, git::Error::AuthenticationRequired { .. });
@@ -118,7 +134,7 @@ impl From<git::Error> for Trouble {
 
 impl From<git::InvalidSource> for Trouble {
     fn from(error: git::InvalidSource) -> Trouble {
-        Trouble { public: "its address cannot be used".to_owned(), failure: error.into(), is_of_credentials: false, is_odd: false }
+        Trouble::new("its address cannot be used", error.into())
     }
 }
 
@@ -162,49 +178,13 @@ pub(super) fn fetch_pull(app: &App, attempt: &Attempt, repo: &Repository, at: (u
     })
 }
 
-/// Hides a repository that GitHub does not show any more, as the delivery would have that tells of it.
-fn hide(app: &App, repo: &Repository, seen_at: Timestamp) -> Result<(), Trouble> {
-    let (id, as_of) = (repo.id, AsOf::looked_at(seen_at));
-    app.write_now(&Actor::System, move |tx, now| -> hooks::Result<()> {
-        match repos::get(tx, id) {
-            Ok(repo) => hooks::github::hide(tx, &repo, Withdrawal::AccessRemoved, as_of, now).map(drop),
-            Err(repos::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    })
-    .map_err(|error| Trouble {
-        public: "the appliance could not read its own data".to_owned(),
-        failure: error.into(),
-        is_of_credentials: false,
-        is_odd: false,
-    })?;
-    tracing::warn!(repo.slug = %repo.slug, "{} is hidden: GitHub does not let the appliance at it any more", repo.slug);
-    Ok(())
-}
-
-/// GitHub answers a number that it has not, or does not let us at, as one that is not there.
-fn not_let_in(repo: &Repository) -> Trouble {
-    let message = format!(
-        "GitHub lets the App at no repository of the number that `{}` has; it was deleted, or its owner lets the App in no more",
-        repo.slug
-    );
-    Trouble {
-        public: "GitHub does not let the appliance at it".to_owned(),
-        failure: Failure { message, verdict: Verdict::GiveUp },
-        is_of_credentials: false,
-        is_odd: false,
-    }
-}
-
 /// What a repository is called on GitHub now. If that is another name than the one here it is taken over: whatever has the old name by
-/// now is somebody else's, and none of its commits may come in under this one's rights. What else is said of it is taken over as well: the
-/// delivery that told of it may have been lost.
+/// now is somebody else's, and none of its commits may come in under this one's rights. What else is said of it is taken over as of when
+/// it was so, since a delivery that told of it may have been lost, and what is answered here may be older than one that came.
 fn called(app: &App, repo: &Repository, found: &Remote, installation: u64) -> Result<RepoSlug, Trouble> {
-    let slug: RepoSlug = found.full_name.parse().map_err(|error: InvalidName| Trouble {
-        public: "it has a name on GitHub that no repository may have here".to_owned(),
-        failure: Failure { message: format!("`{}`: {error}", found.full_name), verdict: Verdict::GiveUp },
-        is_of_credentials: false,
-        is_odd: false,
+    let slug: RepoSlug = found.full_name.parse().map_err(|error: InvalidName| {
+        let failure = Failure { message: format!("`{}`: {error}", found.full_name), verdict: Verdict::GiveUp };
+        Trouble::new("it has a name on GitHub that no repository may have here", failure)
     })?;
     let facts = Facts {
         slug: slug.clone(),
@@ -213,9 +193,14 @@ fn called(app: &App, repo: &Repository, found: &Remote, installation: u64) -> Re
         description: found.description.clone(),
         installation: Some(installation),
     };
-    if !facts.are_of(repo) {
-        let number = found.id;
+    let (number, is_moved) = (found.id, slug != repo.slug || !facts.are_through(repo));
+    if is_moved {
         app.write_now(&Actor::System, move |tx, now| repos::looked_at(tx, number, &facts, now))?;
+    } else if let Some(changed_at) = found.updated_at.filter(|_| !facts.are_of(repo)) {
+        let heard_at = app.hub.their_now();
+        let at = |said| repos::so_at(Some(said), heard_at);
+        let as_of = AsOf { changed_at: at(changed_at), pushed_at: found.pushed_at.map(at), tie: [0; 16] };
+        app.write_now(&Actor::System, move |tx, now| repos::follow(tx, number, &facts, as_of, now))?;
     }
     Ok(slug)
 }
@@ -226,24 +211,13 @@ fn from_github<T>(
     (id, installation): (u64, u64),
     fetch: &dyn Fn(&str, bool, &Credentials) -> Result<T, Trouble>,
 ) -> Result<T, Trouble> {
-    let trouble = |error: github::Error| Trouble {
-        public: "GitHub does not let the appliance at it".to_owned(),
-        failure: super::github::failure(app, &error),
-        is_of_credentials: false,
-        is_odd: false,
-    };
+    let trouble = |error: github::Error| Trouble::of_github(app, &error);
     let client = app.github().map_err(trouble)?;
-    let slug = match sync::by_number(&client, installation, id).map_err(trouble)? {
-        Some(found) => called(app, repo, &found, installation)?,
-        None => {
-            // Nobody may have told of it. That one answer is no accident is seen by another.
-            let seen_at = app.hub.their_now();
-            let shown = sync::of_installation(&client, installation).map_err(trouble)?;
-            if !shown.iter().any(|shown| shown.id == id) {
-                hide(app, repo, seen_at)?;
-            }
-            return Err(not_let_in(repo));
-        }
+    let slug = match sync::by_number(&client, installation, id) {
+        Ok(Some(found)) => called(app, repo, &found, installation)?,
+        // It has none of this number, or is none of ours any more.
+        Ok(None) | Err(github::Error::Refused { status: 404, .. }) => return Err(gone::follow(app, &client, repo, (id, installation))),
+        Err(error) => return Err(trouble(error)),
     };
     let url = format!("{}/{slug}.git", client.identity().url);
     // Whoever runs the appliance has named the host.

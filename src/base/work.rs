@@ -299,11 +299,13 @@ impl Work {
         }
     }
 
-    /// The longest that it waits after a failure that may pass: somebody waits for what is said of a commit, and asking is cheap.
-    pub fn longest_wait(&self) -> Duration {
+    /// The longest that it waits after a failure that may pass, if that is less than the schedule's: somebody has pushed and waits for what
+    /// is said of that, and asking is cheap. News of such work has it begin its waits anew.
+    pub fn longest_wait(&self) -> Option<Duration> {
         match self {
-            Work::PostStatus { .. } | Work::PostReport { .. } | Work::PostComment { .. } => Duration::from_secs(10 * 60),
-            _ => Duration::MAX,
+            Work::PostStatus { .. } | Work::PostReport { .. } | Work::PostComment { .. } => Some(Duration::from_secs(10 * 60)),
+            Work::SyncRepository { .. } => Some(Duration::from_secs(2 * 60)),
+            _ => None,
         }
     }
 

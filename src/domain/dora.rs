@@ -120,7 +120,7 @@ pub fn of_deployment(
         actor: said.creator.as_ref().map(|creator| short(&creator.login)),
         state,
         started_at,
-        finished_at: state.is_over().then_some(as_of.at),
+        finished_at: state.is_over().then_some(as_of.at.max(started_at)),
         url: urls.flatten().find_map(|url| address(url)),
         as_of,
     })
@@ -145,6 +145,7 @@ pub fn of_workflow_run(
         (_, Some(conclusion)) => return Err(Untold::State(short(conclusion))),
         (status, None) => return Err(Untold::State(short(status))),
     };
+    let started_at = so_at(said.run_started_at.or(said.created_at));
     let as_of = Moment { attempt: said.run_attempt, at: so_at(said.updated_at), step };
     let workflow = named(said.name.as_deref()).or_else(|| named(said.path.as_deref()));
     Ok(Deployment {
@@ -157,8 +158,8 @@ pub fn of_workflow_run(
         sha: commit(&said.head_sha)?,
         actor: said.actor.as_ref().map(|actor| short(&actor.login)),
         state,
-        started_at: so_at(said.run_started_at.or(said.created_at)),
-        finished_at: state.is_over().then_some(as_of.at),
+        started_at,
+        finished_at: state.is_over().then_some(as_of.at.max(started_at)),
         url: said.html_url.as_deref().and_then(address),
         as_of,
     })

@@ -62,7 +62,7 @@ pub struct Claim {
     pub id: WorkId,
     /// What is to be done.
     pub work: Work,
-    /// Which attempt this is, from 1: since it was last asked for, or the process ended in one.
+    /// Which attempt this is, from 1; anew where there was [news](Work::longest_wait).
     pub attempt: u32,
     /// Whether there was one before that did not end well: what it did is not known.
     pub is_again: bool,
@@ -99,8 +99,8 @@ pub enum Pulse {
 /// Puts work in the queue, to be carried out no earlier than `due_at`.
 ///
 /// Work with a unique key is one item however often it is pushed: while it waits, a push can only bring it forward; while it is being
-/// carried out, a push has it carried out once more afterwards. What was given up does not stand in the way. What failed and is brought
-/// forward begins its waits anew: there is news, and its next failure is the first that the news has.
+/// carried out, a push has it carried out once more afterwards. What was given up does not stand in the way. Work for which somebody
+/// waits ([`Work::longest_wait`]) begins its waits anew with each push after it failed: its next failure is the first that the news has.
 pub fn push(tx: &mut WriteTx, work: Work, due_at: Timestamp, now: Timestamp) -> store::Result<WorkId> {
     let unique = work.unique_key();
     if let Some(key) = &unique
@@ -110,7 +110,7 @@ pub fn push(tx: &mut WriteTx, work: Work, due_at: Timestamp, now: Timestamp) -> 
             WorkState::Ready if due_at < present.due_at => {
                 present.due_at = due_at;
                 // One that took the process with it has not failed, and has so many attempts and no more.
-                if present.has_failed {
+                if present.has_failed && present.work.longest_wait().is_some() {
                     present.attempts = 0;
                 }
             }
@@ -156,7 +156,6 @@ pub fn claim(tx: &mut WriteTx, lane: Lane, holder: &str, now: Timestamp) -> stor
         }
         let is_again = std::mem::replace(&mut item.is_again, true);
         item.state = WorkState::Leased;
-        item.has_failed = false;
         item.attempts += 1;
         item.leases += 1;
         item.lease = Some(Lease { holder: holder.to_owned(), expires_at: now + item.work.lease(), number: item.leases });
@@ -213,6 +212,10 @@ pub fn fail(tx: &mut WriteTx, claim: &Claim, verdict: Verdict, error: &str, now:
         return Ok(end(tx, item, now)?);
     }
     let error = crate::base::text::clip(error, ERROR_BYTES).into_owned();
+    if item.again.is_some() && item.work.longest_wait().is_some() && verdict != Verdict::Released {
+        // There was news while it was tried.
+        item.attempts = 1;
+    }
     let wait = match verdict {
         Verdict::GiveUp => None,
         Verdict::Released => {
@@ -220,14 +223,16 @@ pub fn fail(tx: &mut WriteTx, claim: &Claim, verdict: Verdict, error: &str, now:
             Some(RELEASED_FOR)
         }
         _ if item.attempts >= item.work.attempt_limit() => None,
-        Verdict::Retry | Verdict::Away(None) => Some(backoff::after(item.attempts, spread(&item)).min(item.work.longest_wait())),
+        Verdict::Retry | Verdict::Away(None) => {
+            Some(backoff::after(item.attempts, spread(&item)).min(item.work.longest_wait().unwrap_or(Duration::MAX)))
+        }
         Verdict::RetryAfter(wait) | Verdict::Away(Some(wait)) => Some(wait.max(Duration::from_secs(1))),
     };
     let Some(wait) = wait else {
         give_up(tx, item, error, now)?;
         return Ok(Some(WorkState::Dead));
     };
-    item.has_failed = verdict != Verdict::Released;
+    item.has_failed |= verdict != Verdict::Released;
     wait_until(&mut item, now + wait, error);
     tx.put(&item)?;
     Ok(Some(WorkState::Ready))
@@ -335,6 +340,7 @@ fn release(tx: &mut WriteTx, mut item: WorkItem, why: &str, now: Timestamp) -> s
         return end(tx, item, now).map(drop);
     }
     wait_until(&mut item, now, why.to_owned());
+    item.has_failed = false;
     tx.put(&item)
 }
 

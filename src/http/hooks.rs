@@ -7,12 +7,10 @@
 use axum::Json;
 use axum::body::{Bytes, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::auth::Address;
 use super::code::Code;
 use super::error::ApiError;
 use super::extract;
@@ -20,7 +18,7 @@ use crate::app::App;
 use crate::app::deliveries::BODY_BYTES;
 use crate::base::event::Actor;
 use crate::base::id::DeliveryId;
-use crate::base::text::{clip, quiet, thousands};
+use crate::base::text::thousands;
 use crate::domain::github::signature::{self, Signature};
 use crate::domain::github::{self, payload};
 use crate::domain::hooks::{self, Arrived, Content, EVENT_BYTES, GUID_BYTES, INLINE_BYTES, Source};
@@ -38,10 +36,7 @@ pub struct DeliveryTakenView {
 /// `POST /hooks/github`.
 pub async fn github(State(app): State<App>, request: Request) -> Result<(StatusCode, Json<DeliveryTakenView>), ApiError> {
     let (parts, body) = request.into_parts();
-    let refused = || {
-        tell_refused(&app, &parts);
-        ApiError::of(Code::SignatureInvalid)
-    };
+    let refused = || ApiError::of(Code::SignatureInvalid);
     let mut given = parts.headers.get_all(signature::HEADER).iter();
     // Of two, others on the way may have looked at the one that is not looked at here.
     let (Some(signed), None) = (given.next(), given.next()) else { return Err(refused()) };
@@ -62,6 +57,7 @@ pub async fn github(State(app): State<App>, request: Request) -> Result<(StatusC
         Ok(signed.is_of(&verified, &secrets))
     };
     if !app.blocking(verify).await?? {
+        tell_refused(&app, &parts.headers);
         return Err(refused());
     }
     app.hub.told();
@@ -70,17 +66,17 @@ pub async fn github(State(app): State<App>, request: Request) -> Result<(StatusC
     Ok((StatusCode::ACCEPTED, Json(DeliveryTakenView { delivery })))
 }
 
-/// Says in the log that a delivery is refused: whoever has set another secret on GitHub than here wonders why nothing comes.
-fn tell_refused(app: &App, parts: &Parts) {
+/// Says in the log that a delivery is refused whose signature is well formed: whoever has set another secret on GitHub than here wonders
+/// why nothing comes.
+fn tell_refused(app: &App, headers: &HeaderMap) {
     let Some(count) = app.receiving.refuses(app.clock.now()) else { return };
-    let header = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or("-");
-    let named = |name| quiet(&clip(header(name), EVENT_BYTES));
-    let address = parts.extensions.get::<Address>().and_then(|address| address.0.as_deref()).unwrap_or("-");
+    let named = |name, most| word(headers, name, most).ok().filter(|word| !word.contains('`')).unwrap_or_else(|| "-".to_owned());
+    let (event, guid) = (named("x-github-event", EVENT_BYTES), named("x-github-delivery", GUID_BYTES));
     tracing::warn!(
-        "deliveries were refused, {} since that was last told: the last, from {address}, says to be `{}` {}, and its signature is by no secret that is known here",
+        delivery.event = %event,
+        delivery.guid = %guid,
+        "deliveries were refused, {} since that was last told: the last says to be `{event}` `{guid}`, and no secret that is known here has signed it",
         thousands(count),
-        named("x-github-event"),
-        named("x-github-delivery"),
     );
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Both are generous, so that nobody who works meets them, and both are counted before what a request costs: the address before anybody
 //! is looked up, the caller before the route is reached. A credential that is refused counts as much as twenty requests, so
-//! that guessing ends sooner than asking. What is refused here is answered 429 with the time to wait, and costs neither a read nor a
+//! that guessing ends sooner than asking; a delivery whose signature is refused counts as one, since nobody guesses those. What is refused here is answered 429 with the time to wait, and costs neither a read nor a
 //! write.
 //!
 //! Requests from this machine itself are not counted by address ([`network::source`]).

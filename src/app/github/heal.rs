@@ -5,9 +5,8 @@ use std::time::Duration;
 use crate::app::App;
 use crate::app::runner::{Attempt, Failure};
 use crate::base::event::Actor;
-use crate::base::work::Work;
+use crate::domain::github;
 use crate::domain::github::deliveries::{self, Bounds, Healed, Healing};
-use crate::domain::github::{self, Again};
 use crate::engine::queue;
 
 /// How far back GitHub lets deliveries be asked for again.
@@ -28,13 +27,8 @@ pub fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     let known_until = before.and_then(|before| before.known_until);
     let since = known_until.map_or(now - KEPT, |known| known - MARGIN).max(now - KEPT);
     let healed = deliveries::heal(&client, since, app.hub.their_now(), Bounds::default(), || !attempt.cancel.is_tripped());
-    let mut goes_on_at = None;
     let healing = match healed {
         Ok(healed) => {
-            // There is more to ask for, and GitHub says when it may be.
-            if let Some(Again::After(until)) = healed.stopped.as_ref().map(github::Error::again) {
-                goes_on_at = Some(until);
-            }
             let Healed { missed, again, is_cut, .. } = healed;
             if missed > 0 {
                 tracing::info!("GitHub could not deliver {missed}, of which {again} were asked for again");
@@ -43,8 +37,9 @@ pub fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
                 tracing::warn!("GitHub tells of more deliveries than are read at a time; what was sent earlier may be missing");
             }
             let error = healed.stopped.as_ref().map(ToString::to_string);
-            // What was left for the next time is looked at again.
-            Healing { asked_at: now, known_until: if healed.is_whole() { Some(now) } else { known_until }, missed, again, error }
+            // What was left for the next time is looked at again, and so is what has not arrived yet: how often it was tried is counted.
+            let known_until = if healed.is_whole() { Some(healed.oldest.unwrap_or(now)) } else { known_until };
+            Healing { asked_at: now, known_until, missed, again, error }
         }
         Err(error) => {
             tracing::warn!("GitHub cannot be asked for what it could not deliver: {error}");
@@ -54,9 +49,6 @@ pub fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     let claim = attempt.claim.clone();
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
         queue::finish(tx, &claim, now)?;
-        if let Some(at) = goes_on_at {
-            queue::push(tx, Work::HealDeliveries, at, now)?;
-        }
         Ok(deliveries::record(tx, healing.clone())?)
     })
 }

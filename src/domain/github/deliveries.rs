@@ -1,8 +1,8 @@
 //! What GitHub could not deliver: asked for again.
 //!
 //! GitHub tells an App how each delivery of the last days went. Those that did not arrive, since we were away or failed, are asked for
-//! again, the oldest first, one after the other for as long as GitHub lets us: after hours away the gap closes in one go. What we refused
-//! would be refused again and is left alone, and so is what has failed several times.
+//! again, the oldest first, one after the other for as long as GitHub lets us: after hours away the gap closes in one go. One that fails
+//! again is asked for after ever longer waits, and what has failed several times, or is no delivery at all, is left alone.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -109,6 +109,10 @@ pub struct Healed {
     pub missed: u64,
     /// How many of them were asked for again.
     pub again: u64,
+    /// How many of them have failed again a short while ago, and wait.
+    pub later: u64,
+    /// When the oldest of them was first sent.
+    pub oldest: Option<Timestamp>,
     /// Whether GitHub's list was longer than what was read of it.
     pub is_cut: bool,
     /// Why it was not gone on.
@@ -116,9 +120,9 @@ pub struct Healed {
 }
 
 impl Healed {
-    /// Whether all that was sent has arrived or was asked for again.
+    /// Whether all that was sent has arrived, was asked for again, or waits to be.
     pub fn is_whole(&self) -> bool {
-        !self.is_cut && self.stopped.is_none() && self.again == self.missed
+        !self.is_cut && self.stopped.is_none() && self.again + self.later == self.missed
     }
 }
 
@@ -129,8 +133,8 @@ pub fn heal(client: &Client<'_>, since: Timestamp, now: Timestamp, bounds: Bound
     let (path, is_wanted) = ("/app/hook/deliveries?per_page=100", |one: &Tried| one.delivered_at >= since);
     let Listed { items: mut tries, is_cut } = client.list_pages(As::App, Lane::Syncs, path, None, is_wanted, bounds.pages)?;
     tries.retain(is_wanted);
-    let Missed { due, later } = missed(tries, now);
-    let mut healed = Healed { missed: due.len() as u64 + later, is_cut, ..Healed::default() };
+    let Missed { due, later, oldest } = missed(tries, now);
+    let mut healed = Healed { missed: due.len() as u64 + later, later, oldest, is_cut, ..Healed::default() };
     for id in due.into_iter().take(bounds.again).take_while(|_| goes_on()) {
         match again(client, id) {
             Ok(()) => healed.again += 1,
@@ -152,6 +156,8 @@ struct Missed {
     due: Vec<u64>,
     /// How many have failed again a short while ago.
     later: u64,
+    /// When the oldest of all of them was first sent.
+    oldest: Option<Timestamp>,
 }
 
 /// How long after its latest try a delivery is asked for that was tried so often: what keeps it from arriving is not mended in minutes.
@@ -170,10 +176,12 @@ fn missed(tries: Vec<Tried>, now: Timestamp) -> Missed {
         Some(_) | None => false,
     };
     let lost = by_guid.into_values().filter(|tries| tries.len() < TRIES && !tries.iter().any(is_over));
-    let latest = lost.filter_map(|tries| Some((tries.len(), tries.into_iter().max_by_key(|one| (one.delivered_at, one.id))?)));
+    let lost: Vec<Vec<Tried>> = lost.collect();
+    let oldest = lost.iter().flatten().map(|one| one.delivered_at).min();
+    let latest = lost.into_iter().filter_map(|tries| Some((tries.len(), tries.into_iter().max_by_key(|one| (one.delivered_at, one.id))?)));
     let (mut due, waiting): (Vec<_>, Vec<_>) = latest.partition(|(tried, one)| now.since(one.delivered_at) >= WAITS[tried - 1]);
     due.sort_by_key(|(_, one)| (one.delivered_at, one.id));
-    Missed { due: due.into_iter().map(|(_, one)| one.id).collect(), later: waiting.len() as u64 }
+    Missed { due: due.into_iter().map(|(_, one)| one.id).collect(), later: waiting.len() as u64, oldest }
 }
 
 #[cfg(test)]
@@ -198,7 +206,7 @@ mod tests {
             one(3, "no delivery", 9, 400),
             one(2, "while a proxy stood there", 8, 404),
         ];
-        assert_eq!(due(tries), Missed { due: vec![2, 4, 5, 7, 8], later: 0 });
+        assert_eq!(due(tries), Missed { due: vec![2, 4, 5, 7, 8], later: 0, oldest: Some(Timestamp::from_seconds(8)) });
         let hopeless = (0..5).map(|n| one(n, "hopeless", 10, 500)).collect();
         assert_eq!(due(hopeless).due, [0_u64; 0]);
         assert_eq!(due(vec![one(2, "a", 5, 500), one(1, "a", 3, 500)]).due, [2], "the latest try stands for the delivery");
@@ -209,9 +217,10 @@ mod tests {
         for (tried, wait) in [(1, 0), (2, 100), (3, 600), (4, 3_600)] {
             let tries = || (0..tried).map(|n| one(n, "a", 1_000, 500)).collect();
             let at = |after: i64| missed(tries(), Timestamp::from_seconds(1_000 + after));
-            assert_eq!(at(wait), Missed { due: vec![tried - 1], later: 0 });
+            let oldest = Some(Timestamp::from_seconds(1_000));
+            assert_eq!(at(wait), Missed { due: vec![tried - 1], later: 0, oldest });
             if wait > 0 {
-                assert_eq!(at(wait - 1), Missed { due: Vec::new(), later: 1 });
+                assert_eq!(at(wait - 1), Missed { due: Vec::new(), later: 1, oldest });
             }
         }
     }

@@ -162,11 +162,14 @@ struct Made {
     html_url: String,
 }
 
+/// Whether it can be a code of GitHub's at all.
+pub fn is_code(code: &str) -> bool {
+    (1..=CODE_BYTES).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
 /// Exchanges a code for the App that GitHub made. It blocks.
 pub fn exchange(hub: &Hub, url: &str, api_url: &str, code: &str, now: Timestamp) -> Result<(GithubApp, AppSecrets)> {
-    let is_code =
-        (1..=CODE_BYTES).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    if !is_code {
+    if !is_code(code) {
         return Err(Error::Refused { status: 404, message: "that is no code of GitHub's".to_owned() });
     }
     let address = format!("{api_url}/app-manifests/{code}/conversions");

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::client::{As, Client, Lane};
 use super::{Error, Result};
 use crate::base::name::RepoSlug;
+use crate::base::time::Timestamp;
 
 /// The most of a page that GitHub gives.
 const PER_PAGE: usize = 100;
@@ -44,12 +45,17 @@ pub struct Remote {
     /// What it is for.
     #[serde(default)]
     pub description: Option<String>,
-    /// Whether it is for some alone.
-    #[serde(default)]
+    /// Whether it is for some alone. An answer that does not say so is none: it would show to everybody what is not theirs.
     pub private: bool,
     /// Whether it is closed to changes.
     #[serde(default)]
     pub archived: bool,
+    /// When what is said of it was last changed.
+    #[serde(default)]
+    pub updated_at: Option<Timestamp>,
+    /// When somebody last pushed to it.
+    #[serde(default)]
+    pub pushed_at: Option<Timestamp>,
 }
 
 /// A repository on GitHub, and the installation through which it is seen.

@@ -136,6 +136,11 @@ pub fn follow(tx: &mut WriteTx, github: u64, facts: &Facts, as_of: AsOf, now: Ti
 }
 
 impl Facts {
+    /// Whether a repository is seen through the installation that they name.
+    pub fn are_through(&self, repo: &Repository) -> bool {
+        matches!(repo.source, RepoSource::GitHub { installation, .. } if self.installation == Some(installation))
+    }
+
     /// Whether they hold for a repository as it is known.
     pub fn are_of(&self, repo: &Repository) -> bool {
         let mut told = repo.clone();

@@ -42,11 +42,11 @@ pub struct WorkItem {
     pub lane: Lane,
     /// How it stands.
     pub state: WorkState,
-    /// How often it was begun since it was last asked for.
+    /// How often it was begun, of which the waits follow; anew where there was news of work for which somebody waits.
     pub attempts: u32,
     /// Whether it was begun before and did not end well.
     pub is_again: bool,
-    /// Whether its last attempt failed; not so where the process ended in it.
+    /// Whether it has failed; not so once the process ended in it.
     pub has_failed: bool,
     /// When it may be begun.
     pub due_at: Timestamp,

@@ -85,6 +85,9 @@ pub async fn made(State(app): State<App>, asked: Asked, Query(made): Query<Made>
     let permit = asked.permit.clone();
     app.read(move |tx, _| permit.instance(tx)).await?;
     let user = person(&asked)?;
+    if !setup::is_code(&made.code) {
+        return Err(ApiError::field(Code::InvalidParameter, "code", "that is no code of GitHub's; begin once more at `/admin/github`"));
+    }
     if !app.hub.begun().redeem(&made.state, user, app.clock.now()) {
         let message = "this was not begun here by you, or longer than an hour ago; begin once more at `/admin/github`";
         return Err(ApiError::field(Code::InvalidParameter, "state", message));
@@ -95,23 +98,19 @@ pub async fn made(State(app): State<App>, asked: Asked, Query(made): Query<Made>
     let Made { code, state } = made;
     let exchanged = app.blocking(move || setup::exchange(&handle.hub, &url, &api_url, &code, handle.clock.now())).await?;
     let (made, secrets) = exchanged.map_err(|error| {
-        // The App is made, and its code is good for an hour: whoever reads this page once more goes on.
-        if error.again() != Again::Never {
-            app.hub.begun().give_back(&state, user, app.clock.now());
-        }
         tracing::warn!("GitHub has made the App, and what belongs to it cannot be had: {error}");
-        let code = match error {
-            github::Error::Refused { status: 404 | 422, .. } => Code::InvalidParameter,
-            _ => Code::GithubUnavailable,
-        };
-        let message = format!(
-            "GitHub has made the App and did not hand out its key: {error}. {}",
-            match code {
-                Code::GithubUnavailable =>
+        // Its code is good for an hour: whoever reads this page once more goes on.
+        let (code, advice) = match error.again() {
+            Again::Never => (Code::InvalidParameter, "Delete the App on GitHub, if it is there, and begin anew at `/admin/github`"),
+            Again::Later | Again::After(_) => {
+                app.hub.begun().give_back(&state, user, app.clock.now());
+                (
+                    Code::GithubUnavailable,
                     "Read this page once more within the hour; if it fails for good, delete the App on GitHub and begin anew",
-                _ => "Delete the App on GitHub, and begin anew at `/admin/github`",
+                )
             }
-        );
+        };
+        let message = format!("GitHub has made the App and did not hand out its key: {error}. {advice}");
         ApiError::new(code, message)
     })?;
     let vault = std::sync::Arc::clone(&app.vault);

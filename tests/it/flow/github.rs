@@ -127,7 +127,12 @@ async fn what_was_missed_in_hours_is_asked_for_in_one_go_and_what_was_not_read_c
     side.world.app.tick().await;
     side.world.app.settle().await;
     let last = side.world.app.app().read_now(|tx, _| deliveries::last(tx)).unwrap().unwrap();
-    assert_eq!((last.again, last.known_until), (400, Some(last.asked_at)));
+    // It is looked from the first of them on until they have arrived.
+    assert_eq!((last.again, last.known_until), (400, Some(last.asked_at - Duration::from_secs(120))));
+    side.advance(Duration::from_secs(120)).await;
+    side.world.app.tick().await;
+    let last = side.world.app.app().read_now(|tx, _| deliveries::last(tx)).unwrap().unwrap();
+    assert_eq!((last.missed, last.known_until), (0, Some(last.asked_at)));
 }
 
 #[tokio::test]

@@ -285,6 +285,9 @@ async fn a_repository_that_is_gone_on_github_is_hidden_though_nobody_told_of_it(
     github.loses(SLUG);
     world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
     world.app.settle().await;
+    let seen = world.admin.get("/api/v1/repos/acme/app").await.expect(200).value();
+    assert_ne!(seen["sync_error"], json!(null), "one look is none");
+    advance(&world, &github, 61).await;
     world.admin.get("/api/v1/repos/acme/app").await.expect(404);
     let hidden = world.admin.get("/api/v1/admin/repos/hidden").await.expect(200).value();
     assert_eq!((&hidden["items"][0]["name"], hidden["items"].as_array().unwrap().len()), (&json!("app"), 1), "{hidden}");
@@ -301,4 +304,37 @@ async fn a_number_that_github_does_not_know_for_a_moment_hides_nothing() {
     world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
     world.app.settle().await;
     assert_eq!(world.admin.get("/api/v1/repos/acme/app").await.expect(200).value()["sync_error"], json!(null));
+}
+
+#[tokio::test]
+async fn a_repository_that_moved_to_another_installation_is_followed_there_though_nobody_told_of_it() {
+    let (world, github) = side(|_| {}).await;
+    let octo = github.install("octo");
+    github.transfers(SLUG, "octo/app", octo);
+    world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
+    world.app.settle().await;
+    advance(&world, &github, 15).await;
+    let moved = world.admin.get("/api/v1/repos/octo/app").await.expect(200).value();
+    assert_eq!(moved["sync_error"], json!(null));
+    assert_eq!(world.admin.get("/api/v1/repos/acme/app").await.expect(308).header("location"), Some("/api/v1/repos/octo/app"));
+    let push = github.push("octo/app", "main", [("app.rb", "puts 2\n")]);
+    world.admin.own("POST", "/api/v1/repos/octo/app/sync").await.expect(202);
+    world.app.settle().await;
+    assert_eq!(github.statuses("octo/app", &push.sha).last().map(String::as_str), Some(CLEAN));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_older_than_what_a_delivery_said_takes_nothing_back() {
+    let (world, github) = side(|_| {}).await;
+    // GitHub answers as it was before.
+    github.describe(SLUG, false, false, "what it was for");
+    advance(&world, &github, 60).await;
+    let id = github.id(SLUG);
+    let said = json!({"action": "privatized", "installation": {"id": INSTALLATION}, "sender": {"id": 1, "login": "acme"}, "repository": {
+        "id": id, "full_name": SLUG, "private": true, "archived": false, "description": "what it is for", "default_branch": "main",
+        "updated_at": world.app.now().to_string(), "pushed_at": "2026-01-31T12:00:00Z"}});
+    assert_eq!(github.deliver(&crate::support::github::Delivery::signed("repository", 9, &said)), 202);
+    world.app.settle().await;
+    let seen = world.admin.get("/api/v1/repos/acme/app").await.expect(200).value();
+    assert_eq!([&seen["private"], &seen["description"]], [&json!(true), &json!("what it is for")]);
 }

@@ -183,6 +183,30 @@ async fn one_that_is_opened_while_its_head_is_checked_is_held_against_where_it_i
 }
 
 #[tokio::test]
+async fn one_that_was_judged_before_where_it_left_its_base_is_judged_again_once_that_is() {
+    let side = Side::with(GATED).await;
+    side.push("main", [BROKEN]).await;
+    // What mends it is still being judged when somebody has brought it back.
+    let mended = side.github.push(SLUG, "main", [("config.json", "{}\n")]);
+    side.send(&mended.delivery).await;
+    side.world.app.settle_but(Lane::Checks).await;
+    let held = Held::before(side.world.app.app(), Lane::Checks, "plugin", 1);
+    side.github.begins(SLUG, "topic", "main");
+    let broken = side.github.push(SLUG, "topic", [BROKEN]);
+    side.github.stays_at_main(SLUG);
+    side.send(&broken.delivery).await;
+    side.send(&side.github.opens(SLUG, "topic", "main", "One more").delivery).await;
+    side.world.app.settle().await;
+    held.go_on();
+    side.world.app.settle().await;
+    assert_eq!(side.verdict(&broken.sha).await, "failure: 1 new issue of severity minor or above");
+    assert_eq!(
+        side.github.statuses(SLUG, &broken.sha).last().map(String::as_str),
+        Some("failure plumbline 1 new issue of severity minor or above")
+    );
+}
+
+#[tokio::test]
 async fn the_default_branch_is_held_against_what_it_was_be_it_to_go_elsewhere_or_not() {
     let side = Side::with(GATED).await;
     side.push("release", [FINE]).await;

@@ -203,7 +203,7 @@ impl World {
     fn push_to_model(&mut self, work: &Work, due_at: Timestamp) -> Option<WorkId> {
         let (id, item) = self.alive(work)?;
         if item.state == WorkState::Ready {
-            if due_at < item.due_at && item.has_failed {
+            if due_at < item.due_at && item.has_failed && item.work.longest_wait().is_some() {
                 item.attempts = 0;
             }
             item.due_at = item.due_at.min(due_at);
@@ -243,7 +243,12 @@ impl World {
 
     fn release(&mut self, id: WorkId) {
         let (now, item) = (self.now, self.items.get_mut(&id).unwrap());
-        if item.is_canceled { self.end(id) } else { item.wait_until(now) }
+        if item.is_canceled {
+            self.end(id);
+        } else {
+            item.wait_until(now);
+            item.has_failed = false;
+        }
     }
 
     fn leased(&self) -> Vec<(Timestamp, WorkId)> {
@@ -389,7 +394,7 @@ impl World {
             (item.state, item.lease) = (WorkState::Leased, Some((now + item.work.lease(), item.leases)));
             let held = (claimed.expect("an item is due"), id, item.leases);
             assert_eq!((held.0.id, held.0.attempt, held.0.is_again, &held.0.work), (id, item.attempts, item.is_again, &item.work));
-            (item.is_again, item.has_failed) = (true, false);
+            item.is_again = true;
             if lane == Lane::Checks {
                 self.turns.insert(item.work.repo(), self.claims.len());
             }
@@ -410,7 +415,13 @@ impl World {
         let (id, item) = (held.1, self.items.get_mut(&held.1).unwrap());
         if item.is_canceled {
             self.end(id);
-        } else if verdict != Verdict::Released && (verdict == Verdict::GiveUp || item.attempts >= item.work.attempt_limit()) {
+            assert_eq!(failed.unwrap(), self.items.get(&id).map(|item| item.state));
+            return;
+        }
+        if item.again.is_some() && item.work.longest_wait().is_some() && verdict != Verdict::Released {
+            item.attempts = 1;
+        }
+        if verdict != Verdict::Released && (verdict == Verdict::GiveUp || item.attempts >= item.work.attempt_limit()) {
             self.give_up(id);
         } else {
             let least = match verdict {
@@ -419,9 +430,9 @@ impl World {
                     Duration::from_secs(1)
                 }
                 Verdict::RetryAfter(wait) | Verdict::Away(Some(wait)) => wait.max(Duration::from_secs(1)),
-                _ => backoff::after(item.attempts, 0).min(item.work.longest_wait()),
+                _ => backoff::after(item.attempts, 0).min(item.work.longest_wait().unwrap_or(Duration::MAX)),
             };
-            item.has_failed = verdict != Verdict::Released;
+            item.has_failed |= verdict != Verdict::Released;
             // The spread is the queue's own business; that it lies within its bounds is not.
             let due_at = self.store.read().unwrap().get::<WorkItem>(&id).unwrap().unwrap().due_at;
             let most = if matches!(verdict, Verdict::Retry | Verdict::Away(None)) { least * 5 / 4 } else { least };

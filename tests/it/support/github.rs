@@ -129,6 +129,8 @@ struct Hosted {
     description: String,
     is_private: bool,
     is_archived: bool,
+    /// When somebody last said something else of it.
+    updated_at: Timestamp,
     statuses: Vec<(String, Status)>,
     runs: Vec<Run>,
     forgotten: Vec<String>,
@@ -236,6 +238,7 @@ impl GitHub {
             description: format!("what {slug} is for"),
             is_private: true,
             is_archived: false,
+            updated_at: Timestamp::EPOCH,
             statuses: Vec::new(),
             runs: Vec::new(),
             forgotten: Vec::new(),
@@ -306,6 +309,17 @@ impl GitHub {
         state.repos.insert(to.to_owned(), hosted);
     }
 
+    /// GitHub's number for a repository.
+    pub fn id(&self, slug: &str) -> u64 {
+        self.state().repos[slug].id
+    }
+
+    /// Gives a repository to another owner, through whose installation it is seen from then on. Nobody is told.
+    pub fn transfers(&self, slug: &str, to: &str, installation: u64) {
+        self.rename(slug, to);
+        self.state().repos.get_mut(to).unwrap().installation = installation;
+    }
+
     /// Has somebody delete a repository, of which nobody is told.
     pub fn loses(&self, slug: &str) {
         self.state().repos.remove(slug).unwrap();
@@ -314,8 +328,10 @@ impl GitHub {
     /// Has somebody say other things of a repository, of which nobody is told.
     pub fn describe(&self, slug: &str, is_private: bool, is_archived: bool, description: &str) {
         let mut state = self.state();
+        let now = state.now;
         let hosted = state.repos.get_mut(slug).unwrap();
         (hosted.is_private, hosted.is_archived, hosted.description) = (is_private, is_archived, description.to_owned());
+        hosted.updated_at = now;
     }
 
     /// What a commit's statuses say, oldest first: `state context description`.
@@ -422,7 +438,7 @@ impl Hosted {
         let (owner, name) = slug.split_once('/').unwrap();
         serde_json::json!({
             "id": self.id, "name": name, "full_name": slug, "private": self.is_private,
-            "archived": self.is_archived, "description": self.description, "owner": {"login": owner}, "default_branch": "main",
+            "archived": self.is_archived, "updated_at": self.updated_at, "description": self.description, "owner": {"login": owner}, "default_branch": "main",
         })
     }
 
