@@ -61,8 +61,12 @@ impl Judge<'_> {
         if known.is_none() {
             log.line(&format!("{key} is run for the first time in this repository"));
         }
+        let credentials = match self.credentials(planned)? {
+            Ok(credentials) => credentials,
+            Err(error) => return Ok(Err(error)),
+        };
         let cancel = || self.run.attempt.cancel.is_tripped();
-        let get = |pinned: Option<&str>| oci.image(&reference, pinned, None, &cancel);
+        let get = |pinned: Option<&str>| oci.image(&reference, pinned, credentials.as_ref(), &cancel);
         let mut found = get(known.as_deref());
         if let (None, Ok(Some(image))) = (&known, &found) {
             let (name, pinned) = (key.clone(), image.pinned.clone());

@@ -1,4 +1,4 @@
-//! The secrets that a check's program sees as files.
+//! The secrets that a check's program sees as files, and the one that its image is fetched with.
 //!
 //! They are opened when the program is about to run, handed to its sandbox, and gone with it. That it was given them is written down
 //! before. Whatever comes of the run passes a mask over their values once more: the sandbox masks what a program writes, and here are the
@@ -13,6 +13,7 @@ use crate::base::secret::Secret;
 use crate::domain::checks::plan::{Planned, place_in_sandbox};
 use crate::domain::checks::{CheckError, ErrorCode};
 use crate::domain::secrets::{self, Use};
+use crate::engine::sandbox::oci::Credentials;
 
 /// What a program is given.
 #[derive(Default)]
@@ -29,17 +30,57 @@ impl Judge<'_> {
         if mounted.is_empty() {
             return Ok(Ok(Given::default()));
         }
+        let ids: Vec<SecretId> = mounted.iter().map(|mount| mount.secret.id).collect();
+        let values = match self.opened(planned, &ids)? {
+            Ok(values) => values,
+            Err(error) => return Ok(Err(error)),
+        };
+        let files: Vec<(String, Secret<String>)> = mounted.iter().map(|mount| mount.destination.clone()).zip(values).collect();
+        let mask = match Mask::new(files.iter().map(|(_, value)| value)) {
+            Ok(mask) => mask,
+            Err(refused) => {
+                let message = format!("`{}` cannot be given its secrets: {refused}.", planned.name);
+                return Ok(Err(CheckError { code: ErrorCode::ManifestInvalid, message }));
+            }
+        };
+        Ok(Ok(Given { files, mask }))
+    }
+
+    /// Opens what the image of a check is fetched with: the name of a user and a password or token, with a colon between.
+    pub(super) fn credentials(&self, planned: &Planned) -> Result<Result<Option<Credentials>, CheckError>, Stop> {
+        let Some(secret) = &planned.process.credentials else { return Ok(Ok(None)) };
+        let mut values = match self.opened(planned, &[secret.id])? {
+            Ok(values) => values,
+            Err(error) => return Ok(Err(error)),
+        };
+        let value = values.pop();
+        let parts = value.as_ref().and_then(|value| value.expose().trim_end_matches(['\r', '\n']).split_once(':'));
+        Ok(match parts.filter(|(username, password)| !username.is_empty() && !password.is_empty()) {
+            Some((username, password)) => {
+                Ok(Some(Credentials { username: username.to_owned(), password: Secret::new(password.to_owned()) }))
+            }
+            None => {
+                let message = format!(
+                    "`{}` fetches its image with a secret that is not `user:password`; set it so, a token as the password.",
+                    planned.name
+                );
+                Err(CheckError { code: ErrorCode::ManifestInvalid, message })
+            }
+        })
+    }
+
+    /// Opens secrets for a check, in their order, and writes down that it uses them.
+    fn opened(&self, planned: &Planned, ids: &[SecretId]) -> Result<Result<Vec<Secret<String>>, CheckError>, Stop> {
         let app = self.run.app;
-        let rows =
-            app.read_now(|tx, _| -> secrets::Result<Vec<_>> { mounted.iter().map(|mount| secrets::get(tx, mount.secret.id)).collect() })?;
-        let mut files = Vec::new();
-        for (mount, row) in mounted.iter().zip(&rows) {
+        let rows = app.read_now(|tx, _| -> secrets::Result<Vec<_>> { ids.iter().map(|id| secrets::get(tx, *id)).collect() })?;
+        let mut values = Vec::new();
+        for row in &rows {
             let Some(row) = row else {
                 let message = format!("A secret that `{}` asks for was removed while its checks began; run them again.", planned.name);
                 return Ok(Err(CheckError { code: ErrorCode::SecretUnknown, message }));
             };
             match secrets::open(&app.vault, row) {
-                Ok(value) => files.push((mount.destination.clone(), value)),
+                Ok(value) => values.push(value),
                 Err(secrets::Error::Vault(error)) => {
                     tracing::error!(check = planned.name, "the secret `{}` cannot be opened: {error}", row.name);
                     let message =
@@ -49,17 +90,10 @@ impl Judge<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        let mask = match Mask::new(files.iter().map(|(_, value)| value)) {
-            Ok(mask) => mask,
-            Err(refused) => {
-                let message = format!("`{}` cannot be given its secrets: {refused}.", planned.name);
-                return Ok(Err(CheckError { code: ErrorCode::ManifestInvalid, message }));
-            }
-        };
-        let ids: Vec<SecretId> = mounted.iter().map(|mount| mount.secret.id).collect();
+        let ids = ids.to_vec();
         let (repo, sha, check) = (self.run.set.repo, self.run.set.sha, planned.name.clone());
         app.write_now(&Actor::System, move |tx, now| secrets::mark_used(tx, &ids, &Use { at: now, repo, sha, check: check.clone() }))?;
-        Ok(Ok(Given { files, mask }))
+        Ok(Ok(values))
     }
 }
 

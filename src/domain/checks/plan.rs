@@ -64,6 +64,15 @@ pub struct Process {
     pub memory: Option<u64>,
     /// The secrets that it sees as files.
     pub secrets: Vec<Mounted>,
+    /// The secret that its image is fetched with, which it does not see.
+    pub credentials: Option<SecretRef>,
+}
+
+impl Process {
+    /// Whether some secret is used for it.
+    pub fn takes_secrets(&self) -> bool {
+        !self.secrets.is_empty() || self.credentials.is_some()
+    }
 }
 
 /// A secret and where a process sees it.
@@ -95,12 +104,13 @@ impl Planned {
 
     /// Whether it is the very same check: what runs, over which files, and all that is given to it.
     pub fn is_same(&self, other: &Planned) -> bool {
-        let Process { env, network, timeout, memory, secrets } = &self.process;
+        let Process { env, network, timeout, memory, secrets, credentials } = &self.process;
         let theirs = &other.process;
         self.name == other.name
             && self.plugin == other.plugin
             && self.version(None, "") == other.version(None, "")
-            && (env, network, timeout, memory, secrets) == (&theirs.env, &theirs.network, &theirs.timeout, &theirs.memory, &theirs.secrets)
+            && (env, network, timeout, memory) == (&theirs.env, &theirs.network, &theirs.timeout, &theirs.memory)
+            && (secrets, credentials) == (&theirs.secrets, &theirs.credentials)
     }
 
     /// Whether what its findings cover must not be shown where lines are quoted.
@@ -143,7 +153,7 @@ impl Planned {
 /// The names of the secrets that the checks of a manifest ask for.
 pub fn wanted_secrets(manifest: Option<&Manifest>) -> impl Iterator<Item = &str> {
     let specs = manifest.and_then(|manifest| manifest.checks.as_deref()).unwrap_or_default();
-    specs.iter().flat_map(|spec| &spec.mounts).map(|mount| mount.secret.as_str())
+    specs.iter().flat_map(|spec| spec.mounts.iter().map(|mount| &mount.secret).chain(&spec.credentials)).map(String::as_str)
 }
 
 /// The checks of a commit with this manifest; without one, or with one that does not speak of checks, every built-in one that is on by
@@ -164,7 +174,7 @@ pub fn plan(manifest: Option<&Manifest>, besides: &[&'static Tool], known: &Know
 /// fork neither takes away nor, where it is part of the binary, turns elsewhere.
 pub fn of_fork(head: Vec<Planned>, base: Vec<Planned>) -> Vec<Planned> {
     let waiting = |one: Planned| Planned { waits_for: Some(WaitsFor::Approval), ..one };
-    let hush = |one: Planned| if one.process.secrets.is_empty() || !one.starts_process() { one } else { waiting(one) };
+    let hush = |one: Planned| if !one.process.takes_secrets() || !one.starts_process() { one } else { waiting(one) };
     let (mut own, mut planned) = (head, Vec::new());
     for based in base {
         let at = own.iter().position(|one| one.name == based.name);
@@ -187,8 +197,8 @@ fn planned(spec: &CheckSpec, known: &Known) -> Planned {
     };
     let mut planned = Planned::new(&spec.name, &plugin, runner);
     planned.paths.clone_from(&spec.paths);
-    planned.process =
-        Process { env: spec.env.clone(), network: spec.network.clone(), timeout: spec.timeout, memory: spec.memory, secrets: Vec::new() };
+    let (env, network) = (spec.env.clone(), spec.network.clone());
+    planned.process = Process { env, network, timeout: spec.timeout, memory: spec.memory, ..Process::default() };
     // What is part of the binary has no process that could see a file.
     if planned.starts_process() {
         planned.asks_for_cache = !spec.cache.is_empty();
@@ -198,9 +208,10 @@ fn planned(spec: &CheckSpec, known: &Known) -> Planned {
             Some(secret) => Ok(Mounted { secret, destination: mount.destination.clone() }),
             None => Err(secret_unknown(&spec.name, &mount.secret)),
         });
-        match mounts.collect() {
-            Ok(secrets) => planned.process.secrets = secrets,
-            Err(error) => planned.runner = Err(error),
+        let credentials = spec.credentials.as_ref().map(|name| known.find(name).ok_or_else(|| secret_unknown(&spec.name, name)));
+        match (mounts.collect(), credentials.transpose()) {
+            (Ok(secrets), Ok(credentials)) => (planned.process.secrets, planned.process.credentials) = (secrets, credentials),
+            (Err(error), _) | (_, Err(error)) => planned.runner = Err(error),
         }
     }
     planned
@@ -240,7 +251,7 @@ fn secret_unknown(name: &str, secret: &str) -> CheckError {
     CheckError {
         code: ErrorCode::SecretUnknown,
         message: format!(
-            "`{name}` asks for the secret `{secret}`, and none of that name is known here; set it for the repository or the instance, or take the mount out of the manifest."
+            "`{name}` asks for the secret `{secret}`, and none of that name is known here; set it for the repository or the instance, or take it out of the manifest."
         ),
     }
 }
@@ -310,6 +321,9 @@ mod tests {
         assert_eq!(of_a_fork(secret, secret), "a=./a?!");
         assert_eq!(of_a_fork(secret, "{name: a, run: ./a, output: gnu}"), "a=./a?!");
         assert_eq!(of_a_fork("", secret), "a=./a?!", "it is there, and waits");
+        let image = "{name: i, plugin: 'docker://reg.example/i:1', credentials: 'secrets:KEY'}";
+        assert_eq!(of_a_fork(image, image), "i?", "what is fetched with a secret as well");
+        assert_eq!(of_a_fork("{name: i, plugin: 'docker://reg.example/i:1'}", image), "i?");
         assert_eq!(of_a_fork("", "{plugin: hygiene}, {name: a, run: ./a, output: gnu}"), "hygiene a=./a");
         assert_eq!(of_a_fork("{plugin: hygiene, paths: [nothing]}", "{plugin: hygiene}"), "hygiene");
         assert_eq!(of_a_fork("{name: hygiene, run: ./a, output: gnu}", "{plugin: hygiene}"), "hygiene=./a?");

@@ -177,6 +177,8 @@ pub struct CheckSpec {
     pub env: BTreeMap<String, String>,
     /// The secrets it sees as files.
     pub mounts: Vec<Mount>,
+    /// The secret that its image is fetched with.
+    pub credentials: Option<String>,
     /// What is kept from run to run.
     pub cache: Vec<CacheSpec>,
     /// Whom it may speak to.

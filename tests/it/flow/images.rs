@@ -6,6 +6,7 @@
 use serde_json::json;
 
 use crate::support::app::TestApp;
+use crate::support::registry::{USER, registry};
 use crate::support::world::{Repo, World, text};
 use crate::support::{daemon, skipped};
 
@@ -106,6 +107,43 @@ async fn what_a_name_means_in_one_repository_is_nothing_to_another() {
     let second = world.repo("second", [(".plumbline.yaml", &*manifest(name, script)), ("a.rb", "1\n")]).await;
     let said = log(&world, &second, &second.first).await;
     assert!(said.contains("it is two") && said.contains("first time"), "{said}");
+}
+
+#[tokio::test]
+async fn an_image_that_is_not_for_everybody_is_fetched_with_the_secret_that_the_manifest_names() {
+    let Some(registry) = registry() else { return skipped("oci", "`OCI_REGISTRY` names no address") };
+    let socket = match daemon::socket() {
+        Ok(socket) => socket,
+        Err(missing) => return skipped("oci", &missing),
+    };
+    let allowed = vec![registry.address.clone()];
+    let app = TestApp::with(move |config| (config.oci_socket, config.allow_hosts) = (Some(socket.clone()), allowed.clone()));
+    let world = World::of(app).await;
+    registry.push("private/lint", "v1", "mine");
+    let image = format!("docker://{}/private/lint:v1", registry.address);
+    let plain = json!({"version": 1, "checks": [{"name": "lint", "plugin": image}]}).to_string();
+    let named = json!({"version": 1, "checks": [{"name": "lint", "plugin": image, "credentials": "secrets:REGISTRY"}]}).to_string();
+    let repo = world.repo("app", [(".plumbline.yaml", &*plain), ("a.rb", "1\n")]).await;
+    let failure = async |sha: &str| {
+        let seen = repo.see(&format!("/commits/{sha}/checks/lint")).await;
+        (text(&seen["error"]["code"]).to_owned(), text(&seen["error"]["message"]).to_owned())
+    };
+    let (code, message) = failure(&repo.first).await;
+    assert!(code == "image_unavailable" && !message.contains("allow_hosts"), "{message}");
+    let next = repo.push([(".plumbline.yaml", &*named)]).await;
+    assert_eq!(failure(&next).await.0, "secret_unknown");
+    let set = async |value: &str| world.admin.json("PUT", &repo.path("/secrets/REGISTRY"), json!({"value": value})).await;
+    set("no colon").await.expect(201);
+    let next = repo.push([("a.rb", "2\n")]).await;
+    let (code, message) = failure(&next).await;
+    assert!(code == "manifest_invalid" && message.contains("`user:password`"), "{message}");
+    set(&format!("{}:{}", USER.0, USER.1)).await.expect(200);
+    let next = repo.push([("a.rb", "3\n")]).await;
+    // It is there now, and has nothing that could be started.
+    let (code, message) = failure(&next).await;
+    assert_ne!(code, "image_unavailable", "{message}");
+    assert!(log(&world, &repo, &next).await.contains("(fetched)"), "{}", log(&world, &repo, &next).await);
+    assert!(!log(&world, &repo, &next).await.contains(USER.1));
 }
 
 #[tokio::test]

@@ -64,6 +64,7 @@ fn check(field: &Field<'_>, defaults: &Defaults) -> Result<CheckSpec, Fault> {
         paths: None,
         env: plumbline::merge_env(env, defaults),
         mounts: plumbline::merge_mounts(mounts, defaults),
+        credentials: None,
         cache: Vec::new(),
         network: Network::None,
         timeout: None,

@@ -15,7 +15,8 @@ use super::{
 };
 
 const ROOT: [&str; 7] = ["version", "exclude", "coverage", "issues", "github", "defaults", "checks"];
-const CHECK: [&str; 11] = ["name", "plugin", "run", "output", "paths", "env", "mounts", "cache", "network", "timeout", "memory"];
+const CHECK: [&str; 12] =
+    ["name", "plugin", "run", "output", "paths", "env", "mounts", "credentials", "cache", "network", "timeout", "memory"];
 
 /// What every check gets that does not say otherwise.
 #[derive(Default)]
@@ -144,12 +145,14 @@ fn check(field: &Field<'_>, defaults: &Defaults) -> Result<CheckSpec, Fault> {
     let own_env = keys.get("env").map(|field| env(&field)).transpose()?.unwrap_or_default();
     let own_mounts = keys.get("mounts").map(|field| mounts(&field)).transpose()?.unwrap_or_default();
     let timeout = keys.get("timeout").map(|field| timeout(&field)).transpose()?;
+    let credentials = keys.get("credentials").map(|field| credentials(&field, &runs)).transpose()?;
     Ok(CheckSpec {
         name: name(field, &keys, &runs)?,
         runs,
         paths: keys.get("paths").map(|field| field.globs(Dialect::Gitignore)).transpose()?,
         env: merge_env(own_env, defaults),
         mounts: merge_mounts(own_mounts, defaults),
+        credentials,
         cache: keys.get("cache").map(|field| cache(&field)).transpose()?.unwrap_or_default(),
         network: keys.get("network").map(|field| network(&field)).transpose()?.unwrap_or_default(),
         timeout: timeout.or(defaults.timeout),
@@ -205,6 +208,21 @@ pub fn env(field: &Field<'_>) -> Result<BTreeMap<String, String>, Fault> {
     Ok(env)
 }
 
+/// The secret that an image is fetched with.
+fn credentials(field: &Field<'_>, runs: &Runs) -> Result<String, Fault> {
+    match runs {
+        Runs::Image(_) => field.parsed(SECRET, secret),
+        Runs::Plugin(_) | Runs::Command { .. } => Err(field.fault("`credentials` are what an image is fetched with, and this is none")),
+    }
+}
+
+/// How a secret is named.
+const SECRET: &str = "`secrets:` and the name of a secret";
+
+fn secret(text: &str) -> Option<String> {
+    text.strip_prefix("secrets:").filter(|name| value::is_env_name(name)).map(str::to_owned)
+}
+
 /// Mounts, each with a destination of its own.
 pub fn mounts(field: &Field<'_>) -> Result<Vec<Mount>, Fault> {
     let mut mounts = Vec::new();
@@ -213,10 +231,9 @@ pub fn mounts(field: &Field<'_>) -> Result<Vec<Mount>, Fault> {
         let keys = item.mapping(&["source", "destination"])?;
         let source = keys.written("source").ok_or_else(|| item.fault("expected `source`, found none"))?;
         let destination = keys.written("destination").ok_or_else(|| item.fault("expected `destination`, found none"))?;
-        let secret = |text: &str| text.strip_prefix("secrets:").filter(|name| value::is_env_name(name)).map(str::to_owned);
         let place = |text: &str| value::is_destination(text).then(|| text.to_owned());
         let mount = Mount {
-            secret: source.parsed("`secrets:` and the name of a secret", secret)?,
+            secret: source.parsed(SECRET, secret)?,
             destination: destination.parsed("an absolute path, or one that begins with `~/`, without `..`", place)?,
         };
         if let Some(Place { line, column }) = places.insert(mount.destination.clone(), destination.node.at) {
