@@ -20,7 +20,7 @@ use crate::app::live::LiveLog;
 use crate::app::sandboxes::Ready;
 use crate::app::tools::Located as Place;
 use crate::base::name::TreePath;
-use crate::base::text::{capital, clip, count, quiet};
+use crate::base::text::{capital, clip, count, quiet, thousands};
 use crate::domain::checks::catalogue::{From, On, Tool, Wake};
 use crate::domain::checks::plan::{Planned, Process};
 use crate::domain::checks::{self, CheckError, CheckState, ErrorCode, Execution};
@@ -29,7 +29,7 @@ use crate::domain::issues::format::Format;
 use crate::domain::repos::manifest::Network as Wanted;
 use crate::engine::git::Source;
 use crate::engine::git::tree::{FileKind, TreeFile};
-use crate::engine::sandbox::{self, Command, File, How, Keeper, Kind, Limit, Limits, Network, Outcome, Sandbox, Tier, Value};
+use crate::engine::sandbox::{self, Asked, Command, File, How, Keeper, Kind, Limit, Limits, Network, Outcome, Sandbox, Tier, Value};
 
 /// Where a tool sees the tree.
 const ROOTS: [&str; 1] = ["/work"];
@@ -53,6 +53,19 @@ struct Start<'a> {
     typed: String,
     version: Option<String>,
     reads: Reads,
+}
+
+/// Says in the log whom a program asked for: what was let through first, so that no noise hides it.
+fn tell_asked(asked: &[Asked], log: &mut LiveLog) {
+    let (through, refused): (Vec<&Asked>, Vec<&Asked>) = asked.iter().partition(|one| one.refused.is_none());
+    for one in through.iter().chain(refused.iter().take(DROPPED_TOLD)) {
+        let how = one.refused.as_deref().unwrap_or("let through");
+        let times = if one.times > 1 { format!(", {} times", thousands(one.times)) } else { String::new() };
+        log.line(&quiet(&format!("network: {}:{}: {how}{times}", one.host, one.port)));
+    }
+    if let Some(further @ 1..) = refused.len().checked_sub(DROPPED_TOLD) {
+        log.line(&format!("network: {further} or more others were refused"));
+    }
 }
 
 impl Judge<'_> {
@@ -242,10 +255,7 @@ impl Judge<'_> {
                 How::Exited(code) => Some(ran.exit_code.filter(|before| *before != 0).unwrap_or(code)),
                 _ => None,
             };
-            for asked in outcome.asked.iter().take(DROPPED_TOLD) {
-                let how = asked.refused.as_deref().unwrap_or("let through");
-                log.line(&quiet(&format!("network: {}:{}: {how}", asked.host, asked.port)));
-            }
+            tell_asked(&outcome.asked, log);
             match self.believed(&start.reads, &outcome, &limits, &mut ran, log) {
                 Ok(reading) => {
                     if let (Program::Tool(tool), How::Exited(code)) = (start.reads.program, outcome.how) {

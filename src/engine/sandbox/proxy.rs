@@ -23,7 +23,7 @@ const AT_ONCE: usize = 64;
 const IN_ALL: usize = 10_000;
 /// How long is waited for what serves connections once they are cut. Only a name service that does not answer holds one up for longer.
 const ENDING: Duration = Duration::from_secs(2);
-/// How many askings are noted.
+/// How many different askings that were refused are noted. Of those that were let through, of which there are as many as are declared, all are.
 const NOTED: usize = 1000;
 
 /// Something that a tool asked the proxy for.
@@ -35,6 +35,8 @@ pub struct Asked {
     pub port: u16,
     /// `None` if it was let through, else why not.
     pub refused: Option<String>,
+    /// How often.
+    pub times: u64,
 }
 
 /// The proxy of one run. Dropped, it cuts all connections.
@@ -68,8 +70,12 @@ impl Shared {
 
     fn note(&self, host: &str, port: u16, refused: Option<String>) {
         let mut state = self.state();
-        if state.asked.len() < NOTED {
-            state.asked.push(Asked { host: crate::base::text::clip(host, 255).into_owned(), port, refused });
+        let host = crate::base::text::clip(host, 255).into_owned();
+        let is_same = |one: &&mut Asked| (&one.host, one.port, &one.refused) == (&host, port, &refused);
+        if let Some(known) = state.asked.iter_mut().find(is_same) {
+            known.times += 1;
+        } else if refused.is_none() || state.asked.len() < NOTED {
+            state.asked.push(Asked { host, port, refused, times: 1 });
         }
     }
 

@@ -44,7 +44,7 @@ fn what_was_declared_and_what_the_operator_allows_is_let_through_and_noted() {
     let answer = through(&mut proxy, &format!("CONNECT localhost.:{port} HTTP/1.1\r\nHost: x\r\n\r\nhello\n"));
     assert_eq!(answer, "HTTP/1.1 200 Connection established\r\n\r\nheard hello\n");
     assert_eq!(heard.join().unwrap(), ["hello\n"]);
-    assert_eq!(proxy.finish(), [Asked { host: "localhost".into(), port, refused: None }]);
+    assert_eq!(proxy.finish(), [Asked { host: "localhost".into(), port, refused: None, times: 1 }]);
 }
 
 #[test]
@@ -146,4 +146,16 @@ fn when_a_run_is_over_nothing_that_served_it_is_left() {
     assert_eq!(proxy.finish().len(), 1);
     assert_eq!(shared.state().open.len(), 0);
     assert!(began.elapsed() < ENDING, "they are told to end, and not waited out");
+}
+
+#[test]
+fn however_much_is_refused_what_is_let_through_is_noted() {
+    let proxy = Proxy::new(&[], &[]);
+    for port in 0..u16::try_from(NOTED).unwrap() + 500 {
+        proxy.shared.note("noise.example", port, Some("it was not declared".to_owned()));
+    }
+    (0..3).for_each(|_| proxy.shared.note("forge.example", 443, None));
+    let asked = proxy.finish();
+    assert_eq!(asked.len(), NOTED + 1);
+    assert_eq!(asked.last(), Some(&Asked { host: "forge.example".into(), port: 443, refused: None, times: 3 }));
 }

@@ -48,7 +48,10 @@ fn what_is_declared_is_reached_and_what_is_not_is_refused_and_both_are_noted() {
     assert!(said.contains("HTTP/1.1 403 Forbidden") && said.ends_with("not reached"), "{said}");
     let refused = Some(format!("`localhost:{other}` is not among what this check declares"));
     let host = || "localhost".to_owned();
-    assert_eq!(outcome.asked, [Asked { host: host(), port, refused: None }, Asked { host: host(), port: other, refused }]);
+    assert_eq!(
+        outcome.asked,
+        [Asked { host: host(), port, refused: None, times: 1 }, Asked { host: host(), port: other, refused, times: 1 }]
+    );
 }
 
 #[test]
