@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use plumbline::base::id::{Id, RepoId};
+use plumbline::domain::accounts::{Scope, TokenKind};
 use plumbline::domain::dora::Deployment;
 use plumbline::domain::settings::AddRepos;
 use plumbline::engine::store::Scan;
@@ -316,9 +318,21 @@ async fn deployments_are_seen_by_whoever_sees_their_repository() {
     let told = json!({"repository": {"id": side.id, "full_name": SLUG}, "action": "created", "deployment": {
         "id": 41, "sha": side.sha, "ref": "main", "task": "deploy", "environment": "production", "created_at": "2026-01-31T11:00:00Z"}});
     side.told(1, "deployment", told).await;
-    let grace = side.sign_in(side.github.member("grace")).await;
-    assert_eq!(grace.get("/api/v1/deployments").await.expect(200).value()["items"], json!([]));
+    let number = side.github.member("grace");
+    let grace = side.sign_in(number).await;
+    let runs = async |client: &Client| client.get("/api/v1/deployments").await.expect(200).value()["items"].as_array().unwrap().len();
+    assert_eq!(runs(&grace).await, 0);
     grace.get("/api/v1/deployments?repo=acme/app").await.expect(404);
+    side.github.gives(number, SLUG, Some("read"));
+    let who = json!({"id": number, "login": "grace"});
+    side.told(2, "member", json!({"action": "added", "member": who, "repository": side.described(0, json!({}))})).await;
+    assert_eq!(runs(&grace).await, 1);
+    // A token for one repository is shown that one's.
+    let (id, other) = (text(&side.see().await["id"]).parse().unwrap(), RepoId::from_u128(9));
+    for (repo, seen) in [(id, 1), (other, 0)] {
+        let token = side.world.app.token(TokenKind::Service, &[Scope::DeliveryRead], None, &[repo], None);
+        assert_eq!(runs(&side.world.app.anonymous().bearer(&token)).await, seen);
+    }
     side.world.app.anonymous().get("/api/v1/deployments").await.expect(401);
     side.world.admin.json("DELETE", "/api/v1/repos/acme/app", json!({"confirm": SLUG})).await.expect(204);
     side.world.app.settle().await;

@@ -60,6 +60,18 @@ async fn guessing_tokens_ends_sooner_than_asking() {
 }
 
 #[tokio::test]
+async fn a_delivery_whose_signature_is_refused_counts_as_one_request() {
+    let app = behind_a_proxy(60, 6_000);
+    let client = app.anonymous().with("x-forwarded-for", "192.0.2.7").with("content-type", "application/json");
+    let client = client.with("x-hub-signature-256", &format!("sha256={}", "0".repeat(64))).with("x-github-event", "push");
+    let mut refused = 0;
+    while client.with("x-github-delivery", &refused.to_string()).send("POST", "/hooks/github", Some(b"{}")).await.status == 401 {
+        refused += 1;
+    }
+    assert_eq!(refused, 60, "from where GitHub delivers come strangers' deliveries as well");
+}
+
+#[tokio::test]
 async fn a_caller_who_asks_too_much_waits_wherever_they_are() {
     let app = behind_a_proxy(6_000, 30);
     let ada = app.user("ada", InstanceRole::Member);

@@ -49,7 +49,7 @@ impl Builtin for Licenses {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn wants(&self, file: &TreeFile, _: u64) -> Wants {

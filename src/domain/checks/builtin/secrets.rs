@@ -75,7 +75,7 @@ impl Builtin for Secrets {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn conceals(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Which license a text is: by phrases that stand in it and in no other.
 
 /// The first of these whose phrases all stand in a text is its license. Longer lists come before shorter ones that they contain.
-const LICENSES: [(&str, &[&str]); 27] = [
+const LICENSES: [(&str, &[&str]); 28] = [
     ("AGPL-3.0", &["gnu affero general public license version 3"]),
     ("LGPL-3.0", &["gnu lesser general public license version 3"]),
     ("LGPL-2.1", &["gnu lesser general public license version 2.1"]),
@@ -21,6 +21,7 @@ const LICENSES: [(&str, &[&str]); 27] = [
     ("CC-BY-SA-4.0", &["attribution-sharealike 4.0 international"]),
     ("CC-BY-4.0", &["attribution 4.0 international"]),
     ("Unlicense", &["free and unencumbered software released into the public domain"]),
+    ("Unicode-3.0", &["unicode license v3", "data files"]),
     ("MIT", &["permission is hereby granted, free of charge, to any person obtaining a copy", "permission notice shall be included"]),
     ("MIT-0", &["permission is hereby granted, free of charge, to any person obtaining a copy"]),
     ("BSD-3-Clause", &["redistribution and use in source and binary forms", "neither the name"]),
@@ -72,6 +73,10 @@ mod tests {
             ("GNU GENERAL PUBLIC LICENSE\n   Version 3, 29 June 2007\n", Some("GPL-3.0")),
             ("GNU AFFERO GENERAL PUBLIC LICENSE\nVersion 3\n … the GNU General Public License version 3 …", Some("AGPL-3.0")),
             ("Mozilla Public License, version 2.0\n", Some("MPL-2.0")),
+            (
+                "UNICODE LICENSE V3\n\nPermission is hereby granted, free of charge, to any person obtaining a\ncopy of data files",
+                Some("Unicode-3.0"),
+            ),
             ("All rights reserved. Do not read.", None),
         ] {
             assert_eq!(detect(text.as_bytes()), name, "{text}");

@@ -304,6 +304,7 @@ impl Reader<'_> {
 fn is_sealed(value: &[u8]) -> bool {
     [
         &b"ENC["[..],
+        b"ENCRYPTED[",
         b"ENC(",
         b"vault:",
         b"sha1-",
