@@ -1,7 +1,7 @@
 //! What DORA's measures are taken of: deployments, whoever tells of them.
 //!
 //! A [`Deployment`] is named by its repository, its source and what that source calls it. What is told of one comes in pieces, late, twice and
-//! in any order; each piece says as of when it was so ([`Moment`]), and the latest holds ([`record`]).
+//! in any order; each piece says as of when it was so ([`Moment`]), and the latest holds ([`record()`]).
 //!
 //! GitHub tells of two kinds. A *deployment* is an object of its own, with statuses that follow each other. A *run of a workflow* may deploy or
 //! do anything else; which of them deploy is not known here, so they are kept by a source of their own and told apart by whoever

@@ -171,9 +171,12 @@ fn reached(name: &str, limit: Limit, limits: &Limits) -> String {
 /// What a command says that ended badly without a finding.
 pub(super) fn said_no(ran: &Execution) -> CheckError {
     let how = ran.exit_code.map_or_else(|| "no code".to_owned(), |code| code.to_string());
+    // Where no cgroup counts, a program that asks for too much is refused, and says so in its own way or not at all.
+    let is_refused = ran.weaker.iter().any(|limit| limit == Limit::Memory.words());
+    let hint = if is_refused { " It may have been refused memory, which is bounded process by process on this host." } else { "" };
     CheckError {
         code: ErrorCode::CommandFailed,
-        message: format!("`{}` ended with {how}, and no finding says why.", clip(&ran.command, 200)),
+        message: format!("`{}` ended with {how}, and no finding says why.{hint}", clip(&ran.command, 200)),
     }
 }
 
@@ -187,6 +190,18 @@ fn last_words(outcome: &Outcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::check::in_sandbox::execution;
+    use crate::engine::sandbox::{Keeper, Tier};
+
+    #[test]
+    fn where_memory_is_bounded_process_by_process_a_bare_code_is_told_with_that() {
+        let told = |watched: &[Limit]| {
+            let limits: Vec<(Limit, Keeper)> = watched.iter().map(|limit| (*limit, Keeper::Watch)).collect();
+            said_no(&Execution { exit_code: Some(12), ..execution("./lint", None, Tier::Native, &limits) }).message
+        };
+        assert_eq!(told(&[Limit::Cpu]), "`./lint` ended with 12, and no finding says why.");
+        assert!(told(&[Limit::Memory]).ends_with("refused memory, which is bounded process by process on this host."));
+    }
 
     #[test]
     fn a_bound_of_processes_is_told_in_words_that_fit_its_number() {
