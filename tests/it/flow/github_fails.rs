@@ -338,3 +338,15 @@ async fn an_answer_that_is_older_than_what_a_delivery_said_takes_nothing_back() 
     let seen = world.admin.get("/api/v1/repos/acme/app").await.expect(200).value();
     assert_eq!([&seen["private"], &seen["description"]], [&json!(true), &json!("what it is for")]);
 }
+
+#[tokio::test]
+async fn an_app_that_was_removed_though_nobody_told_of_it_shows_nothing_of_what_it_was_let_at() {
+    let (world, github) = side(|_| {}).await;
+    github.uninstall(INSTALLATION);
+    world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
+    world.app.settle().await;
+    advance(&world, &github, 61).await;
+    world.admin.get("/api/v1/repos/acme/app").await.expect(404);
+    let hidden = world.admin.get("/api/v1/admin/repos/hidden").await.expect(200).value();
+    assert_eq!(hidden["items"][0]["why"], json!("installation_removed"), "{hidden}");
+}

@@ -359,7 +359,9 @@ impl GitHub {
 
     /// Has an organization let the App in no more.
     pub fn uninstall(&self, installation: u64) {
-        self.state().installations.remove(&installation);
+        let mut state = self.state();
+        state.installations.remove(&installation);
+        state.tokens.retain(|_, token| token.installation != installation);
     }
 
     /// Changes what the App may: `name: level`, or `none`.
