@@ -213,7 +213,7 @@ macro_rules! failed {
     )+};
 }
 
-failed!(Failure, store::Error, git::Error, issues::Error, pulls::Error, secrets::Error, queue::Error);
+failed!(Failure, store::Error, git::Error, issues::Error, secrets::Error, queue::Error);
 
 impl From<checks::Error> for Stop {
     fn from(error: checks::Error) -> Stop {
@@ -324,8 +324,8 @@ impl Run<'_> {
             // What waits for these checks to end goes on at once, and so does what was held against an earlier commit, since this one was
             // not judged yet.
             let waits = pulls::of_head(tx, of.repo, of.sha)?.into_iter().filter(|pull| !pull.is_asked());
-            let leaves = pulls::open(tx, of.repo)?.into_iter().filter(|pull| pull.merge_base == Some(of.sha) && pull.head.sha != of.sha);
-            for pull in waits.chain(leaves) {
+            let leave = pulls::leaving(tx, of.repo, of.sha)?.into_iter().filter(|pull| pull.head.sha != of.sha);
+            for pull in waits.chain(leave) {
                 tx.record(Event::PullChanged { repo: of.repo, number: pull.number }, now)?;
             }
             Ok(ended)

@@ -230,6 +230,11 @@ pub fn of_head(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> store::Result<Vec<P
     tx.find(&record::BY_HEAD.prefix((repo, sha)), OF_HEAD)
 }
 
+/// The open pull requests whose head is held against this commit, by number, at most [`OPEN`].
+pub fn leaving(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> store::Result<Vec<Pull>> {
+    tx.find(&record::BY_MERGE_BASE.prefix((repo, sha)), OPEN)
+}
+
 /// Where the open pull requests whose head is this commit are to go to, each once, by name.
 pub fn bases_of(tx: &ReadTx, repo: RepoId, sha: CommitSha) -> store::Result<Vec<BranchName>> {
     let mut bases: Vec<BranchName> = of_head(tx, repo, sha)?.into_iter().map(|pull| pull.base).collect();

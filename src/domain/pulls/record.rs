@@ -99,13 +99,16 @@ impl Record for Pull {
     }
 
     fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
-        &[&BY_HEAD, &BY_STATE, &BY_CHANGE, &BY_FORK]
+        &[&BY_HEAD, &BY_MERGE_BASE, &BY_STATE, &BY_CHANGE, &BY_FORK]
     }
 }
 
 /// Open pull requests by their head.
 pub(super) const BY_HEAD: Index<Pull, (RepoId, CommitSha, u64)> =
     Index::some("by_head", |pull| pull.is_open().then_some((pull.repo, pull.head.sha, pull.number)));
+/// Open pull requests by the commit that their head is held against, once it was looked at.
+pub(super) const BY_MERGE_BASE: Index<Pull, (RepoId, CommitSha, u64)> =
+    Index::some("by_merge_base", |pull| pull.merge_base.filter(|_| pull.is_open()).map(|base| (pull.repo, base, pull.number)));
 /// Pull requests by how they stand, then by when they were last changed.
 pub(super) const BY_STATE: Index<Pull, (RepoId, u8, Timestamp)> =
     Index::on("by_state", |pull| (pull.repo, pull.state as u8, pull.updated_at));
