@@ -233,24 +233,17 @@ impl From<repos::Error> for Stop {
     }
 }
 
+/// What becomes of an attempt whose commit is to go elsewhere by the time it ends. It counts: whoever changes that again and again has the
+/// commit judged once in the end, or given up.
+const GONE_ELSEWHERE: queue::Verdict = queue::Verdict::RetryAfter(Duration::from_secs(1));
+
 /// Refuses to go on with a commit that is to go elsewhere by now.
-fn stays(tx: &ReadTx, set: &CheckSet, goes_to: &[BranchName]) -> Result<(), Stop> {
-    if pulls::bases_of(tx, set.repo, set.sha)? == goes_to { Ok(()) } else { Err(goes_elsewhere()) }
+fn stays(tx: &ReadTx, set: &CheckSet, goes_to: &[BranchName], verdict: queue::Verdict) -> Result<(), Stop> {
+    if pulls::bases_of(tx, set.repo, set.sha)? == goes_to { Ok(()) } else { Err(goes_elsewhere(verdict)) }
 }
 
-fn goes_elsewhere() -> Stop {
-    let message = "where its pull requests are to go to was changed meanwhile".to_owned();
-    Stop::Failed(Failure { message, verdict: queue::Verdict::Released })
-}
-
-/// The same as an attempt that failed.
-fn counted(stop: Stop) -> Stop {
-    match stop {
-        Stop::Failed(failure) if failure.verdict == queue::Verdict::Released => {
-            Stop::Failed(Failure { verdict: queue::Verdict::RetryAfter(Duration::from_secs(1)), ..failure })
-        }
-        other => other,
-    }
+fn goes_elsewhere(verdict: queue::Verdict) -> Stop {
+    Stop::Failed(Failure { message: "where its pull requests are to go to was changed meanwhile".to_owned(), verdict })
 }
 
 /// An attempt at a set, and what it is made with.
@@ -311,8 +304,7 @@ impl Run<'_> {
         }
         let of = self.set.clone();
         self.set = self.write(move |tx, now| {
-            // Each such change costs an attempt: whoever changes it again and again has it judged once in the end, or given up.
-            stays(tx, &of, &goes_to).map_err(counted)?;
+            stays(tx, &of, &goes_to, GONE_ELSEWHERE)?;
             if let Some((name, outcome)) = &last {
                 checks::finish_check(tx, &of, name, outcome.clone(), now)?;
             }
@@ -342,7 +334,7 @@ impl Run<'_> {
             return Ok((bases.clone(), goes_to));
         }
         if self.set.is_foreign {
-            return Err(counted(goes_elsewhere()));
+            return Err(goes_elsewhere(GONE_ELSEWHERE));
         }
         let trees = trees::mirrored(self.app, self.repository, sha)?;
         let compared = trees::bases(self.app, &self.set, &trees)?.compared;
@@ -362,7 +354,7 @@ impl Run<'_> {
         let first: Vec<String> = goes.iter().take(abreast::at_once(goes.len())).map(|one| one.name.clone()).collect();
         let trusted = Some(manifest).filter(|_| self.is_named_default());
         self.set = self.write(move |tx, now| {
-            stays(tx, &of, &vouched.goes_to)?;
+            stays(tx, &of, &vouched.goes_to, queue::Verdict::Released)?;
             if let Some(manifest) = trusted {
                 checks::trust(tx, of.repo, manifest, of.sha, now)?;
             }

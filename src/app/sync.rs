@@ -140,12 +140,7 @@ impl From<git::InvalidSource> for Trouble {
 
 impl From<repos::Error> for Trouble {
     fn from(error: repos::Error) -> Trouble {
-        Trouble {
-            public: "the appliance could not read its own data".to_owned(),
-            failure: error.into(),
-            is_of_credentials: false,
-            is_odd: false,
-        }
+        Trouble::new("the appliance could not read its own data", error.into())
     }
 }
 
