@@ -83,6 +83,7 @@ pub fn follow(event: &Event) -> Vec<Followup> {
         Event::PullChanged { repo, number } => first(Work::FollowPull { repo: *repo, number: *number }),
         Event::ApprovalAsked { repo, sha, by } => now(Work::ApproveFor { repo: *repo, sha: *sha, by: *by }),
         Event::ReposListed { delivery } => now(Work::AddListed { delivery: *delivery }),
+        Event::HealingPaused { wait } => vec![Followup { work: Work::HealDeliveries, turn: Turn::After(*wait) }],
         Event::CommentDue { repo, number } => now(Work::PostComment { repo: *repo, number: *number }),
         Event::BranchDeleted { repo, head, .. } => now(Work::CloseBranch { repo: *repo, head: *head }),
         // That it was merged is told before the merge can be fetched, and what was merged is not gone.

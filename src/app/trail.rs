@@ -116,6 +116,7 @@ fn told(event: &Event, actor: &Actor) -> Option<(Action, About, Vec<Changed>)> {
         | Event::PullsDue { .. }
         | Event::CommentDue { .. }
         | Event::ReposListed { .. }
+        | Event::HealingPaused { .. }
         | Event::ApprovalAsked { .. }
         | Event::DeliveryReceived { .. }
         | Event::StatusDue { .. }

@@ -3,6 +3,8 @@
 //! A fact carries ids, and the words that choose its consequences; everything else is looked up when the consequence runs. What follows
 //! from each fact is one match in `app/reactions.rs`. Stored as postcard: variants are only ever appended.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -384,6 +386,11 @@ pub enum Event {
         /// Its number there.
         number: u64,
     },
+    /// GitHub lets no more be asked for of what it could not deliver, for a while.
+    HealingPaused {
+        /// For how long.
+        wait: Duration,
+    },
 }
 
 /// A value that somebody changed, in words.
@@ -427,6 +434,7 @@ impl Event {
                 | Event::PullsDue { .. }
                 | Event::CommentDue { .. }
                 | Event::ReposListed { .. }
+                | Event::HealingPaused { .. }
                 | Event::ApprovalAsked { .. }
         )
     }

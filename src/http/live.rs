@@ -288,6 +288,7 @@ impl Woken {
             | Event::PullsDue { .. }
             | Event::CommentDue { .. }
             | Event::ReposListed { .. }
+            | Event::HealingPaused { .. }
             | Event::ApprovalAsked { .. }
             | Event::HeadReturned { .. }
             | Event::ManifestApproved { .. }

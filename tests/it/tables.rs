@@ -1,6 +1,7 @@
 //! The lists that are the map, each printed as one snapshot: what follows from what, what can go wrong, what can be asked.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use plumbline::app::reactions::Turn;
 use plumbline::app::{reactions, runner};
@@ -118,6 +119,7 @@ fn events() -> Vec<Event> {
         Event::PullClosed { repo, number: 9, head: sha },
         Event::PullsDue { repo },
         Event::ReposListed { delivery: DeliveryId::from_u128(8) },
+        Event::HealingPaused { wait: Duration::from_secs(60) },
         Event::ApprovalAsked { repo, sha, by: 9 },
         Event::CommentDue { repo, number: 9 },
     ];

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::app::runner::{Attempt, Failure};
-use crate::base::event::Actor;
-use crate::domain::github;
+use crate::base::event::{Actor, Event};
 use crate::domain::github::deliveries::{self, Bounds, Healed, Healing};
+use crate::domain::github::{self, Again};
 use crate::engine::queue;
 
 /// How far back GitHub lets deliveries be asked for again.
@@ -15,7 +15,7 @@ const KEPT: Duration = Duration::from_secs(3 * 24 * 3_600);
 const MARGIN: Duration = Duration::from_secs(600);
 
 /// Performs `Work::HealDeliveries`. May be repeated: a delivery that comes twice has one effect. What fails is written down and tried
-/// again when its turn comes, from where it was known that all had arrived.
+/// again when its turn comes, or as soon as GitHub lets us, from where it was known that all had arrived.
 pub fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     let client = match app.github() {
         Ok(client) => client,
@@ -27,6 +27,15 @@ pub fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     let known_until = before.and_then(|before| before.known_until);
     let since = known_until.map_or(now - KEPT, |known| known - MARGIN).max(now - KEPT);
     let healed = deliveries::heal(&client, since, app.hub.their_now(), Bounds::default(), || !attempt.cancel.is_tripped());
+    let paused = match &healed {
+        Ok(healed) => healed.stopped.as_ref(),
+        Err(error) => Some(error),
+    };
+    // It goes on as soon as it may, not when its turn comes.
+    let wait = paused.and_then(|error| match error.again() {
+        Again::After(until) => Some(until.since(app.clock.now())),
+        Again::Later | Again::Never => None,
+    });
     let healing = match healed {
         Ok(healed) => {
             let Healed { missed, again, is_cut, .. } = healed;
@@ -49,6 +58,9 @@ pub fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     let claim = attempt.claim.clone();
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
         queue::finish(tx, &claim, now)?;
+        if let Some(wait) = wait {
+            tx.record(Event::HealingPaused { wait }, now)?;
+        }
         Ok(deliveries::record(tx, healing.clone())?)
     })
 }

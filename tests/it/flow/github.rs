@@ -136,6 +136,24 @@ async fn what_was_missed_in_hours_is_asked_for_in_one_go_and_what_was_not_read_c
 }
 
 #[tokio::test]
+async fn what_was_missed_is_asked_for_as_soon_as_github_lets_it_be_and_not_only_when_its_turn_comes() {
+    let side = Side::with([GATED]).await;
+    side.world.app.tick().await;
+    side.world.app.settle().await;
+    side.github.tried(&side.first.delivery, 502);
+    side.github.next(Door::Deliveries).rate_limited_for(30);
+    side.advance(Duration::from_secs(120)).await;
+    side.world.app.tick().await;
+    side.world.app.settle().await;
+    let last = || side.world.app.app().read_now(|tx, _| deliveries::last(tx)).unwrap().unwrap();
+    assert!(last().error.is_some_and(|why| why.contains("takes no more questions")), "{:?}", last());
+    side.advance(Duration::from_secs(29)).await;
+    assert!(last().error.is_some());
+    side.advance(Duration::from_secs(11)).await;
+    assert_eq!((last().error, last().again), (None, 1), "the clock has not turned since");
+}
+
+#[tokio::test]
 async fn a_push_is_pending_at_once_and_then_has_its_verdict() {
     let side = Side::with([GATED, ("app.rb", "puts 1\n")]).await;
     assert_eq!(side.said(&side.first.sha), [BASELINE]);
