@@ -14,6 +14,7 @@ use super::runner::{Attempt, Failure};
 use crate::base::event::Actor;
 use crate::base::id::{RepoId, UserId};
 use crate::base::page::Limit;
+use crate::base::time::Timestamp;
 use crate::domain::accounts::{self, Identity, RepoRole};
 use crate::domain::github::people::{self, Somebody};
 use crate::domain::github::{self, Client, sync};
@@ -210,9 +211,13 @@ pub fn sync_people(app: &App, attempt: &Attempt) -> Result<(), Failure> {
 
 /// Looks at one person. Performs `Work::SyncPerson`.
 pub fn sync_person(app: &App, attempt: &Attempt, user: UserId) -> Result<(), Failure> {
+    let began = app.clock.now();
     let identity = app.read_now(move |tx, _| accounts::github_identity_of(tx, user))?;
-    if let (Some(identity), Some(seen)) = (identity, open(app)?) {
-        look_at(app, &seen, &identity)?;
+    if let Some(identity) = identity {
+        if let Some(seen) = open(app)? {
+            look_at(app, &seen, &identity)?;
+        }
+        let_go(app, &identity, began)?;
     }
     attempt.done(app)
 }
@@ -227,6 +232,7 @@ fn open(app: &App) -> Result<Option<Seen<'_>>, Failure> {
 }
 
 fn shut_out_who_left(app: &App, directory: &dyn Directory) -> Result<(), Failure> {
+    let began = app.clock.now();
     let let_in = directory.let_in().map_err(|error| failure(app, &error))?;
     let mut after = None;
     loop {
@@ -237,6 +243,7 @@ fn shut_out_who_left(app: &App, directory: &dyn Directory) -> Result<(), Failure
                 Some(places) => see(app, directory, identity, None, places)?,
                 None => look_at(app, directory, identity)?,
             }
+            let_go(app, identity, began)?;
         }
         after = page.next;
         if after.is_none() {
@@ -262,6 +269,15 @@ fn look_at(app: &App, directory: &dyn Directory, identity: &Identity) -> Result<
     let gone = app.write_now(&Actor::System, move |tx, now| accounts::leave_github(tx, subject, now))?;
     if let Some(user) = gone {
         tracing::info!(user.login = %user.login, "{} is in none of the organizations any more and was shut out", user.login);
+    }
+    Ok(())
+}
+
+/// Holds somebody's tokens back no longer, once they were looked at: one who has left has none.
+fn let_go(app: &App, identity: &Identity, began: Timestamp) -> Result<(), Failure> {
+    let id = identity.user;
+    if app.read_now(move |tx, _| tx.get::<accounts::User>(&id))?.is_some_and(|user| user.held_at.is_some()) {
+        app.write_now(&Actor::System, move |tx, _| accounts::let_go(tx, id, began))?;
     }
     Ok(())
 }

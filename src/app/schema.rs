@@ -14,7 +14,7 @@ use crate::domain::github::deliveries::Healing;
 use crate::domain::hooks::{Delivery, DeliveryBody};
 use crate::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use crate::domain::pulls::{Listed, Pull};
-use crate::domain::repos::{Branch, Commit, FormerName, Repository, Withdrawn};
+use crate::domain::repos::{Branch, Commit, FormerName, PushedHead, Repository, Withdrawn};
 use crate::domain::secrets::{Kept, NamedSecret, SshKey, VaultKey};
 use crate::domain::settings::Settings;
 use crate::domain::statuses::{PostedComment, PostedReport, PostedStatus};
@@ -86,6 +86,7 @@ pub fn schema() -> Schema {
             Delivery,
             DeliveryBody,
             FormerName,
+            PushedHead,
             Withdrawn,
         ],
         migrations: MIGRATIONS,

@@ -12,7 +12,9 @@ use crate::base::id::RepoId;
 use crate::base::name::{BranchName, CommitSha, InvalidName, RepoSlug};
 use crate::base::time::Timestamp;
 use crate::domain::github::sync::{self, Remote};
-use crate::domain::repos::{self, AsOf, BranchChange, COMMITS_PER_BRANCH, Facts, RepoSource, Repository, SyncError};
+use crate::domain::repos::{
+    self, AsOf, BranchChange, COMMITS_PER_BRANCH, Facts, PUSHED_PER_FETCH, PushedHead, RepoSource, Repository, SyncError,
+};
 use crate::domain::{checks, dora, github, issues, pulls, secrets, statuses};
 use crate::engine::git::history::Order;
 use crate::engine::git::{self, Asked, CommitInfo, Credentials, Fetched, Mirror, Source, Trust};
@@ -29,8 +31,10 @@ pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> 
         Err(repos::Error::NotFound { .. }) => return leave(app, attempt, id),
         Err(error) => return Err(error.into()),
     };
-    let outcome = match fetch(app, attempt, &repo).and_then(|(mirror, fetched)| Ok((news(app, &repo, &mirror, &fetched)?, fetched))) {
-        Ok((commits, fetched)) => record(app, attempt, &repo, &commits, fetched),
+    let pushed = app.read_now(|tx, _| repos::pushed_heads(tx, id))?;
+    let fetched = fetch(app, attempt, &repo, &pushed).and_then(|(mirror, fetched)| news(app, &repo, &mirror, fetched, &pushed));
+    let outcome = match fetched {
+        Ok(news) => record(app, attempt, &repo, news),
         // The process stops, or another attempt has its place: the repository is not at fault.
         Err(_) if attempt.cancel.is_tripped() => {
             Err(Failure { message: "the process stopped while it fetched".to_owned(), verdict: Verdict::Released })
@@ -144,16 +148,22 @@ impl From<repos::Error> for Trouble {
     }
 }
 
-fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fetched), Trouble> {
+/// Fetches the branches, and the heads that were pushed. Of GitHub by what the repository is called now, with a token of its installation;
+/// with another one if that is taken no more.
+fn fetch(app: &App, attempt: &Attempt, repo: &Repository, pushed: &[PushedHead]) -> Result<(Mirror, Fetched), Trouble> {
+    let also: Vec<CommitSha> = pushed.iter().map(|pushed| pushed.sha).collect();
+    let fetch = |remote: &str, is_trusted: bool, credentials: Option<&Credentials>| {
+        let source: Source = remote.parse()?;
+        let mirror = app.mirror_to_fill(repo.id)?;
+        let fetched = mirror.fetch(&source, &Asked { also: &also, ..asked(app, attempt, is_trusted, credentials) })?;
+        Ok((mirror, fetched))
+    };
     match repo.source {
-        RepoSource::GitHub { id, installation } => fetch_from_github(app, attempt, repo, (id, installation)),
-        RepoSource::Git | RepoSource::Local => fetch_with(app, attempt, repo, &repo.remote, repo.is_trusted, None),
+        RepoSource::GitHub { id, installation } => {
+            from_github(app, repo, (id, installation), &|url, is_trusted, credentials| fetch(url, is_trusted, Some(credentials)))
+        }
+        RepoSource::Git | RepoSource::Local => fetch(&repo.remote, repo.is_trusted, None),
     }
-}
-
-/// Fetches by what the repository is called now, with a token of its installation; with another one if that is taken no more.
-fn fetch_from_github(app: &App, attempt: &Attempt, repo: &Repository, at: (u64, u64)) -> Result<(Mirror, Fetched), Trouble> {
-    from_github(app, repo, at, &|url, is_trusted, credentials| fetch_with(app, attempt, repo, url, is_trusted, Some(credentials)))
 }
 
 /// How much, and for how long, may be fetched of a pull request, which anybody may open.
@@ -231,44 +241,55 @@ fn from_github<T>(
 }
 
 fn asked<'a>(app: &'a App, attempt: &'a Attempt, is_trusted: bool, credentials: Option<&'a Credentials>) -> Asked<'a> {
-    Asked { credentials, outbound: &app.outbound, is_trusted, trust: Trust::Ours, cancel: attempt.cancel.flag(), progress: &|_| {} }
+    let cancel = attempt.cancel.flag();
+    Asked { credentials, outbound: &app.outbound, is_trusted, trust: Trust::Ours, cancel, progress: &|_| {}, also: &[] }
 }
 
-fn fetch_with(
-    app: &App,
-    attempt: &Attempt,
-    repo: &Repository,
-    remote: &str,
-    is_trusted: bool,
-    credentials: Option<&Credentials>,
-) -> Result<(Mirror, Fetched), Trouble> {
-    let source: Source = remote.parse()?;
-    let mirror = app.mirror_to_fill(repo.id)?;
-    let fetched = mirror.fetch(&source, &asked(app, attempt, is_trusted, credentials))?;
-    Ok((mirror, fetched))
+/// What a fetch found that is to be written down.
+struct News {
+    /// The commits that came.
+    commits: Vec<CommitInfo>,
+    /// What the branches are.
+    fetched: Fetched,
+    /// The heads that were pushed and are not looked for any more.
+    settled: Vec<CommitSha>,
+    /// Whether there may be others.
+    has_more: bool,
 }
 
-/// Every commit that came since the last fetch; at the first one the newest of each branch, within bounds: what is older is read from the
-/// mirror.
-fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: &Fetched) -> Result<Vec<CommitInfo>, Trouble> {
+/// Every commit that came since the last fetch, be it on a branch still or only pushed; of the branches at the first one the newest of
+/// each, within bounds: what is older is read from the mirror.
+fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: Fetched, pushed: &[PushedHead]) -> Result<News, Trouble> {
     let before = app.read_now(|tx, _| repos::all_branches(tx, repo.id))?;
-    if before.is_empty() {
-        return newest(mirror, fetched);
+    let now = app.clock.now();
+    let (mut tips, mut settled) = (Vec::new(), Vec::new());
+    for head in pushed {
+        let is_here = mirror.has(head.sha)?;
+        tips.extend(is_here.then_some(head.sha));
+        settled.extend((is_here || fetched.refused.contains(&head.sha) || head.is_over(now)).then_some(head.sha));
     }
-    let known: HashSet<CommitSha> = before.iter().map(|branch| branch.head).collect();
-    let moved: Vec<CommitSha> = fetched.branches.iter().map(|(_, head)| *head).filter(|head| !known.contains(head)).collect();
-    if moved.is_empty() {
-        return Ok(Vec::new());
+    let heads = fetched.branches.iter().map(|(_, head)| *head);
+    let (mut commits, known): (_, HashSet<CommitSha>) = if before.is_empty() {
+        (newest(mirror, &fetched)?, heads.collect())
+    } else {
+        tips.extend(heads);
+        (Vec::new(), before.iter().map(|branch| branch.head).collect())
+    };
+    tips.retain(|tip| !known.contains(tip));
+    tips.sort_unstable();
+    tips.dedup();
+    if !tips.is_empty() {
+        let (more, is_cut) = mirror.commits_beyond(&tips, &known.into_iter().collect::<Vec<_>>(), COMMITS_PER_FETCH)?;
+        if is_cut {
+            tracing::warn!(
+                repo.slug = %repo.slug,
+                "a fetch of {} brought more commits than the {COMMITS_PER_FETCH} that are registered at a time; the older ones are read from its mirror",
+                repo.slug
+            );
+        }
+        commits.extend(more);
     }
-    let (news, is_cut) = mirror.commits_beyond(&moved, &known.into_iter().collect::<Vec<_>>(), COMMITS_PER_FETCH)?;
-    if is_cut {
-        tracing::warn!(
-            repo.slug = %repo.slug,
-            "a fetch of {} brought more commits than the {COMMITS_PER_FETCH} that are registered at a time; the older ones are read from its mirror",
-            repo.slug
-        );
-    }
-    Ok(news)
+    Ok(News { commits, fetched, settled, has_more: pushed.len() == PUSHED_PER_FETCH })
 }
 
 fn newest(mirror: &Mirror, fetched: &Fetched) -> Result<Vec<CommitInfo>, Trouble> {
@@ -301,7 +322,8 @@ const SKIPPED_TOLD: usize = 20;
 
 /// Writes down what a fetch brought, some at a time. Each step leaves a state that may be read, and the one in which a branch moves also
 /// asks for the check of its head: whatever a crash leaves out is found again by the next fetch.
-fn record(app: &App, attempt: &Attempt, repo: &Repository, commits: &[CommitInfo], fetched: Fetched) -> Result<(), Failure> {
+fn record(app: &App, attempt: &Attempt, repo: &Repository, news: News) -> Result<(), Failure> {
+    let News { commits, fetched, settled, has_more } = news;
     let (id, is_of_github) = (repo.id, repo.source.github().is_some());
     let skipped = skipped(&fetched);
     if skipped != repo.skipped {
@@ -327,6 +349,11 @@ fn record(app: &App, attempt: &Attempt, repo: &Repository, commits: &[CommitInfo
         step(tx, &claim, id, default.as_ref(), is_guessed, &last, now)?;
         let is_first = repos::get(tx, id)?.synced_at.is_none();
         repos::record_fetch(tx, id, skipped, now)?;
+        repos::forget_pushed(tx, id, &settled)?;
+        // Those that could not be asked for wait for the next fetch, whenever that is.
+        if has_more && !settled.is_empty() {
+            tx.record(Event::SyncDue { repo: id }, now)?;
+        }
         if is_of_github {
             pulls::branches_moved(tx, id, &[], is_first, now)?;
             if super::pulls::is_due(tx, id, now)? {

@@ -32,6 +32,7 @@ use super::accounts::{self, RepoRole};
 mod badge;
 pub mod manifest;
 mod mirror;
+mod pushed;
 mod record;
 mod slugs;
 
@@ -40,6 +41,7 @@ pub use mirror::{
     AsOf, Facts, Followed, FormerName, WITHDRAWN_FOR, Withdrawal, Withdrawn, admit, end_withdrawn, follow, formerly, is_gone,
     list_withdrawn, looked_at, of_installation, so_at, tie, withdraw, withdrawn,
 };
+pub use pushed::{PUSHED_PER_FETCH, PushedHead, forget_pushed, note_pushed, pushed_heads};
 pub use record::{Author, Branch, Commit, RepoSource, Repository, SyncError};
 pub use slugs::Slugs;
 
@@ -536,7 +538,8 @@ pub fn delete(tx: &mut WriteTx, slug: &RepoSlug, confirm: &str, now: Timestamp) 
 
 /// About how many bytes a repository's branches and commits take, each table counted up to `cap` rows.
 pub fn weigh(tx: &ReadTx, repo: RepoId, cap: usize) -> store::Result<u64> {
-    Ok(tx.weigh(&Scan::<Branch>::prefix(repo), cap)? + tx.weigh(&Scan::<Commit>::prefix(repo), cap)?)
+    let pushed = tx.weigh(&Scan::<PushedHead>::prefix(repo), cap)?;
+    Ok(pushed + tx.weigh(&Scan::<Branch>::prefix(repo), cap)? + tx.weigh(&Scan::<Commit>::prefix(repo), cap)?)
 }
 
 /// Erases rows of a deleted repository, at most `limit`; answers how many, 0 once none are left.
@@ -545,5 +548,6 @@ pub fn erase(tx: &mut WriteTx, repo: RepoId, limit: usize) -> Result<usize> {
     erased += mirror::forget_names(tx, repo, limit.saturating_sub(erased))?;
     erased += tx.remove_all(&Scan::<Branch>::prefix(repo), limit.saturating_sub(erased))?;
     erased += tx.remove_all(&Scan::<Commit>::prefix(repo), limit.saturating_sub(erased))?;
+    erased += tx.remove_all(&Scan::<PushedHead>::prefix(repo), limit.saturating_sub(erased))?;
     Ok(erased)
 }

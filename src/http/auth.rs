@@ -166,12 +166,19 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
                 None => None,
             };
             let Some(caller) = caller else {
-                let why = "the token is not one of ours, has expired or was revoked";
+                let known = match secret {
+                    Some(secret) => app.read(move |tx, now| accounts::token_of(tx, secret, now)).await?,
+                    None => None,
+                };
+                let why = match known {
+                    Some((_, true)) => {
+                        "GitHub says that its person has left; the token is held back until GitHub was asked whether they have"
+                    }
+                    Some((_, false)) | None => "the token is not one of ours, has expired or was revoked",
+                };
                 let mut refused = ApiError::new(Code::Unauthenticated, why).into_response();
                 // One that was good once says where it leaked.
-                if let Some(secret) = secret
-                    && let Some(token) = app.read(move |tx, _| accounts::token_of(tx, secret)).await?
-                {
+                if let Some((token, _)) = known {
                     refused.extensions_mut().insert(By(Actor::Token { token, address }));
                 }
                 return Ok(refused);

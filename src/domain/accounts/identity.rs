@@ -197,6 +197,7 @@ pub fn unlink_github(tx: &mut WriteTx, id: UserId, now: Timestamp) -> Result<()>
     email::set_emails(tx, id, &[], now)?;
     person.sources.retain(|source| *source != Source::Github);
     person.avatar_url = None;
+    person.held_at = None;
     tx.put(&person)?;
     Ok(tx.record(Event::SignInChanged { user: id, change: SignInChange::GithubUnlinked }, now)?)
 }
@@ -209,14 +210,15 @@ pub fn leave_github(tx: &mut WriteTx, subject: u64, now: Timestamp) -> Result<Op
     let has_closed = person.disabled_at.is_none() && !person.sources.contains(&Source::Local);
     identity.left = Some(Left { at: now, has_closed });
     tx.put(&identity)?;
+    person.held_at = None;
     user::end_access(tx, person.id, now)?;
     roster::forget_user(tx, person.id, now)?;
     let mut changes = vec![Changed::of("github", Some("member"), Some("left"))];
     if has_closed {
         person.disabled_at = Some(now);
-        tx.put(&person)?;
         changes.push(Changed::of("enabled", Some(true), Some(false)));
     }
+    tx.put(&person)?;
     tx.record(Event::UserChanged { user: person.id, changes: changes.into_iter().flatten().collect() }, now)?;
     Ok(Some(person))
 }
@@ -225,6 +227,27 @@ pub fn leave_github(tx: &mut WriteTx, subject: u64, now: Timestamp) -> Result<Op
 pub fn revoke_github_authorization(tx: &mut WriteTx, subject: u64, now: Timestamp) -> Result<()> {
     if let Some(identity) = github_identity(tx, subject)? {
         session::sign_out_all(tx, identity.user, None, now)?;
+    }
+    Ok(())
+}
+
+/// Signs somebody out of whom GitHub says that they left an organization, and holds their tokens back until they [were looked at](let_go).
+/// Whoever is known to be let in by others alone is not concerned.
+pub fn hold_back(tx: &mut WriteTx, subject: u64, place: &str, now: Timestamp) -> Result<()> {
+    let Some(identity) = github_identity(tx, subject)?.filter(|identity| identity.left.is_none()) else { return Ok(()) };
+    if !identity.places.is_empty() && !identity.places.contains(&place.to_lowercase()) {
+        return Ok(());
+    }
+    session::sign_out_all(tx, identity.user, None, now)?;
+    let person = user::get_user(tx, identity.user)?;
+    Ok(tx.put(&User { held_at: Some(now), ..person })?)
+}
+
+/// Lets somebody's tokens be good again, if they were not held back after it began that the person was looked at.
+pub fn let_go(tx: &mut WriteTx, id: UserId, began: Timestamp) -> Result<()> {
+    let person = user::get_user(tx, id)?;
+    if person.held_at.is_some_and(|held_at| held_at <= began) {
+        tx.put(&User { held_at: None, ..person })?;
     }
     Ok(())
 }
@@ -266,6 +289,8 @@ fn shown(login: &str) -> String {
 /// Writes down what GitHub says of a person.
 fn take_over(tx: &mut WriteTx, identity: Identity, mut person: User, profile: &Profile, now: Timestamp) -> Result<User> {
     tx.put(&identity)?;
+    // GitHub has just said who they are, and that they are let in.
+    person.held_at = None;
     person.avatar_url = profile.avatar_url.clone().filter(|url| is_picture(url));
     // What somebody who was here before is called is theirs to say.
     if !person.sources.contains(&Source::Local) {

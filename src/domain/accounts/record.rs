@@ -34,6 +34,8 @@ pub struct User {
     pub sources: Vec<Source>,
     /// Where their picture is.
     pub avatar_url: Option<String>,
+    /// Since when their tokens are held back: they are said to have left those whom GitHub lets in, and were not looked at since.
+    pub held_at: Option<Timestamp>,
 }
 
 impl Record for User {

@@ -34,6 +34,7 @@ pub fn create_user(tx: &mut WriteTx, login: &str, role: InstanceRole, now: Times
         last_seen_at: None,
         sources: vec![Source::Local],
         avatar_url: None,
+        held_at: None,
     };
     tx.put(&user)?;
     tx.record(Event::UserCreated { user: user.id }, now)?;

@@ -1,6 +1,7 @@
 //! What follows from what GitHub tells us.
 //!
-//! Of branches nothing is believed: a push is a reason to fetch, and the fetch finds what is so. What GitHub says of the repository itself
+//! Of branches nothing is believed: a push is a reason to fetch, and the fetch finds what is so; it also takes over what was pushed and is
+//! on no branch any more. What GitHub says of the repository itself
 //! is taken over by its own time ([`repos::follow`]), and so is whether we may see it ([`repos::withdraw`], [`repos::admit`]). Each of
 //! these may be done again, and in any order, with the same end.
 //!
@@ -14,7 +15,7 @@ use crate::engine::store::WriteTx;
 
 use super::{Error, Outcome, Result};
 use crate::domain::dora::{self, Deployment, Untold};
-use crate::domain::github::payload::{Account, AtCommit, Installation, Kind, Payload, Pressed, Pull, Repo, RepoRef};
+use crate::domain::github::payload::{Account, AtCommit, Installation, Kind, Payload, Pressed, Pull, Push, Repo, RepoRef};
 use crate::domain::repos::{AsOf, Facts, Followed, Repository, Withdrawal};
 use crate::domain::{accounts, checks, pulls, repos, statuses};
 
@@ -70,7 +71,10 @@ pub fn apply(tx: &mut WriteTx, payload: &Payload, sent: &Sent, now: Timestamp) -
     match &payload.kind {
         Kind::Ping => whole(processed("GitHub reaches this instance, and its secret is ours")),
         Kind::Push(push) => match push.reference.strip_prefix(HEADS) {
-            Some(_) => whole(look(tx, payload, now)?),
+            Some(_) => {
+                note_head(tx, payload, push, now)?;
+                whole(look(tx, payload, now)?)
+            }
             None => whole(ignored("no branch moved")),
         },
         Kind::Create(reference) | Kind::Delete(reference) => match reference.ref_type.as_str() {
@@ -93,13 +97,13 @@ pub fn apply(tx: &mut WriteTx, payload: &Payload, sent: &Sent, now: Timestamp) -
         }
         // A team's roles may be in any repository, and whom an organization let go is looked up.
         Kind::Team(_) | Kind::TeamAdd(_) => whole(people(tx, now)?),
-        Kind::Organization(_, member) => {
+        Kind::Organization(place, member) => {
             // Whoever went is looked at first, without waiting for everybody else.
             if let Some(member) = member {
                 accounts::person_changed(tx, member.id, now)?;
-                // GitHub may not answer right now. Who is let in all the same signs in again.
+                // GitHub may not answer right now.
                 if payload.action() == "member_removed" {
-                    accounts::revoke_github_authorization(tx, member.id, now)?;
+                    accounts::hold_back(tx, member.id, &place.login, now)?;
                 }
             }
             // Its repositories have other names by now.
@@ -185,6 +189,18 @@ fn about(tx: &WriteTx, payload: &Payload) -> Result<std::result::Result<Reposito
 
 fn unknown(repo: &Repo) -> String {
     format!("`{}` (GitHub's number {}) was not added here", repo.full_name, repo.id)
+}
+
+/// Notes the head that a push brought: the branch may be elsewhere by the time it is fetched.
+fn note_head(tx: &mut WriteTx, payload: &Payload, push: &Push, now: Timestamp) -> Result<()> {
+    let is_there = !push.deleted && push.after.bytes().any(|digit| digit != b'0');
+    if let (Some(named), Ok(head)) = (&payload.common.repository, push.after.parse::<CommitSha>())
+        && is_there
+        && let Some(repo) = repos::find_by_github(tx, named.id)?
+    {
+        repos::note_pushed(tx, repo.id, head, now)?;
+    }
+    Ok(())
 }
 
 /// Has the repository fetched: what its branches are by now is found there.

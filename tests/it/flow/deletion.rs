@@ -22,7 +22,7 @@ use plumbline::domain::github::deliveries::Healing;
 use plumbline::domain::hooks::{Delivery, DeliveryBody};
 use plumbline::domain::issues::{Chunk, Issue, Node, Revision, Standing};
 use plumbline::domain::pulls::{Listed, Pull};
-use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, FormerName, NewRepository, RepoSource, Repository, Withdrawn};
+use plumbline::domain::repos::{self, BadgeKey, Branch, Commit, FormerName, NewRepository, PushedHead, RepoSource, Repository, Withdrawn};
 use plumbline::domain::search::{Question, Scope, Sort, parse};
 use plumbline::domain::secrets::{Kept, NamedSecret, SshKey, VaultKey};
 use plumbline::domain::settings::Settings;
@@ -107,6 +107,7 @@ fn tables_that_name(app: &App, id: RepoId) -> Vec<&'static str> {
         Delivery,
         DeliveryBody,
         FormerName,
+        PushedHead,
         Withdrawn,
         Identity,
         Email,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use plumbline::base::id::{Id, RepoId};
 use plumbline::domain::accounts::{Scope, TokenKind};
 use plumbline::domain::dora::Deployment;
+use plumbline::domain::repos::PushedHead;
 use plumbline::domain::settings::AddRepos;
 use plumbline::engine::store::Scan;
 use serde_json::{Value, json};
@@ -42,6 +43,12 @@ impl Side {
 
     /// Delivers an event with these parts beside those that each has, and does what follows.
     async fn told(&self, number: u64, event: &str, parts: Value) {
+        self.sent(number, event, parts).await;
+        self.world.app.settle().await;
+    }
+
+    /// Delivers an event with these parts beside those that each has.
+    async fn sent(&self, number: u64, event: &str, parts: Value) {
         let mut payload = json!({
             "installation": {"id": INSTALLATION}, "sender": {"id": 1, "login": "acme"},
             "organization": {"id": 1, "login": "acme"},
@@ -51,7 +58,6 @@ impl Side {
         let client = self.world.app.anonymous().with("content-type", "application/json").with("x-hub-signature-256", &signature);
         let client = client.with("x-github-delivery", &guid).with("x-github-event", &event);
         client.send("POST", "/hooks/github", Some(&body)).await.expect(202);
-        self.world.app.settle().await;
     }
 
     /// The repository as an event describes it that says this of it, a minute later each time.
@@ -118,6 +124,76 @@ async fn whoever_leaves_or_takes_back_that_we_know_them_is_signed_out_by_the_del
     let left = json!({"user": {"id": other, "login": "other"}, "role": "member", "state": "active"});
     side.told(2, "organization", json!({"action": "member_removed", "membership": left})).await;
     by_other.get("/api/v1/me").await.expect(401);
+}
+
+#[tokio::test]
+async fn whoever_left_has_no_good_token_while_github_cannot_be_asked_and_has_it_again_if_they_had_not() {
+    let side = Side::new().await;
+    let (one, other) = (side.github.member("one"), side.github.member("other"));
+    let mut programs = Vec::new();
+    for who in [one, other] {
+        let browser = side.sign_in(who).await;
+        let token = browser.post("/api/v1/me/tokens", json!({"name": "ci", "scopes": ["repo:read"]})).await.expect(201).value();
+        programs.push(side.world.app.anonymous().bearer(text(&token["token"])));
+    }
+    // Where they were seen is known from here on.
+    side.world.admin.own("POST", "/api/v1/admin/resync").await.expect(202);
+    side.world.app.settle().await;
+    let left = |who: u64, org: &str| {
+        let membership = json!({"user": {"id": who, "login": "one"}, "role": "member", "state": "active"});
+        json!({"action": "member_removed", "membership": membership, "organization": {"id": 1, "login": org}})
+    };
+    side.told(1, "organization", left(one, "elsewhere")).await;
+    programs[0].get("/api/v1/me").await.expect(200);
+
+    side.github.away(true);
+    side.github.belongs(one, "acme", None);
+    side.told(2, "organization", left(one, "Acme")).await;
+    side.told(3, "organization", left(other, "acme")).await;
+    for program in &programs {
+        let refused = program.get("/api/v1/me").await.expect(401).value();
+        assert!(text(&refused["message"]).contains("held back until GitHub was asked"), "{refused}");
+    }
+    side.github.away(false);
+    for waits in [15, 90] {
+        side.world.app.advance(Duration::from_secs(waits));
+        side.github.advance(Duration::from_secs(waits));
+        side.world.app.settle().await;
+    }
+    let refused = programs[0].get("/api/v1/me").await.expect(401).value();
+    assert!(text(&refused["message"]).contains("was revoked"), "{refused}");
+    programs[1].get("/api/v1/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_head_that_was_forced_away_before_it_was_fetched_is_registered_and_is_not_checked() {
+    let side = Side::new().await;
+    let push = |sha: &str| {
+        let zeros = "0".repeat(40);
+        json!({"ref": "refs/heads/topic", "before": zeros, "after": sha, "repository": side.described(0, json!({}))})
+    };
+    side.github.begins(SLUG, "topic", "main");
+    let below = side.github.push(SLUG, "topic", [("a.rb", "puts 1\n")]).sha;
+    let left = side.github.push(SLUG, "topic", [("a.rb", "puts 2\n")]).sha;
+    side.github.drops(SLUG, "topic");
+    side.github.begins(SLUG, "topic", "main");
+    let head = side.github.push(SLUG, "topic", [("a.rb", "puts 3\n")]).sha;
+    // One that GitHub has no more is no reason to take over nothing.
+    let gone = "a".repeat(40);
+    let deliveries = [&left, &gone, &head].map(|sha| push(sha));
+    for (number, delivery) in deliveries.into_iter().enumerate() {
+        side.sent(number as u64 + 1, "push", delivery).await;
+    }
+    side.world.app.settle().await;
+    let status = |sha: &str| format!("/api/v1/repos/acme/app/commits/{sha}");
+    let commit = side.world.admin.get(&status(&left)).await.expect(200).value();
+    assert_eq!((&commit["sha"], &commit["message"]), (&json!(left), &json!("change files\n")));
+    side.world.admin.get(&status(&below)).await.expect(200);
+    side.world.admin.get(&status(&gone)).await.expect(404);
+    side.world.admin.get(&format!("{}/checks", status(&left))).await.expect(404);
+    side.world.admin.get(&format!("{}/checks", status(&head))).await.expect(200);
+    let waiting = side.world.app.app().read_now(|tx, _| tx.find(&Scan::<PushedHead>::all(), 10)).unwrap();
+    assert_eq!(waiting, [], "none is looked for again");
 }
 
 #[tokio::test]

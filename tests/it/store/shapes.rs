@@ -33,7 +33,7 @@ use plumbline::domain::issues::{
 };
 use plumbline::domain::pulls::{Asked, Head, Listed, Person, Pull, PullState};
 use plumbline::domain::repos::{
-    ApprovalFor, AsOf, Author, BadgeKey, Branch, Commit, FormerName, RepoSource, Repository, SyncError, Withdrawal, Withdrawn,
+    ApprovalFor, AsOf, Author, BadgeKey, Branch, Commit, FormerName, PushedHead, RepoSource, Repository, SyncError, Withdrawal, Withdrawn,
 };
 use plumbline::domain::secrets::{Kept, KeyState, NamedSecret, Purpose, Scope, SshKey, Use, VaultKey};
 use plumbline::domain::settings::{AddRepos, Settings};
@@ -182,6 +182,7 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&delivery()),
     || shape(&DeliveryBody { delivery: DeliveryId::from_u128(1), content: Content::Inline(vec![1, 2]) }),
     || shape(&FormerName { slug: RepoSlug::new("acme", "old").unwrap(), repo: repo(), until: at(1) }),
+    || shape(&PushedHead { repo: repo(), sha: sha(1), at: at(1) }),
     || shape(&Withdrawn { repo: repository(), why: Withdrawal::AccessRemoved, at: at(1), ends_at: at(2) }),
 ];
 
@@ -284,6 +285,7 @@ fn user() -> User {
         login: "ada".to_owned(),
         name: "Ada".to_owned(),
         role: InstanceRole::Admin,
+        held_at: Some(at(5)),
         disabled_at: Some(at(2)),
         created_at: at(3),
         last_seen_at: Some(at(4)),
