@@ -191,6 +191,11 @@ impl Sandboxes {
         }
     }
 
+    /// Whether processes run without isolation. Where that is not allowed nothing is looked for.
+    pub fn is_unisolated(&self) -> bool {
+        self.min_tier == Tier::Trusted && self.get().is_ok_and(|sandbox| sandbox.tier() == Tier::Trusted)
+    }
+
     /// Looks for the best that this host gives. `before` is what it gave when it was last looked.
     fn make(&self, before: &Known<Sandbox>) -> sandbox::Result<Known<Sandbox>> {
         let native = Sandbox::new(&self.launcher, self.settings.clone());

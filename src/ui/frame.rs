@@ -20,6 +20,8 @@ pub struct Frame {
     pub viewer: Option<Viewer>,
     /// How many check sets are waiting or running, of those that the viewer may see.
     pub running: u64,
+    /// Whether what checks run here, now, is not kept apart from the host.
+    pub is_unisolated: bool,
     /// The present instant, which ages are counted from.
     pub now: Timestamp,
     /// When the request began; the footer says how long the page took.

@@ -92,7 +92,7 @@ impl World {
 
     fn frame(&self) -> Frame {
         let viewer = Viewer { login: self.say("ada"), name: self.say("Ada Lovelace"), is_admin: true };
-        Frame { viewer: Some(viewer), running: 2, now: now(), started: Instant::now() }
+        Frame { viewer: Some(viewer), running: 2, is_unisolated: false, now: now(), started: Instant::now() }
     }
 
     fn outside(&self) -> Frame {

@@ -94,7 +94,7 @@ async fn errors(State(app): State<App>, mut request: Request, next: Next) -> Res
         let by_github = is_door && http::accounts::github::is_open(&app).await.unwrap_or_default();
         let viewer = caller.as_ref().and_then(viewer_of);
         let render = move |error: &ApiError, request_id: &str| {
-            let frame = Frame { viewer: viewer.clone(), running: 0, now: app.clock.now(), started: began };
+            let frame = Frame { viewer: viewer.clone(), running: 0, is_unisolated: false, now: app.clock.now(), started: began };
             let page = if error.code == Code::Unauthenticated && is_get {
                 let reason = if has_lapsed { Reason::Ended } else { Reason::Needed };
                 SignInPage { frame, reason, has_passwords, by_github, login: String::new(), fault: None }.render()
@@ -132,9 +132,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 impl Asked {
     /// What stands around the page.
     pub async fn frame(&self, app: &App) -> Result<Frame, ApiError> {
-        let caller = self.permit.caller.clone();
-        let (running, now) = app.read(move |tx, now| -> Result<_, ApiError> { Ok((running(tx, &caller)?, now)) }).await?;
-        Ok(Frame { viewer: viewer_of(&self.permit.caller), running, now, started: self.began })
+        let (caller, host) = (self.permit.caller.clone(), app.clone());
+        let (running, is_unisolated, now) = app
+            .read(move |tx, now| -> Result<_, ApiError> {
+                let is_unisolated = caller.user().is_some() && host.sandboxes.is_unisolated();
+                Ok((running(tx, &caller)?, is_unisolated, now))
+            })
+            .await?;
+        Ok(Frame { viewer: viewer_of(&self.permit.caller), running, is_unisolated, now, started: self.began })
     }
 }
 

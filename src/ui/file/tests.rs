@@ -31,7 +31,7 @@ fn issue(id: u128, start: Option<u32>, end: Option<u32>) -> IssueView {
 fn page(issues: Vec<IssueView>) -> FilePage {
     let sha = CommitSha::from_bytes([1; 20]);
     FilePage {
-        frame: Frame { viewer: None, running: 0, now: Timestamp::EPOCH, started: std::time::Instant::now() },
+        frame: Frame { viewer: None, running: 0, is_unisolated: false, now: Timestamp::EPOCH, started: std::time::Instant::now() },
         place: Place {
             unisolated: Vec::new(),
             repo: "a/b".parse().unwrap(),

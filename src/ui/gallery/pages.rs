@@ -62,6 +62,8 @@ fn homes(world: &World, out: &mut Pages) {
     let mut full = page(rows, String::new(), running, Some(AddForm::default()));
     full.next = Some(Cursor::new(vec![1, 2]));
     add(out, "home", &full);
+    full.frame.is_unisolated = true;
+    add(out, "home-trusted", &full);
     let form = AddForm { takes_paths: true, may_set_up: true, ..AddForm::default() };
     add(out, "home-empty", &page(Vec::new(), String::new(), Vec::new(), Some(form)));
     add(out, "home-empty-member", &page(Vec::new(), String::new(), Vec::new(), None));

@@ -2,8 +2,10 @@
 
 use plumbline::base::event::Actor;
 use plumbline::domain::checks::{self, Execution};
+use plumbline::engine::sandbox::Tier;
 use serde_json::{Value, json};
 
+use crate::support::app::TestApp;
 use crate::support::world::{World, text};
 
 #[tokio::test]
@@ -115,6 +117,24 @@ async fn what_a_program_says_is_shown_in_its_colours_and_never_obeyed() {
         assert!(html.contains(shown), "{shown}: {html}");
     }
     assert!(!html.contains("Ran without isolation"));
+}
+
+#[tokio::test]
+async fn the_pages_of_all_repositories_say_that_nothing_is_isolated_where_nothing_is() {
+    for (min_tier, is_told) in [(Tier::Trusted, true), (Tier::Native, false)] {
+        let world = World::of(TestApp::with(|config| {
+            config.min_tier = min_tier;
+            // No sandbox comes up without it.
+            config.launcher = "/bin/false".into();
+        }))
+        .await;
+        for page in ["/", "/issues", "/admin"] {
+            let html = world.admin.page(page).await.expect(200).text();
+            assert_eq!(html.contains("Nothing here is isolated:"), is_told, "{page} with {min_tier}: {html}");
+        }
+        let html = world.app.anonymous().page("/sign-in").await.expect(200).text();
+        assert!(!html.contains("Nothing here is isolated"), "strangers are not told");
+    }
 }
 
 #[tokio::test]
