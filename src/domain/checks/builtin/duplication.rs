@@ -8,9 +8,10 @@
 //! Alike are two runs of [`MIN_TOKENS`] tokens or more over [`MIN_LINES`] lines or more that differ in white space and comments at most.
 //! Names and values count: what differs in them has been thought about, and telling of it is right too seldom.
 //!
-//! The one idea is two passes. The first makes [prints](prints::of) of every file and keeps nothing else; what no print is shared of is in
-//! no long run, and that is nearly everything. The second looks at the rest token by token and finds every repetition in
-//! [linear time](suffixes). Prints are a pure function of path and bytes, so that whoever keeps them by blob spares the first pass.
+//! The one idea is two passes. The first makes [prints](prints::of) of every file; what no print is shared of is in no long run, and that
+//! is nearly everything. The second looks at the rest token by token and finds every repetition in [linear time](suffixes). The tokens of
+//! a tree of some size are kept between the two, those of a larger one read anew. Prints are a pure function of path and bytes, so that
+//! whoever keeps them by blob spares the first pass.
 //!
 //! It is quiet about what nobody would mend: [what is not written by hand](scope), [imports](stream), tables of values and rows of equal
 //! lines ([places]). Code that moves is one place before and after. A finding's fingerprint is made of the tokens alone, so that it is
@@ -31,6 +32,7 @@ use crate::engine::git::tree::{FileKind, Tree, TreeFile};
 use super::tokens::Language;
 use places::Corpus;
 use prints::{GRAM, Print, WINDOW};
+use stream::Piece;
 
 /// The fewest tokens that are worth a word.
 pub const MIN_TOKENS: usize = 70;
@@ -40,6 +42,8 @@ pub const MIN_LINES: usize = 8;
 pub const TESTS_FACTOR: usize = 2;
 /// The most prints of a tree: those of some six million lines.
 pub const MAX_PRINTS: usize = 4 << 20;
+/// How many tokens are kept from the first look to the second, sixteen bytes each: those of a quarter of a million lines.
+pub const MAX_KEPT: usize = 2 << 20;
 /// The most tokens that are compared one by one: a million lines of which every one has its like.
 pub const MAX_COMPARED: usize = 6 << 20;
 
@@ -65,7 +69,7 @@ impl Builtin for Duplication {
     }
 
     fn tree(&self, tree: &dyn Tree, cancel: &dyn Fn() -> bool) -> git::Result<OfTree> {
-        let findings = compare(tree, Limits { prints: MAX_PRINTS, tokens: MAX_COMPARED }, cancel)?;
+        let findings = compare(tree, Limits { prints: MAX_PRINTS, kept: MAX_KEPT, tokens: MAX_COMPARED }, cancel)?;
         Ok(OfTree { findings, unread: Vec::new() })
     }
 }
@@ -74,30 +78,43 @@ impl Builtin for Duplication {
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     prints: usize,
+    kept: usize,
     tokens: usize,
+}
+
+/// A file after the first look.
+struct Printed<'a> {
+    file: &'a TreeFile,
+    prints: Vec<Print>,
+    tests_from: u32,
+    /// Its tokens, unless too many are kept.
+    pieces: Option<Vec<Piece>>,
 }
 
 /// Compares all files of a tree.
 fn compare(tree: &dyn Tree, limits: Limits, cancel: &dyn Fn() -> bool) -> git::Result<Vec<Finding>> {
-    let mut printed: Vec<(&TreeFile, Vec<Print>)> = Vec::new();
-    let (mut held, mut left_out) = (0, Vec::new());
+    let mut printed: Vec<Printed<'_>> = Vec::new();
+    let (mut held, mut kept, mut left_out) = (0, 0, Vec::new());
     for file in tree.files() {
         if cancel() {
             return Ok(Vec::new());
         }
         let Some((language, content)) = source(tree, file)? else { continue };
-        let prints = prints::of(language, &content);
+        let pieces = stream::compared(language, &content);
+        let prints = prints::of(&pieces);
         if held + prints.len() > limits.prints {
             left_out.push(file);
         } else if !prints.is_empty() {
             held += prints.len();
-            printed.push((file, prints));
+            let pieces = Some(pieces).filter(|pieces| kept + pieces.len() <= limits.kept);
+            kept += pieces.as_ref().map_or(0, Vec::len);
+            printed.push(Printed { file, prints, tests_from: scope::tests_from(&file.path, &content), pieces });
         }
     }
     let shared = shared(&printed);
     let mut corpus = Corpus::default();
     let mut files: Vec<&TreeFile> = Vec::new();
-    for (file, prints) in &printed {
+    for Printed { file, prints, tests_from, pieces } in &printed {
         if cancel() {
             return Ok(Vec::new());
         }
@@ -105,19 +122,21 @@ fn compare(tree: &dyn Tree, limits: Limits, cancel: &dyn Fn() -> bool) -> git::R
         if spans.is_empty() {
             continue;
         }
-        let Some((language, content)) = source(tree, file)? else { continue };
-        let tokens = stream::compared(language, &content);
+        let read = match pieces {
+            Some(_) => None,
+            None => source(tree, file)?.map(|(language, content)| stream::compared(language, &content)),
+        };
+        let Some(pieces) = pieces.as_ref().or(read.as_ref()) else { continue };
         let wanted: usize = spans.iter().map(|(begin, end)| end - begin + 1).sum();
         if corpus.tokens() + wanted > limits.tokens {
             left_out.push(file);
             continue;
         }
-        let number = corpus.begin(scope::tests_from(&file.path, &content));
+        let number = corpus.begin(*tests_from);
         files.push(file);
         for (begin, end) in spans {
-            let end = end.min(tokens.len());
-            if begin < end {
-                corpus.add(number, &content, &tokens, begin, end);
+            if let Some(run) = pieces.get(begin..end.min(pieces.len())).filter(|run| !run.is_empty()) {
+                corpus.add(number, run);
             }
         }
     }
@@ -145,8 +164,8 @@ fn source(tree: &dyn Tree, file: &TreeFile) -> git::Result<Option<(&'static Lang
 }
 
 /// The hashes of prints that there are several of, ascending.
-fn shared(printed: &[(&TreeFile, Vec<Print>)]) -> Vec<u64> {
-    let mut hashes: Vec<u64> = printed.iter().flat_map(|(_, prints)| prints.iter().map(|print| print.hash)).collect();
+fn shared(printed: &[Printed<'_>]) -> Vec<u64> {
+    let mut hashes: Vec<u64> = printed.iter().flat_map(|printed| printed.prints.iter().map(|print| print.hash)).collect();
     hashes.sort_unstable();
     let mut shared: Vec<u64> = hashes.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
     shared.dedup();

@@ -47,10 +47,40 @@ pub struct Lexer<'a> {
     content: &'a [u8],
     at: usize,
     line: u32,
-    /// What stood before, comments left out: it tells a division from a regular expression.
+    /// What stood before in a script, comments left out: it tells a division from a regular expression.
     before: Option<Token>,
     /// For each quote of the language, and for regular expressions: up to where none is closed.
     unclosed: [usize; MAX_QUOTES + 1],
+    /// Of each byte whether a comment or a string of the language may begin with it: most marks begin neither.
+    begins: [u8; 256],
+}
+
+/// A comment may begin with this byte.
+const COMMENT: u8 = 1;
+/// A string may.
+const QUOTE: u8 = 2;
+
+/// Of each byte what it is in any language.
+static CLASSES: [u8; 256] = classes();
+/// Part of a word.
+const WORD: u8 = 1;
+/// White space.
+const SPACE: u8 = 2;
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || byte >= 0x80 {
+            classes[byte as usize] = WORD;
+        } else if byte.is_ascii_whitespace() {
+            classes[byte as usize] = SPACE;
+        }
+        if byte == u8::MAX {
+            return classes;
+        }
+        byte += 1;
+    }
 }
 
 /// The most sorts of quotes in a language.
@@ -64,7 +94,32 @@ const BEFORE_REGEX: [&[u8]; 9] = [b"return", b"typeof", b"case", b"in", b"of", b
 impl<'a> Lexer<'a> {
     /// A reader of this text.
     pub fn new(language: &'static Language, content: &'a [u8]) -> Lexer<'a> {
-        Lexer { language, content, at: 0, line: 1, before: None, unclosed: [0; MAX_QUOTES + 1] }
+        let mut begins = [0; 256];
+        for opening in language.lines.iter().copied().chain(language.blocks.iter().map(|block| block.open)) {
+            begins[usize::from(opening[0])] |= COMMENT;
+        }
+        for quote in language.quotes {
+            begins[usize::from(quote.open[0])] |= QUOTE;
+        }
+        Lexer { language, content, at: 0, line: 1, before: None, unclosed: [0; MAX_QUOTES + 1], begins }
+    }
+
+    /// The next token.
+    #[inline]
+    pub fn token(&mut self) -> Option<Token> {
+        self.skip_space();
+        let first = *self.content.get(self.at)?;
+        let (start, line) = (self.at, self.line);
+        let kind = self.read(first);
+        let token = Token { kind, start, end: self.at, line };
+        if matches!(kind, Kind::Text | Kind::Comment) {
+            self.line += newlines(&self.content[start..self.at]);
+        }
+        // Nothing else asks for it.
+        if self.language.manner == Manner::Script && kind != Kind::Comment {
+            self.before = Some(token);
+        }
+        Some(token)
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -77,7 +132,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn skip_space(&mut self) {
-        while let Some(byte) = self.content.get(self.at).filter(|byte| byte.is_ascii_whitespace()) {
+        while let Some(byte) = self.content.get(self.at).filter(|byte| CLASSES[usize::from(**byte)] == SPACE) {
             self.line += u32::from(*byte == b'\n');
             self.at += 1;
         }
@@ -92,10 +147,11 @@ impl<'a> Lexer<'a> {
         if is_word(first) {
             return self.word();
         }
-        if self.comment() {
+        let begins = self.begins[usize::from(first)];
+        if begins & COMMENT != 0 && self.comment() {
             return Kind::Comment;
         }
-        if self.quoted() || self.language.manner == Manner::Script && first == b'/' && self.regex() {
+        if begins & QUOTE != 0 && self.quoted() || self.language.manner == Manner::Script && first == b'/' && self.regex() {
             return Kind::Text;
         }
         // In Lisp a backslash makes a character of whatever follows, be it a quote.
@@ -106,7 +162,7 @@ impl<'a> Lexer<'a> {
 
     fn word(&mut self) -> Kind {
         let start = self.at;
-        self.at += self.rest().iter().position(|byte| !is_word(*byte)).unwrap_or(self.rest().len());
+        self.at += word_length(self.rest());
         let is_raw = match (self.language.manner, &self.content[start..self.at]) {
             (Manner::Rust, b"r" | b"br" | b"cr") => self.raw_rust(),
             (Manner::Cpp, b"R" | b"LR" | b"uR" | b"UR" | b"u8R") => self.raw_cpp(),
@@ -194,7 +250,7 @@ impl<'a> Lexer<'a> {
             match byte {
                 b'\\' if quote.escapes => at += 2,
                 b'\n' if !quote.spans_lines => break,
-                _ if self.content[at..].starts_with(quote.close) => {
+                byte if *byte == quote.close[0] && self.content[at..].starts_with(quote.close) => {
                     self.at = at + quote.close.len();
                     return true;
                 }
@@ -331,18 +387,7 @@ impl Iterator for Lexer<'_> {
     type Item = Token;
 
     fn next(&mut self) -> Option<Token> {
-        self.skip_space();
-        let first = *self.content.get(self.at)?;
-        let (start, line) = (self.at, self.line);
-        let kind = self.read(first);
-        let token = Token { kind, start, end: self.at, line };
-        if matches!(kind, Kind::Text | Kind::Comment) {
-            self.line += newlines(&self.content[start..self.at]);
-        }
-        if kind != Kind::Comment {
-            self.before = Some(token);
-        }
-        Some(token)
+        self.token()
     }
 }
 
@@ -351,8 +396,36 @@ pub fn newlines(bytes: &[u8]) -> u32 {
     u32::try_from(memchr::memchr_iter(b'\n', bytes).count()).unwrap_or(u32::MAX)
 }
 
+/// How many bytes at the beginning are a word's, asked of eight at a time: most words end within the first, and where they do is anybody's
+/// guess.
+fn word_length(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(eight) = text[at..].first_chunk::<8>() {
+        let others = !words_of(u64::from_le_bytes(*eight)) & HIGH;
+        if others != 0 {
+            return at + others.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at + text[at..].iter().position(|byte| !is_word(*byte)).unwrap_or(text.len() - at)
+}
+
+/// The highest bit of each byte.
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Of eight bytes the highest bit of each that is part of a word: all else is added so that it tells whether the byte is at least
+/// something.
+fn words_of(bytes: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let low = bytes & !HIGH;
+    let letters = low | (ONES * 0x20);
+    let from = |bytes: u64, least: u8| bytes + ONES * u64::from(0x80 - least);
+    let between = |bytes: u64, least: u8, beyond: u8| from(bytes, least) & !from(bytes, beyond);
+    between(letters, b'a', b'z' + 1) | between(low, b'0', b'9' + 1) | between(low, b'_', b'_' + 1) | between(low, b'$', b'$' + 1) | bytes
+}
+
 fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || byte >= 0x80
+    CLASSES[usize::from(byte)] == WORD
 }
 
 #[cfg(test)]

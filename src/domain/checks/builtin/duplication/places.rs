@@ -7,9 +7,9 @@
 //! A run is trimmed to whole lines, since lines are what people look at, and weighed: tables of values and rows of equal lines are long and
 //! alike, and nobody would mend them. Of runs that overlap in a file the longest is told of.
 
+use super::stream::{Piece, Role};
 use super::suffixes::Suffixes;
 use super::{MIN_LINES, MIN_TOKENS, TESTS_FACTOR};
-use crate::domain::checks::builtin::tokens::{Kind, Token, newlines};
 
 /// Of how many other places of a run is looked at each.
 const MAX_OTHERS: usize = 64;
@@ -19,56 +19,6 @@ pub const MAX_PER_FILE: usize = 30;
 const STRIDE: usize = 1 << 14;
 /// How many tokens of a run are weighed.
 const WEIGHED: usize = 2_000;
-
-/// What a token is, as far as its run's weight depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// A name or keyword.
-    Word,
-    /// A number or string.
-    Literal,
-    /// A bracket that opens.
-    Opens,
-    /// A bracket that closes.
-    Closes,
-    /// Anything else.
-    Mark,
-    /// The end of a region.
-    Break,
-}
-
-/// Where on its line a token is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Edge {
-    /// Between others.
-    Within,
-    /// The first.
-    First,
-    /// The last.
-    Last,
-    /// Alone.
-    Both,
-}
-
-/// A token of a file that shares a print with another.
-#[derive(Debug, Clone, Copy)]
-struct Piece {
-    hash: u32,
-    line: u32,
-    line_end: u32,
-    role: Role,
-    edge: Edge,
-}
-
-impl Piece {
-    fn is_first(&self) -> bool {
-        matches!(self.edge, Edge::First | Edge::Both)
-    }
-
-    fn is_last(&self) -> bool {
-        matches!(self.edge, Edge::Last | Edge::Both)
-    }
-}
 
 /// The parts of files that are compared.
 #[derive(Debug, Default)]
@@ -111,31 +61,11 @@ impl Corpus {
         self.pieces.len()
     }
 
-    /// Adds tokens `begin..end` of a file's.
-    pub fn add(&mut self, file: usize, content: &[u8], tokens: &[Token], begin: usize, end: usize) {
+    /// Adds a run of a file's tokens.
+    pub fn add(&mut self, file: usize, run: &[Piece]) {
         self.regions.push((self.pieces.len(), file));
-        for at in begin..end {
-            let token = tokens[at];
-            let is_first = at == 0 || tokens[at - 1].line < token.line;
-            let is_last = tokens.get(at + 1).is_none_or(|next| next.line > token.line);
-            let edge = match (is_first, is_last) {
-                (true, true) => Edge::Both,
-                (true, false) => Edge::First,
-                (false, true) => Edge::Last,
-                (false, false) => Edge::Within,
-            };
-            let text = &content[token.start..token.end];
-            let role = match token.kind {
-                Kind::Word => Role::Word,
-                Kind::Number | Kind::Text => Role::Literal,
-                _ if matches!(text, b"(" | b"[" | b"{") => Role::Opens,
-                _ if matches!(text, b")" | b"]" | b"}") => Role::Closes,
-                _ => Role::Mark,
-            };
-            let line_end = token.line + if token.kind == Kind::Text { newlines(text) } else { 0 };
-            self.pieces.push(Piece { hash: super::prints::hash(content, token), line: token.line, line_end, role, edge });
-        }
-        self.pieces.push(Piece { hash: 0, line: 0, line_end: 0, role: Role::Break, edge: Edge::Within });
+        self.pieces.extend_from_slice(run);
+        self.pieces.push(Piece::BREAK);
     }
 
     fn file_at(&self, at: usize) -> usize {
@@ -170,19 +100,25 @@ impl Corpus {
     /// The text of numbers: equal tokens have equal ones, and each break one of its own.
     fn text(&self) -> (Vec<u32>, usize) {
         let number = |n: usize| u32::try_from(n).expect("it is bounded by the tokens that are compared");
-        let mut hashes: Vec<u32> = self.pieces.iter().filter(|piece| piece.role != Role::Break).map(|piece| piece.hash).collect();
-        hashes.sort_unstable();
-        hashes.dedup();
-        let mut breaks = 0;
-        let numbered = |piece: &Piece| {
+        let mut text = vec![0; self.pieces.len()];
+        // Each hash with its place: sorted, equal ones lie side by side.
+        let mut hashes = Vec::with_capacity(self.pieces.len());
+        let mut next = 0;
+        for (at, piece) in self.pieces.iter().enumerate() {
             if piece.role == Role::Break {
-                breaks += 1;
-                return number(breaks - 1);
+                text[at] = next;
+                next += 1;
+            } else {
+                hashes.push(u64::from(piece.hash) << 32 | u64::from(number(at)));
             }
-            number(self.regions.len() + hashes.partition_point(|hash| *hash < piece.hash))
-        };
-        let text = self.pieces.iter().map(numbered).collect();
-        (text, self.regions.len() + hashes.len())
+        }
+        for same in sorted(hashes).chunk_by(|a, b| a >> 32 == b >> 32) {
+            for one in same {
+                text[(one & u64::from(u32::MAX)) as usize] = next;
+            }
+            next += 1;
+        }
+        (text, next as usize)
     }
 
     /// The place of a repetition, if it is worth a word.
@@ -263,6 +199,29 @@ impl Corpus {
         let is_monotonous = hashes.len() < 12 || hashes.len() * 30 < run.len();
         !is_table && !is_monotonous
     }
+}
+
+/// The same, ascending by their upper half: put in order by eleven of its bits after the other, in linear time.
+fn sorted(mut pairs: Vec<u64>) -> Vec<u64> {
+    const BITS: u32 = 11;
+    let mut other = vec![0; pairs.len()];
+    for shift in [32, 32 + BITS, 32 + 2 * BITS] {
+        let digit = |pair: u64| (pair >> shift) as usize & ((1 << BITS) - 1);
+        let mut begins = [0_usize; (1 << BITS) + 1];
+        for pair in &pairs {
+            begins[digit(*pair) + 1] += 1;
+        }
+        for at in 1..begins.len() {
+            begins[at] += begins[at - 1];
+        }
+        for pair in &pairs {
+            let begin = &mut begins[digit(*pair)];
+            other[*begin] = *pair;
+            *begin += 1;
+        }
+        std::mem::swap(&mut pairs, &mut other);
+    }
+    pairs
 }
 
 /// Of the places of one file the longest that do not overlap, by line.

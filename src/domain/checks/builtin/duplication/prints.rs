@@ -5,9 +5,9 @@
 //! whole window, so its least hash is kept wherever the run stands. Prints are a pure function of path and bytes: they can be kept for as
 //! long as the blob stays.
 
-use super::super::tokens::{Language, Token};
+use super::super::tokens::Token;
 use super::MIN_TOKENS;
-use super::stream::compared;
+use super::stream::Piece;
 
 /// How many tokens a print speaks of.
 pub const GRAM: usize = 40;
@@ -26,9 +26,9 @@ pub struct Print {
     pub at: u32,
 }
 
-/// The prints of a text.
-pub fn of(language: &'static Language, content: &[u8]) -> Vec<Print> {
-    let hashes: Vec<u32> = compared(language, content).iter().map(|token| hash(content, *token)).collect();
+/// The prints of a text, of its tokens that are compared.
+pub fn of(pieces: &[Piece]) -> Vec<Print> {
+    let hashes: Vec<u32> = pieces.iter().map(|piece| piece.hash).collect();
     winnow(&hashes)
 }
 
@@ -40,7 +40,12 @@ pub fn hash(content: &[u8], token: Token) -> u32 {
     for word in &mut words {
         hash = fold(hash, u64::from_le_bytes(word.try_into().expect("it has eight bytes")));
     }
-    let rest = words.remainder().iter().fold(0, |rest, byte| rest << 8 | u64::from(*byte));
+    let left = words.remainder();
+    // Read at once with what follows, where something does: nearly everywhere.
+    let rest = match content[token.end - left.len()..].first_chunk::<8>() {
+        Some(eight) if !left.is_empty() => u64::from_be_bytes(*eight) >> (64 - 8 * left.len()),
+        _ => left.iter().fold(0, |rest, byte| rest << 8 | u64::from(*byte)),
+    };
     u32::try_from(fold(hash, rest) >> 32).expect("it has 32 bits left")
 }
 
@@ -56,7 +61,9 @@ fn winnow(tokens: &[u32]) -> Vec<Print> {
     let first_weight = (1..GRAM).fold(1_u64, |weight, _| weight.wrapping_mul(MIX));
     let roll = |hash: u64, token: u32| hash.wrapping_mul(MIX).wrapping_add(u64::from(token) + 1);
     let mut rolling = tokens[..GRAM].iter().fold(0, |hash, token| roll(hash, *token));
-    let mut ring = [u64::MAX; WINDOW];
+    // The hashes of the last runs, each at its place's lower bits.
+    let mut ring = [u64::MAX; WINDOW.next_power_of_two()];
+    let slot = |at: usize| at % WINDOW.next_power_of_two();
     let mut prints: Vec<Print> = Vec::with_capacity(last * 2 / WINDOW + 1);
     let mut least: Option<Print> = None;
     for at in 0..last {
@@ -64,13 +71,13 @@ fn winnow(tokens: &[u32]) -> Vec<Print> {
             rolling = roll(rolling.wrapping_sub(first_weight.wrapping_mul(u64::from(tokens[at - 1]) + 1)), tokens[at + GRAM - 1]);
         }
         let hash = fold(0, rolling);
-        ring[at % WINDOW] = hash;
+        ring[slot(at)] = hash;
         let begin = (at + 1).saturating_sub(WINDOW);
         least = match least.filter(|least| least.at as usize >= begin) {
             // The same run again: the first stands for both, or rows of equal lines would be all prints.
             Some(least) if least.hash <= hash => Some(least),
             Some(_) => print(hash, at),
-            None => (begin..=at).rev().min_by_key(|at| ring[at % WINDOW]).and_then(|at| print(ring[at % WINDOW], at)),
+            None => (begin..=at).rev().min_by_key(|at| ring[slot(*at)]).and_then(|at| print(ring[slot(at)], at)),
         };
         let is_whole = at + 1 >= WINDOW || at + 1 == last;
         if let Some(least) = least.filter(|least| is_whole && prints.last() != Some(least)) {

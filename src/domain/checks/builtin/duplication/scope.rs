@@ -4,6 +4,10 @@
 //! is too large or too dense to be read by people. Tests are compared, but may repeat themselves more freely: each says all that it
 //! does ([`tests_from`]).
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::base::name::TreePath;
 
 use super::super::origin;
@@ -19,6 +23,9 @@ const DENSE: usize = 160;
 const LONG_LINE: usize = 5_000;
 /// In so many bytes at the beginning it is asked whether a file is text, and a compiler's.
 const HEAD: usize = 2_048;
+
+/// What compilers of JavaScript begin with, in lower case.
+static COMPILED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("defineproperty(exports, \"__esmodule\""));
 
 /// Ends of names of what describes other files.
 const DECLARATIONS: [&str; 4] = [".d.ts", ".d.mts", ".d.cts", ".snap.rs"];
@@ -77,9 +84,7 @@ pub fn is_by_hand(content: &[u8]) -> bool {
     if content.len() / lines > DENSE || longest > LONG_LINE {
         return false;
     }
-    let head = content[..content.len().min(HEAD)].to_ascii_lowercase();
-    // What compilers of JavaScript begin with.
-    if memchr::memmem::find(&head, b"defineproperty(exports, \"__esmodule\"").is_some() {
+    if COMPILED.find(&content[..content.len().min(HEAD)].to_ascii_lowercase()).is_some() {
         return false;
     }
     // Nobody is told of what is left out, so a hint is enough.

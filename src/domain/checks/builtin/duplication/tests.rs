@@ -132,11 +132,24 @@ fn a_tree_that_is_too_large_says_what_was_left_out() {
     let files: Vec<(String, FileKind, String)> =
         (0..20).map(|n| (format!("{n:02}.rs"), FileKind::Regular, filler(n) + &function(0))).collect();
     let tree = MemoryTree::new(files);
-    for limits in [Limits { prints: 60, tokens: usize::MAX }, Limits { prints: usize::MAX, tokens: 1_000 }] {
+    for limits in [Limits { prints: 60, kept: 0, tokens: usize::MAX }, Limits { prints: usize::MAX, kept: usize::MAX, tokens: 1_000 }] {
         let findings = compare(&tree, limits, &|| false).unwrap();
         let note = findings.iter().find(|finding| finding.rule == "not-compared").unwrap();
         assert!(note.message.contains("not; exclude") && note.path > TreePath::new("00.rs"), "{note:?}");
         assert!(findings.len() > 2 && findings.len() < 21);
+    }
+}
+
+#[test]
+fn it_says_the_same_however_much_is_kept_from_the_first_look_to_the_second() {
+    let files: Vec<(String, FileKind, String)> =
+        (0..6).map(|n| (format!("{n}.rs"), FileKind::Regular, filler(n) + &function(n / 2) + &filler(n + 10))).collect();
+    let tree = MemoryTree::new(files);
+    let with = |kept: usize| compare(&tree, Limits { prints: usize::MAX, kept, tokens: usize::MAX }, &|| false).unwrap();
+    let all = with(usize::MAX);
+    assert_eq!(all.len(), 6);
+    for kept in [0, 500, 1_000] {
+        assert_eq!(with(kept), all, "{kept} tokens");
     }
 }
 

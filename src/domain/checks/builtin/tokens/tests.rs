@@ -116,3 +116,15 @@ proptest! {
         prop_assert!(content[at..].iter().all(u8::is_ascii_whitespace));
     }
 }
+
+#[test]
+fn a_byte_is_part_of_a_word_or_not_wherever_it_stands() {
+    for byte in 0..=u8::MAX {
+        for before in 0..20 {
+            let text = [&vec![b'a'; before][..], &[byte], b" and more of it"].concat();
+            let expected = if is_word(byte) { before + 1 } else { before };
+            assert_eq!(word_length(&text), expected, "{byte} after {before}");
+            assert_eq!(word_length(&text[..=before]), expected, "{byte} at the end, after {before}");
+        }
+    }
+}
