@@ -211,13 +211,9 @@ pub fn sync_people(app: &App, attempt: &Attempt) -> Result<(), Failure> {
 
 /// Looks at one person. Performs `Work::SyncPerson`.
 pub fn sync_person(app: &App, attempt: &Attempt, user: UserId) -> Result<(), Failure> {
-    let began = app.clock.now();
     let identity = app.read_now(move |tx, _| accounts::github_identity_of(tx, user))?;
-    if let Some(identity) = identity {
-        if let Some(seen) = open(app)? {
-            look_at(app, &seen, &identity)?;
-        }
-        let_go(app, &identity, began)?;
+    if let (Some(identity), Some(seen)) = (identity, open(app)?) {
+        look_at(app, &seen, &identity)?;
     }
     attempt.done(app)
 }
@@ -232,7 +228,6 @@ fn open(app: &App) -> Result<Option<Seen<'_>>, Failure> {
 }
 
 fn shut_out_who_left(app: &App, directory: &dyn Directory) -> Result<(), Failure> {
-    let began = app.clock.now();
     let let_in = directory.let_in().map_err(|error| failure(app, &error))?;
     let mut after = None;
     loop {
@@ -240,10 +235,10 @@ fn shut_out_who_left(app: &App, directory: &dyn Directory) -> Result<(), Failure
         let page = app.read_now(move |tx, _| accounts::list_identities(tx, from.as_ref(), Limit::MAX))?;
         for identity in page.items.iter().filter(|identity| identity.left.is_none()) {
             match let_in.get(&identity.subject) {
-                Some(places) => see(app, directory, identity, None, places)?,
-                None => look_at(app, directory, identity)?,
+                Some(places) if held_at(app, identity)?.is_none() => see(app, directory, identity, None, places)?,
+                // Whoever is held back may be so since that was listed.
+                Some(_) | None => look_at(app, directory, identity)?,
             }
-            let_go(app, identity, began)?;
         }
         after = page.next;
         if after.is_none() {
@@ -253,12 +248,16 @@ fn shut_out_who_left(app: &App, directory: &dyn Directory) -> Result<(), Failure
 }
 
 /// Asks after one person, and shuts them out if they have left. An organization that could not be asked shuts nobody out: whoever was last
-/// seen there stays, and so does whoever was never seen anywhere.
+/// seen there stays as they are, and so does whoever was never seen anywhere.
 fn look_at(app: &App, directory: &dyn Directory, identity: &Identity) -> Result<(), Failure> {
-    let subject = identity.subject;
+    let (subject, user, held_at) = (identity.subject, identity.user, held_at(app, identity)?);
     let Standing { login, places } = directory.still_let_in(subject).map_err(|error| failure(app, &error))?;
     if !places.is_empty() {
-        return see(app, directory, identity, login.as_deref(), &places);
+        see(app, directory, identity, login.as_deref(), &places)?;
+        if let Some(held_at) = held_at {
+            app.write_now(&Actor::System, move |tx, now| accounts::release(tx, user, held_at, now))?;
+        }
+        return Ok(());
     }
     let may_be_elsewhere =
         if identity.places.is_empty() { !directory.sees_all() } else { identity.places.iter().any(|place| directory.is_unseen(place)) };
@@ -273,13 +272,10 @@ fn look_at(app: &App, directory: &dyn Directory, identity: &Identity) -> Result<
     Ok(())
 }
 
-/// Holds somebody's tokens back no longer, once they were looked at: one who has left has none.
-fn let_go(app: &App, identity: &Identity, began: Timestamp) -> Result<(), Failure> {
+/// Since when somebody is held back, if they are.
+fn held_at(app: &App, identity: &Identity) -> Result<Option<Timestamp>, Failure> {
     let id = identity.user;
-    if app.read_now(move |tx, _| tx.get::<accounts::User>(&id))?.is_some_and(|user| user.held_at.is_some()) {
-        app.write_now(&Actor::System, move |tx, _| accounts::let_go(tx, id, began))?;
-    }
-    Ok(())
+    Ok(app.read_now(move |tx, _| tx.get::<accounts::User>(&id))?.and_then(|user| user.held_at))
 }
 
 /// Writes down where somebody was seen. What was known of organizations that cannot be asked stays.

@@ -161,6 +161,10 @@ impl Sandboxes {
     /// Removes what earlier processes left of their sandboxes, and what one of this data directory left at the daemon that runs images.
     pub fn sweep(&self) {
         self.sweep_host();
+        // Where nothing may be isolated, pages say from the first whether that is so.
+        if self.is_owner {
+            self.is_unisolated();
+        }
         let has_earlier = self.oci_socket.is_some() && self.data_dir.join(INSTANCE).exists();
         if has_earlier && let Err(error) = self.oci() {
             tracing::warn!("what an earlier process may have left is not looked for: {}", error.message);
@@ -194,6 +198,11 @@ impl Sandboxes {
     /// Whether processes run without isolation. Where that is not allowed nothing is looked for.
     pub fn is_unisolated(&self) -> bool {
         self.min_tier == Tier::Trusted && self.get().is_ok_and(|sandbox| sandbox.tier() == Tier::Trusted)
+    }
+
+    /// The same as it was when it was last looked; nothing is waited for.
+    pub fn was_unisolated(&self) -> bool {
+        self.min_tier == Tier::Trusted && self.made.try_lock().is_ok_and(|made| matches!(*made, Known::Makeshift(..)))
     }
 
     /// Looks for the best that this host gives. `before` is what it gave when it was last looked.

@@ -1,7 +1,7 @@
 //! Fetching a repository and registering what is new: read, then do, then write.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 mod gone;
 
@@ -32,7 +32,7 @@ pub fn perform(app: &App, attempt: &Attempt, id: RepoId) -> Result<(), Failure> 
         Err(error) => return Err(error.into()),
     };
     let pushed = app.read_now(|tx, _| repos::pushed_heads(tx, id))?;
-    let fetched = fetch(app, attempt, &repo, &pushed).and_then(|(mirror, fetched)| news(app, &repo, &mirror, fetched, &pushed));
+    let fetched = fetch(app, attempt, &repo).and_then(|(mirror, fetched)| news(app, &repo, &mirror, fetched, &pushed));
     let outcome = match fetched {
         Ok(news) => record(app, attempt, &repo, news),
         // The process stops, or another attempt has its place: the repository is not at fault.
@@ -148,17 +148,15 @@ impl From<repos::Error> for Trouble {
     }
 }
 
-/// Fetches the branches, and the heads that were pushed. Of GitHub by what the repository is called now, with a token of its installation;
-/// with another one if that is taken no more.
-fn fetch(app: &App, attempt: &Attempt, repo: &Repository, pushed: &[PushedHead]) -> Result<(Mirror, Fetched), Trouble> {
-    let also: Vec<CommitSha> = pushed.iter().map(|pushed| pushed.sha).collect();
+fn fetch(app: &App, attempt: &Attempt, repo: &Repository) -> Result<(Mirror, Fetched), Trouble> {
     let fetch = |remote: &str, is_trusted: bool, credentials: Option<&Credentials>| {
         let source: Source = remote.parse()?;
         let mirror = app.mirror_to_fill(repo.id)?;
-        let fetched = mirror.fetch(&source, &Asked { also: &also, ..asked(app, attempt, is_trusted, credentials) })?;
+        let fetched = mirror.fetch(&source, &asked(app, attempt, is_trusted, credentials))?;
         Ok((mirror, fetched))
     };
     match repo.source {
+        // By what it is called now, with a token of its installation; with another one if that is taken no more.
         RepoSource::GitHub { id, installation } => {
             from_github(app, repo, (id, installation), &|url, is_trusted, credentials| fetch(url, is_trusted, Some(credentials)))
         }
@@ -241,8 +239,7 @@ fn from_github<T>(
 }
 
 fn asked<'a>(app: &'a App, attempt: &'a Attempt, is_trusted: bool, credentials: Option<&'a Credentials>) -> Asked<'a> {
-    let cancel = attempt.cancel.flag();
-    Asked { credentials, outbound: &app.outbound, is_trusted, trust: Trust::Ours, cancel, progress: &|_| {}, also: &[] }
+    Asked { credentials, outbound: &app.outbound, is_trusted, trust: Trust::Ours, cancel: attempt.cancel.flag(), progress: &|_| {} }
 }
 
 /// What a fetch found that is to be written down.
@@ -251,8 +248,10 @@ struct News {
     commits: Vec<CommitInfo>,
     /// What the branches are.
     fetched: Fetched,
-    /// The heads that were pushed and are not looked for any more.
+    /// The heads that were pushed and have come.
     settled: Vec<CommitSha>,
+    /// Those that have not: no branch leads to them any more.
+    missing: Vec<PushedHead>,
     /// Whether there may be others.
     has_more: bool,
 }
@@ -261,12 +260,14 @@ struct News {
 /// each, within bounds: what is older is read from the mirror.
 fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: Fetched, pushed: &[PushedHead]) -> Result<News, Trouble> {
     let before = app.read_now(|tx, _| repos::all_branches(tx, repo.id))?;
-    let now = app.clock.now();
-    let (mut tips, mut settled) = (Vec::new(), Vec::new());
+    let (mut tips, mut settled, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for head in pushed {
-        let is_here = mirror.has(head.sha)?;
-        tips.extend(is_here.then_some(head.sha));
-        settled.extend((is_here || fetched.refused.contains(&head.sha) || head.is_over(now)).then_some(head.sha));
+        if mirror.has(head.sha)? {
+            tips.push(head.sha);
+            settled.push(head.sha);
+        } else {
+            missing.push(head.clone());
+        }
     }
     let heads = fetched.branches.iter().map(|(_, head)| *head);
     let (mut commits, known): (_, HashSet<CommitSha>) = if before.is_empty() {
@@ -278,18 +279,76 @@ fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: Fetched, pushed:
     tips.retain(|tip| !known.contains(tip));
     tips.sort_unstable();
     tips.dedup();
-    if !tips.is_empty() {
-        let (more, is_cut) = mirror.commits_beyond(&tips, &known.into_iter().collect::<Vec<_>>(), COMMITS_PER_FETCH)?;
-        if is_cut {
-            tracing::warn!(
-                repo.slug = %repo.slug,
-                "a fetch of {} brought more commits than the {COMMITS_PER_FETCH} that are registered at a time; the older ones are read from its mirror",
-                repo.slug
-            );
-        }
-        commits.extend(more);
+    commits.extend(beyond(repo, mirror, &tips, &known.into_iter().collect::<Vec<_>>())?);
+    Ok(News { commits, fetched, settled, missing, has_more: pushed.len() == PUSHED_PER_FETCH })
+}
+
+/// The commits that led to these and are not known, within bounds.
+fn beyond(repo: &Repository, mirror: &Mirror, tips: &[CommitSha], known: &[CommitSha]) -> git::Result<Vec<CommitInfo>> {
+    if tips.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(News { commits, fetched, settled, has_more: pushed.len() == PUSHED_PER_FETCH })
+    let (commits, is_cut) = mirror.commits_beyond(tips, known, COMMITS_PER_FETCH)?;
+    if is_cut {
+        tracing::warn!(
+            repo.slug = %repo.slug,
+            "a fetch of {} brought more commits than the {COMMITS_PER_FETCH} that are registered at a time; the older ones are read from its mirror",
+            repo.slug
+        );
+    }
+    Ok(commits)
+}
+
+/// How many heads that no branch leads to are asked for at a time, each by itself, so that none holds up the others; how much may come of
+/// one, and for how long it may take; and how long all of them may.
+const HEADS_ASKED_FOR: usize = 32;
+const HEAD_BYTES: u64 = 256 << 20;
+const HEAD_TIME: Duration = Duration::from_secs(20);
+const HEADS_TIME: Duration = Duration::from_secs(40);
+
+/// Asks GitHub for heads that were pushed and left behind, and registers what comes. Answers those that are not looked for any more. What
+/// goes wrong with them is no failure of the fetch.
+fn take_left(app: &App, attempt: &Attempt, repo: &Repository, missing: &[PushedHead]) -> Result<Vec<CommitSha>, Failure> {
+    let RepoSource::GitHub { id, installation } = repo.source else { return Ok(Vec::new()) };
+    let began = Instant::now();
+    let take = |url: &str, is_trusted: bool, credentials: &Credentials| {
+        let limits = git::Limits { pack_bytes: HEAD_BYTES, large_bytes: HEAD_BYTES, fetch_time: HEAD_TIME, ..app.config.git.clone() };
+        let (source, mirror) = (url.parse::<Source>()?, Mirror::open(&app.mirror_dir(repo.id), limits)?);
+        let (mut taken, mut refused) = (Vec::new(), Vec::new());
+        for head in missing.iter().take(HEADS_ASKED_FOR).take_while(|_| began.elapsed() < HEADS_TIME && !attempt.cancel.is_tripped()) {
+            match mirror.fetch_commit(&source, &asked(app, attempt, is_trusted, Some(credentials)), head.sha) {
+                Ok(()) => taken.push(head.sha),
+                Err(error) => refused.push((head, error)),
+            }
+        }
+        let known: Vec<CommitSha> = mirror.branches()?.into_iter().map(|(_, head)| head).collect();
+        Ok((beyond(repo, &mirror, &taken, &known)?, taken, refused))
+    };
+    let (commits, mut settled, refused) = match from_github(app, repo, (id, installation), &take) {
+        _ if attempt.cancel.is_tripped() => {
+            return Err(Failure { message: "the process stopped while it fetched".to_owned(), verdict: Verdict::Released });
+        }
+        Ok(taken) => taken,
+        Err(trouble) => {
+            tracing::warn!(repo.slug = %repo.slug, "cannot ask for what branches of {} have left behind: {}", repo.slug, trouble.failure);
+            return Ok(Vec::new());
+        }
+    };
+    register(app, repo.id, &commits)?;
+    let now = app.clock.now();
+    for (head, error) in refused.iter().filter(|(head, _)| head.is_over(now)) {
+        tracing::warn!(repo.slug = %repo.slug, "{}, which was pushed to {}, is not registered: {error}", head.sha.short(), repo.slug);
+        settled.push(head.sha);
+    }
+    Ok(settled)
+}
+
+fn register(app: &App, repo: RepoId, commits: &[CommitInfo]) -> Result<(), Failure> {
+    for some in commits.chunks(COMMITS_PER_WRITE) {
+        let some = some.to_vec();
+        app.write_now(&Actor::System, move |tx, now| repos::register_commits(tx, repo, &some, now))?;
+    }
+    Ok(())
 }
 
 fn newest(mirror: &Mirror, fetched: &Fetched) -> Result<Vec<CommitInfo>, Trouble> {
@@ -323,26 +382,27 @@ const SKIPPED_TOLD: usize = 20;
 /// Writes down what a fetch brought, some at a time. Each step leaves a state that may be read, and the one in which a branch moves also
 /// asks for the check of its head: whatever a crash leaves out is found again by the next fetch.
 fn record(app: &App, attempt: &Attempt, repo: &Repository, news: News) -> Result<(), Failure> {
-    let News { commits, fetched, settled, has_more } = news;
+    let News { commits, fetched, mut settled, missing, has_more } = news;
     let (id, is_of_github) = (repo.id, repo.source.github().is_some());
     let skipped = skipped(&fetched);
     if skipped != repo.skipped {
         tell_skipped(repo, &fetched);
     }
-    for some in commits.chunks(COMMITS_PER_WRITE) {
-        let some = some.to_vec();
-        app.write_now(&Actor::System, move |tx, now| repos::register_commits(tx, id, &some, now))?;
-    }
+    register(app, id, &commits)?;
     let default = default_branch(fetched.default_branch, &fetched.branches);
     let is_guessed = default.as_ref().is_some_and(|(_, is_guessed)| *is_guessed);
     let default = default.map(|(branch, _)| branch);
     let (repository, known) = app.read_now(|tx, _| -> repos::Result<_> { Ok((repos::get(tx, id)?, repos::all_branches(tx, id)?)) })?;
     let changes = repos::compare(&repository, &known, default.as_ref(), &fetched.branches);
     let mut steps: Vec<Vec<BranchChange>> = changes.chunks(BRANCHES_PER_WRITE).map(<[_]>::to_vec).collect();
-    let last = steps.pop().unwrap_or_default();
+    // What branches have left behind is asked for once it is written down what they are.
+    let last = if missing.is_empty() { steps.pop().unwrap_or_default() } else { Vec::new() };
     for some in steps {
         let (claim, default) = (attempt.claim.clone(), default.clone());
         app.write_now(&Actor::System, move |tx, now| step(tx, &claim, id, default.as_ref(), is_guessed, &some, now))?;
+    }
+    if !missing.is_empty() {
+        settled.extend(take_left(app, attempt, repo, &missing)?);
     }
     let claim = attempt.claim.clone();
     app.write_now(&Actor::System, move |tx, now| -> Result<(), Failure> {
@@ -350,7 +410,7 @@ fn record(app: &App, attempt: &Attempt, repo: &Repository, news: News) -> Result
         let is_first = repos::get(tx, id)?.synced_at.is_none();
         repos::record_fetch(tx, id, skipped, now)?;
         repos::forget_pushed(tx, id, &settled)?;
-        // Those that could not be asked for wait for the next fetch, whenever that is.
+        // Those that did not come wait for the next fetch, whenever that is.
         if has_more && !settled.is_empty() {
             tx.record(Event::SyncDue { repo: id }, now)?;
         }

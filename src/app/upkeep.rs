@@ -28,7 +28,7 @@ pub fn poll(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     }
 }
 
-/// Forgets links, sessions, requests that may be repeated, and events that are past their time; of the trail, what is older than an age
+/// Forgets links, sessions, requests that may be repeated, heads that could not be fetched, and events that are past their time; of the trail, what is older than an age
 /// that somebody has set.
 pub fn expire(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     let sessions = app.config.sessions;
@@ -36,6 +36,7 @@ pub fn expire(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     while app.write_now(&Actor::System, |tx, now| repeat::expire(tx, REPEATS_PER_WRITE, now))? > 0 {}
     while app.write_now(&Actor::System, |tx, now| hooks::expire(tx, FORGOTTEN_PER_WRITE, now))? > 0 {}
     while app.write_now(&Actor::System, |tx, now| repos::end_withdrawn(tx, FORGOTTEN_PER_WRITE, now))? > 0 {}
+    while app.write_now(&Actor::System, |tx, now| repos::expire_pushed(tx, FORGOTTEN_PER_WRITE, now))? > 0 {}
     let settings = app.read_now(|tx, _| settings::load(tx))?;
     let events_kept = settings.events_kept();
     while app.write_now(&Actor::System, move |tx, now| journal::expire(tx, now - events_kept, FORGOTTEN_PER_WRITE))? > 0 {}

@@ -29,7 +29,6 @@ use crate::domain::checks::{self, CheckSet};
 use crate::domain::issues;
 use crate::domain::repos::{self, BadgeKey, NewRepository, RepoSource, Repository};
 use crate::engine::queue;
-use crate::engine::sandbox::Tier;
 
 mod excerpt;
 mod json;
@@ -187,9 +186,7 @@ fn others(app: &App, source: &Source, manner: &Manner) -> Vec<String> {
 /// What is to be said before anything runs where nothing keeps what runs from the host. Whether that is so is looked at where the
 /// configuration allows it alone.
 fn unisolated(app: &App) -> Option<&'static str> {
-    let may_be = app.config.min_tier == Tier::Trusted;
-    let is_trusted = may_be && app.sandboxes.get().is_ok_and(|sandbox| sandbox.tier() == Tier::Trusted);
-    is_trusted.then_some(
+    app.sandboxes.is_unisolated().then_some(
         "WITHOUT ISOLATION: whatever the checks start can do on this host what you can, since `sandbox.min_tier` is `trusted` and no sandbox \
          comes up here; `plumbline doctor` says why",
     )

@@ -51,8 +51,8 @@ pub use factor::{
     rewrap_factor,
 };
 pub use identity::{
-    Identity, Left, Profile, Provider, Source, github_identity, github_identity_of, hold_back, leave_github, let_go, link_github,
-    list_identities, revoke_github_authorization, see_github, sign_in_by_github, unlink_github,
+    Identity, Left, Profile, Provider, Source, github_identity, github_identity_of, hold_back, leave_github, link_github, list_identities,
+    release, revoke_github_authorization, see_github, sign_in_by_github, unlink_github,
 };
 pub use link::{
     INVITATION_LIFETIME, LINK_LIFETIME, LINK_REMEMBERED, LinkFault, Opens, accept_invitation, find_link, invite, list_invitations,
@@ -406,12 +406,21 @@ pub fn caller_of_token(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<Op
     Ok(speaking_token(tx, token, secret, now)?.map(|caller| (caller, is_stale)))
 }
 
-/// The token that a text is or was of, good or not, and whether it is good but held back.
-pub fn token_of(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<Option<(TokenId, bool)>> {
+/// A token that was shown and is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Untaken {
+    /// The token.
+    pub id: TokenId,
+    /// Whether it would be but for its person, who is held back.
+    pub is_held: bool,
+}
+
+/// The token that a text is or was of, where it is not taken.
+pub fn untaken(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<Option<Untaken>> {
     let Some(token) = tx.first(&token::BY_SECRET.exactly(&secret))? else { return Ok(None) };
     let person = token.user.map(|id| tx.get::<User>(&id)).transpose()?.flatten();
     let is_held = person.is_some_and(|person| person.held_at.is_some() && person.disabled_at.is_none());
-    Ok(Some((token.id, is_held && token.is_good(now) && token.is_known_by(secret, now))))
+    Ok(Some(Untaken { id: token.id, is_held: is_held && token.is_good(now) && token.is_known_by(secret, now) }))
 }
 
 /// The caller that a token makes by one of its secrets, if it is good and its person is neither shut out nor held back.
@@ -422,7 +431,7 @@ fn speaking_token(tx: &ReadTx, mut token: Token, secret: Hashed, now: Timestamp)
     // Whoever is looked up once more is looked up by what was shown.
     token.secret = secret;
     let user = match token.user {
-        Some(id) => match tx.get::<User>(&id)?.filter(|user| user.disabled_at.is_none() && user.held_at.is_none()) {
+        Some(id) => match tx.get::<User>(&id)?.filter(|user| !user.are_tokens_held()) {
             Some(user) => Some(user),
             // A person's tokens end with the person's access.
             None => return Ok(None),

@@ -51,6 +51,8 @@ pub struct UserView {
     pub sources: Vec<Source>,
     /// Whether their access was taken away.
     pub disabled: bool,
+    /// Whether their tokens are held back: GitHub told that they left an organization, and could not be asked since.
+    pub held_back: bool,
     /// When they were last seen.
     pub last_seen_at: Option<Timestamp>,
 }
@@ -65,6 +67,7 @@ impl From<User> for UserView {
             role: user.role,
             sources: user.sources,
             disabled: user.disabled_at.is_some(),
+            held_back: user.held_at.is_some(),
             last_seen_at: user.last_seen_at,
         }
     }

@@ -167,19 +167,17 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
             };
             let Some(caller) = caller else {
                 let known = match secret {
-                    Some(secret) => app.read(move |tx, now| accounts::token_of(tx, secret, now)).await?,
+                    Some(secret) => app.read(move |tx, now| accounts::untaken(tx, secret, now)).await?,
                     None => None,
                 };
                 let why = match known {
-                    Some((_, true)) => {
-                        "GitHub says that its person has left; the token is held back until GitHub was asked whether they have"
-                    }
-                    Some((_, false)) | None => "the token is not one of ours, has expired or was revoked",
+                    Some(untaken) if untaken.is_held => HELD,
+                    Some(_) | None => "the token is not one of ours, has expired or was revoked",
                 };
                 let mut refused = ApiError::new(Code::Unauthenticated, why).into_response();
                 // One that was good once says where it leaked.
-                if let Some((token, _)) = known {
-                    refused.extensions_mut().insert(By(Actor::Token { token, address }));
+                if let Some(untaken) = known {
+                    refused.extensions_mut().insert(By(Actor::Token { token: untaken.id, address }));
                 }
                 return Ok(refused);
             };
@@ -207,6 +205,10 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
     }
     Ok(response)
 }
+
+/// What is said of a token whose person is held back.
+const HELD: &str = "GitHub told that whoever has this token left an organization; it works again once GitHub has confirmed that they are \
+                    still let in: try again in a few minutes, or sign in by GitHub";
 
 async fn caller_of_token(app: &App, secret: Hashed, address: Option<String>) -> Result<Option<Caller>, ApiError> {
     let found = app.read(move |tx, now| accounts::caller_of_token(tx, secret, now)).await?;

@@ -132,13 +132,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 impl Asked {
     /// What stands around the page.
     pub async fn frame(&self, app: &App) -> Result<Frame, ApiError> {
-        let (caller, host) = (self.permit.caller.clone(), app.clone());
-        let (running, is_unisolated, now) = app
-            .read(move |tx, now| -> Result<_, ApiError> {
-                let is_unisolated = caller.user().is_some() && host.sandboxes.is_unisolated();
-                Ok((running(tx, &caller)?, is_unisolated, now))
-            })
-            .await?;
+        let caller = self.permit.caller.clone();
+        let (running, now) = app.read(move |tx, now| -> Result<_, ApiError> { Ok((running(tx, &caller)?, now)) }).await?;
+        let is_unisolated = app.sandboxes.was_unisolated();
         Ok(Frame { viewer: viewer_of(&self.permit.caller), running, is_unisolated, now, started: self.began })
     }
 }

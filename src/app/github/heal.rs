@@ -24,15 +24,16 @@ pub fn perform(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     };
     let now = app.clock.now();
     let before = app.read_now(|tx, _| deliveries::last(tx))?;
-    let known_until = before.and_then(|before| before.known_until);
+    let known_until = before.as_ref().and_then(|before| before.known_until);
     let since = known_until.map_or(now - KEPT, |known| known - MARGIN).max(now - KEPT);
     let healed = deliveries::heal(&client, since, app.hub.their_now(), Bounds::default(), || !attempt.cancel.is_tripped());
     let paused = match &healed {
         Ok(healed) => healed.stopped.as_ref(),
         Err(error) => Some(error),
     };
-    // It goes on as soon as it may, not when its turn comes.
-    let wait = paused.and_then(|error| match error.again() {
+    // It goes on as soon as it may, not when its turn comes; unless that was tried, and nothing came of it.
+    let is_stuck = before.as_ref().is_some_and(|before| before.error.is_some()) && healed.as_ref().map_or(0, |healed| healed.again) == 0;
+    let wait = paused.filter(|_| !is_stuck).and_then(|error| match error.again() {
         Again::After(until) => Some(until.since(app.clock.now())),
         Again::Later | Again::Never => None,
     });

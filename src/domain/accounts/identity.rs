@@ -192,12 +192,15 @@ pub fn unlink_github(tx: &mut WriteTx, id: UserId, now: Timestamp) -> Result<()>
     if user::password_of(tx, id)?.is_none() {
         return Err(Error::LastWayIn);
     }
+    if person.held_at.take().is_some() {
+        // Whether they had left is not asked any more.
+        user::revoke_tokens(tx, id, now)?;
+    }
     tx.remove::<Identity>(&identity.key())?;
     roster::forget_user(tx, id, now)?;
     email::set_emails(tx, id, &[], now)?;
     person.sources.retain(|source| *source != Source::Github);
     person.avatar_url = None;
-    person.held_at = None;
     tx.put(&person)?;
     Ok(tx.record(Event::SignInChanged { user: id, change: SignInChange::GithubUnlinked }, now)?)
 }
@@ -231,8 +234,8 @@ pub fn revoke_github_authorization(tx: &mut WriteTx, subject: u64, now: Timestam
     Ok(())
 }
 
-/// Signs somebody out of whom GitHub says that they left an organization, and holds their tokens back until they [were looked at](let_go).
-/// Whoever is known to be let in by others alone is not concerned.
+/// Signs somebody out of whom GitHub says that they left an organization, and holds them back until [it was asked](release). Whoever is
+/// known to be let in by others alone is not concerned.
 pub fn hold_back(tx: &mut WriteTx, subject: u64, place: &str, now: Timestamp) -> Result<()> {
     let Some(identity) = github_identity(tx, subject)?.filter(|identity| identity.left.is_none()) else { return Ok(()) };
     if !identity.places.is_empty() && !identity.places.contains(&place.to_lowercase()) {
@@ -240,14 +243,21 @@ pub fn hold_back(tx: &mut WriteTx, subject: u64, place: &str, now: Timestamp) ->
     }
     session::sign_out_all(tx, identity.user, None, now)?;
     let person = user::get_user(tx, identity.user)?;
-    Ok(tx.put(&User { held_at: Some(now), ..person })?)
+    held(tx, person, Some(now), now)
 }
 
-/// Lets somebody's tokens be good again, if they were not held back after it began that the person was looked at.
-pub fn let_go(tx: &mut WriteTx, id: UserId, began: Timestamp) -> Result<()> {
+/// Holds somebody back no longer, unless they have been held back anew since it was looked: `held_at` is since when they were.
+pub fn release(tx: &mut WriteTx, id: UserId, held_at: Timestamp, now: Timestamp) -> Result<()> {
     let person = user::get_user(tx, id)?;
-    if person.held_at.is_some_and(|held_at| held_at <= began) {
-        tx.put(&User { held_at: None, ..person })?;
+    if person.held_at == Some(held_at) { held(tx, person, None, now) } else { Ok(()) }
+}
+
+fn held(tx: &mut WriteTx, person: User, since: Option<Timestamp>, now: Timestamp) -> Result<()> {
+    let changes = Changed::of("held_back", Some(person.held_at.is_some()), Some(since.is_some())).into_iter().collect::<Vec<_>>();
+    let user = person.id;
+    tx.put(&User { held_at: since, ..person })?;
+    if !changes.is_empty() {
+        tx.record(Event::UserChanged { user, changes }, now)?;
     }
     Ok(())
 }

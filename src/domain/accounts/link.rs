@@ -152,7 +152,7 @@ pub fn find_link(tx: &ReadTx, secret: Hashed, now: Timestamp) -> Result<(Link, O
         return useless(LinkFault::Revoked);
     }
     let user = match link.purpose.user() {
-        Some(user) => tx.get::<User>(&user)?.filter(|user| user.disabled_at.is_none()),
+        Some(user) => tx.get::<User>(&user)?.filter(|user| !user.is_kept_out()),
         None => None,
     };
     match (&link.purpose, user) {

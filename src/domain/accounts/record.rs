@@ -34,8 +34,21 @@ pub struct User {
     pub sources: Vec<Source>,
     /// Where their picture is.
     pub avatar_url: Option<String>,
-    /// Since when their tokens are held back: they are said to have left those whom GitHub lets in, and were not looked at since.
+    /// Since when they are held back: they are said to have left those whom GitHub lets in, and GitHub was not asked since. Their tokens
+    /// are not good until then; and who has come by GitHub alone does not sign in.
     pub held_at: Option<Timestamp>,
+}
+
+impl User {
+    /// Whether they may not sign in now.
+    pub fn is_kept_out(&self) -> bool {
+        self.disabled_at.is_some() || self.held_at.is_some() && !self.sources.contains(&Source::Local)
+    }
+
+    /// Whether tokens of theirs are good for nothing now.
+    pub fn are_tokens_held(&self) -> bool {
+        self.disabled_at.is_some() || self.held_at.is_some()
+    }
 }
 
 impl Record for User {

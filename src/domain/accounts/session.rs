@@ -175,7 +175,7 @@ pub(super) fn speaking(tx: &ReadTx, session: Session, limits: SessionLimits, now
     if !session.is_good(limits, now) {
         return Ok(None);
     }
-    let user = tx.get::<User>(&session.user)?.filter(|user| user.disabled_at.is_none());
+    let user = tx.get::<User>(&session.user)?.filter(|user| !user.is_kept_out());
     Ok(user.map(|user| Caller::User { user, session }))
 }
 

@@ -29,7 +29,7 @@ pub fn sign_in(tx: &mut WriteTx, proof: &Proof, new: &NewSession, now: Timestamp
     let (Some(id), Some(matched)) = (proof.user, &proof.password) else { return Err(Error::SignInRefused) };
     // It may have been changed while it was hashed.
     let is_current = user::password_of(tx, id)?.as_ref() == Some(matched);
-    let person = tx.get::<User>(&id)?.filter(|user| user.disabled_at.is_none() && is_current).ok_or(Error::SignInRefused)?;
+    let person = tx.get::<User>(&id)?.filter(|user| !user.is_kept_out() && is_current).ok_or(Error::SignInRefused)?;
     match factor::take(tx, id, proof.shown) {
         Err(Error::CodeWrong) => return Err(Error::SignInRefused),
         taken => taken?,

@@ -121,6 +121,9 @@ pub fn change_user(tx: &mut WriteTx, id: UserId, change: UserChange, now: Timest
         Some(false) => None,
         None => user.disabled_at,
     };
+    if change.is_disabled == Some(false) {
+        user.held_at = None;
+    }
     if user == before {
         return Ok(user);
     }
@@ -135,7 +138,12 @@ pub fn change_user(tx: &mut WriteTx, id: UserId, change: UserChange, now: Timest
         end_access(tx, id, now)?;
     }
     let is_enabled = |user: &User| Some(user.disabled_at.is_none());
-    let changes = [Changed::of("role", Some(before.role), Some(user.role)), Changed::of("enabled", is_enabled(&before), is_enabled(&user))];
+    let is_held = |user: &User| Some(user.held_at.is_some());
+    let changes = [
+        Changed::of("role", Some(before.role), Some(user.role)),
+        Changed::of("enabled", is_enabled(&before), is_enabled(&user)),
+        Changed::of("held_back", is_held(&before), is_held(&user)),
+    ];
     tx.record(Event::UserChanged { user: id, changes: changes.into_iter().flatten().collect() }, now)?;
     Ok(user)
 }
@@ -145,6 +153,11 @@ pub(super) fn end_access(tx: &mut WriteTx, user: UserId, now: Timestamp) -> Resu
     session::sign_out_all(tx, user, None, now)?;
     session::forget_browsers(tx, user)?;
     link::close_links(tx, user, now)?;
+    revoke_tokens(tx, user, now)
+}
+
+/// Ends the tokens that somebody has.
+pub(super) fn revoke_tokens(tx: &mut WriteTx, user: UserId, now: Timestamp) -> Result<()> {
     for token in tx.find(&token::BY_USER.prefix(user), token::TOKENS_KEPT)? {
         super::revoke_token(tx, token.id, now)?;
     }

@@ -1,4 +1,4 @@
-//! Heads that were pushed, until a fetch has taken them over.
+//! Heads that were pushed, until they are taken over.
 //!
 //! A fetch finds what the branches are by now. A head that a push brought may have been forced away, or its branch deleted, before that;
 //! what was pushed is registered all the same, as GitHub keeps such a commit for a while and hands it out by its name. Nothing is checked
@@ -12,12 +12,14 @@ use super::{Commit, Result};
 use crate::base::id::RepoId;
 use crate::base::name::CommitSha;
 use crate::base::time::Timestamp;
-use crate::engine::store::{ReadTx, Record, Scan, WriteTx};
+use crate::engine::store::{AnyIndex, Index, ReadTx, Record, Scan, WriteTx};
 
-/// How many pushed heads one fetch looks for: as many as can each be asked for by itself, where GitHub has some of them no more.
-pub const PUSHED_PER_FETCH: usize = 32;
-/// For how long a head is looked for that could not be asked for.
-const LOOKED_FOR: Duration = Duration::from_secs(24 * 3_600);
+/// How many pushed heads one fetch looks at.
+pub const PUSHED_PER_FETCH: usize = 1_000;
+/// For how long GitHub is asked for a head that it does not hand out: what answers us may not have it yet.
+const ASKED_FOR: Duration = Duration::from_secs(5 * 60);
+/// For how long a head is kept that could not be asked for.
+const KEPT: Duration = Duration::from_secs(24 * 3_600);
 
 /// A head that was pushed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,12 +40,19 @@ impl Record for PushedHead {
     fn key(&self) -> (RepoId, CommitSha) {
         (self.repo, self.sha)
     }
+
+    fn indexes() -> &'static [&'static dyn AnyIndex<Self>] {
+        &[&BY_TIME]
+    }
 }
 
+/// Pushed heads by when they were heard of.
+const BY_TIME: Index<PushedHead, Timestamp> = Index::on("by_time", |head| head.at);
+
 impl PushedHead {
-    /// Whether it is looked for no longer.
+    /// Whether it is given up, where GitHub does not hand it out.
     pub fn is_over(&self, now: Timestamp) -> bool {
-        now.since(self.at) > LOOKED_FOR
+        now.since(self.at) >= ASKED_FOR
     }
 }
 
@@ -56,9 +65,11 @@ pub fn note_pushed(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestam
     Ok(())
 }
 
-/// Heads of a repository that are looked for; at most [`PUSHED_PER_FETCH`].
+/// Heads of a repository that are looked for, at most [`PUSHED_PER_FETCH`], in the order they were heard of.
 pub fn pushed_heads(tx: &ReadTx, repo: RepoId) -> Result<Vec<PushedHead>> {
-    Ok(tx.find(&Scan::<PushedHead>::prefix(repo), PUSHED_PER_FETCH)?)
+    let mut heads = tx.find(&Scan::<PushedHead>::prefix(repo), PUSHED_PER_FETCH)?;
+    heads.sort_by_key(|head| head.at);
+    Ok(heads)
 }
 
 /// Looks for these heads no longer.
@@ -67,4 +78,13 @@ pub fn forget_pushed(tx: &mut WriteTx, repo: RepoId, heads: &[CommitSha]) -> Res
         tx.remove::<PushedHead>(&(repo, *sha))?;
     }
     Ok(())
+}
+
+/// Forgets heads that could not be asked for in a day, at most `limit`; answers how many.
+pub fn expire_pushed(tx: &mut WriteTx, limit: usize, now: Timestamp) -> Result<usize> {
+    let old = tx.find(&BY_TIME.up_to(&(now - KEPT)), limit)?;
+    for head in &old {
+        tx.remove::<PushedHead>(&head.key())?;
+    }
+    Ok(old.len())
 }

@@ -49,8 +49,6 @@ pub struct Asked<'a> {
     pub cancel: &'a AtomicBool,
     /// Is told how far the fetch is.
     pub progress: &'a dyn Fn(Progress),
-    /// Commits that are taken over beside the branches, where a host still has them; they are asked for by name.
-    pub also: &'a [CommitSha],
 }
 
 /// What a fetch found.
@@ -62,8 +60,6 @@ pub struct Fetched {
     pub branches: Vec<(BranchName, CommitSha)>,
     /// The branches that were not taken, each with the reason.
     pub skipped: Vec<(String, String)>,
-    /// The commits of [`Asked::also`] that its host does not hand out.
-    pub refused: Vec<CommitSha>,
 }
 
 /// What a repository says it has.
@@ -71,21 +67,6 @@ pub(super) struct Offer {
     pub default: Option<BranchName>,
     pub branches: Vec<(BranchName, ObjectId)>,
     pub skipped: Vec<(String, String)>,
-    pub refused: Vec<CommitSha>,
-}
-
-/// A host that is asked, and how.
-struct Host<'a> {
-    url: &'a str,
-    asked: &'a Asked<'a>,
-    client: &'a Client,
-    bounds: &'a Bounds<'a>,
-}
-
-impl Host<'_> {
-    fn open(&self) -> Result<Conversation> {
-        Conversation::open(self.url, self.asked, self.client, self.bounds)
-    }
 }
 
 impl Mirror {
@@ -107,8 +88,7 @@ impl Mirror {
                 let Place { host, port, .. } = Place::of(url)?;
                 // Redirects stay on the host, and what this lets through is the port as well.
                 let client = if asked.is_trusted { asked.outbound.allowing(&host, port) } else { asked.outbound.apart() };
-                let host = Host { url, asked, client: &client, bounds: &bounds };
-                watched(&bounds, || client.close(), || self.ask(&host, &mut broken))
+                watched(&bounds, || client.close(), || self.ask(url, asked, &client, &mut broken, &bounds))
             }
         };
         // Whatever broke because the fetch was to end says that.
@@ -124,7 +104,6 @@ impl Mirror {
             default_branch: offer.default,
             branches: offer.branches.into_iter().map(|(name, id)| (name, commit::sha(&id))).collect(),
             skipped: offer.skipped,
-            refused: offer.refused,
         })
     }
 
@@ -156,7 +135,7 @@ impl Mirror {
             Head::Detached(_) | Head::None => None,
         };
         let found = there.branches()?;
-        let mut offer = Offer { default, branches: Vec::new(), skipped: found.skipped, refused: Vec::new() };
+        let mut offer = Offer { default, branches: Vec::new(), skipped: found.skipped };
         for (name, id) in found.taken {
             match source.objects.header(&id) {
                 Ok(Some((gix::objs::Kind::Commit, _))) => offer.branches.push((name, id)),
@@ -226,11 +205,11 @@ impl Mirror {
         self.objects.load_shallow(&file)
     }
 
-    /// Asks a host for its branches, then for what is wanted beside them.
-    fn ask(&self, host: &Host<'_>, broken: &mut Broken) -> Result<Offer> {
-        let mut conversation = host.open()?;
-        let mut offer = conversation.list(host.bounds)?;
-        host.bounds.check()?;
+    /// Asks a host. What it cannot send together is asked for in halves, so that what is damaged there holds up nothing else.
+    fn ask(&self, url: &str, asked: &Asked<'_>, client: &Client, broken: &mut Broken, bounds: &Bounds<'_>) -> Result<Offer> {
+        let mut conversation = Conversation::open(url, asked, client, bounds)?;
+        let offer = conversation.list(bounds)?;
+        bounds.check()?;
         let mut wants = Vec::new();
         let mut seen = HashSet::new();
         for (_, id) in offer.branches.iter().filter(|(_, id)| seen.insert(*id)) {
@@ -240,39 +219,8 @@ impl Mirror {
                 None => wants.push(*id),
             }
         }
+        let mut conversation = Some(conversation);
         let mut taken = Vec::new();
-        self.take_packs(host, Some(conversation), wants, &mut taken, broken)?;
-        offer.refused = self.ask_also(host, &mut taken)?;
-        Ok(offer)
-    }
-
-    /// Asks a host for single commits; answers those that it does not hand out. What else goes wrong with them is no reason to lose the
-    /// branches.
-    fn ask_also(&self, host: &Host<'_>, taken: &mut Vec<ObjectId>) -> Result<Vec<CommitSha>> {
-        let mut wants = Vec::new();
-        for id in host.asked.also.iter().copied().map(commit::id) {
-            if self.objects.header(&id)?.is_none() {
-                wants.push(id);
-            }
-        }
-        let mut broken = Broken::default();
-        if let Err(error) = self.take_packs(host, None, wants.clone(), taken, &mut broken) {
-            host.bounds.check()?;
-            tracing::debug!("cannot take over commits that are on no branch: {error}");
-        }
-        Ok(wants.iter().filter(|id| broken.why(id).is_some()).map(commit::sha).collect())
-    }
-
-    /// Takes the packs in that have these tips. What a host cannot send together is asked for in halves, so that what is damaged there
-    /// holds up nothing else.
-    fn take_packs(
-        &self,
-        host: &Host<'_>,
-        mut conversation: Option<Conversation>,
-        wants: Vec<ObjectId>,
-        taken: &mut Vec<ObjectId>,
-        broken: &mut Broken,
-    ) -> Result<()> {
         let mut groups = vec![wants];
         let mut asks = 0;
         while let Some(mut group) = groups.pop() {
@@ -285,12 +233,12 @@ impl Mirror {
                 continue;
             }
             asks += 1;
-            let conversation = conversation.take().map_or_else(|| host.open(), Ok)?;
+            let conversation = conversation.take().map_or_else(|| Conversation::open(url, asked, client, bounds), Ok)?;
             let incoming = Incoming::new(&self.layout.common_dir)?;
             let mut found = Broken::default();
             let came = conversation
-                .pack(&group, &self.haves(taken)?, &incoming, &self.objects, host.bounds)
-                .and_then(|()| incoming.check(&self.objects, &group, &mut found, host.bounds));
+                .pack(&group, &self.haves(&taken)?, &incoming, &self.objects, bounds)
+                .and_then(|()| incoming.check(&self.objects, &group, &mut found, bounds));
             match came {
                 Ok(()) if found.is_empty() => {
                     incoming.keep()?;
@@ -303,7 +251,7 @@ impl Mirror {
                     broken.extend(found);
                 }
                 Err(e) => {
-                    host.bounds.check()?;
+                    bounds.check()?;
                     if !is_of_content(&e) && !matches!(e, Error::Protocol { .. }) {
                         return Err(e);
                     }
@@ -317,7 +265,7 @@ impl Mirror {
                 }
             }
         }
-        Ok(())
+        Ok(offer)
     }
 
     /// Commits we have: those that were just taken, the branches' own, then what led to them.

@@ -122,7 +122,7 @@ fn strange(failure: &Failure, host: &str, why: &dyn std::fmt::Display) -> Error 
 
 /// What a host's list of references says.
 fn offered(listed: &[Ref]) -> Offer {
-    let mut offer = Offer { default: None, branches: Vec::new(), skipped: Vec::new(), refused: Vec::new() };
+    let mut offer = Offer { default: None, branches: Vec::new(), skipped: Vec::new() };
     let mut taken = HashSet::new();
     for reference in listed {
         let (name, target, id) = match reference {

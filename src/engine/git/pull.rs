@@ -1,7 +1,8 @@
-//! Heads of pull requests: commits that a host keeps beside its branches, and that a mirror takes over one by one.
+//! Commits that a host keeps beside its branches, and that a mirror takes over one by one: heads of pull requests, and what a branch has
+//! left behind.
 //!
-//! Each stands in a mirror as a reference of its own, in a file of its own, as long as somebody wants it there; the branches, which stand
-//! in another file, know nothing of them. Objects stay when the reference goes, since something of ours may still name them.
+//! Each head of a pull request stands in a mirror as a reference of its own, in a file of its own, as long as somebody wants it there; the
+//! branches, which stand in another file, know nothing of them. Objects stay when the reference goes, since something of ours may still name them.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -31,26 +32,8 @@ impl Mirror {
     /// Takes over the head of a pull request, with all it names; answers which commit it is.
     pub fn fetch_pull(&self, source: &Source, asked: &Asked<'_>, number: u64) -> Result<CommitSha> {
         let _lock = self.lock()?;
-        let bounds = Bounds {
-            limits: self.limits(),
-            until: Instant::now() + self.limits().fetch_time,
-            cancel: asked.cancel,
-            progress: asked.progress,
-        };
-        (bounds.progress)(Progress::Asking);
-        let Source::Http(url) = source else { return Err(Error::UnknownRevision { rev: name(number) }) };
-        let Place { host, port, .. } = Place::of(url)?;
-        let client = if asked.is_trusted { asked.outbound.allowing(&host, port) } else { asked.outbound.apart() };
-        let id = watched(
-            &bounds,
-            || client.close(),
-            || {
-                let conversation = Conversation::open(url, asked, &client, &bounds)?;
-                self.take(conversation, number, &bounds)
-            },
-        );
-        // Whatever broke because the fetch was to end says that.
-        let id = id.map_err(|error| bounds.check().err().unwrap_or(error))?;
+        let unknown = || Error::UnknownRevision { rev: name(number) };
+        let id = self.fetch_one(source, asked, unknown, |conversation| conversation.find(&name(number))?.ok_or_else(unknown))?;
         let dir = self.folder(number);
         std::fs::create_dir_all(&dir).map_err(Error::io("make", &dir))?;
         refs::write_whole(&dir.join("head"), format!("{id}\n").as_bytes())?;
@@ -58,9 +41,50 @@ impl Mirror {
         Ok(commit::sha(&id))
     }
 
-    fn take(&self, mut conversation: Conversation, number: u64, bounds: &Bounds<'_>) -> Result<ObjectId> {
-        let unknown = || Error::UnknownRevision { rev: name(number) };
-        let id = conversation.find(&name(number))?.ok_or_else(unknown)?;
+    /// Takes over a commit by its name, with all it names, where the host hands it out. No reference stands for it.
+    pub fn fetch_commit(&self, source: &Source, asked: &Asked<'_>, commit: CommitSha) -> Result<()> {
+        let _lock = self.lock()?;
+        let unknown = || Error::UnknownRevision { rev: commit.to_string() };
+        self.fetch_one(source, asked, unknown, |_| Ok(commit::id(commit))).map(drop)
+    }
+
+    /// Takes over the commit that a host is asked for, with all it names.
+    fn fetch_one(
+        &self,
+        source: &Source,
+        asked: &Asked<'_>,
+        unknown: impl Fn() -> Error,
+        find: impl FnOnce(&mut Conversation) -> Result<ObjectId>,
+    ) -> Result<ObjectId> {
+        let bounds = Bounds {
+            limits: self.limits(),
+            until: Instant::now() + self.limits().fetch_time,
+            cancel: asked.cancel,
+            progress: asked.progress,
+        };
+        (bounds.progress)(Progress::Asking);
+        let Source::Http(url) = source else { return Err(unknown()) };
+        let Place { host, port, .. } = Place::of(url)?;
+        let client = if asked.is_trusted { asked.outbound.allowing(&host, port) } else { asked.outbound.apart() };
+        let id = watched(
+            &bounds,
+            || client.close(),
+            || {
+                let mut conversation = Conversation::open(url, asked, &client, &bounds)?;
+                let id = find(&mut conversation)?;
+                self.take(conversation, id, &bounds)?;
+                Ok(id)
+            },
+        );
+        // Whatever broke because the fetch was to end says that.
+        let id = id.map_err(|error| bounds.check().err().unwrap_or(error))?;
+        match self.objects.header(&id)? {
+            Some((Kind::Commit, _)) => Ok(id),
+            _ => Err(unknown()),
+        }
+    }
+
+    fn take(&self, conversation: Conversation, id: ObjectId, bounds: &Bounds<'_>) -> Result<()> {
         bounds.check()?;
         if self.objects.header(&id)?.is_none() {
             let (incoming, mut broken) = (Incoming::new(&self.layout.common_dir)?, Broken::default());
@@ -71,10 +95,7 @@ impl Mirror {
             }
             incoming.keep()?;
         }
-        match self.objects.header(&id)? {
-            Some((Kind::Commit, _)) => Ok(id),
-            _ => Err(unknown()),
-        }
+        Ok(())
     }
 
     fn folder(&self, number: u64) -> PathBuf {

@@ -37,7 +37,6 @@ fn fetch(mirror: &Path, from: &str, limits: Limits) -> Result<Fetched> {
 fn fetch_as(mirror: &Path, from: &str, limits: Limits, credentials: Option<&Credentials>) -> Result<Fetched> {
     let client = Client::new(&Config { allow_hosts: vec!["127.0.0.1".into()], ..Config::default() }).unwrap();
     let never = AtomicBool::new(false);
-    let asked =
-        Asked { credentials, outbound: &client, is_trusted: false, trust: Trust::Ours, cancel: &never, progress: &|_| {}, also: &[] };
+    let asked = Asked { credentials, outbound: &client, is_trusted: false, trust: Trust::Ours, cancel: &never, progress: &|_| {} };
     Mirror::open(mirror, limits)?.fetch(&from.parse().unwrap(), &asked)
 }

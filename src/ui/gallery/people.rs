@@ -154,6 +154,7 @@ fn people(world: &World, out: &mut Pages) {
         role,
         sources: if disabled { vec![crate::domain::accounts::Source::Github] } else { vec![crate::domain::accounts::Source::Local] },
         disabled,
+        held_back: !disabled && role == InstanceRole::Member,
         last_seen_at: (!disabled).then(|| before(300)),
     };
     let invitation = |note: &'static str, accepted_at, revoked_at| InvitationView {
@@ -166,7 +167,8 @@ fn people(world: &World, out: &mut Pages) {
         accepted_at,
         revoked_at,
     };
-    let users = vec![user("ada", InstanceRole::Admin, false), user("grace", InstanceRole::Member, true)];
+    let users =
+        vec![user("ada", InstanceRole::Admin, false), user("grace", InstanceRole::Member, true), user("joan", InstanceRole::Member, false)];
     let page = |users: Vec<UserView>, invitations, made, refused| UsersPage {
         frame: world.frame(),
         q: world.say("a"),

@@ -151,6 +151,21 @@ async fn what_was_missed_is_asked_for_as_soon_as_github_lets_it_be_and_not_only_
     assert!(last().error.is_some());
     side.advance(Duration::from_secs(11)).await;
     assert_eq!((last().error, last().again), (None, 1), "the clock has not turned since");
+
+    // Where nothing comes of going on, it is left to the clock.
+    side.github.tried(&Delivery { guid: "0b989ba4-cc78-11e3-81ab-4c9367dc0958".to_owned(), ..side.first.delivery.clone() }, 502);
+    side.github.next(Door::Deliveries).rate_limited_for(30);
+    side.github.next(Door::Deliveries).rate_limited_for(30);
+    side.advance(Duration::from_secs(120)).await;
+    side.world.app.tick().await;
+    side.advance(Duration::from_secs(40)).await;
+    let stuck = last().asked_at;
+    assert!(last().error.is_some());
+    side.advance(Duration::from_secs(60)).await;
+    assert_eq!(last().asked_at, stuck);
+    side.advance(Duration::from_secs(60)).await;
+    side.world.app.tick().await;
+    assert_eq!((last().error, last().again), (None, 1));
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use plumbline::base::id::{Id, RepoId};
+use plumbline::base::name::CommitSha;
 use plumbline::domain::accounts::{Scope, TokenKind};
 use plumbline::domain::dora::Deployment;
-use plumbline::domain::repos::PushedHead;
+use plumbline::domain::repos::{Commit, PushedHead};
 use plumbline::domain::settings::AddRepos;
 use plumbline::engine::store::Scan;
 use serde_json::{Value, json};
@@ -74,6 +75,13 @@ impl Side {
         self.world.admin.get("/api/v1/repos/acme/app").await.expect(200).value()
     }
 
+    /// Who is held back.
+    async fn held_back(&self) -> Vec<String> {
+        let users = self.world.admin.get("/api/v1/admin/users").await.expect(200).value();
+        let held = users["items"].as_array().unwrap().iter().filter(|user| user["held_back"] == true);
+        held.map(|user| text(&user["login"]).to_owned()).collect()
+    }
+
     async fn members(&self) -> Vec<String> {
         let list = self.world.admin.get("/api/v1/repos/acme/app/members").await.expect(200).value();
         list["items"].as_array().unwrap().iter().map(|one| format!("{} {}", text(&one["login"]), text(&one["role"]))).collect()
@@ -130,11 +138,13 @@ async fn whoever_leaves_or_takes_back_that_we_know_them_is_signed_out_by_the_del
 async fn whoever_left_has_no_good_token_while_github_cannot_be_asked_and_has_it_again_if_they_had_not() {
     let side = Side::new().await;
     let (one, other) = (side.github.member("one"), side.github.member("other"));
-    let mut programs = Vec::new();
+    let (mut programs, mut browsers) = (Vec::new(), Vec::new());
     for who in [one, other] {
         let browser = side.sign_in(who).await;
+        browser.json("PUT", "/api/v1/me/password", json!({"password": "seven grey herons wade"})).await.expect(204);
         let token = browser.post("/api/v1/me/tokens", json!({"name": "ci", "scopes": ["repo:read"]})).await.expect(201).value();
         programs.push(side.world.app.anonymous().bearer(text(&token["token"])));
+        browsers.push(browser);
     }
     // Where they were seen is known from here on.
     side.world.admin.own("POST", "/api/v1/admin/resync").await.expect(202);
@@ -144,7 +154,7 @@ async fn whoever_left_has_no_good_token_while_github_cannot_be_asked_and_has_it_
         json!({"action": "member_removed", "membership": membership, "organization": {"id": 1, "login": org}})
     };
     side.told(1, "organization", left(one, "elsewhere")).await;
-    programs[0].get("/api/v1/me").await.expect(200);
+    browsers[0].get("/api/v1/me").await.expect(200);
 
     side.github.away(true);
     side.github.belongs(one, "acme", None);
@@ -152,8 +162,11 @@ async fn whoever_left_has_no_good_token_while_github_cannot_be_asked_and_has_it_
     side.told(3, "organization", left(other, "acme")).await;
     for program in &programs {
         let refused = program.get("/api/v1/me").await.expect(401).value();
-        assert!(text(&refused["message"]).contains("held back until GitHub was asked"), "{refused}");
+        assert!(text(&refused["message"]).contains("once GitHub has confirmed that they are still let in"), "{refused}");
     }
+    let password = json!({"login": "other", "password": "seven grey herons wade"});
+    side.world.app.anonymous().post("/api/v1/login", password.clone()).await.expect(401);
+    assert_eq!(side.held_back().await, ["one", "other"]);
     side.github.away(false);
     for waits in [15, 90] {
         side.world.app.advance(Duration::from_secs(waits));
@@ -163,6 +176,34 @@ async fn whoever_left_has_no_good_token_while_github_cannot_be_asked_and_has_it_
     let refused = programs[0].get("/api/v1/me").await.expect(401).value();
     assert!(text(&refused["message"]).contains("was revoked"), "{refused}");
     programs[1].get("/api/v1/me").await.expect(200);
+    side.world.app.anonymous().post("/api/v1/login", password).await.expect(200);
+    assert_eq!(side.held_back().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn whoever_left_stays_held_back_where_their_organization_cannot_be_asked_until_an_administrator_lets_them_in() {
+    let side = Side::new().await;
+    let one = side.github.member("one");
+    let browser = side.sign_in(one).await;
+    let token = browser.post("/api/v1/me/tokens", json!({"name": "ci", "scopes": ["repo:read"]})).await.expect(201).value();
+    let program = side.world.app.anonymous().bearer(text(&token["token"]));
+    side.github.suspend(INSTALLATION, true);
+    // Who has which role there cannot be asked either.
+    side.world.app.expect_dead(2);
+    let membership = json!({"user": {"id": one, "login": "one"}, "role": "member", "state": "active"});
+    side.told(1, "organization", json!({"action": "member_removed", "membership": membership})).await;
+    side.world.admin.own("POST", "/api/v1/admin/resync").await.expect(202);
+    side.world.app.settle().await;
+    program.get("/api/v1/me").await.expect(401);
+    assert_eq!(side.held_back().await, ["one"]);
+    let page = side.world.admin.page("/admin/users").await.expect(200).text();
+    assert!(page.contains("tokens held back") && page.contains("Let in again"), "{page}");
+
+    let users = side.world.admin.get("/api/v1/admin/users?q=one").await.expect(200).value();
+    let user = format!("/api/v1/admin/users/{}", text(&users["items"][0]["id"]));
+    side.world.admin.json("PATCH", &user, json!({"disabled": false})).await.expect(200);
+    program.get("/api/v1/me").await.expect(200);
+    assert_eq!(side.held_back().await, [""; 0]);
 }
 
 #[tokio::test]
@@ -185,15 +226,23 @@ async fn a_head_that_was_forced_away_before_it_was_fetched_is_registered_and_is_
         side.sent(number as u64 + 1, "push", delivery).await;
     }
     side.world.app.settle().await;
-    let status = |sha: &str| format!("/api/v1/repos/acme/app/commits/{sha}");
-    let commit = side.world.admin.get(&status(&left)).await.expect(200).value();
-    assert_eq!((&commit["sha"], &commit["message"]), (&json!(left), &json!("change files\n")));
-    side.world.admin.get(&status(&below)).await.expect(200);
-    side.world.admin.get(&status(&gone)).await.expect(404);
-    side.world.admin.get(&format!("{}/checks", status(&left))).await.expect(404);
-    side.world.admin.get(&format!("{}/checks", status(&head))).await.expect(200);
-    let waiting = side.world.app.app().read_now(|tx, _| tx.find(&Scan::<PushedHead>::all(), 10)).unwrap();
-    assert_eq!(waiting, [], "none is looked for again");
+    let app = side.world.app.app();
+    let registered = |sha: &str| {
+        let sha: CommitSha = sha.parse().unwrap();
+        let commits = app.read_now(|tx, _| tx.find(&Scan::<Commit>::all(), 100)).unwrap();
+        commits.into_iter().find(|commit| commit.sha == sha).map(|commit| commit.was_on_branch)
+    };
+    assert_eq!([&left, &below, &head, &gone].map(|sha| registered(sha)), [Some(true), Some(true), Some(true), None]);
+    let checks = |sha: &str| format!("/api/v1/repos/acme/app/commits/{sha}/checks");
+    side.world.admin.get(&checks(&left)).await.expect(404);
+    side.world.admin.get(&checks(&head)).await.expect(200);
+    let waiting = || app.read_now(|tx, _| tx.find(&Scan::<PushedHead>::all(), 10)).unwrap().into_iter().map(|head| head.sha.to_string());
+    assert_eq!(waiting().collect::<Vec<_>>(), std::slice::from_ref(&gone), "GitHub may have it in a moment");
+    side.world.app.advance(Duration::from_secs(6 * 60));
+    side.github.advance(Duration::from_secs(6 * 60));
+    side.world.admin.own("POST", "/api/v1/repos/acme/app/sync").await.expect(202);
+    side.world.app.settle().await;
+    assert_eq!(waiting().collect::<Vec<_>>(), [""; 0], "it is given up");
 }
 
 #[tokio::test]

@@ -305,15 +305,7 @@ fn a_fetch_that_is_canceled_ends() {
     fixture.push("main", &[("a", "1\n")]);
     let client = Client::new(&Config::default()).unwrap();
     let cancel = AtomicBool::new(true);
-    let asked = Asked {
-        credentials: None,
-        outbound: &client,
-        is_trusted: false,
-        trust: Trust::Ours,
-        cancel: &cancel,
-        progress: &|_| {},
-        also: &[],
-    };
+    let asked = Asked { credentials: None, outbound: &client, is_trusted: false, trust: Trust::Ours, cancel: &cancel, progress: &|_| {} };
     let (_dir, mirror) = place();
     let source = fixture.git.to_str().unwrap().parse().unwrap();
     let error = Mirror::open(&mirror, Limits::default()).unwrap().fetch(&source, &asked).unwrap_err();
@@ -406,8 +398,7 @@ fn hosts_that_have_no_repository_or_speak_something_else_are_told_apart() {
 fn an_address_inside_our_network_is_refused_unless_it_is_allowed() {
     let client = Client::new(&Config::default()).unwrap();
     let never = AtomicBool::new(false);
-    let asked =
-        Asked { credentials: None, outbound: &client, is_trusted: false, trust: Trust::Ours, cancel: &never, progress: &|_| {}, also: &[] };
+    let asked = Asked { credentials: None, outbound: &client, is_trusted: false, trust: Trust::Ours, cancel: &never, progress: &|_| {} };
     let (_dir, mirror) = place();
     let error = Mirror::open(&mirror, Limits::default()).unwrap().fetch(&"http://127.0.0.1:9/x".parse().unwrap(), &asked).unwrap_err();
     assert!(matches!(error, Error::Outbound(outbound::Error::Refused { .. })), "{error}");
