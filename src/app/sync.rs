@@ -260,12 +260,13 @@ struct News {
 /// each, within bounds: what is older is read from the mirror.
 fn news(app: &App, repo: &Repository, mirror: &Mirror, fetched: Fetched, pushed: &[PushedHead]) -> Result<News, Trouble> {
     let before = app.read_now(|tx, _| repos::all_branches(tx, repo.id))?;
+    let now = app.clock.now();
     let (mut tips, mut settled, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for head in pushed {
         if mirror.has(head.sha)? {
             tips.push(head.sha);
             settled.push(head.sha);
-        } else {
+        } else if head.is_due(now) {
             missing.push(head.clone());
         }
     }
@@ -299,15 +300,14 @@ fn beyond(repo: &Repository, mirror: &Mirror, tips: &[CommitSha], known: &[Commi
     Ok(commits)
 }
 
-/// How many heads that no branch leads to are asked for at a time, each by itself, so that none holds up the others; how much may come of
-/// one, and for how long it may take; and how long all of them may.
-const HEADS_ASKED_FOR: usize = 32;
+/// How much may come of a head that no branch leads to, and for how long it may take. Each is asked for by itself, so that none holds up
+/// the others; and for how long all of them may take, after which the next fetch goes on.
 const HEAD_BYTES: u64 = 256 << 20;
-const HEAD_TIME: Duration = Duration::from_secs(20);
-const HEADS_TIME: Duration = Duration::from_secs(40);
+const HEAD_TIME: Duration = Duration::from_secs(10);
+const HEADS_TIME: Duration = Duration::from_secs(20);
 
 /// Asks GitHub for heads that were pushed and left behind, and registers what comes. Answers those that are not looked for any more. What
-/// goes wrong with them is no failure of the fetch.
+/// goes wrong with them is no failure of the fetch, and whoever pushes meanwhile does not wait for them.
 fn take_left(app: &App, attempt: &Attempt, repo: &Repository, missing: &[PushedHead]) -> Result<Vec<CommitSha>, Failure> {
     let RepoSource::GitHub { id, installation } = repo.source else { return Ok(Vec::new()) };
     let began = Instant::now();
@@ -315,9 +315,15 @@ fn take_left(app: &App, attempt: &Attempt, repo: &Repository, missing: &[PushedH
         let limits = git::Limits { pack_bytes: HEAD_BYTES, large_bytes: HEAD_BYTES, fetch_time: HEAD_TIME, ..app.config.git.clone() };
         let (source, mirror) = (url.parse::<Source>()?, Mirror::open(&app.mirror_dir(repo.id), limits)?);
         let (mut taken, mut refused) = (Vec::new(), Vec::new());
-        for head in missing.iter().take(HEADS_ASKED_FOR).take_while(|_| began.elapsed() < HEADS_TIME && !attempt.cancel.is_tripped()) {
+        for head in missing {
+            let has_time = began.elapsed() < HEADS_TIME && !attempt.cancel.is_tripped();
+            if !has_time || app.read_now(|tx, _| queue::is_wanted_again(tx, &attempt.claim)).unwrap_or(true) {
+                break;
+            }
             match mirror.fetch_commit(&source, &asked(app, attempt, is_trusted, Some(credentials)), head.sha) {
                 Ok(()) => taken.push(head.sha),
+                // Another token may be taken.
+                Err(error @ git::Error::AuthenticationRequired { .. }) if taken.is_empty() => return Err(error.into()),
                 Err(error) => refused.push((head, error)),
             }
         }
@@ -336,9 +342,15 @@ fn take_left(app: &App, attempt: &Attempt, repo: &Repository, missing: &[PushedH
     };
     register(app, repo.id, &commits)?;
     let now = app.clock.now();
-    for (head, error) in refused.iter().filter(|(head, _)| head.is_over(now)) {
+    let (over, early): (Vec<_>, Vec<_>) = refused.into_iter().partition(|(head, _)| head.is_over(now));
+    for (head, error) in over {
         tracing::warn!(repo.slug = %repo.slug, "{}, which was pushed to {}, is not registered: {error}", head.sha.short(), repo.slug);
         settled.push(head.sha);
+    }
+    let early: Vec<CommitSha> = early.iter().map(|(head, _)| head.sha).collect();
+    if !early.is_empty() {
+        let repo = repo.id;
+        app.write_now(&Actor::System, move |tx, _| repos::refuse_pushed(tx, repo, &early))?;
     }
     Ok(settled)
 }

@@ -41,7 +41,7 @@ pub use mirror::{
     AsOf, Facts, Followed, FormerName, WITHDRAWN_FOR, Withdrawal, Withdrawn, admit, end_withdrawn, follow, formerly, is_gone,
     list_withdrawn, looked_at, of_installation, so_at, tie, withdraw, withdrawn,
 };
-pub use pushed::{PUSHED_PER_FETCH, PushedHead, expire_pushed, forget_pushed, note_pushed, pushed_heads};
+pub use pushed::{PUSHED_PER_FETCH, PushedHead, expire_pushed, forget_pushed, note_pushed, pushed_heads, refuse_pushed};
 pub use record::{Author, Branch, Commit, RepoSource, Repository, SyncError};
 pub use slugs::Slugs;
 

@@ -96,6 +96,11 @@ pub enum Pulse {
     Lost,
 }
 
+/// Whether work was pushed once more since it was claimed: it is carried out again once this attempt has ended.
+pub fn is_wanted_again(tx: &ReadTx, claim: &Claim) -> store::Result<bool> {
+    Ok(tx.get::<WorkItem>(&claim.id)?.is_some_and(|item| item.again.is_some()))
+}
+
 /// Puts work in the queue, to be carried out no earlier than `due_at`.
 ///
 /// Work with a unique key is one item however often it is pushed: while it waits, a push can only bring it forward; while it is being

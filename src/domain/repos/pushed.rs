@@ -30,6 +30,8 @@ pub struct PushedHead {
     pub sha: CommitSha,
     /// When that was heard.
     pub at: Timestamp,
+    /// Whether GitHub was asked for it and did not hand it out.
+    pub is_refused: bool,
 }
 
 impl Record for PushedHead {
@@ -54,13 +56,18 @@ impl PushedHead {
     pub fn is_over(&self, now: Timestamp) -> bool {
         now.since(self.at) >= ASKED_FOR
     }
+
+    /// Whether its turn to be asked for has come: at once, and once more before it is given up.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        !self.is_refused || self.is_over(now)
+    }
 }
 
 /// Notes that somebody pushed a commit, for the next fetch to look for. One that is known to have been on a branch is not looked for.
 pub fn note_pushed(tx: &mut WriteTx, repo: RepoId, sha: CommitSha, now: Timestamp) -> Result<()> {
     let is_known = tx.get::<Commit>(&(repo, sha))?.is_some_and(|commit| commit.was_on_branch);
     if !is_known && !tx.has::<PushedHead>(&(repo, sha))? {
-        tx.put(&PushedHead { repo, sha, at: now })?;
+        tx.put(&PushedHead { repo, sha, at: now, is_refused: false })?;
     }
     Ok(())
 }
@@ -76,6 +83,16 @@ pub fn pushed_heads(tx: &ReadTx, repo: RepoId) -> Result<Vec<PushedHead>> {
 pub fn forget_pushed(tx: &mut WriteTx, repo: RepoId, heads: &[CommitSha]) -> Result<()> {
     for sha in heads {
         tx.remove::<PushedHead>(&(repo, *sha))?;
+    }
+    Ok(())
+}
+
+/// Notes that GitHub does not hand these heads out.
+pub fn refuse_pushed(tx: &mut WriteTx, repo: RepoId, heads: &[CommitSha]) -> Result<()> {
+    for sha in heads {
+        if let Some(head) = tx.get::<PushedHead>(&(repo, *sha))? {
+            tx.put(&PushedHead { is_refused: true, ..head })?;
+        }
     }
     Ok(())
 }

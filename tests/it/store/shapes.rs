@@ -182,7 +182,7 @@ const SAMPLES: &[fn() -> Shape] = &[
     || shape(&delivery()),
     || shape(&DeliveryBody { delivery: DeliveryId::from_u128(1), content: Content::Inline(vec![1, 2]) }),
     || shape(&FormerName { slug: RepoSlug::new("acme", "old").unwrap(), repo: repo(), until: at(1) }),
-    || shape(&PushedHead { repo: repo(), sha: sha(1), at: at(1) }),
+    || shape(&PushedHead { repo: repo(), sha: sha(1), at: at(1), is_refused: true }),
     || shape(&Withdrawn { repo: repository(), why: Withdrawal::AccessRemoved, at: at(1), ends_at: at(2) }),
 ];
 
