@@ -1,9 +1,8 @@
 //! What follows from what GitHub tells us.
 //!
 //! Of branches nothing is believed: a push is a reason to fetch, and the fetch finds what is so; it also takes over what was pushed and is
-//! on no branch any more. What GitHub says of the repository itself
-//! is taken over by its own time ([`repos::follow`]), and so is whether we may see it ([`repos::withdraw`], [`repos::admit`]). Each of
-//! these may be done again, and in any order, with the same end.
+//! on no branch any more. What GitHub says of the repository itself is taken over by its own time ([`repos::follow`]), and so is whether we
+//! may see it ([`repos::withdraw`], [`repos::admit`]). Each of these may be done again, and in any order, with the same end.
 //!
 //! Of who belongs where nothing is believed either: GitHub is asked. What is said of a deployment is believed, as of when it was so.
 

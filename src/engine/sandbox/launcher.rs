@@ -387,13 +387,16 @@ fn end_others(is_sandbox: bool) {
             let pids = entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
             pids.filter(|pid| *pid != own).collect()
         } else {
+            process::end_beneath(own);
             process::beneath(own).into_iter().skip(1).collect()
         };
         if others.is_empty() {
             return;
         }
-        for pid in others {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        if is_sandbox {
+            for pid in others {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
         }
         process::pause(Duration::from_millis(1));
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::process::Child;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, PidfdFlags, Signal};
 
 /// What a tree of processes uses at a moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,20 +22,35 @@ const MOST: usize = 1 << 16;
 /// How long a tick of the kernel's accounting is: 100 a second on every architecture that we run on.
 const TICK_MS: u64 = 10;
 
+/// A process that was found beneath another.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    pid: Pid,
+    /// Whose child it was.
+    parent: Pid,
+}
+
 /// A process and all beneath it, from the top down.
 pub(super) fn beneath(top: Pid) -> Vec<Pid> {
-    let mut found = vec![top];
-    let mut at = 0;
-    while at < found.len() && found.len() < MOST {
-        let pid = found[at].as_raw_nonzero();
-        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().filter_map(Result::ok);
+    std::iter::once(top).chain(found_beneath(top).into_iter().map(|found| found.pid)).collect()
+}
+
+fn found_beneath(top: Pid) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    let (mut at, mut parent) = (0, top);
+    loop {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", parent.as_raw_nonzero())).into_iter().flatten().filter_map(Result::ok);
         for thread in threads {
             let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-            found.extend(children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)));
+            let children = children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
+            found.extend(children.map(|pid| Found { pid, parent }));
+        }
+        match found.get(at).filter(|_| found.len() < MOST) {
+            Some(next) => parent = next.pid,
+            None => return found,
         }
         at += 1;
     }
-    found
 }
 
 /// What a process and all beneath it use.
@@ -79,31 +94,52 @@ const LOOKS: u32 = 100;
 /// Ends all that is beneath a process, which is to take in orphans. Answers whether nothing of it lives any more.
 ///
 /// All are stopped before the first is killed, until none is found that was started meanwhile: who starts others all the time is never
-/// caught up with by killing, and whose parent is killed first is no longer beneath.
+/// caught up with by killing, and whose parent is killed first is no longer beneath. Numbers are not kept from one look to the next for
+/// anything but that: the number of one that has ended is soon somebody else's, where processes are started by the thousand.
 pub(super) fn end_beneath(top: Pid) -> bool {
     let mut stopped = HashSet::new();
     for _ in 0..LOOKS {
-        let new: Vec<Pid> = living_beneath(top).into_iter().filter(|pid| stopped.insert(*pid)).collect();
+        let new: Vec<Found> = living_beneath(top).into_iter().filter(|found| stopped.insert(found.pid)).collect();
         if new.is_empty() {
             break;
         }
-        for pid in new {
-            let _ = rustix::process::kill_process(pid, Signal::STOP);
+        new.into_iter().for_each(|found| signal(found, Signal::STOP));
+    }
+    for _ in 0..LOOKS {
+        let left = living_beneath(top);
+        if left.is_empty() {
+            return true;
         }
+        left.into_iter().for_each(|found| signal(found, Signal::KILL));
     }
-    for pid in stopped {
-        let _ = rustix::process::kill_process(pid, Signal::KILL);
+    false
+}
+
+/// Signals a process that was just found, and nobody who has its number by now: one who is the child of another is passed over, and found
+/// again if it is beneath.
+fn signal(found: Found, signal: Signal) {
+    let Found { pid, parent } = found;
+    let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty());
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    // The name may hold anything, brackets too.
+    let of = stat.rfind(") ").and_then(|at| stat[at + 2..].split(' ').nth(1)).and_then(|of| Pid::from_raw(of.parse().ok()?));
+    if of != Some(parent) {
+        return;
     }
-    living_beneath(top).is_empty()
+    let _ = match handle {
+        Ok(handle) => rustix::process::pidfd_send_signal(handle, signal),
+        // Descriptors may have run out.
+        Err(_) => rustix::process::kill_process(pid, signal),
+    };
 }
 
 /// What is beneath a process and has not ended.
-fn living_beneath(top: Pid) -> Vec<Pid> {
-    let has_ended = |pid: &Pid| {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+fn living_beneath(top: Pid) -> Vec<Found> {
+    let has_ended = |found: &Found| {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", found.pid.as_raw_nonzero())).unwrap_or_default();
         stat.rfind(')').is_none_or(|at| [") Z", ") X"].iter().any(|state| stat[at..].starts_with(state)))
     };
-    beneath(top).into_iter().skip(1).filter(|pid| !has_ended(pid)).collect()
+    found_beneath(top).into_iter().filter(|found| !has_ended(found)).collect()
 }
 
 /// The number of a process that we have started.
@@ -176,5 +212,17 @@ mod tests {
         assert_eq!(beneath(own)[0], own);
         let usage = usage(own);
         assert!(usage.tasks >= 1 && usage.memory > 0, "{usage:?}");
+    }
+
+    #[test]
+    fn nobody_is_signaled_who_has_the_number_of_one_that_was_found() {
+        #[expect(clippy::disallowed_methods, reason = "it is about processes")]
+        let mut child = std::process::Command::new("/bin/sleep").arg("100").spawn().unwrap();
+        let (pid, own) = (pid_of(&child).unwrap(), rustix::process::getpid());
+        signal(Found { pid, parent: Pid::INIT }, Signal::KILL);
+        pause(Duration::from_millis(20));
+        assert!(child.try_wait().unwrap().is_none(), "it is the child of another than was found");
+        signal(Found { pid, parent: own }, Signal::KILL);
+        assert!(!child.wait().unwrap().success());
     }
 }
