@@ -28,8 +28,8 @@ pub fn poll(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     }
 }
 
-/// Forgets links, sessions, requests that may be repeated, heads that could not be fetched, and events that are past their time; of the trail, what is older than an age
-/// that somebody has set.
+/// Forgets links, sessions, requests that may be repeated, heads that could not be fetched, and events that are past their time; of the
+/// trail, what is older than an age that somebody has set.
 pub fn expire(app: &App, attempt: &Attempt) -> Result<(), Failure> {
     let sessions = app.config.sessions;
     while app.write_now(&Actor::System, move |tx, now| accounts::expire(tx, sessions, FORGOTTEN_PER_WRITE, now))? > 0 {}
